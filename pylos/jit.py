@@ -1,0 +1,103 @@
+"""The one way in which this project compiles: ``@jit``, cached on disk, announced on first use."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from llvmlite import ir
+from numba.core import event, types
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PACKAGE = Path(__file__).parent
+
+
+def home() -> Path:
+    """The folder for what can be made again: ``$PYLOS_HOME``, else ``$XDG_CACHE_HOME/pylos``."""
+    if "PYLOS_HOME" in os.environ:
+        return Path(os.environ["PYLOS_HOME"])
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pylos"
+
+
+@functools.cache
+def _cache_folder() -> Path:
+    """A folder of machine code that belongs to exactly this source code.
+
+    numba notices a change in the file of a kernel, but not in the kernels that it calls from other files.
+    So the folder's name holds a digest of all sources; folders of older sources are removed.
+    """
+    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
+    for source in sorted(_PACKAGE.glob("*.py")):
+        if b"@jit" in (text := source.read_bytes()):
+            digest.update(source.name.encode() + text)
+    kernels = home() / "kernels"
+    place = hashlib.blake2b(str(_PACKAGE).encode(), digest_size=4).hexdigest()
+    folder = kernels / f"{place}-{digest.hexdigest()}"
+    if not folder.exists():
+        for old in kernels.glob(f"{place}-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return Path()  # nowhere to write: numba falls back to its own choice of folder
+    return folder
+
+
+def jit(function: F) -> F:
+    """Compiles a kernel at its first call: no GIL, C-style division, machine code kept on disk."""
+    before = numba.config.CACHE_DIR
+    folder = _cache_folder()
+    if not before and folder.name:
+        numba.config.CACHE_DIR = str(folder)
+    try:
+        compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled
+
+
+class _Announcement(event.Listener):  # type: ignore[misc]
+    """Says once per process that kernels are being compiled, so that the wait is not silent."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        dispatcher = event.data["dispatcher"]
+        if not self.said and dispatcher.py_func.__module__.startswith("pylos."):
+            self.said = True
+            print("pylos: compiling kernels for this machine (once; under a minute) ...", file=sys.stderr)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def popcount(typing_context: Any, value: Any) -> Any:
+    """The number of set bits of an int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def lowest_bit(typing_context: Any, value: Any) -> Any:
+    """The index of the lowest set bit of an int64, which must not be 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
