@@ -1,0 +1,166 @@
+"""The 303 actions by name, and the eight symmetries of the square on cells, actions and positions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.errors import IllegalActionError
+from pylos.jit import jit
+from pylos.rules import (
+    ACTION_SOURCE,
+    ACTION_TARGET,
+    APEX,
+    CELL_MASK,
+    CELLS,
+    LEVEL_SIZE,
+    NUM_ACTIONS,
+    NUM_CELLS,
+    PAIR_BASE,
+    STOP,
+    cell_index,
+)
+
+# Names ------------------------------------------------------------------------------------------------------
+
+CELL_NAMES: tuple[str, ...] = tuple(f"{level + 1}{'ABCD'[row]}{column + 1}" for level, row, column in CELLS)
+"""[30] level, row, column: ``1A1`` .. ``1D4``, ``2A1`` .. ``2C3``, ``3A1`` .. ``3B2``, ``4A1``."""
+
+_CELL_BY_NAME = {name: cell for cell, name in enumerate(CELL_NAMES)}
+
+
+def action_name(action: int, pending: int = 0) -> str:
+    """The name of an action: ``1B2`` place, ``1B2^2A1`` raise, ``-1B2`` take back, ``=`` stop.
+
+    Args:
+        action: the id, 0-302.
+        pending: balls that may still be taken back in the position. Matters for id 29 only, which stops a
+            take-back where one is pending and else places on the apex.
+
+    Raises:
+        IllegalActionError: there is no such id.
+
+    >>> action_name(5), action_name(29), action_name(29, pending=1), action_name(302)
+    ('1B2', '4A1', '=', '-3B2')
+    """
+    if not 0 <= action < NUM_ACTIONS:
+        raise IllegalActionError(f"there is no action {action}; ids run from 0 to {NUM_ACTIONS - 1}")
+    if action == STOP and pending:
+        return "="
+    target = int(ACTION_TARGET[action])
+    if action < NUM_CELLS:
+        return CELL_NAMES[target]
+    source = CELL_NAMES[ACTION_SOURCE[action]]
+    return f"-{source}" if target == APEX else f"{source}^{CELL_NAMES[target]}"
+
+
+def parse_action(name: str) -> int:
+    """The id of a named action, the inverse of `action_name`. Lower case is read too.
+
+    Raises:
+        IllegalActionError: no action has that name, whatever the position.
+
+    >>> parse_action("1B2"), parse_action("4A1"), parse_action("="), parse_action("-3B2")
+    (5, 29, 29, 302)
+    """
+    if name == "=":
+        return STOP
+    if name.startswith("-"):
+        source = _parse_cell(name[1:], name)
+        if source == APEX:
+            raise IllegalActionError(f"{name!r}: a ball on the apex ends the game and is never taken back")
+        return int(PAIR_BASE[source]) + APEX
+    if "^" not in name:
+        return _parse_cell(name, name)
+    source, target = (_parse_cell(part, name) for part in name.split("^", 1))
+    if target == APEX:
+        raise IllegalActionError(f"{name!r}: no ball is ever raised to the apex")
+    if CELLS[target][0] <= CELLS[source][0]:
+        raise IllegalActionError(f"{name!r}: a ball is raised to a higher level only")
+    return int(PAIR_BASE[source]) + target
+
+
+def _parse_cell(text: str, name: str) -> int:
+    cell = _CELL_BY_NAME.get(text.upper())
+    if cell is None:
+        where = "" if text == name else f" in {name!r}"
+        raise IllegalActionError(
+            f"{text!r}{where} is no cell; cells are 1A1 .. 1D4, 2A1 .. 2C3, 3A1 .. 3B2 and 4A1"
+        )
+    return cell
+
+
+# Symmetries -------------------------------------------------------------------------------------------------
+
+NUM_SYMMETRIES = 8
+"""Symmetry ``s`` transposes if ``s & 4``, then mirrors the rows if ``s & 2`` and the columns if ``s & 1``."""
+
+
+def _moved_cell(symmetry: int, cell: int) -> int:
+    level, row, column = CELLS[cell]
+    last = LEVEL_SIZE[level] - 1
+    if symmetry & 4:
+        row, column = column, row
+    if symmetry & 2:
+        row = last - row
+    if symmetry & 1:
+        column = last - column
+    return cell_index(level, row, column)
+
+
+CELL_SYMMETRY = np.array(
+    [[_moved_cell(s, cell) for cell in range(NUM_CELLS)] for s in range(NUM_SYMMETRIES)], np.int64
+)
+"""[8, 30] the cell to which a symmetry moves each cell; symmetry 0 moves none."""
+
+ACTION_SYMMETRY = np.concatenate(
+    [
+        CELL_SYMMETRY,
+        PAIR_BASE[CELL_SYMMETRY[:, ACTION_SOURCE[NUM_CELLS:]]] + CELL_SYMMETRY[:, ACTION_TARGET[NUM_CELLS:]],
+    ],
+    axis=1,
+)
+"""[8, 303] what each action becomes: ``moved[ACTION_SYMMETRY[s]] = policy`` moves a policy [303]."""
+
+INVERSE_SYMMETRY = np.array(
+    [
+        next(
+            i for i in range(NUM_SYMMETRIES) if (CELL_SYMMETRY[i][CELL_SYMMETRY[s]] == CELL_SYMMETRY[0]).all()
+        )
+        for s in range(NUM_SYMMETRIES)
+    ],
+    np.int64,
+)
+"""[8] the symmetry that undoes each."""
+
+_CHUNK_BITS = 10
+_CHUNK_MASK = (1 << _CHUNK_BITS) - 1
+
+
+def _moved_chunks() -> np.ndarray:
+    """[8, 3, 1024] where a symmetry sends the balls on ten neighbouring cells, for every pattern of them."""
+    table = np.zeros((NUM_SYMMETRIES, NUM_CELLS // _CHUNK_BITS, 1 << _CHUNK_BITS), np.int64)
+    patterns = np.arange(1 << _CHUNK_BITS)
+    for cell in range(NUM_CELLS):
+        chunk, bit = divmod(cell, _CHUNK_BITS)
+        table[:, chunk] |= (patterns >> bit & 1) << CELL_SYMMETRY[:, cell, None]
+    return table
+
+
+# Looking up ten cells at once replaces sixty bit moves by six loads: this runs for every training sample.
+_MOVED_CHUNKS = _moved_chunks()
+
+
+@jit
+def _moved_mask(mask: int, symmetry: int) -> int:
+    low: int = _MOVED_CHUNKS[symmetry, 0, mask & _CHUNK_MASK]
+    middle: int = _MOVED_CHUNKS[symmetry, 1, mask >> 10 & _CHUNK_MASK]
+    high: int = _MOVED_CHUNKS[symmetry, 2, mask >> 20 & _CHUNK_MASK]
+    return low | middle | high
+
+
+@jit
+def transform(position: int, symmetry: int) -> int:
+    """The position as it looks after a symmetry (0-7); side to move and take-backs stay."""
+    own = _moved_mask(position & CELL_MASK, symmetry)
+    opponent = _moved_mask(position >> 30 & CELL_MASK, symmetry)
+    return position >> 60 << 60 | opponent << 30 | own
