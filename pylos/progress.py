@@ -1,0 +1,121 @@
+"""Live progress on the terminal: one bar at a time, gone when its phase is over."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Update = Callable[[int, str], None]
+"""``update(done, text)``: how much is done of the total, and what to say behind the bar."""
+
+_REFRESH_SECONDS = 0.1
+_OUTPUT_GONE = (OSError, ValueError)
+"""What writing raises when the terminal went away, or when the stream was closed."""
+
+_alive = False
+
+
+@contextmanager
+def progress(description: str, total: int, enabled: bool = True) -> Iterator[Update]:
+    """Shows a bar on stderr while the body runs, if a terminal or a notebook is attached.
+
+    Anywhere else, and inside the body of another bar, it shows nothing. It never raises: an output that goes
+    away in the middle only ends the display.
+
+    Args:
+        description: The name of the phase, such as ``"self-play"``.
+        total: What ``done`` will be at the end.
+        enabled: Whether to show anything at all, for example false on all ranks but the first.
+
+    Yields:
+        ``update(done, text)``. It is cheap: call it as often as there is news.
+    """
+    global _alive
+    bar = None if _alive or not enabled else _make_bar()
+    if bar is None:
+        yield _ignore
+        return
+    _alive = True
+    try:
+        display = _Display(bar, description, total)
+        try:
+            yield display.update
+        finally:
+            display.close()
+    finally:
+        _alive = False
+
+
+def _ignore(done: int, text: str = "") -> None:
+    """The update of a bar that is not shown."""
+
+
+def _make_bar() -> Progress | None:
+    """A bar for what stderr is attached to, or None where it would not be seen or only do harm."""
+    if sys.stderr is None or sys.stderr.closed:
+        return None
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    console = Console(stderr=True)
+    if console.is_jupyter:
+        if importlib.util.find_spec("ipywidgets") is None:
+            return None  # without it rich prints a new bar at every refresh
+    elif not console.is_terminal or console.is_dumb_terminal:
+        return None
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn(
+            "{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+        ),
+        console=console,
+        # Drawn from update() alone: a thread of rich's own would die with a traceback when the terminal goes.
+        auto_refresh=False,
+        transient=True,
+        # What is printed meanwhile appears above the bar, unless it goes to a file.
+        redirect_stdout=sys.stdout is not None and not sys.stdout.closed and sys.stdout.isatty(),
+    )
+
+
+class _Display:
+    """A started bar. It falls silent at the first error of its output."""
+
+    def __init__(self, bar: Progress, description: str, total: int) -> None:
+        self._bar: Progress | None = bar
+        self._next_refresh = 0.0
+        self._task = bar.add_task(description, total=total, text="")
+        self._try(bar.start)
+        self.update(0)
+
+    def update(self, done: int, text: str = "") -> None:
+        if self._bar is None:
+            return
+        self._bar.update(self._task, completed=done, text=text)
+        now = time.monotonic()
+        if now >= self._next_refresh:
+            self._next_refresh = now + _REFRESH_SECONDS
+            self._try(self._bar.refresh)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._try(self._bar.stop)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except _OUTPUT_GONE:
+            if self._bar is not None:
+                with suppress(*_OUTPUT_GONE):
+                    self._bar.stop()  # gives sys.stdout and sys.stderr back
+            self._bar = None
