@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
 from llvmlite import ir
@@ -83,21 +83,26 @@ class _Announcement(event.Listener):  # type: ignore[misc]
 event.register("numba:compile", _Announcement())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def popcount(typing_context: Any, value: Any) -> Any:
-    """The number of set bits of an int64."""
+if TYPE_CHECKING:
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
+    def popcount(value: int) -> int: ...
+    def lowest_bit(value: int) -> int: ...
+else:
 
-    return types.int64(types.int64), generate
+    @intrinsic
+    def popcount(typing_context: Any, value: Any) -> Any:
+        """The number of set bits of an int64."""
 
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.ctpop(args[0])
 
-@intrinsic  # type: ignore[untyped-decorator]
-def lowest_bit(typing_context: Any, value: Any) -> Any:
-    """The index of the lowest set bit of an int64, which must not be 0."""
+        return types.int64(types.int64), generate
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+    @intrinsic
+    def lowest_bit(typing_context: Any, value: Any) -> Any:
+        """The index of the lowest set bit of an int64, which must not be 0."""
 
-    return types.int64(types.int64), generate
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+        return types.int64(types.int64), generate

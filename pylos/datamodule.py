@@ -1,0 +1,267 @@
+"""The data module: plays games with the current network once per epoch and serves batches from the replay buffer."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_info
+
+from pylos.board import Board
+from pylos.errors import ConfigurationError
+from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
+from pylos.progress import progress
+from pylos.randomness import derive_key
+from pylos.replay import Batch, ReplayBuffer
+from pylos.rules import rules_code
+from pylos.search import SearchOptions, max_visited
+from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
+
+
+class EpochBatches:
+    """The batches of one epoch: a sized iterable, each batch drawn under a key of its own.
+
+    Args:
+        buffer: where samples come from.
+        batches: how many batches there are.
+        batch_size: samples per batch.
+        rules: the rule set's number.
+        key: names the random draws of the epoch.
+    """
+
+    def __init__(self, buffer: ReplayBuffer, batches: int, batch_size: int, rules: int, key: int) -> None:
+        self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
+        self._rules, self._key = rules, key
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        for i in range(self._batches):
+            yield self._buffer.batch(self._batch_size, self._rules, derive_key(self._key, i))
+
+
+class SelfPlayDataModule(pl.LightningDataModule):
+    """Refills a replay buffer by self-play at the start of every epoch, then serves random batches from it.
+
+    The network and the rules are those of the trainer's module. Games go on across epochs; buffer and games in
+    flight are part of every checkpoint.
+
+    Args:
+        games_per_epoch: games to finish per epoch.
+        parallel_games: games played at the same time.
+        simulations: simulations per decision.
+        c_puct: weight of the prior against the value in the search.
+        fpu_reduction: how much less than its parent an unvisited action is thought to be worth.
+        dirichlet_alpha: concentration of the noise on the root's prior.
+        dirichlet_fraction: weight of that noise.
+        temperature_moves: plies at the start of a game whose action is drawn in proportion to the visits;
+            then the most visited action is played.
+        max_moves: plies after which a game is a draw.
+        repetition_limit: how often a position must occur for a draw.
+        move_limit_draw_value: what a draw by ``max_moves`` is worth to both players, in [-1, 1].
+        repetition_draw_value: what a draw by repetition is worth to both players, in [-1, 1].
+        buffer_size: samples (positions) to keep for training.
+        batch_size: samples per batch.
+        batches_per_epoch: batches, and so optimizer steps, per epoch.
+        validation_games: games of the checkpoint against itself on which ``validate`` and ``test`` measure.
+        positions: a file with one position text a line for ``predict``; the start position if not given.
+        inference_precision: "float32", "bfloat16", or "auto" for the one that is faster (measured at the
+            start of a run and kept by its checkpoints).
+        search_threads: threads that search; 0 means as many as torch uses.
+        seed: names all random draws of self-play and batches.
+    """
+
+    def __init__(
+        self,
+        games_per_epoch: int = 512,
+        parallel_games: int = 512,
+        simulations: int = 64,
+        c_puct: float = 1.5,
+        fpu_reduction: float = 0.25,
+        dirichlet_alpha: float = 0.3,
+        dirichlet_fraction: float = 0.25,
+        temperature_moves: int = 15,
+        max_moves: int = 200,
+        repetition_limit: int = 5,
+        move_limit_draw_value: float = 0.0,
+        repetition_draw_value: float = 0.0,
+        buffer_size: int = 200_000,
+        batch_size: int = 512,
+        batches_per_epoch: int = 100,
+        validation_games: int = 64,
+        positions: str | None = None,
+        inference_precision: str = "auto",
+        search_threads: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        if min(games_per_epoch, batch_size, batches_per_epoch, validation_games) < 1:
+            raise ConfigurationError(
+                "games_per_epoch, batch_size, batches_per_epoch and validation_games must be at least 1"
+            )
+        if inference_precision != "auto" and inference_precision not in PRECISIONS:
+            raise ConfigurationError(
+                f"inference_precision must be auto, {' or '.join(PRECISIONS)}, got {inference_precision!r}"
+            )
+        names = {field.name for field in dataclasses.fields(SearchOptions)}
+        self._search_options = SearchOptions(**{name: self.hparams[name] for name in names})
+        names = {field.name for field in dataclasses.fields(GameOptions)}
+        self._game_options = GameOptions(**{name: self.hparams[name] for name in names})
+        self._precision = inference_precision
+        self._buffer = ReplayBuffer(buffer_size, max_visited(simulations))
+        self._selfplay: SelfPlay | None = None
+        self._games_to_restore: dict[str, Any] | None = None
+        self._epochs_filled = 0
+        self.stats: SelfPlayStats | None = None
+        """Statistics of the newest self-play."""
+
+    @property
+    def buffer(self) -> ReplayBuffer:
+        """The replay buffer."""
+        return self._buffer
+
+    def setup(self, stage: str) -> None:
+        """Makes Lightning ask for new batches every epoch, which is what triggers self-play."""
+        if stage == "fit":
+            warnings.filterwarnings("ignore", "Total length of `list`")  # there is no validation during fit
+            self._trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
+
+    def train_dataloader(self) -> EpochBatches:
+        """Plays the epoch's games, unless that is done already, and returns its batches.
+
+        On a resume Lightning calls this twice, first with the number of an epoch that is already over.
+        """
+        epoch = self._trainer.current_epoch
+        if self._epochs_filled == epoch:
+            if self._selfplay is None:
+                self._selfplay = self._new_selfplay("selfplay", self.hparams["parallel_games"])
+                if self._games_to_restore is not None:
+                    self._selfplay.load_state_dict(self._games_to_restore)
+                    self._games_to_restore = None
+            self.stats = self._play(
+                self._selfplay, self.hparams["games_per_epoch"], self._buffer, "self-play"
+            )
+            self._epochs_filled = epoch + 1
+        return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch)
+
+    def val_dataloader(self) -> EpochBatches | list[Any]:
+        """For ``validate``: batches from fresh games of the checkpoint with itself. Empty during fit."""
+        if self._trainer.state.fn == "fit":
+            return []
+        games = self.hparams["validation_games"]
+        # Every game's samples fit, so each batch is drawn from whole games.
+        buffer = ReplayBuffer(2 * games * self.hparams["max_moves"], max_visited(self.hparams["simulations"]))
+        self.stats = self._play(self._new_selfplay("validation", games), games, buffer, "validation games")
+        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "validation", 0)
+
+    def test_dataloader(self) -> EpochBatches | list[Any]:
+        """The same as for ``validate``."""
+        return self.val_dataloader()
+
+    def predict_dataloader(self) -> list[list[Board]]:
+        """The boards to judge, as one batch."""
+        rules = self._module().rules
+        path = self.hparams["positions"]
+        if path is None:
+            return [[Board(rules)]]
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines = [line.strip() for line in file]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"cannot read positions from {path}: {error}") from error
+        boards = [Board.from_text(line, rules=rules) for line in lines if line and not line.startswith("#")]
+        if not boards:
+            raise ConfigurationError(f"there is no position in {path}")
+        return [boards]
+
+    @property
+    def _trainer(self) -> pl.Trainer:
+        if self.trainer is None:
+            raise ConfigurationError(
+                "SelfPlayDataModule works through a Trainer: its network plays the games"
+            )
+        return self.trainer
+
+    def _module(self) -> Any:
+        module = self._trainer.lightning_module
+        if not hasattr(module, "network") or not hasattr(module, "rules"):
+            raise ConfigurationError("SelfPlayDataModule needs a module with `network` and `rules`")
+        return module
+
+    def _batches(self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int) -> EpochBatches:
+        key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
+        return EpochBatches(
+            buffer, batches, self.hparams["batch_size"], rules_code(self._module().rules), key
+        )
+
+    def _new_selfplay(self, purpose: str, parallel_games: int) -> SelfPlay:
+        return SelfPlay(
+            parallel_games,
+            rules_code(self._module().rules),
+            self._search_options,
+            self._game_options,
+            derive_key(self.hparams["seed"], purpose, self._trainer.global_rank),
+            self.hparams["search_threads"] or torch.get_num_threads(),
+        )
+
+    def _evaluator(self) -> NetworkEvaluator:
+        module = self._module()
+        if self._precision == "auto":
+            threads = self.hparams["search_threads"] or torch.get_num_threads()
+            rows = -(-self.hparams["parallel_games"] // threads)
+            self._precision = fastest_precision(module.network, module.device, rows)
+            rank_zero_info(f"self-play in {self._precision}, the faster one on {module.device}")
+        return NetworkEvaluator(module.network, rules_code(module.rules), module.device, self._precision)
+
+    def _play(self, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str) -> SelfPlayStats:
+        evaluate = self._evaluator()
+        enabled = self._trainer.progress_bar_callback is not None
+        with single_threaded_torch(), progress(title, total=games, enabled=enabled) as update:
+            start = time.perf_counter()
+
+            def on_ply(games: int, positions: int) -> None:
+                speed = positions / (time.perf_counter() - start)
+                simulations = speed * self._search_options.simulations
+                update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
+
+            return selfplay.play(games, evaluate, buffer, on_ply)
+
+    def metrics(self) -> dict[str, float]:
+        """What the newest self-play was like, for the logs."""
+        if self.stats is None:
+            return {}
+        stats = self.stats
+        speed = stats.positions / stats.seconds
+        return {
+            "selfplay/games": stats.games,
+            "selfplay/game_length": stats.plies / stats.games,
+            "selfplay/first_player_score": stats.first_player_score,
+            "selfplay/draw_rate": stats.draw_rate,
+            "selfplay/buffer_fill": len(self._buffer) / self._buffer.capacity,
+            "selfplay/positions_per_second": speed,
+            "selfplay/simulations_per_second": speed * self._search_options.simulations,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Buffer, games in flight, and which epochs they cover; tensors and plain values only."""
+        return {
+            "buffer": self._buffer.state_dict(),
+            "games": self._selfplay.state_dict() if self._selfplay else self._games_to_restore,
+            "epochs_filled": self._epochs_filled,
+            "precision": self._precision,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up what ``state_dict`` saved."""
+        self._buffer.load_state_dict(state_dict["buffer"])
+        self._games_to_restore = state_dict["games"]
+        self._epochs_filled = state_dict["epochs_filled"]
+        if self._precision == "auto":
+            self._precision = state_dict["precision"]

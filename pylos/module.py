@@ -1,0 +1,194 @@
+"""The Lightning module: network, loss, optimizer and learning rate schedule."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pylos.actions import action_name
+from pylos.board import Board, as_positions
+from pylos.datamodule import SelfPlayDataModule
+from pylos.errors import ConfigurationError, NonFiniteLossError
+from pylos.inference import NetworkEvaluator
+from pylos.network import PylosNetwork
+from pylos.observation import OBSERVATION_SIZE
+from pylos.replay import Batch
+from pylos.rules import NUM_ACTIONS, rules_code
+
+
+class PylosModule(pl.LightningModule):
+    """An agent in training: loss = policy cross-entropy + ``value_loss_weight`` x squared error of the value.
+
+    This is the loss of AlphaZero (Silver et al., 2018), with the policy's softmax taken over the legal actions and
+    the weight decay moved to the optimizer: AdamW (Loshchilov and Hutter, 2019), on weight matrices only. The
+    learning rate follows a cosine (Loshchilov and Hutter, 2017, section 3) and stays at its minimum thereafter.
+
+    Args:
+        rules: the rule set that the agent learns; see ``pylos.rules.RULES``.
+        width: numbers between the network's residual blocks.
+        blocks: residual blocks.
+        learning_rate: at the start.
+        min_learning_rate: at the end of the schedule.
+        schedule_steps: optimizer steps from the one to the other.
+        weight_decay: of AdamW, per step and learning rate, on weight matrices.
+        value_loss_weight: of the value's squared error, against the policy's cross-entropy.
+    """
+
+    def __init__(
+        self,
+        rules: str = "standard",
+        width: int = 256,
+        blocks: int = 4,
+        learning_rate: float = 1e-3,
+        min_learning_rate: float = 1e-5,
+        schedule_steps: int = 10_000,
+        weight_decay: float = 1e-4,
+        value_loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        rules_code(rules)  # complains about an unknown name
+        if min(width, blocks, schedule_steps) < 1:
+            raise ConfigurationError("width, blocks and schedule_steps must be at least 1")
+        if not 0 <= min_learning_rate <= learning_rate or learning_rate == 0:
+            raise ConfigurationError(
+                f"need 0 <= min_learning_rate <= learning_rate, got {min_learning_rate} and {learning_rate}"
+            )
+        self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks)
+
+    @property
+    def rules(self) -> str:
+        """The rule set that the agent plays by."""
+        return str(self.hparams["rules"])
+
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``PylosNetwork.forward``."""
+        result: tuple[Tensor, Tensor] = self.network(observations)
+        return result
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, and a cosine that is a pure function of the step: a resume takes its horizon from the config."""
+        matrices = [p for p in self.parameters() if p.ndim > 1]
+        others = [p for p in self.parameters() if p.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": self.hparams["weight_decay"]},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=self.hparams["learning_rate"],
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._cosine)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
+        }
+
+    def _cosine(self, step: int) -> float:
+        """The learning rate after ``step`` optimizer steps, relative to the first one."""
+        lowest = self.hparams["min_learning_rate"] / self.hparams["learning_rate"]
+        progress = min(step / self.hparams["schedule_steps"], 1.0)
+        return float(lowest + (1 - lowest) * (1 + math.cos(math.pi * progress)) / 2)
+
+    def on_train_start(self) -> None:
+        """Warns where the learning rate ends its fall before or after the end of the training."""
+        trainer, horizon = self.trainer, self.hparams["schedule_steps"]
+        if trainer.max_epochs is None or trainer.max_epochs < 0:
+            return
+        steps = trainer.max_epochs * trainer.num_training_batches // trainer.accumulate_grad_batches
+        if steps != horizon:
+            rank_zero_warn(
+                f"the learning rate reaches its minimum after schedule_steps = {horizon} steps, "
+                f"but this training ends after {steps:.0f}"
+            )
+
+    def on_train_epoch_start(self) -> None:
+        """Logs what self-play was like."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if isinstance(datamodule, SelfPlayDataModule):
+            self.log_dict(datamodule.metrics(), on_step=False, on_epoch=True)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """The loss of a batch.
+
+        Raises:
+            NonFiniteLossError: the loss is infinite or not a number; weights are as before the step.
+        """
+        loss = self._loss(batch, "train")
+        if not torch.isfinite(loss):
+            raise NonFiniteLossError(
+                f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}, "
+                f"batch {batch_index}); stopped. A lower learning_rate usually helps"
+            )
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
+            self.log("train/learning_rate", schedule.get_last_lr()[0], on_step=True, on_epoch=False)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Logs losses on games that were not trained on."""
+        self._loss(batch, "val")
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        """Logs losses on games that were not trained on."""
+        self._loss(batch, "test")
+
+    def _loss(self, batch: Batch, stage: str) -> Tensor:
+        """Loss of a batch (scalar), with its parts logged."""
+        values, log_policy = self(batch.observations)
+        value_loss = torch.nn.functional.mse_loss(values, batch.outcomes)
+        log_policy = torch.log_softmax(log_policy.masked_fill(~batch.legal, -torch.inf), dim=-1)
+        log_policy = log_policy.masked_fill(~batch.legal, 0.0)  # 0 x -inf would not be a number
+        policy_loss = -(batch.policy * log_policy).sum(-1).mean()
+        entropy = -(log_policy.exp() * batch.legal * log_policy).sum(-1).mean()
+        loss: Tensor = policy_loss + self.hparams["value_loss_weight"] * value_loss
+        metrics = {
+            "loss": loss,
+            "value_loss": value_loss,
+            "policy_loss": policy_loss,
+            "policy_entropy": entropy,
+            # A value head that always says the same is the classic silent failure: this would stay near 0.
+            "value_std": values.std(),
+        }
+        self.log_dict(
+            {f"{stage}/{name}": value.detach() for name, value in metrics.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(values),
+        )
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Logs the norm of the gradient before it is clipped."""
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        self.log("train/gradient_norm", norm, on_step=False, on_epoch=True)
+
+    def predict_step(self, boards: list[Board], batch_index: int) -> list[dict[str, Any]]:
+        """Judges boards with the bare network, without search.
+
+        Returns:
+            For each board its text, the network's value for the player to move, and the legal actions by
+            name with their probabilities, likeliest first.
+        """
+        evaluate = NetworkEvaluator(self.network, rules_code(self.rules), self.device, "float32")
+        values, log_policy = evaluate(as_positions(boards))
+        return [
+            {"position": board.text, "value": float(value), "policy": _named_policy(board, row)}
+            for board, value, row in zip(boards, values, log_policy, strict=True)
+        ]
+
+
+def _named_policy(board: Board, log_policy: np.ndarray) -> dict[str, float]:
+    """The policy over the legal actions of a board, likeliest first."""
+    actions = board.legal_actions
+    weights = np.exp(log_policy[actions] - log_policy[actions].max(initial=-np.inf))
+    names = [action_name(int(action), board.pending) for action in actions]
+    policy = dict(zip(names, (weights / weights.sum()).tolist(), strict=True))
+    return dict(sorted(policy.items(), key=lambda item: -item[1]))

@@ -1,0 +1,151 @@
+"""The replay buffer: samples from self-play, kept compactly and turned into training batches by compiled kernels."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pylos.actions import ACTION_SYMMETRY, NUM_SYMMETRIES, transform
+from pylos.errors import ConfigurationError
+from pylos.jit import jit
+from pylos.observation import OBSERVATION_SIZE, observe
+from pylos.randomness import draw_below
+from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
+
+
+class Samples(NamedTuple):
+    """Arrays of training samples; C is their number, K the most actions that a search can have visited."""
+
+    positions: np.ndarray
+    """int64 [C] packed positions."""
+    actions: np.ndarray
+    """int16 [C, K] visited actions, 0 behind the last one."""
+    visits: np.ndarray
+    """int16 [C, K] their visits, 0 behind the last one."""
+    outcomes: np.ndarray
+    """float32 [C] the game's outcome for the player to move."""
+
+
+class Batch(NamedTuple):
+    """What a training step works on."""
+
+    observations: Tensor
+    """float32 [B, 184]."""
+    policy: Tensor
+    """float32 [B, 303] the search's visits, normalised: the policy's target."""
+    legal: Tensor
+    """bool [B, 303] the legal actions."""
+    outcomes: Tensor
+    """float32 [B, 1] the value's target."""
+
+
+@jit
+def _fill_batch(
+    samples: Samples,
+    size: int,
+    rules: int,
+    key: int,
+    observations: np.ndarray,
+    policy: np.ndarray,
+    legal: np.ndarray,
+    outcomes: np.ndarray,
+) -> None:
+    """Draws samples uniformly with replacement, turns each by a random symmetry, and spreads it out."""
+    scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for b in range(outcomes.shape[0]):
+        i = draw_below(key, 2 * b, size)
+        symmetry = draw_below(key, 2 * b + 1, NUM_SYMMETRIES)
+        position = transform(samples.positions[i], symmetry)
+        observe(position, rules, observations[b])
+        outcomes[b, 0] = samples.outcomes[i]
+        for k in range(legal_actions(position, rules, scratch)):
+            legal[b, scratch[k]] = True
+        total = np.float32(0.0)
+        for k in range(samples.visits.shape[1]):
+            total += samples.visits[i, k]
+        for k in range(samples.visits.shape[1]):
+            if samples.visits[i, k]:
+                action = ACTION_SYMMETRY[symmetry, samples.actions[i, k]]
+                policy[b, action] = samples.visits[i, k] / total
+
+
+class ReplayBuffer:
+    """The newest ``capacity`` samples, in arrays that are allocated once.
+
+    Args:
+        capacity: samples to keep; older ones are overwritten.
+        width: K, the most actions that a sample's search can have visited.
+
+    Raises:
+        ConfigurationError: the memory cannot be had.
+    """
+
+    def __init__(self, capacity: int, width: int) -> None:
+        if capacity < 1:
+            raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
+        try:
+            self.samples = Samples(
+                np.zeros(capacity, np.int64),
+                np.zeros((capacity, width), np.int16),
+                np.zeros((capacity, width), np.int16),
+                np.zeros(capacity, np.float32),
+            )
+        except MemoryError as error:
+            gigabytes = capacity * (12 + 4 * width) / 1e9
+            raise ConfigurationError(
+                f"no memory for a replay buffer of {gigabytes:.1f} GB; lower buffer_size ({capacity})"
+            ) from error
+        self.added = 0
+        """Samples ever added; sample number n lies in row n modulo capacity."""
+
+    @property
+    def capacity(self) -> int:
+        """How many samples there is room for."""
+        return len(self.samples.positions)
+
+    def __len__(self) -> int:
+        return min(self.added, self.capacity)
+
+    def batch(self, size: int, rules: int, key: int) -> Batch:
+        """Draws a batch; the same key draws the same batch from the same buffer.
+
+        Args:
+            size: B, the number of samples.
+            rules: the rule set's number.
+            key: names the random draws.
+        """
+        observations = np.empty((size, OBSERVATION_SIZE), np.float32)
+        policy = np.zeros((size, NUM_ACTIONS), np.float32)
+        legal = np.zeros((size, NUM_ACTIONS), np.bool_)
+        outcomes = np.empty((size, 1), np.float32)
+        _fill_batch(self.samples, len(self), rules, key, observations, policy, legal, outcomes)
+        return Batch(*(torch.from_numpy(array) for array in (observations, policy, legal, outcomes)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The samples in use as tensors, and how many were ever added."""
+        used = len(self)
+        arrays = {name: torch.from_numpy(a[:used]) for name, a in self.samples._asdict().items()}
+        return {"added": self.added, **arrays}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over the samples of ``state_dict``; of a buffer of another capacity, the newest that fit."""
+        stored = {name: state[name].numpy() for name in Samples._fields}
+        size, width = stored["actions"].shape
+        if width > self.samples.actions.shape[1]:
+            raise ConfigurationError(
+                f"the checkpoint's samples hold up to {width} actions, this run's "
+                f"{self.samples.actions.shape[1]}: resume with as many simulations as before"
+            )
+        added = int(state["added"])
+        numbers = np.arange(added - min(size, self.capacity), added)
+        for name, array in self.samples._asdict().items():
+            source = stored[name][numbers % size] if size else stored[name]
+            if array.ndim == 2:
+                array[numbers % self.capacity, :width] = source
+                array[numbers % self.capacity, width:] = 0
+            else:
+                array[numbers % self.capacity] = source
+        self.added = added

@@ -1,0 +1,156 @@
+"""Monte-Carlo tree search over many games at once, one network call per simulation for all of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from pylos.errors import ConfigurationError
+from pylos.jit import jit
+from pylos.randomness import draw_below
+from pylos.rules import MAX_LEGAL_ACTIONS
+from pylos.tree import Tree, add_noise, expand, new_tree, plant, root_visits, select
+
+
+class Evaluator(Protocol):
+    """What a search asks about its leaves: the network, or random playouts."""
+
+    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluates positions.
+
+        Args:
+            positions: int64 [G] packed positions, always as many as the search has rows.
+
+        Returns:
+            Values for the players to move, float32 [G], and log policies, float32 [G, 303].
+        """
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a search goes about it. The defaults are for play; self-play adds noise."""
+
+    simulations: int = 64
+    """Leaves looked at per decision (AlphaZero: 800)."""
+    c_puct: float = 1.5
+    """Weight of the prior against the value in PUCT (AlphaZero: about 1.25)."""
+    fpu_reduction: float = 0.25
+    """How much less than its parent an unvisited action is thought to be worth, at full visited prior mass."""
+    dirichlet_alpha: float = 0.3
+    """Concentration of the root noise (AlphaZero: 0.3 for chess)."""
+    dirichlet_fraction: float = 0.0
+    """Weight of the root noise; 0 turns it off (AlphaZero in self-play: 0.25)."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.simulations <= 30_000:
+            raise ConfigurationError(f"simulations must be from 1 to 30000, got {self.simulations}")
+        if self.c_puct <= 0 or self.dirichlet_alpha <= 0:
+            raise ConfigurationError("c_puct and dirichlet_alpha must be greater than 0")
+        if not 0 <= self.dirichlet_fraction <= 1:
+            raise ConfigurationError(f"dirichlet_fraction must be in [0, 1], got {self.dirichlet_fraction}")
+
+
+class SearchResult(NamedTuple):
+    """What a search found, a row per game. K = ``max_visited(simulations)``."""
+
+    actions: np.ndarray
+    """int16 [n, K] the visited actions, ascending, 0 behind the last one."""
+    visits: np.ndarray
+    """int16 [n, K] their visits, 0 behind the last one."""
+    values: np.ndarray
+    """float32 [n] the expected outcome for the player to move; exactly 1 or -1 where it is proven."""
+
+
+def max_visited(simulations: int) -> int:
+    """The most actions that a search can have visited."""
+    return min(simulations, MAX_LEGAL_ACTIONS)
+
+
+class Search:
+    """Room to search up to ``games`` positions at once, used again for every decision.
+
+    The rows are shared out evenly to threads, each with a tree and network calls of its own: neither the kernels
+    nor torch hold the interpreter's lock, so no core waits while another grows a tree.
+
+    Args:
+        games: rows; rounded up to a multiple of ``threads``. Every network call has ``games / threads``
+            positions, so that results do not depend on how many of the rows are in use.
+        rules: the rule set's number.
+        options: see ``SearchOptions``.
+        threads: how many threads search.
+    """
+
+    def __init__(self, games: int, rules: int, options: SearchOptions, threads: int = 1) -> None:
+        self.options = options
+        self.rows = -(-games // threads)
+        self._rules = rules
+        self._trees = [new_tree(self.rows, options.simulations) for _ in range(threads)]
+        self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def run(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> SearchResult:
+        """Searches positions.
+
+        Args:
+            positions: int64 [n <= games] packed positions, none of them the end of a game.
+            evaluate: judges the leaves; with several threads it is called by all of them.
+            keys: int64 [n] random keys of the root noise; without noise they are not read.
+
+        Returns:
+            The visits and values of the roots.
+        """
+        n, width = len(positions), max_visited(self.options.simulations)
+        result = SearchResult(
+            np.empty((n, width), np.int16), np.empty((n, width), np.int16), np.empty(n, np.float32)
+        )
+        shards = [
+            (tree, positions[rows], evaluate, keys[rows], SearchResult(*(array[rows] for array in result)))
+            for tree, first in zip(self._trees, range(0, n, self.rows), strict=False)
+            for rows in [slice(first, first + self.rows)]
+        ]
+        run_all = map if self._executor is None else self._executor.map
+        list(run_all(lambda shard: self._run_shard(*shard), shards))
+        return result
+
+    def _run_shard(
+        self, tree: Tree, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, result: SearchResult
+    ) -> None:
+        n, options, rules = len(positions), self.options, self._rules
+        leaves = np.zeros(self.rows, np.int64)
+        leaves[:n] = positions
+        plant(tree, positions)
+        expand(tree, n, rules, *evaluate(leaves))
+        if options.dirichlet_fraction:
+            add_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
+        for _ in range(options.simulations):
+            if select(tree, n, rules, options.c_puct, options.fpu_reduction, leaves):
+                expand(tree, n, rules, *evaluate(leaves))
+        root_visits(tree, n, *result)
+
+
+@jit
+def pick_actions(
+    actions: np.ndarray, visits: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
+) -> None:
+    """Chooses an action per row: the most visited one, or one in proportion to its visits (temperature 1).
+
+    Args:
+        actions: int16 [n, K], as in ``SearchResult``.
+        visits: int16 [n, K].
+        keys: int64 [n] random keys; among equally visited best actions, too, chance decides.
+        greedy: bool [n], whether to play the most visited action.
+        out: int64 [n], receives the actions.
+    """
+    for g in range(actions.shape[0]):
+        top = visits[g].max()
+        total = 0
+        for k in range(actions.shape[1]):
+            total += int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
+        rest = draw_below(keys[g], 0, total)
+        for k in range(actions.shape[1]):
+            rest -= int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
+            if rest < 0:
+                out[g] = actions[g, k]
+                break

@@ -1,0 +1,298 @@
+"""Self-play: games in lockstep, one search for all of them per ply, finished games turned into samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from pylos.errors import ConfigurationError
+from pylos.jit import jit
+from pylos.randomness import derive_key, draw
+from pylos.replay import ReplayBuffer, Samples
+from pylos.rules import START, is_over, step
+from pylos.search import Evaluator, Search, SearchOptions, max_visited, pick_actions
+
+WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class GameOptions:
+    """How games are played out and where they are stopped. A ply is one action."""
+
+    temperature_moves: int = 15
+    """Plies at the start of a game whose action is drawn in proportion to the visits; then the best is played."""
+    max_moves: int = 200
+    """Plies after which a game is a draw."""
+    repetition_limit: int = 5
+    """How often a position must occur for a draw."""
+    move_limit_draw_value: float = 0.0
+    """What a draw by ``max_moves`` is worth to both players."""
+    repetition_draw_value: float = 0.0
+    """What a draw by repetition is worth to both players."""
+
+    def __post_init__(self) -> None:
+        if self.max_moves < 1 or self.repetition_limit < 2 or self.temperature_moves < 0:
+            raise ConfigurationError(
+                "max_moves must be at least 1, repetition_limit 2 and temperature_moves 0"
+            )
+        for name in ("move_limit_draw_value", "repetition_draw_value"):
+            if not -1 <= getattr(self, name) <= 1:
+                raise ConfigurationError(f"{name} must be in [-1, 1], got {getattr(self, name)}")
+
+
+class Games(NamedTuple):
+    """Games in flight. G games; T = ``max_moves``; K as in ``SearchResult``."""
+
+    number: np.ndarray
+    """int64 [G] which game of this stream of games it is; it names the game's random draws."""
+    ply: np.ndarray
+    """int64 [G] actions played so far."""
+    positions: np.ndarray
+    """int64 [G, T + 1] the positions so far, the current one at index ``ply``."""
+    actions: np.ndarray
+    """int16 [G, T, K] what the search visited at every ply."""
+    visits: np.ndarray
+    """int16 [G, T, K]"""
+
+
+@dataclass(frozen=True)
+class SelfPlayStats:
+    """What came out of one ``SelfPlay.play``."""
+
+    games: int
+    """Games finished."""
+    plies: int
+    """Their actions, which is also the number of samples that they gave."""
+    first_player_score: float
+    """Wins and half the draws of the player who moved first, per game."""
+    draw_rate: float
+    positions: int
+    """Decisions searched, in finished and unfinished games."""
+    seconds: float
+
+
+@jit
+def _current(
+    games: Games, seed: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
+) -> None:
+    """Writes the current positions [G] and, from seed, game and ply, the keys [G] of what is drawn there."""
+    for g in range(games.ply.shape[0]):
+        key = draw(draw(seed, games.number[g]), games.ply[g])
+        positions[g] = games.positions[g, games.ply[g]]
+        noise_keys[g] = draw(key, 0)
+        choice_keys[g] = draw(key, 1)
+
+
+@jit
+def _repetitions(games: Games, g: int) -> int:
+    """How often the current position of a game has occurred in it."""
+    ply = games.ply[g]
+    count = 0
+    for i in range(ply + 1):
+        count += games.positions[g, i] == games.positions[g, ply]
+    return count
+
+
+@jit
+def _add_samples(games: Games, g: int, white: float, black: float, samples: Samples, added: int) -> int:
+    """Writes a finished game to the buffer, whose ``added``-th sample is the next; returns the new ``added``."""
+    for i in range(games.ply[g]):
+        row = added % samples.positions.shape[0]
+        samples.positions[row] = games.positions[g, i]
+        samples.actions[row] = games.actions[g, i]
+        samples.visits[row] = games.visits[g, i]
+        samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
+        added += 1
+    return added
+
+
+@jit
+def _advance(
+    games: Games,
+    chosen: np.ndarray,
+    rules: int,
+    repetition_limit: int,
+    move_limit_draw_value: float,
+    repetition_draw_value: float,
+    next_number: int,
+    samples: Samples,
+    added: int,
+    totals: np.ndarray,
+) -> tuple[int, int]:
+    """Plays the chosen action in every game; a finished game leaves its samples and makes room for the next.
+
+    Args:
+        games: the games in flight.
+        chosen: int64 [G] legal actions.
+        rules: the rule set's number.
+        repetition_limit: see ``GameOptions``, as the two values that follow.
+        move_limit_draw_value: see ``GameOptions``.
+        repetition_draw_value: see ``GameOptions``.
+        next_number: the number of the next game to start.
+        samples: the replay buffer's arrays.
+        added: samples ever added to it.
+        totals: float64 [4], sums over finished games, see WHITE_SCORE and the following.
+
+    Returns:
+        The new ``next_number`` and ``added``.
+    """
+    for g in range(chosen.shape[0]):
+        ply = games.ply[g]
+        position = step(games.positions[g, ply], chosen[g], rules)
+        ply += 1
+        games.ply[g] = ply
+        games.positions[g, ply] = position
+        if is_over(position):
+            white = 1.0 if position >> 62 else -1.0
+            black = -white
+        elif _repetitions(games, g) >= repetition_limit:
+            white = black = repetition_draw_value
+            totals[DRAWS] += 1
+        elif ply == games.actions.shape[1]:
+            white = black = move_limit_draw_value
+            totals[DRAWS] += 1
+        else:
+            continue
+        totals[WHITE_SCORE] += 0.5 if white == black else 0.5 * (white + 1.0)
+        totals[PLIES] += ply
+        totals[GAMES] += 1
+        added = _add_samples(games, g, white, black, samples, added)
+        games.number[g] = next_number
+        games.ply[g] = 0
+        games.positions[g, 0] = START
+        next_number += 1
+    return next_number, added
+
+
+class SelfPlay:
+    """An endless stream of games of the current network against itself.
+
+    Games that are unfinished when ``play`` returns go on in the next call, with the network of that call.
+
+    Args:
+        parallel_games: G, games in flight at any time.
+        rules: the rule set's number.
+        search_options: see ``SearchOptions``.
+        game_options: see ``GameOptions``.
+        seed: with ``rank`` names all random draws.
+        rank: which of several processes this is; each plays games of its own.
+        threads: threads that search.
+    """
+
+    def __init__(
+        self,
+        parallel_games: int,
+        rules: int,
+        search_options: SearchOptions,
+        game_options: GameOptions,
+        seed: int,
+        rank: int = 0,
+        threads: int = 1,
+    ) -> None:
+        if parallel_games < 1:
+            raise ConfigurationError(f"parallel_games must be at least 1, got {parallel_games}")
+        self._rules = rules
+        self._options = game_options
+        self._key = derive_key(seed, "selfplay", rank)
+        self._search = Search(parallel_games, rules, search_options, threads)
+        self._next_number = parallel_games
+        moves, width = game_options.max_moves, max_visited(search_options.simulations)
+        self._games = Games(
+            number=np.arange(parallel_games),
+            ply=np.zeros(parallel_games, np.int64),
+            positions=np.full((parallel_games, moves + 1), START, np.int64),
+            actions=np.zeros((parallel_games, moves, width), np.int16),
+            visits=np.zeros((parallel_games, moves, width), np.int16),
+        )
+
+    def play(
+        self,
+        num_games: int,
+        evaluate: Evaluator,
+        buffer: ReplayBuffer,
+        on_ply: Callable[[int, int], None] = lambda games, positions: None,
+    ) -> SelfPlayStats:
+        """Plays until ``num_games`` more games are finished (a few more may end on the same ply).
+
+        Args:
+            num_games: games to finish.
+            evaluate: judges the leaves of the searches.
+            buffer: receives the samples of finished games.
+            on_ply: called after every ply with the games finished and the positions searched so far.
+
+        Returns:
+            Statistics of the finished games.
+        """
+        start = time.perf_counter()
+        totals = np.zeros(4)
+        searched = 0
+        while totals[GAMES] < num_games:
+            self._play_ply(evaluate, buffer, totals)
+            searched += len(self._games.ply)
+            on_ply(int(totals[GAMES]), searched)
+        return SelfPlayStats(
+            games=int(totals[GAMES]),
+            plies=int(totals[PLIES]),
+            first_player_score=float(totals[WHITE_SCORE] / totals[GAMES]),
+            draw_rate=float(totals[DRAWS] / totals[GAMES]),
+            positions=searched,
+            seconds=time.perf_counter() - start,
+        )
+
+    def _play_ply(self, evaluate: Evaluator, buffer: ReplayBuffer, totals: np.ndarray) -> None:
+        games, options = self._games, self._options
+        rows = np.arange(len(games.ply))
+        positions, noise_keys, choice_keys, chosen = (np.empty(len(rows), np.int64) for _ in range(4))
+        _current(games, self._key, positions, noise_keys, choice_keys)
+        result = self._search.run(positions, evaluate, noise_keys)
+        games.actions[rows, games.ply] = result.actions
+        games.visits[rows, games.ply] = result.visits
+        greedy = games.ply >= options.temperature_moves
+        pick_actions(result.actions, result.visits, choice_keys, greedy, chosen)
+        self._next_number, buffer.added = _advance(
+            games,
+            chosen,
+            self._rules,
+            options.repetition_limit,
+            options.move_limit_draw_value,
+            options.repetition_draw_value,
+            self._next_number,
+            buffer.samples,
+            buffer.added,
+            totals,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The games in flight as tensors (only the plies played), and the number of the next game."""
+        plies = int(self._games.ply.max()) + 1
+        arrays = {
+            name: torch.from_numpy((array if array.ndim == 1 else array[:, :plies]).copy())
+            for name, array in self._games._asdict().items()
+        }
+        return {"next_number": self._next_number, **arrays}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes up the games of ``state_dict``.
+
+        Raises:
+            ConfigurationError: the options that shape the games differ from the checkpoint's.
+        """
+        for name, array in self._games._asdict().items():
+            stored = state[name].numpy()
+            if stored.shape[0] != array.shape[0] or stored.shape[2:] != array.shape[2:]:
+                raise ConfigurationError(
+                    "the checkpoint's games in flight do not fit: resume with as many parallel_games and "
+                    "simulations as before"
+                )
+            if array.ndim == 1:
+                array[:] = stored
+            elif stored.shape[1] > array.shape[1]:
+                raise ConfigurationError("the checkpoint's games in flight are longer than max_moves")
+            else:
+                array[:, : stored.shape[1]] = stored
+        self._next_number = int(state["next_number"])

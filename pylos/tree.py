@@ -1,0 +1,344 @@
+"""Search trees of many games at once: a struct of arrays and the compiled kernels that grow it.
+
+In the shape descriptions G is the number of games, N the nodes of a game's tree and E its edges. Every game owns
+one row; rows never touch each other. A node's value belongs to the player to move there; an edge's value and proof
+are seen by the player who takes the edge. Signs flip only where the mover changes (a take-back keeps the mover).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.jit import jit, popcount
+from pylos.randomness import draw_gamma
+from pylos.rules import BALLS_PER_PLAYER, CELL_MASK, MAX_LEGAL_ACTIONS, is_over, legal_actions, step
+
+ROOT = 0
+NO_NODE = -1
+NO_EDGE = -1
+WIN, UNPROVEN, LOSS = 1, 0, -1
+
+
+class Tree(NamedTuple):
+    """The arrays of all trees; made by ``new_tree``."""
+
+    position: np.ndarray
+    """int64 [G, N] packed positions."""
+    parent: np.ndarray
+    """int32 [G, N] parent node, NO_NODE at the root."""
+    parent_edge: np.ndarray
+    """int32 [G, N] the edge by which the parent reaches the node."""
+    first_edge: np.ndarray
+    """int32 [G, N] where the node's edges begin; they are contiguous."""
+    num_edges: np.ndarray
+    """int32 [G, N] number of edges, which is the number of legal actions; 0 before expansion."""
+    visits: np.ndarray
+    """int32 [G, N] simulations that passed through or ended at the node."""
+    value_sum: np.ndarray
+    """float32 [G, N] sum of the values backed up to the node, seen by its mover."""
+    proven: np.ndarray
+    """int8 [G, N] WIN, LOSS or UNPROVEN for the node's mover."""
+    edge_action: np.ndarray
+    """int16 [G, E] action ids."""
+    edge_prior: np.ndarray
+    """float32 [G, E] prior probabilities."""
+    edge_visits: np.ndarray
+    """int32 [G, E] simulations that took the edge."""
+    edge_value_sum: np.ndarray
+    """float32 [G, E] sum of the values backed up along the edge, seen by the player who takes it."""
+    edge_child: np.ndarray
+    """int32 [G, E] the node that the edge leads to, NO_NODE before its first visit."""
+    edge_proven: np.ndarray
+    """int8 [G, E] WIN, LOSS or UNPROVEN for the player who takes the edge."""
+    node_count: np.ndarray
+    """int32 [G] nodes in use."""
+    edge_count: np.ndarray
+    """int32 [G] edges in use."""
+    leaf: np.ndarray
+    """int32 [G] the node that waits for the network, or NO_NODE."""
+
+
+def new_tree(games: int, simulations: int) -> Tree:
+    """Room for ``games`` trees of ``simulations`` simulations each. Untouched pages take no memory."""
+    nodes = (games, simulations + 1)
+    edges = (games, (simulations + 1) * MAX_LEGAL_ACTIONS)
+    return Tree(
+        position=np.zeros(nodes, np.int64),
+        parent=np.zeros(nodes, np.int32),
+        parent_edge=np.zeros(nodes, np.int32),
+        first_edge=np.zeros(nodes, np.int32),
+        num_edges=np.zeros(nodes, np.int32),
+        visits=np.zeros(nodes, np.int32),
+        value_sum=np.zeros(nodes, np.float32),
+        proven=np.zeros(nodes, np.int8),
+        edge_action=np.zeros(edges, np.int16),
+        edge_prior=np.zeros(edges, np.float32),
+        edge_visits=np.zeros(edges, np.int32),
+        edge_value_sum=np.zeros(edges, np.float32),
+        edge_child=np.zeros(edges, np.int32),
+        edge_proven=np.zeros(edges, np.int8),
+        node_count=np.zeros(games, np.int32),
+        edge_count=np.zeros(games, np.int32),
+        leaf=np.zeros(games, np.int32),
+    )
+
+
+@jit
+def _add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) -> int:
+    node = tree.node_count[g]
+    tree.node_count[g] = node + 1
+    tree.position[g, node] = position
+    tree.parent[g, node] = parent
+    tree.parent_edge[g, node] = parent_edge
+    tree.num_edges[g, node] = 0
+    tree.visits[g, node] = 0
+    tree.value_sum[g, node] = 0.0
+    tree.proven[g, node] = UNPROVEN
+    return node
+
+
+@jit
+def plant(tree: Tree, positions: np.ndarray) -> None:
+    """Starts new trees at ``positions`` [n <= G]; every root that is not the end of a game becomes a leaf."""
+    for g in range(positions.shape[0]):
+        tree.node_count[g] = 0
+        tree.edge_count[g] = 0
+        _add_node(tree, g, positions[g], NO_NODE, NO_NODE)
+        tree.leaf[g] = ROOT
+        if is_over(positions[g]):
+            tree.proven[g, ROOT] = LOSS
+            tree.leaf[g] = NO_NODE
+
+
+@jit
+def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: float) -> int:
+    """PUCT (Rosin, 2011; Silver et al., 2018) over the edges that are not proven losses.
+
+    An edge without visits is given the node's mean value, less a reduction that grows with the prior mass
+    already visited (first-play urgency: Gelly and Wang, 2006; in this form by Leela Zero).
+    """
+    first = tree.first_edge[g, node]
+    last = first + tree.num_edges[g, node]
+    visited_mass = np.float32(0.0)
+    for edge in range(first, last):
+        if tree.edge_visits[g, edge]:
+            visited_mass += tree.edge_prior[g, edge]
+    urgency = tree.value_sum[g, node] / tree.visits[g, node] - fpu_reduction * np.sqrt(visited_mass)
+    scale = c_puct * np.sqrt(np.float32(tree.visits[g, node]))
+    best, best_score = first, -np.inf
+    for edge in range(first, last):
+        if tree.edge_proven[g, edge] == LOSS:
+            continue
+        n = tree.edge_visits[g, edge]
+        q = tree.edge_value_sum[g, edge] / n if n else urgency
+        score = q + scale * tree.edge_prior[g, edge] / (1 + n)
+        if score > best_score:
+            best, best_score = edge, score
+    return best
+
+
+@jit
+def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
+    """Adds a value, seen by the mover of ``node``, to the node and everything above it."""
+    turn = tree.position[g, node] >> 62
+    while True:
+        seen = value if tree.position[g, node] >> 62 == turn else -value
+        tree.visits[g, node] += 1
+        tree.value_sum[g, node] += seen
+        parent = tree.parent[g, node]
+        if parent == NO_NODE:
+            return
+        edge = tree.parent_edge[g, node]
+        tree.edge_visits[g, edge] += 1
+        tree.edge_value_sum[g, edge] += value if tree.position[g, parent] >> 62 == turn else -value
+        node = parent
+
+
+@jit
+def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
+    """Records that a node is won or lost, and what follows for the nodes above it.
+
+    Winands, Björnsson and Saito (2008), "Monte-Carlo Tree Search Solver", section 3.
+    """
+    tree.proven[g, node] = proof
+    while tree.parent[g, node] != NO_NODE:
+        parent, edge = tree.parent[g, node], tree.parent_edge[g, node]
+        if tree.position[g, parent] >> 62 != tree.position[g, node] >> 62:
+            proof = -proof
+        tree.edge_proven[g, edge] = proof
+        if proof == LOSS:
+            first = tree.first_edge[g, parent]
+            for other in range(first, first + tree.num_edges[g, parent]):
+                if tree.edge_proven[g, other] != LOSS:
+                    return
+        tree.proven[g, parent] = proof
+        node = parent
+
+
+@jit
+def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, positions: np.ndarray) -> int:
+    """Descends every tree to a new node, one simulation each.
+
+    The end of a game is backed up at once with its exact value. Trees with a proven root are left alone.
+
+    Args:
+        tree: the trees, their roots expanded.
+        n: trees in use, the first ``n`` rows.
+        rules: the rule set's number.
+        c_puct: weight of the prior against the value.
+        fpu_reduction: how much less than its parent an unvisited edge is thought to be worth.
+        positions: int64 [G], receives the positions of the new leaves that need the network.
+
+    Returns:
+        The number of leaves.
+    """
+    leaves = 0
+    for g in range(n):
+        tree.leaf[g] = NO_NODE
+        if tree.proven[g, ROOT] != UNPROVEN:
+            continue
+        node = ROOT
+        while True:
+            edge = _best_edge(tree, g, node, c_puct, fpu_reduction)
+            child = tree.edge_child[g, edge]
+            if child != NO_NODE:
+                node = child
+                continue
+            position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), rules)
+            child = _add_node(tree, g, position, node, edge)
+            tree.edge_child[g, edge] = child
+            if is_over(position):
+                _back_up(tree, g, child, -1.0)
+                _prove(tree, g, child, LOSS)
+            else:
+                tree.leaf[g] = child
+                positions[g] = position
+                leaves += 1
+            break
+    return leaves
+
+
+@jit
+def _add_edges(
+    tree: Tree, g: int, node: int, log_policy: np.ndarray, rules: int, actions: np.ndarray
+) -> bool:
+    """Gives a node its edges with priors normalised over the legal actions; true if one of them wins at once."""
+    position = tree.position[g, node]
+    n = legal_actions(position, rules, actions)
+    first = tree.edge_count[g]
+    tree.edge_count[g] = first + n
+    tree.first_edge[g, node] = first
+    tree.num_edges[g, node] = n
+    highest = -np.inf
+    for i in range(n):
+        highest = max(highest, log_policy[actions[i]])
+    total = 0.0
+    # Only an opponent without reserve can be left without a move, which spares nearly all of the look-ahead.
+    opponent_spent = popcount(position >> 30 & CELL_MASK) == BALLS_PER_PLAYER
+    wins = False
+    for i in range(n):
+        edge = first + i
+        prior = np.exp(log_policy[actions[i]] - highest)
+        total += prior
+        tree.edge_action[g, edge] = actions[i]
+        tree.edge_prior[g, edge] = prior
+        tree.edge_visits[g, edge] = 0
+        tree.edge_value_sum[g, edge] = 0.0
+        tree.edge_child[g, edge] = NO_NODE
+        tree.edge_proven[g, edge] = UNPROVEN
+        if opponent_spent:
+            after = step(position, actions[i], rules)
+            if after >> 62 != position >> 62 and is_over(after):
+                tree.edge_proven[g, edge] = WIN
+                wins = True
+    for edge in range(first, first + n):
+        tree.edge_prior[g, edge] /= total
+    return wins
+
+
+@jit
+def expand(tree: Tree, n: int, rules: int, values: np.ndarray, log_policy: np.ndarray) -> None:
+    """Gives the leaves their edges and backs up their values.
+
+    Args:
+        tree: the trees.
+        n: trees in use, the first ``n`` rows.
+        rules: the rule set's number.
+        values: float32 [>= n], the network's values for the movers of the leaves.
+        log_policy: float32 [>= n, 303].
+    """
+    actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for g in range(n):
+        leaf = tree.leaf[g]
+        if leaf == NO_NODE:
+            continue
+        if _add_edges(tree, g, leaf, log_policy[g], rules, actions):
+            _back_up(tree, g, leaf, 1.0)
+            _prove(tree, g, leaf, WIN)
+        else:
+            _back_up(tree, g, leaf, values[g])
+
+
+@jit
+def add_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, fraction: float) -> None:
+    """Mixes Dirichlet noise into the priors of the roots (Silver et al., 2017, section "Methods: Search").
+
+    Args:
+        tree: the trees, their roots expanded.
+        n: trees in use.
+        keys: int64 [n], random keys; a tree's noise depends on its key alone.
+        alpha: concentration of the noise.
+        fraction: weight of the noise.
+    """
+    noise = np.empty(MAX_LEGAL_ACTIONS)
+    for g in range(n):
+        total = 0.0
+        counter = 0
+        for i in range(tree.num_edges[g, ROOT]):
+            noise[i], counter = draw_gamma(keys[g], counter, alpha)
+            total += noise[i]
+        if total > 0.0:
+            for i in range(tree.num_edges[g, ROOT]):
+                edge = tree.first_edge[g, ROOT] + i
+                tree.edge_prior[g, edge] *= 1.0 - fraction
+                tree.edge_prior[g, edge] += fraction * noise[i] / total
+
+
+@jit
+def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, values: np.ndarray) -> None:
+    """Reads the result of a search off the roots.
+
+    A proven win takes all visits; proven losses lose theirs, unless everything is lost.
+
+    Args:
+        tree: the trees.
+        n: trees in use.
+        actions: int16 [n, K], receives the visited actions, ascending; K must hold them all.
+        visits: int16 [n, K], receives their visits; 0 behind the last one.
+        values: float32 [n], receives the root's value for its mover, exact where it is proven.
+    """
+    for g in range(n):
+        k = 0
+        actions[g, :] = 0
+        visits[g, :] = 0
+        root_proof = tree.proven[g, ROOT]
+        first = tree.first_edge[g, ROOT]
+        likeliest = NO_EDGE
+        for edge in range(first, first + tree.num_edges[g, ROOT]):
+            count = tree.edge_visits[g, edge]
+            if root_proof == WIN:
+                count = 1 if tree.edge_proven[g, edge] == WIN else 0
+            elif root_proof == UNPROVEN and tree.edge_proven[g, edge] == LOSS:
+                continue
+            elif likeliest == NO_EDGE or tree.edge_prior[g, edge] > tree.edge_prior[g, likeliest]:
+                likeliest = edge
+            if count and k < actions.shape[1]:
+                actions[g, k] = tree.edge_action[g, edge]
+                visits[g, k] = count
+                k += 1
+        if k == 0 and likeliest != NO_EDGE:  # every simulation went into what turned out to be lost
+            actions[g, 0] = tree.edge_action[g, likeliest]
+            visits[g, 0] = 1
+        values[g] = root_proof if root_proof else tree.value_sum[g, ROOT] / tree.visits[g, ROOT]
