@@ -1,0 +1,5 @@
+"""Lightning callbacks of the Pylos laboratory. They import ``pylos``, never the reverse."""
+
+from callbacks.report import Report
+
+__all__ = ["Report"]

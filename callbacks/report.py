@@ -1,0 +1,236 @@
+"""What a training run tells its user: a live bar, one line per epoch, a table at the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import ProgressBar
+
+from pylos.errors import CheckpointError
+from pylos.manifest import EVALUATED, Manifest
+from pylos.progress import Update, progress
+
+_WIN_RATE = "eval/win_rate_vs_"
+_LIVE_SECONDS = 0.1
+"""The live losses are read this often: reading one waits for the accelerator."""
+
+
+class Report(ProgressBar):
+    """Reports a fit on the terminal, in place of Lightning's own progress bar.
+
+    While an epoch trains, a bar on stderr shows its losses. After every epoch one line of results goes to
+    stdout: after all other callbacks of the epoch, wherever this one stands in the trainer's list, and right
+    before the checkpoints are written. At the end of the fit comes a table, also when a finished run is
+    resumed and nothing was left to train.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._enabled = True
+        self._metrics: dict[str, float] = {}
+        self._bar = ExitStack()
+        self._update: Update | None = None
+        self._next_live = 0.0
+
+    def disable(self) -> None:
+        """Shows nothing from now on (Lightning calls this on all ranks but the first)."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Undoes :meth:`disable`."""
+        self._enabled = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last losses and ratings, for the table of a run that is resumed when it is already finished."""
+        kept = {key: value for key, value in self._metrics.items() if not key.startswith("selfplay/")}
+        return {"metrics": kept}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores :meth:`state_dict`."""
+        self._metrics = dict(state_dict["metrics"])
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Moves to the end of the trainer's callbacks, to see what the others log."""
+        super().setup(trainer, pl_module, stage)
+        # A new list: Lightning is iterating over the old one.
+        trainer.callbacks = [*(callback for callback in trainer.callbacks if callback is not self), self]  # type: ignore[attr-defined]
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Moves the bar on. The first batch opens it and the last one closes it."""
+        if not self._enabled:
+            return
+        total = self.total_train_batches
+        if self._update is None:
+            title = f"training epoch {trainer.current_epoch + 1}"
+            self._update = self._bar.enter_context(progress(title, int(total)))
+        if (now := time.monotonic()) >= self._next_live:
+            self._next_live = now + _LIVE_SECONDS
+            self._update(batch_idx + 1, live_text(outputs))
+        if batch_idx + 1 >= total:
+            self._close_bar()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Prints the line of results."""
+        self._close_bar()  # an epoch may end before its last batch
+        self._metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        if self._enabled:
+            print(epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics), flush=True)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Takes the bar away, so that the message does not end up inside it."""
+        self._close_bar()
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Prints the table of results and what to run next."""
+        if not self._enabled or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        checkpoint = last_checkpoint(trainer)
+        recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}
+        rows = summary_rows({**self._metrics, **recorded})
+        if checkpoint:
+            rows.append(("last checkpoint", str(checkpoint)))
+        if rows:
+            print_table(f"after {trainer.current_epoch} epochs", rows)
+        if checkpoint:
+            print_next_steps(trainer, checkpoint)
+
+    def _close_bar(self) -> None:
+        self._bar.close()
+        self._update = None
+
+
+def live_text(outputs: Any) -> str:
+    """The losses of one training step, from what ``training_step`` returned."""
+    losses = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
+    return "  ".join(
+        f"{name.replace('_', ' ')} {float(value):.3f}"
+        for name, value in losses.items()
+        if isinstance(value, torch.Tensor) and value.numel() == 1
+    )
+
+
+def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float]) -> str:
+    """One line with the results of an epoch; what was not measured is left out.
+
+    Args:
+        epoch: The number of finished epochs.
+        max_epochs: How many there will be; None or -1 if that is open.
+        metrics: Lightning's ``callback_metrics`` as plain numbers.
+    """
+    of = f"/{max_epochs}" if max_epochs is not None and max_epochs > 0 else ""
+    selfplay = _join(
+        metrics,
+        ", ",
+        ("selfplay/games", "{:.0f} games"),
+        ("selfplay/game_length", "{:.0f} plies"),
+        ("selfplay/positions_per_second", "{:,.0f} positions/s"),
+        ("selfplay/first_player_score", "white {:.2f}"),
+    )
+    losses = _join(metrics, " ", ("train/value_loss", "value {:.3f}"), ("train/policy_loss", "policy {:.3f}"))
+    evaluation = [f"{name} {rate:.2f}" for name, rate in win_rates(metrics)]
+    if "eval/elo" in metrics:
+        evaluation.append(f"Elo {elo_text(metrics)}")
+    parts = [
+        f"epoch {epoch}{of}",
+        selfplay and f"self-play {selfplay}",
+        losses and f"loss {losses}",
+        _join(metrics, " ", ("train/learning_rate", "lr {:.1e}")),
+        f"eval {', '.join(evaluation)}" if evaluation else "",
+    ]
+    return " | ".join(part for part in parts if part)
+
+
+def _join(metrics: Mapping[str, float], separator: str, *formats: tuple[str, str]) -> str:
+    return separator.join(text.format(metrics[key]) for key, text in formats if key in metrics)
+
+
+def win_rates(metrics: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Opponents and the win rates against them: random, the previous checkpoint, the anchors."""
+    rates = {k.removeprefix(_WIN_RATE): v for k, v in metrics.items() if k.startswith(_WIN_RATE)}
+    order = ["random", "previous"]
+    return sorted(rates.items(), key=lambda item: (order.index(item[0]) if item[0] in order else 2, item[0]))
+
+
+def elo_text(metrics: Mapping[str, float]) -> str:
+    """The rating, with its 95 % interval where there is one."""
+    text = f"{metrics['eval/elo']:.0f}"
+    if "eval/elo_low" in metrics and "eval/elo_high" in metrics:
+        text += f" [{metrics['eval/elo_low']:.0f}, {metrics['eval/elo_high']:.0f}]"
+    return text
+
+
+def summary_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Names and values of the final table."""
+    rows = [("Elo (95 % interval)", elo_text(metrics))] if "eval/elo" in metrics else []
+    rows += [
+        (f"win rate against {'the previous checkpoint' if name == 'previous' else name}", f"{rate:.3f}")
+        for name, rate in win_rates(metrics)
+    ]
+    return rows + [
+        (f"{name} loss", f"{metrics[key]:.3f}")
+        for name, key in (("value", "train/value_loss"), ("policy", "train/policy_loss"))
+        if key in metrics
+    ]
+
+
+def manifest_metrics(folder: Path) -> dict[str, float]:
+    """The ratings of the last checkpoint that the manifest in ``folder`` knows to be evaluated."""
+    try:
+        entries = Manifest.load(folder).entries.values()
+    except CheckpointError:
+        return {}  # it is the evaluation's to complain
+    evaluated = [entry for entry in entries if entry.status == EVALUATED]
+    names = ("elo", "elo_low", "elo_high", "win_rate_vs_random", "win_rate_vs_previous")
+    return {
+        f"eval/{name}": value
+        for name in names
+        if evaluated and (value := getattr(evaluated[-1], name)) is not None
+    }
+
+
+def last_checkpoint(trainer: pl.Trainer) -> Path | None:
+    """The newest checkpoint of the run, relative to the working directory where it lies below it.
+
+    Of several checkpoint callbacks the last in the list counts: that is where the one to resume from belongs.
+    """
+    for callback in reversed(trainer.checkpoint_callbacks):
+        if path := getattr(callback, "best_model_path", ""):
+            full = Path(path)
+            return full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full
+    return None
+
+
+def print_table(title: str, rows: list[tuple[str, str]]) -> None:
+    """Prints names and values in two columns."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE, show_header=False, title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(file=sys.stdout, markup=False, highlight=False).print(table)
+
+
+def print_next_steps(trainer: pl.Trainer, checkpoint: Path) -> None:
+    """Prints commands that make sense now, as plain lines that can be copied."""
+    print("What to run next:")
+    print(f"  {shlex.join(['pylos', 'match', str(checkpoint), 'random'])}")
+    configs = sorted(checkpoint.parent.parent.glob("config*.yaml"), key=lambda path: path.stat().st_mtime)
+    if configs and trainer.max_epochs and trainer.max_epochs > 0:
+        more = ["--ckpt_path", "last", "--trainer.max_epochs", str(2 * trainer.max_epochs)]
+        print(f"  {shlex.join(['pylos', 'fit', '-c', str(configs[-1]), *more])}")

@@ -1,0 +1,149 @@
+"""The ``pylos`` command. Heavy imports wait inside the subcommands: ``pylos --help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import pylos
+from pylos.errors import ConfigurationError, PylosError
+
+LIGHTNING_COMMANDS = {
+    "fit": "train an agent, or go on training it",
+    "validate": "measure the loss of a checkpoint on validation positions",
+    "test": "measure the loss of a checkpoint on test positions",
+    "predict": "print what a checkpoint thinks of positions",
+}
+"""Subcommands that :mod:`pylos.lightning_cli` runs, with their help."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        argv: The arguments after the command's name; None: those of this process.
+
+    Returns:
+        The exit code: 0; 2 for bad input, which is named in one line on stderr; 130 after Ctrl-C.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments and arguments[0] in LIGHTNING_COMMANDS:
+            from pylos import lightning_cli
+
+            return lightning_cli.run(arguments)
+        options = _parser().parse_args(arguments)
+        code: int = options.run(options)
+        return code
+    except PylosError as error:
+        print(f"pylos: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print(f"pylos: interrupted{f'; {interrupt}' if interrupt.args else ''}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
+        return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints become the one line that all bad input gets."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="pylos", description=pylos.__doc__.splitlines()[0] if pylos.__doc__ else None)
+    parser.add_argument("--version", action="version", version=f"pylos {pylos.__version__}")
+    # Required, but found missing only after unknown options have been named.
+    parser.set_defaults(run=lambda _: parser.error("a COMMAND is missing"))
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, text in LIGHTNING_COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)  # main() has taken these away already
+
+    command = commands.add_parser("evaluate", help="rate the checkpoints of a run that are not rated yet")
+    command.add_argument(
+        "folder", metavar="RUN", type=Path, help="the run's folder, or its checkpoints folder"
+    )
+    command.add_argument("--games", type=_positive, default=50, help="games per match (default: 50)")
+    command.add_argument(
+        "--simulations",
+        type=_natural,
+        default=32,
+        help="simulations per move; 0: the bare policy (default: 32)",
+    )
+    command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser(
+        "match",
+        help="let two players play against each other",
+        description="Players: random, rollouts:N (N playouts per move), PATH.ckpt, "
+        "PATH.ckpt:N (N simulations per move; 0: the bare policy).",
+    )
+    command.add_argument("a", metavar="A", help="a player")
+    command.add_argument("b", metavar="B", help="its opponent")
+    command.add_argument("--games", type=_positive, default=200, help="number of games (default: 200)")
+    _add_rules(command)
+    command.add_argument("--seed", type=_natural, default=0, help="of all random choices (default: 0)")
+    command.set_defaults(run=_match)
+
+    command = commands.add_parser("perft", help="count the sequences of turns from a position")
+    _add_rules(command)
+    command.add_argument("--position", metavar="TEXT", help="where to start (default: the empty board)")
+    command.add_argument("--depth", type=_positive, required=True, help="number of turns")
+    command.set_defaults(run=_perft)
+    return parser
+
+
+def _add_rules(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--rules", default="standard", help="name of the rule set (default: standard)")
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, but got {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _natural(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected at least 1, but got {text!r}")
+    return int(text)
+
+
+def _perft(options: argparse.Namespace) -> int:
+    from pylos.board import Board, perft
+
+    if options.position is None:
+        board = Board(options.rules)
+    else:
+        board = Board.from_text(options.position, options.rules)
+    perft(board, 1)  # so that no time below includes compiling
+    for depth in range(1, options.depth + 1):
+        start = time.perf_counter()
+        count = perft(board, depth)
+        seconds = time.perf_counter() - start
+        print(f"depth {depth}: {count:,} in {seconds:.3f} s, {count / seconds:,.0f} turns/s", flush=True)
+    return 0
+
+
+def _match(options: argparse.Namespace) -> int:
+    from pylos.arena import play_match
+    from pylos.players import make_player
+
+    players = [make_player(spec) for spec in (options.a, options.b)]
+    print(play_match(*players, options.games, rules=options.rules, seed=options.seed))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from callbacks.evaluation import evaluate_run
+
+    evaluate_run(options.folder, games=options.games, simulations=options.simulations)
+    return 0
