@@ -1,0 +1,45 @@
+"""How Lightning writes and reads our checkpoints. A file of its own because it imports Lightning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from pylos.checkpoints import StrPath, read_torch_file, replacing
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that a kill cannot tear and that a flipped bit cannot change unnoticed.
+
+    Lightning's own IO goes through a file in $TMPDIR: across file systems that is a copy, which a kill tears,
+    and every kill leaves a temporary file behind. It also tests no checksums.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: StrPath, storage_options: Any | None = None
+    ) -> None:
+        """Writes a checkpoint whole or not at all.
+
+        Raises:
+            TypeError: there are ``storage_options``; a local file has none.
+        """
+        if storage_options is not None:
+            raise TypeError(f"{type(self).__name__} writes local files and takes no storage_options")
+        with replacing(path) as file:
+            torch.save(checkpoint, file)
+
+    def load_checkpoint(
+        self, path: StrPath, map_location: Any = "cpu", weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Reads what ``save_checkpoint`` wrote, after testing its checksums.
+
+        No code from the file is ever run, whatever ``weights_only`` says. Any dictionary will do: launchers
+        that start processes hand bare weights over through here.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, not a checkpoint, or wants to run code.
+        """
+        checkpoint: dict[str, Any] = read_torch_file(path, map_location=map_location)
+        return checkpoint
