@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pylos import rules as kernels
 from pylos.actions import action_name, parse_action
+from pylos.counting import count_turns
 from pylos.drawing import ascii_drawing, svg
 from pylos.errors import IllegalActionError, PositionError
 from pylos.notation import (
@@ -26,7 +27,6 @@ from pylos.rules import (
     ACTION_TARGET,
     APEX,
     BALLS_PER_PLAYER,
-    MAX_LEGAL_ACTIONS,
     NUM_ACTIONS,
     START,
     STOP,
@@ -134,7 +134,7 @@ class Board:
     @property
     def legal_actions(self) -> npt.NDArray[np.int64]:
         """[n] the ids of the legal actions, ascending; empty when the game is over."""
-        out = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+        out = np.empty(NUM_ACTIONS, np.int64)
         return out[: kernels.legal_actions(self._position, self._code, out)]
 
     @property
@@ -280,8 +280,8 @@ def perft(board: Board, depth: int) -> int:
         raise ValueError(f"depth is a number of turns, at least 0, but got {depth}")
     code = rules_code(board.rules)
     if depth == 0 or not board.pending:
-        return kernels.perft(board.position, depth, code)
-    return sum(kernels.perft(position, depth - 1, code) for position in _ends_of_turn(board))
+        return count_turns(board.position, depth, code)
+    return sum(count_turns(position, depth - 1, code) for position in _ends_of_turn(board))
 
 
 def _ends_of_turn(board: Board) -> set[int]:

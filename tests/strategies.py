@@ -1,0 +1,57 @@
+"""Hypothesis strategies: positions that tests can rely on to be varied."""
+
+from __future__ import annotations
+
+import functools
+import random
+
+import naive
+from hypothesis import strategies as st
+
+from pylos.board import Board
+from pylos.rules import ACTION_TARGET, RULES, STOP, step
+
+RULE_NAMES = tuple(RULES)
+
+
+def random_game(rules: str, steps: int, seed: int) -> Board:
+    """A board after so many random steps, or at the end of the game.
+
+    Half of the choices go to formations or else to higher levels: uniform play rarely gets to either.
+    """
+    rng = random.Random(seed)
+    board = Board(rules)
+    while len(board.actions) < steps and not board.is_over:
+        actions = [int(action) for action in board.legal_actions]
+        if not board.pending and rng.random() < 0.5:
+            code = RULES[rules]
+            earning = [a for a in actions if step(board.position, a, code) >> 60 & 3]
+            rising = [a for a in actions if ACTION_TARGET[a] >= 16]
+            actions = earning or rising or actions
+        elif board.pending and rng.random() < 0.3:
+            actions = [STOP] if STOP in actions else actions
+        board.push(rng.choice(actions))
+    return board
+
+
+@st.composite
+def boards(draw: st.DrawFn, rules: tuple[str, ...] = RULE_NAMES) -> Board:
+    """Reachable positions of all phases with their history, mid-turn ones and finished games among them."""
+    name = draw(st.sampled_from(rules))
+    return random_game(name, draw(st.integers(0, 60)), draw(st.integers(0, 2**32 - 1)))
+
+
+@functools.cache
+def occupancies() -> list[frozenset[naive.Cell]]:
+    """All 141,120 supported sets of occupied cells."""
+    return list(naive.supported_occupancies())
+
+
+@st.composite
+def colourings(draw: st.DrawFn) -> naive.Game:
+    """Positions without a take-back, reachable or not: any pile, coloured with at most 15 balls a side."""
+    rng = random.Random(draw(st.integers(0, 2**32 - 1)))
+    pile = sorted(rng.choice(occupancies()))
+    rng.shuffle(pile)
+    count = rng.randint(max(0, len(pile) - 15), min(15, len(pile)))
+    return naive.Game(frozenset(pile[:count]), frozenset(pile[count:]), rng.choice("wb"), 0)
