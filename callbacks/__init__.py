@@ -1,5 +1,6 @@
 """Lightning callbacks of the Pylos laboratory. They import ``pylos``, never the reverse."""
 
+from callbacks.evaluation import EvaluationCallback
 from callbacks.report import Report
 
-__all__ = ["Report"]
+__all__ = ["EvaluationCallback", "Report"]

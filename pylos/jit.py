@@ -85,8 +85,12 @@ event.register("numba:compile", _Announcement())
 
 if TYPE_CHECKING:
 
-    def popcount(value: int) -> int: ...
-    def lowest_bit(value: int) -> int: ...
+    def popcount(value: int) -> int:
+        """The number of set bits of an int64."""
+
+    def lowest_bit(value: int) -> int:
+        """The index of the lowest set bit of an int64, which must not be 0."""
+
 else:
 
     @intrinsic

@@ -65,3 +65,12 @@ def draw_gamma(key: int, counter: int, shape: float) -> tuple[float, int]:
         v = (1.0 + c * normal) ** 3
         if v > 0.0 and np.log(u) < 0.5 * normal * normal + d - d * v + d * np.log(v):
             return boost * d * v, counter
+
+
+@jit
+def draw_keys(key: int, n: int) -> np.ndarray:
+    """The first n draws of a key, int64 [n]: a key for each of n rows."""
+    keys = np.empty(n, np.int64)
+    for i in range(n):
+        keys[i] = draw(key, i)
+    return keys

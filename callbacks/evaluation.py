@@ -1,0 +1,170 @@
+"""The callback that evaluates the agent at the end of epochs."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_warn
+
+from pylos.checkpoints import find_checkpoints
+from pylos.errors import ConfigurationError
+from pylos.evaluation import EvaluationSettings
+from pylos.manifest import RANDOM, Entry, Manifest, step_name
+from pylos.network import PylosNetwork
+from pylos.players import NetworkPlayer, Player
+from pylos.results import MatchResult
+
+
+class EvaluationCallback(pl.Callback):
+    """Evaluates the agent at the end of epochs, in the foreground, and logs and records how strong it is.
+
+    It plays random, the ``anchors`` and the previous evaluated weights, logs ``eval/elo`` (maximum likelihood
+    over all games of the run), ``eval/win_rate_vs_random`` and the like in time for ``ModelCheckpoint(monitor=...)``
+    of the same epoch, and keeps ``manifest.json`` beside the checkpoints. Should an evaluation fail, that is
+    reported and recorded, and the training goes on.
+
+    Args:
+        every_n_epochs: epochs from one evaluation to the next.
+        games: games of every match, an even number.
+        simulations: simulations per decision of the agent; 0 evaluates the bare policy.
+        anchors: opponents besides random and the previous checkpoint, such as ``rollouts:200``.
+        seed: names the games.
+    """
+
+    def __init__(
+        self,
+        every_n_epochs: int = 1,
+        games: int = 50,
+        simulations: int = 32,
+        anchors: Sequence[str] = ("rollouts:200",),
+        seed: int = 0,
+    ) -> None:
+        if every_n_epochs < 1:
+            raise ConfigurationError(f"every_n_epochs must be at least 1, got {every_n_epochs}")
+        self.every_n_epochs = every_n_epochs
+        self.settings = EvaluationSettings(games, simulations, tuple(anchors), seed)
+        self._manifest: Manifest | None = None
+        self._previous_step: int | None = None
+        self._previous_weights: dict[str, torch.Tensor] = {}
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the current run."""
+        if self._manifest is None:
+            raise ConfigurationError("there is no manifest before the training starts")
+        return self._manifest
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the manifest, and forgets what it knows of the future of a resumed run."""
+        self._manifest = Manifest.load(_checkpoint_folder(trainer))
+        if self.manifest.entries and not trainer.global_step:
+            raise ConfigurationError(
+                f"{self.manifest.folder} holds the evaluations of another run: resume it (ckpt_path='last') "
+                "or train in another folder"
+            )
+        self.manifest.rules = str(pl_module.hparams["rules"])
+        self.manifest.evaluation = dataclasses.asdict(self.settings)
+        self.manifest.truncate(trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Evaluates, if it is time to. Lightning calls checkpoint callbacks after this one."""
+        if (trainer.current_epoch + 1) % self.every_n_epochs:
+            return
+        step, start = trainer.global_step, time.perf_counter()
+        network: PylosNetwork = pl_module.network  # type: ignore[assignment]
+        try:
+            agent = self._player(step, network, pl_module)
+            results = self._play(trainer, agent, self._previous_player(pl_module))
+        except Exception as error:  # whatever it is, the training is worth more
+            reason = f"{type(error).__name__}: {error}"
+            rank_zero_warn(f"the evaluation after epoch {trainer.current_epoch} failed: {reason}")
+            self.manifest.record_failure(trainer.current_epoch, step, reason)
+        else:
+            seconds = time.perf_counter() - start
+            self.manifest.record(trainer.current_epoch, step, results, seconds)
+            self.manifest.update_ratings()
+            self._log(pl_module, results, self.manifest.entries[step])
+            self._previous_step = step
+            self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+        self._save(trainer)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes the names of the checkpoints that the last epoch left."""
+        self._save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes the names of the last checkpoints."""
+        self._save(trainer)
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Plays random and the anchors, for ``trainer.test``."""
+        agent = self._player(trainer.global_step, pl_module.network, pl_module)  # type: ignore[arg-type]
+        for result in self._play(trainer, agent, None):
+            pl_module.log(f"test/win_rate_vs_{result.opponent}", result.score)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights that the next evaluation plays against."""
+        return {"previous_step": self._previous_step, "previous_weights": self._previous_weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up what ``state_dict`` saved."""
+        self._previous_step = state_dict["previous_step"]
+        self._previous_weights = state_dict["previous_weights"]
+
+    def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
+        settings = self.settings
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            settings = dataclasses.replace(settings, games=2)
+        rules = str(trainer.lightning_module.hparams["rules"])
+        show = trainer.progress_bar_callback is not None
+        return play_matches(settings, agent, previous, rules, show)
+
+    def _player(self, step: int, network: PylosNetwork, module: pl.LightningModule) -> Player:
+        return NetworkPlayer(
+            step_name(step),
+            network,
+            str(module.hparams["rules"]),
+            self.settings.simulations,
+            str(module.device),
+        )
+
+    def _previous_player(self, module: pl.LightningModule) -> Player | None:
+        """The weights of the previous evaluation; a checkpoint on disk would be at the mercy of save_top_k."""
+        if self._previous_step is None:
+            return None
+        network: PylosNetwork = copy.deepcopy(module.network)  # type: ignore[assignment]
+        network.load_state_dict(self._previous_weights)
+        return self._player(self._previous_step, network, module)
+
+    def _log(self, module: pl.LightningModule, results: Sequence[MatchResult], entry: Entry) -> None:
+        values = {f"eval/win_rate_vs_{r.opponent}": r.score for r in results if r.opponent in self._fixed}
+        for name in ("elo", "elo_low", "elo_high", "win_rate_vs_previous"):
+            if (value := getattr(entry, name)) is not None:
+                values[f"eval/{name}"] = value
+        module.log_dict(values)
+
+    @property
+    def _fixed(self) -> tuple[str, ...]:
+        return (RANDOM, *self.settings.anchors)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        trial = trainer.fast_dev_run  # type: ignore[attr-defined]
+        if trainer.is_global_zero and not trial and self.manifest.entries:
+            self.manifest.sync_files(find_checkpoints(self.manifest.folder)[0])
+            self.manifest.save()
+
+
+def _checkpoint_folder(trainer: pl.Trainer) -> Path:
+    """Where the trainer's checkpoints lie; without a ModelCheckpoint, its default folder."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.dirpath:
+            return Path(callback.dirpath)
+    return Path(trainer.log_dir or trainer.default_root_dir)

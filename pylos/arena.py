@@ -1,0 +1,154 @@
+"""Matches between players: all games at once, in pairs from the same opening with colours swapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.actions import action_name
+from pylos.errors import ConfigurationError, IllegalActionError
+from pylos.jit import jit
+from pylos.players import Player
+from pylos.playouts import random_action
+from pylos.randomness import derive_key, draw
+from pylos.results import MatchResult
+from pylos.rules import MAX_LEGAL_ACTIONS, START, is_over, legal_actions, rules_code, step
+
+RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
+MAX_OPENING_PLIES = 20
+"""No game can be over so early: who cannot move has put 15 balls on the board."""
+
+
+class _Games(NamedTuple):
+    """The games of a match. G games, T = ``max_moves``."""
+
+    positions: np.ndarray
+    """int64 [G, T + 1] positions so far, the current one at index ``ply``."""
+    ply: np.ndarray
+    """int64 [G]"""
+    outcome: np.ndarray
+    """int64 [G] RUNNING, DRAW, WHITE_WINS or BLACK_WINS."""
+
+
+@jit
+def _open(games: _Games, rules: int, key: int, plies: int) -> None:
+    """Starts every pair of games (rows 2i and 2i + 1) with the same random actions."""
+    for g in range(games.ply.shape[0]):
+        position = START
+        for ply in range(plies):
+            action = random_action(position, rules, draw(draw(key, g // 2), ply))
+            games.positions[g, ply] = position
+            position = step(position, action, rules)
+        games.positions[g, plies] = position
+        games.ply[g] = plies
+        games.outcome[g] = RUNNING
+
+
+@jit
+def _play(games: _Games, rows: np.ndarray, actions: np.ndarray, rules: int, repetition_limit: int) -> int:
+    """Plays one action in each of the given games; returns the first row whose action is illegal, or -1."""
+    legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for i in range(rows.shape[0]):
+        g = rows[i]
+        ply = games.ply[g] + 1
+        before = games.positions[g, ply - 1]
+        if actions[i] not in legal[: legal_actions(before, rules, legal)]:
+            return i
+        position = step(before, actions[i], rules)
+        games.positions[g, ply] = position
+        games.ply[g] = ply
+        if is_over(position):
+            games.outcome[g] = WHITE_WINS if position >> 62 else BLACK_WINS
+        elif ply + 1 == games.positions.shape[1]:
+            games.outcome[g] = DRAW
+        else:
+            occurrences = 0
+            for k in range(ply + 1):
+                occurrences += games.positions[g, k] == position
+            if occurrences >= repetition_limit:
+                games.outcome[g] = DRAW
+    return -1
+
+
+def play_match(
+    a: Player,
+    b: Player,
+    games: int = 200,
+    rules: str = "standard",
+    seed: int = 0,
+    opening_plies: int = 4,
+    max_moves: int = 200,
+    repetition_limit: int = 3,
+    on_move: Callable[[int], None] = lambda finished: None,
+) -> MatchResult:
+    """Plays a match.
+
+    Every opening of random actions is played twice, each player moving first once, so that two players without
+    any randomness of their own do not play one game over and over. The result depends on nothing but the
+    arguments.
+
+    Args:
+        a: the player whose result it is.
+        b: its opponent; it may be the same object as ``a``.
+        games: how many games, an even number.
+        rules: name of the rule set.
+        seed: names the openings and the players' random draws.
+        opening_plies: random actions at the start of every game; they count as plies.
+        max_moves: plies after which a game is a draw.
+        repetition_limit: how often a position must occur for a draw.
+        on_move: called after every move with the number of finished games.
+
+    Returns:
+        Wins, draws and losses of ``a``.
+
+    Raises:
+        ConfigurationError: ``games`` is odd or not positive, or the limits make no sense.
+        IllegalActionError: a player chose an action that is not legal.
+    """
+    if games < 2 or games % 2:
+        raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
+    if not 0 <= opening_plies <= min(MAX_OPENING_PLIES, max_moves - 1) or repetition_limit < 2:
+        raise ConfigurationError(
+            f"a match needs opening_plies from 0 to {MAX_OPENING_PLIES}, less than max_moves, "
+            "and a repetition_limit of at least 2"
+        )
+    code = rules_code(rules)
+    table = _Games(
+        np.empty((games, max_moves + 1), np.int64), np.empty(games, np.int64), np.empty(games, np.int64)
+    )
+    _open(table, code, derive_key(seed, "openings"), opening_plies)
+    for side, player in enumerate((a, b)):
+        player.reset(derive_key(seed, "player", side))
+    a_is_black = np.arange(games) % 2 == 1
+    while True:
+        running = np.flatnonzero(table.outcome == RUNNING)
+        if not len(running):
+            return _result(a.name, b.name, table.outcome, a_is_black)
+        positions = table.positions[running, table.ply[running]]
+        a_to_move = (positions >> 62 == 1) == a_is_black[running]
+        for player, mask in ((a, a_to_move), (b, ~a_to_move)):
+            if mask.any():
+                actions = np.asarray(player.choose(positions[mask]), np.int64)
+                illegal = _play(table, running[mask], actions, code, repetition_limit)
+                if illegal >= 0:
+                    position = int(positions[mask][illegal])
+                    raise IllegalActionError(
+                        f"{player.name} chose {action_name(int(actions[illegal]), position >> 60 & 3)}, "
+                        "which is not legal"
+                    )
+        on_move(int(np.count_nonzero(table.outcome != RUNNING)))
+
+
+def _result(name: str, opponent: str, outcome: np.ndarray, a_is_black: np.ndarray) -> MatchResult:
+    def counts(rows: np.ndarray, win: int, loss: int) -> tuple[int, int, int]:
+        wins, draws, losses = (int(np.count_nonzero(outcome[rows] == o)) for o in (win, DRAW, loss))
+        return wins, draws, losses
+
+    return MatchResult(
+        name,
+        opponent,
+        as_first=counts(~a_is_black, WHITE_WINS, BLACK_WINS),
+        as_second=counts(a_is_black, BLACK_WINS, WHITE_WINS),
+    )

@@ -1,0 +1,152 @@
+"""What an evaluation is: matches of an agent against random, fixed anchors and its former self.
+
+During training ``callbacks.EvaluationCallback`` plays them; ``evaluate_run`` does so for checkpoints on disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pylos.arena import play_match
+from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
+from pylos.errors import CheckpointError, ConfigurationError
+from pylos.manifest import RANDOM, Manifest, step_name
+from pylos.players import NetworkPlayer, Player, load_player, make_player
+from pylos.progress import progress
+from pylos.randomness import derive_key
+from pylos.results import MatchResult
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What an evaluation consists of; kept in the manifest, so that later ones are the same."""
+
+    games: int = 50
+    """Games of every match, an even number."""
+    simulations: int = 32
+    """Simulations per decision of the agent."""
+    anchors: tuple[str, ...] = ("rollouts:200",)
+    """Opponents besides random and the previous checkpoint, as player texts."""
+    seed: int = 0
+    """Names the games."""
+
+    def __post_init__(self) -> None:
+        if self.games < 2 or self.games % 2 or self.simulations < 0:
+            raise ConfigurationError("an evaluation has an even number of games, and simulations from 0 on")
+        for anchor in self.anchors:
+            make_player(anchor)  # complains about what is no player
+
+    @classmethod
+    def of_manifest(cls, manifest: Manifest) -> EvaluationSettings:
+        """The settings by which a manifest was made; the defaults for a new one."""
+        try:
+            known = dict(manifest.evaluation)
+            return cls(**{**known, "anchors": tuple(known["anchors"])} if known else {})
+        except (TypeError, KeyError) as error:
+            raise CheckpointError(f"the evaluation settings in the manifest make no sense: {error}") from None
+
+
+def play_matches(
+    settings: EvaluationSettings, agent: Player, previous: Player | None, rules: str, show: bool = True
+) -> list[MatchResult]:
+    """Plays all matches of an evaluation.
+
+    Args:
+        settings: what it consists of.
+        agent: who is evaluated; its name is part of what names the games.
+        previous: the previous checkpoint, if there is one.
+        rules: name of the rule set.
+        show: whether to show progress.
+    """
+    opponents = [make_player(spec, rules) for spec in (RANDOM, *settings.anchors)]
+    opponents += [previous] if previous else []
+    results: list[MatchResult] = []
+    with progress("evaluation", total=settings.games * len(opponents), enabled=show) as update:
+
+        def on_move(finished: int) -> None:
+            update(settings.games * len(results) + finished, "games")
+
+        for opponent in opponents:
+            seed = derive_key(settings.seed, "evaluation", agent.name, opponent.name)
+            results.append(play_match(agent, opponent, settings.games, rules, seed, on_move=on_move))
+    return results
+
+
+def evaluate_run(
+    run: StrPath,
+    games: int | None = None,
+    simulations: int | None = None,
+    report: Callable[[str], None] = print,
+) -> Manifest:
+    """Evaluates the checkpoints of a run that its manifest lacks, or whose evaluation failed.
+
+    Each is done by itself and entered at once, so that an interruption loses at most one. A second call finds
+    nothing left to do.
+
+    Args:
+        run: the run's folder, its folder of checkpoints, or a checkpoint.
+        games: games of every match; by default as recorded in the manifest.
+        simulations: the agent's simulations per decision; by default as recorded in the manifest.
+        report: receives a line for every checkpoint.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        CheckpointError: there is no such run, or its manifest is damaged.
+    """
+    manifest = Manifest.load(resolve_run(run))
+    settings = EvaluationSettings.of_manifest(manifest)
+    settings = dataclasses.replace(
+        settings,
+        games=settings.games if games is None else games,
+        simulations=settings.simulations if simulations is None else simulations,
+    )
+    manifest.evaluation = manifest.evaluation or dataclasses.asdict(settings)
+    checkpoints, damaged = find_checkpoints(manifest.folder)
+    for error in damaged:
+        report(f"skipped: {error}")
+    for checkpoint in manifest.pending(checkpoints):
+        _evaluate_checkpoint(manifest, checkpoint, checkpoints, settings, report)
+    manifest.sync_files(checkpoints)
+    if manifest.entries:
+        manifest.save()
+    return manifest
+
+
+def _evaluate_checkpoint(
+    manifest: Manifest,
+    checkpoint: CheckpointFile,
+    checkpoints: Sequence[CheckpointFile],
+    settings: EvaluationSettings,
+    report: Callable[[str], None],
+) -> None:
+    """Evaluates one checkpoint against random, the anchors and the latest earlier one on disk."""
+    start = time.perf_counter()
+    try:
+        agent = _named(checkpoint, settings, manifest.rules)
+        manifest.rules = agent.rules
+        earlier = [other for other in checkpoints if other.step < checkpoint.step]
+        previous = _named(earlier[-1], settings, agent.rules) if earlier else None
+        results = play_matches(settings, agent, previous, agent.rules)
+    except Exception as error:  # recorded with its reason; the other checkpoints get their turn
+        manifest.record_failure(checkpoint.epoch, checkpoint.step, f"{type(error).__name__}: {error}")
+        report(f"{checkpoint.path.name}: failed: {error}")
+    else:
+        entry = manifest.record(checkpoint.epoch, checkpoint.step, results, time.perf_counter() - start)
+        manifest.update_ratings()
+        report(
+            f"{checkpoint.path.name}: {entry.label}, "
+            + ", ".join(f"{r.opponent} {r.score:.2f}" for r in results)
+        )
+    manifest.sync_files(checkpoints)
+    manifest.save()
+
+
+def _named(checkpoint: CheckpointFile, settings: EvaluationSettings, rules: str | None) -> NetworkPlayer:
+    player = load_player(checkpoint.path, rules, settings.simulations, "cpu")
+    player.name = step_name(checkpoint.step)
+    return player

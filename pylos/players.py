@@ -1,0 +1,302 @@
+"""Players: everything that can choose an action, for many boards at once."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from pylos.board import Board, as_positions
+from pylos.errors import PlayerError, RulesError
+from pylos.jit import jit
+from pylos.playouts import playout, random_action
+from pylos.randomness import draw, draw_keys
+from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions, rules_code
+from pylos.search import Evaluator, Search, SearchOptions, pick_actions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Boards = Sequence[Board] | np.ndarray
+"""Boards, or their packed positions as int64 [B]. None of them may be the end of a game."""
+
+MAX_ROWS = 256
+"""Boards that a player searches at the same time; with more it makes several rounds."""
+ROWS_PER_THREAD = 32
+"""Rows for which it is worth to start another thread."""
+PLAYOUT_LIMIT = 1000
+"""Actions after which a random playout is called a draw; playouts do not come near it."""
+
+
+class Player(Protocol):
+    """What can take part in a match."""
+
+    name: str
+
+    def reset(self, key: int) -> None:
+        """Starts the player's random stream anew; ``key`` names it."""
+
+    def choose(self, boards: Boards) -> np.ndarray:
+        """Chooses an action on every board.
+
+        Returns:
+            int64 [B] legal action ids.
+        """
+
+
+class _KeyedPlayer(ABC):
+    """The common part of our players: checks the boards and keys every decision.
+
+    Args:
+        name: how matches call it.
+        rules: name of the rule set.
+        key: names its random stream.
+    """
+
+    def __init__(self, name: str, rules: str, key: int = 0) -> None:
+        self.name = name
+        self.rules = rules
+        self._code = rules_code(rules)
+        self.reset(key)
+
+    def reset(self, key: int) -> None:
+        """See ``Player``."""
+        self._key, self._decisions = key, 0
+
+    def choose(self, boards: Boards) -> np.ndarray:
+        """See ``Player``.
+
+        Raises:
+            RulesError: a board is of other rules than the player's; packed positions do not tell.
+        """
+        if not isinstance(boards, np.ndarray):
+            for board in boards:
+                if board.rules != self.rules:
+                    raise RulesError(f"{self.name} plays {self.rules!r} rules, the board is {board.rules!r}")
+        key = draw(self._key, self._decisions)
+        self._decisions += 1
+        return self._choose(as_positions(boards), key)
+
+    @abstractmethod
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+        """The actions [B] for positions [B], with ``key`` for whatever is random in them."""
+
+
+class RandomPlayer(_KeyedPlayer):
+    """Plays uniformly random legal actions."""
+
+    def __init__(self, rules: str = "standard", key: int = 0) -> None:
+        super().__init__("random", rules, key)
+
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+        actions = np.empty(len(positions), np.int64)
+        _random_actions(positions, self._code, draw_keys(key, len(positions)), actions)
+        return actions
+
+
+class _SearchPlayer(_KeyedPlayer):
+    """Searches without noise and plays the most visited action; chance decides between equals.
+
+    Args:
+        name: how matches call it.
+        rules: name of the rule set.
+        simulations: leaves looked at per decision, at least 1.
+        threads: the most threads that search.
+        key: names its random stream.
+    """
+
+    def __init__(self, name: str, rules: str, simulations: int, threads: int, key: int = 0) -> None:
+        super().__init__(name, rules, key)
+        self._options = SearchOptions(simulations=simulations)
+        self._threads = threads
+        self._searches: dict[int, Search] = {}
+
+    @abstractmethod
+    def _evaluator(self, key: int) -> Evaluator:
+        """What judges the leaves of the searches of one decision."""
+
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+        evaluate = self._evaluator(draw(key, 0))
+        actions = np.empty(len(positions), np.int64)
+        for first in range(0, len(positions), MAX_ROWS):
+            part = positions[first : first + MAX_ROWS]
+            keys = draw_keys(draw(key, 1 + first), len(part))
+            result = self._search(len(part)).run(part, evaluate, keys)
+            greedy = np.ones(len(part), np.bool_)
+            pick_actions(result.actions, result.visits, keys, greedy, actions[first : first + MAX_ROWS])
+        return actions
+
+    def _search(self, boards: int) -> Search:
+        """A search with the next power of two of rows: few sizes, and not much padding."""
+        rows = _padded(boards)
+        if rows not in self._searches:
+            threads = max(1, min(self._threads, rows // ROWS_PER_THREAD))
+            self._searches[rows] = Search(rows, self._code, self._options, threads)
+        return self._searches[rows]
+
+
+class RolloutPlayer(_SearchPlayer):
+    """Tree search that judges a leaf by one random playout and knows no policy: the fixed yardstick.
+
+    Args:
+        simulations: playouts per decision.
+        rules: name of the rule set.
+        key: names its random stream.
+    """
+
+    def __init__(self, simulations: int, rules: str = "standard", key: int = 0) -> None:
+        super().__init__(f"rollouts:{simulations}", rules, simulations, os.cpu_count() or 1, key)
+
+    def _evaluator(self, key: int) -> Evaluator:
+        rules = self._code
+
+        def evaluate(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            values = np.empty(len(positions), np.float32)
+            _playout_values(positions, rules, key, values)
+            return values, np.zeros((len(positions), NUM_ACTIONS), np.float32)
+
+        return evaluate
+
+
+class NetworkPlayer(_SearchPlayer):
+    """Searches with a network.
+
+    Args:
+        name: how matches call it.
+        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]; it is copied.
+        rules: name of the rule set.
+        simulations: leaves looked at per decision; 0 plays the likeliest action of the bare policy.
+        device: a torch device.
+        precision: "float32" or "bfloat16".
+        key: names its random stream.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        rules: str,
+        simulations: int = 64,
+        device: str = "cpu",
+        precision: str = "float32",
+        key: int = 0,
+    ) -> None:
+        import torch
+
+        from pylos.inference import NetworkEvaluator
+
+        super().__init__(name, rules, max(simulations, 1), torch.get_num_threads(), key)
+        self._bare = simulations == 0
+        self._network = NetworkEvaluator(network, self._code, device, precision)
+
+    def _evaluator(self, key: int) -> Evaluator:
+        return self._network
+
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+        from pylos.inference import single_threaded_torch
+
+        if not self._bare:
+            with single_threaded_torch():
+                return super()._choose(positions, key)
+        padded = np.zeros(_padded(len(positions)), np.int64)
+        padded[: len(positions)] = positions
+        actions = np.empty(len(positions), np.int64)
+        _likeliest_actions(positions, self._code, self._network(padded)[1], actions)
+        return actions
+
+
+def _padded(boards: int) -> int:
+    """The size of the batch in which so many boards are judged: a power of two from 8 on."""
+    return max(8, 1 << (boards - 1).bit_length())
+
+
+@jit
+def _random_actions(positions: np.ndarray, rules: int, keys: np.ndarray, out: np.ndarray) -> None:
+    for i in range(positions.shape[0]):
+        out[i] = random_action(positions[i], rules, keys[i])
+
+
+@jit
+def _playout_values(positions: np.ndarray, rules: int, key: int, out: np.ndarray) -> None:
+    """The outcome of one playout from each position; the position is part of the key, its row is not."""
+    for i in range(positions.shape[0]):
+        out[i] = playout(positions[i], rules, draw(key, positions[i]), PLAYOUT_LIMIT)[0]
+
+
+@jit
+def _likeliest_actions(positions: np.ndarray, rules: int, log_policy: np.ndarray, out: np.ndarray) -> None:
+    actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for i in range(positions.shape[0]):
+        best = -np.inf
+        for k in range(legal_actions(positions[i], rules, actions)):
+            if log_policy[i, actions[k]] > best:
+                best = log_policy[i, actions[k]]
+                out[i] = actions[k]
+
+
+def make_player(spec: str, rules: str | None = None, simulations: int = 64, device: str = "cpu") -> Player:
+    """Makes a player from a text.
+
+    ==================  ===================================================================================
+    ``random``          uniformly random legal actions
+    ``rollouts:800``    tree search with 800 random playouts per decision
+    ``PATH.ckpt``       a checkpoint with tree search
+    ``PATH.ckpt:64``    the same with 64 simulations per decision; 0 means the bare policy
+    ==================  ===================================================================================
+
+    Args:
+        spec: the text.
+        rules: name of the rule set; by default that of the checkpoint, else "standard".
+        simulations: per decision, for a checkpoint whose text does not say.
+        device: a torch device for networks.
+
+    Raises:
+        PlayerError: the text names no player, or its checkpoint was trained for other rules.
+        CheckpointError: the checkpoint is missing, damaged or not ours.
+    """
+    kind, colon, number = spec.rpartition(":")
+    if not colon:
+        kind, number = spec, ""
+    if kind.endswith(".ckpt"):
+        return load_player(kind, rules, _number(spec, number, 0) if colon else simulations, device)
+    if spec.endswith(".ckpt"):  # a path with a colon in it
+        return load_player(spec, rules, simulations, device)
+    if spec == "random":
+        return RandomPlayer(rules or "standard")
+    if kind == "rollouts" and colon:
+        return RolloutPlayer(_number(spec, number, 1), rules or "standard")
+    raise PlayerError(f"no player {spec!r}; there are random, rollouts:N, PATH.ckpt and PATH.ckpt:N")
+
+
+def _number(spec: str, text: str, least: int) -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= 30_000):
+        raise PlayerError(f"player {spec!r} needs a number of simulations from {least} to 30000")
+    return int(text)
+
+
+def load_player(
+    path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
+) -> NetworkPlayer:
+    """Makes a player from a checkpoint; see ``make_player``."""
+    from pylos.checkpoints import load_checkpoint
+    from pylos.errors import CheckpointError
+    from pylos.network import PylosNetwork
+    from pylos.observation import OBSERVATION_SIZE
+
+    checkpoint = load_checkpoint(path, mmap=True)
+    settings = checkpoint["hyper_parameters"]
+    prefix = "network."
+    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    try:
+        trained_for = settings["rules"]
+        network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, settings["width"], settings["blocks"])
+        network.load_state_dict(weights)
+    except (KeyError, RuntimeError, TypeError, ValueError):
+        raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
+    if rules not in (None, trained_for):
+        raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
+    name = f"{os.fspath(path)}:{simulations}"
+    return NetworkPlayer(name, network, trained_for, simulations, device)
