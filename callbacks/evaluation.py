@@ -16,7 +16,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.checkpoints import find_checkpoints
 from pylos.errors import ConfigurationError
-from pylos.evaluation import EvaluationSettings
+from pylos.evaluation import EvaluationSettings, play_matches
 from pylos.manifest import RANDOM, Entry, Manifest, step_name
 from pylos.network import PylosNetwork
 from pylos.players import NetworkPlayer, Player

@@ -1,0 +1,1 @@
+"""The packaged configurations: quick, laptop and gpu."""
