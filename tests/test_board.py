@@ -165,6 +165,17 @@ def test_a_turn_in_steps_and_as_a_whole():
     assert whole.last_cells == (5, 0, 5)
 
 
+def test_a_turn_ends_by_itself_when_nothing_more_can_be_taken_back():
+    # White's only free ball is the one just played, and taking it back uncovers none.
+    board = Board.from_text(".wb.wwb.bb....../.b.b...../..../. w 0")
+    board.push("1A1")
+    assert [action_name(int(action), board.pending) for action in board.legal_actions] == ["-1A1"]
+    twin = naive.step(naive.parse(board.text), ((0, 0, 0), None), "standard")
+    board.push("-1A1")
+    assert (board.turn, board.pending, board.last_turn) == ("black", 0, "1A1-1A1")
+    assert board.text == naive.format_game(twin)
+
+
 def test_taking_back_nothing_where_that_is_allowed():
     board = square_board("standard-optional")
     board.push("1B2=")
