@@ -9,6 +9,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -277,7 +278,7 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path, protocol: i
     path, target = tmp_path / "a.ckpt", tmp_path / "executed"
     torch.save({**_checkpoint(), "callbacks": _Bomb(target)}, path, pickle_protocol=protocol)
     for call in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
-        message = _error(lambda call=call: call(path))  # type: ignore[misc]
+        message = _error(partial(call, path))
         assert message.startswith(f"{path} is refused")
         assert protocol == 4 or "wants to run code (posix.mkdir)" in message
     assert "refused" in _error(lambda: IO.load_checkpoint(path, weights_only=False))
@@ -327,7 +328,7 @@ def test_foreign_file(tmp_path: Path, kind: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "a.ckpt"
     for call in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
-        assert _error(lambda call=call: call(path)) == f"no checkpoint {path}: No such file or directory"  # type: ignore[misc]
+        assert _error(partial(call, path)) == f"no checkpoint {path}: No such file or directory"
 
 
 # Finding
@@ -360,6 +361,9 @@ def test_resolve_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert resolve_run(path) == folder
     monkeypatch.chdir(folder)
     assert resolve_run(".").resolve() == folder
+    (tmp_path / "new" / "checkpoints").mkdir(parents=True)
+    for path in (tmp_path / "new", tmp_path / "new" / "checkpoints"):  # nothing in it yet
+        assert resolve_run(path) == tmp_path / "new" / "checkpoints"
     flat = tmp_path / "flat"
     IO.save_checkpoint(_checkpoint(), flat / "a.ckpt")
     assert resolve_run(flat) == flat

@@ -141,8 +141,8 @@ def test_pending_are_missing_and_failed_checkpoints_once_each(tmp_path: Path) ->
 
 def test_sync_prefers_names_that_stay(tmp_path: Path) -> None:
     manifest = _manifest(tmp_path)
-    manifest.sync_files(_files(tmp_path, last=20, zz=20, best=20, gone=10))
-    assert [entry.file for entry in manifest.entries.values()] == ["gone.ckpt", "best.ckpt", None]
+    manifest.sync_files(_files(tmp_path, last=20, zz=20, best=20, z=10, last_v1=10))
+    assert [entry.file for entry in manifest.entries.values()] == ["z.ckpt", "best.ckpt", None]
     manifest.sync_files(_files(tmp_path, last=20))
     assert [entry.file for entry in manifest.entries.values()] == [None, "last.ckpt", None]
 
