@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import pylos
@@ -68,29 +67,27 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=text, add_help=False)  # main() has taken these away already
 
     command = commands.add_parser("evaluate", help="rate the checkpoints of a run that are not rated yet")
+    command.add_argument("folder", metavar="RUN", help="the run's folder")
+    command.add_argument("--games", type=_positive, help="games per match (default: as the run did)")
     command.add_argument(
-        "folder", metavar="RUN", type=Path, help="the run's folder, or its checkpoints folder"
-    )
-    command.add_argument("--games", type=_positive, default=50, help="games per match (default: 50)")
-    command.add_argument(
-        "--simulations",
-        type=_natural,
-        default=32,
-        help="simulations per move; 0: the bare policy (default: 32)",
+        "--simulations", type=_natural, help="per decision; 0: the bare policy (default: as the run did)"
     )
     command.set_defaults(run=_evaluate)
 
     command = commands.add_parser(
         "match",
         help="let two players play against each other",
-        description="Players: random, rollouts:N (N playouts per move), PATH.ckpt, "
-        "PATH.ckpt:N (N simulations per move; 0: the bare policy).",
+        description="Players: random, rollouts:N (search with N random playouts per decision), PATH.ckpt, "
+        "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy).",
     )
     command.add_argument("a", metavar="A", help="a player")
     command.add_argument("b", metavar="B", help="its opponent")
-    command.add_argument("--games", type=_positive, default=200, help="number of games (default: 200)")
+    command.add_argument("--games", type=_positive, default=200, help="an even number (default: 200)")
     _add_rules(command)
     command.add_argument("--seed", type=_natural, default=0, help="of all random choices (default: 0)")
+    command.add_argument(
+        "--simulations", type=_natural, default=64, help="for a PATH.ckpt that does not say (default: 64)"
+    )
     command.set_defaults(run=_match)
 
     command = commands.add_parser("perft", help="count the sequences of turns from a position")
@@ -136,14 +133,28 @@ def _perft(options: argparse.Namespace) -> int:
 def _match(options: argparse.Namespace) -> int:
     from pylos.arena import play_match
     from pylos.players import make_player
+    from pylos.progress import progress
 
-    players = [make_player(spec) for spec in (options.a, options.b)]
-    print(play_match(*players, options.games, rules=options.rules, seed=options.seed))
+    a, b = (make_player(spec, options.rules, options.simulations) for spec in (options.a, options.b))
+    with progress("match", total=options.games) as update:
+        result = play_match(
+            a,
+            b,
+            options.games,
+            options.rules,
+            options.seed,
+            on_move=lambda finished: update(finished, "games"),
+        )
+    print(result)
     return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from callbacks.evaluation import evaluate_run
+    from pylos.evaluation import evaluate_run
 
-    evaluate_run(options.folder, games=options.games, simulations=options.simulations)
+    manifest = evaluate_run(options.folder, options.games, options.simulations)
+    for entry in manifest.entries.values():
+        if entry.file is not None and entry.elo is not None:
+            interval = f"[{entry.elo_low:.0f}, {entry.elo_high:.0f}]"
+            print(f"{entry.file}: epoch {entry.epoch + 1}, Elo {entry.elo:.0f} {interval}, {entry.label}")
     return 0

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import itertools
 import logging
 import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import lightning.pytorch as pl
-from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from pylos import __version__
-from pylos.checkpoints import atomic_write, load_checkpoint
+from pylos.checkpoints import load_checkpoint
+from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
-from pylos.runs import choose_start, last_checkpoint, mark_first_epoch, run_folder, unmark_first_epoch
+from pylos.runs import begin_first_epoch, choose_start, last_checkpoint
 
 HARMLESS_WARNINGS = (
     "The '.*dataloader' does not have many workers",  # there is nothing to load: the data is in memory
     "You defined a `validation_step` but have no `val_dataloader`",
     "The number of training batches .* is smaller than the logging interval",
     "Checkpoint directory .* exists and is not empty",  # on every resume
+    "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
+    "The dirpath has changed from",  # the best checkpoints of another run stay with that run
     "Your `IterableDataset` has `__len__` defined",
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
@@ -68,77 +69,6 @@ def silence_lightning() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"pylos: warning: {' '.join(str(message).split())}\n"
 
 
-class Parser(LightningArgumentParser):
-    """A parser whose complaints become the one line that all bad input gets."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raises ConfigurationError."""
-        if not self.exit_on_error:  # jsonargparse is trying out one type after the other
-            super().error(message, ex)
-        raise ConfigurationError(message) from ex
-
-
-class ConfigOrPreset(ActionConfigFile):
-    """``--config``: a file, or the bare name of a preset that comes with the package."""
-
-    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
-        """Reads the file into ``cfg``."""
-        super().__call__(parser, cfg, config_file(values), option_string)  # type: ignore[no-untyped-call]
-
-
-def config_file(name: str) -> str:
-    """The path of a configuration: a file, or else the packaged preset of that name.
-
-    Raises:
-        ConfigurationError: There is neither.
-    """
-    if Path(name).is_file():
-        return name
-    folder = Path(str(importlib.resources.files("pylos.configs")))
-    presets = {path.stem: str(path) for path in sorted(folder.glob("*.yaml"))}
-    if name not in presets:
-        raise ConfigurationError(
-            f"no configuration file {name}, nor a preset of that name; presets: {', '.join(presets)}"
-        )
-    return presets[name]
-
-
-class RecordConfig(SaveConfigCallback):
-    """Keeps every configuration that a run was started with: config.yaml, config-2.yaml, ...
-
-    A start with the configuration of the newest file adds none; the checkpoint to resume from is no part of a
-    configuration. Also clears the mark of the first epoch (see :mod:`pylos.runs`).
-    """
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Writes the file, before anything is trained."""
-        if stage == "fit" and trainer.is_global_zero:
-            config = self.config.clone()
-            config["ckpt_path"] = None
-            record_config(run_folder(trainer), self.parser.dump(config, skip_none=False))
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The epoch before may have written the first checkpoint."""
-        if trainer.is_global_zero:
-            unmark_first_epoch(trainer)
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The same for the last epoch."""
-        if trainer.is_global_zero:
-            unmark_first_epoch(trainer)
-
-
-def record_config(folder: Path, text: str) -> None:
-    """Adds a configuration to the numbered files of a run's folder, unless it is that of the newest."""
-    number = 1
-    newest = None
-    while (path := folder / ("config.yaml" if number == 1 else f"config-{number}.yaml")).exists():
-        newest = path
-        number += 1
-    if newest is None or newest.read_text(encoding="utf-8") != text:
-        atomic_write(path, text)
-
-
 class PylosCLI(LightningCLI):
     """LightningCLI with PylosModule and SelfPlayDataModule that refuses bad input instead of losing data.
 
@@ -167,9 +97,10 @@ class PylosCLI(LightningCLI):
         return parser
 
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
-        """Only ``fit`` logs, unless a configuration says otherwise."""
+        """Our own report, and no logs but those of ``fit``, unless a configuration says otherwise."""
         super().setup_parser(*args, **kwargs)
         for name, parser in self._subcommand_parsers.items():
+            parser.set_defaults({"trainer.callbacks": [{"class_path": "callbacks.Report"}]})
             if name != "fit":
                 parser.set_defaults({"trainer.logger": False})
 
@@ -179,7 +110,13 @@ class PylosCLI(LightningCLI):
         command = self.config.subcommand
         path = self.config[command].get("ckpt_path")
         if path and Path(path).is_file():
-            self._subcommand_parsers[command].set_defaults(hyperparameters(path))
+            for key, value in hyperparameters(path).items():
+                try:
+                    self._subcommand_parsers[command].set_defaults({key: value})
+                except KeyError:
+                    raise CheckpointError(
+                        f"{path} is not of this version: there is no option {key}"
+                    ) from None
             self.config = parser.parse_args(args)
 
     def _parse_ckpt_path(self) -> None:
@@ -196,9 +133,10 @@ class PylosCLI(LightningCLI):
         """Decides from which checkpoint to start."""
         arguments = self.config_init[self.subcommand]
         wanted = arguments.ckpt_path
-        if self.subcommand == "fit":
-            if not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-                arguments.ckpt_path = self._choose_start(wanted)
+        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            arguments.ckpt_path = None if wanted == "last" else wanted  # a trial leaves nothing to go on from
+        elif self.subcommand == "fit":
+            arguments.ckpt_path = self._choose_start(wanted)
         elif wanted is not None:
             path = last_checkpoint(self.trainer) if wanted == "last" else Path(wanted)
             arguments.ckpt_path = str(path)
@@ -212,7 +150,7 @@ class PylosCLI(LightningCLI):
             )
         start = choose_start(self.trainer, wanted)
         if start is None and self.trainer.is_global_zero:
-            mark_first_epoch(self.trainer)
+            begin_first_epoch(self.trainer)
         return start
 
     def predict(self, **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pylos.checkpoints import FOLDER, atomic_write
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.manifest import FILE_NAME as MANIFEST
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -78,14 +79,22 @@ def _holds_data(trainer: Trainer) -> bool:
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
-def mark_first_epoch(trainer: Trainer) -> None:
-    """Notes in the run's folder that a start from nothing is under way."""
-    if trainer.loggers:
-        text = "This run has no checkpoint yet. Resuming it with --ckpt_path last starts it again.\n"
-        atomic_write(run_folder(trainer) / FIRST_EPOCH, text)
+def begin_first_epoch(trainer: Trainer) -> None:
+    """Notes in the run's folder that a start from nothing is under way.
+
+    What an interrupted start has left there goes: the same epoch is about to be played again.
+    """
+    if not trainer.loggers:
+        return
+    note = run_folder(trainer) / FIRST_EPOCH
+    if note.is_file():
+        folder = last_checkpoint(trainer).parent
+        for leftover in (folder / MANIFEST, *folder.glob("*.ckpt")):
+            leftover.unlink(missing_ok=True)
+    atomic_write(note, "This run has no checkpoint yet. Resuming it with --ckpt_path last starts it again.\n")
 
 
-def unmark_first_epoch(trainer: Trainer) -> None:
+def end_first_epoch(trainer: Trainer) -> None:
     """Removes that note once there is a checkpoint."""
     if last_checkpoint(trainer).is_file():
         (run_folder(trainer) / FIRST_EPOCH).unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""Configurations: read from files and presets, complained about in one line, and kept beside their run."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+import lightning.pytorch as pl
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
+from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
+
+from pylos.checkpoints import atomic_write
+from pylos.errors import ConfigurationError
+from pylos.runs import end_first_epoch, run_folder
+
+
+class Parser(LightningArgumentParser):
+    """A parser whose complaints become the one line that all bad input gets."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raises ConfigurationError."""
+        if not self.exit_on_error:  # jsonargparse is trying out one type after the other
+            super().error(message, ex)
+        raise ConfigurationError(shorten(message)) from ex
+
+
+def shorten(message: str) -> str:
+    """What jsonargparse says of a value that is of none of the types allowed, without the list of all types."""
+    text = re.sub("<class '([^']+)'>", r"\1", " ".join(message.split()))
+    key, found, rest = text.partition(" Does not validate against any of the Union subtypes ")
+    reasons, _, value = rest.partition(" Given value type: ")
+    errors = reasons.partition("Errors: - ")[2].split(" - ")
+    if not found:
+        return text
+    # For a class that exists but cannot be made, it does not matter which other types there are.
+    problems = [error for error in errors if error.startswith("Problem with")]
+    if problems:
+        return f"{key} {'; '.join(dict.fromkeys(problems))}"
+    return f"{key} {'; '.join(dict.fromkeys(errors))}; got {value.partition('Given value: ')[2]}"
+
+
+class ConfigOrPreset(ActionConfigFile):
+    """``--config``: a file, or the bare name of a preset that comes with the package."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        """Reads the file into ``cfg``."""
+        path = config_file(values)
+        try:
+            super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"cannot read the configuration {path}: {error}") from error
+
+
+def config_file(name: str) -> str:
+    """The path of a configuration: a file, or else the packaged preset of that name.
+
+    Raises:
+        ConfigurationError: There is neither.
+    """
+    if Path(name).is_file():
+        return name
+    folder = Path(str(importlib.resources.files("pylos.configs")))
+    presets = {path.stem: str(path) for path in sorted(folder.glob("*.yaml"))}
+    if name not in presets:
+        raise ConfigurationError(
+            f"no configuration file {name}, nor a preset of that name; presets: {', '.join(presets)}"
+        )
+    return presets[name]
+
+
+class RecordConfig(SaveConfigCallback):
+    """Keeps every configuration that a run was started with: config.yaml, config-2.yaml, ...
+
+    A start with the configuration of the newest file adds none; the checkpoint to resume from is no part of a
+    configuration. Also clears the mark of the first epoch (see :mod:`pylos.runs`).
+    """
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Writes the file, before anything is trained."""
+        if stage == "fit" and trainer.is_global_zero:
+            config = self.config.clone()
+            config["ckpt_path"] = None
+            record_config(run_folder(trainer), self.parser.dump(config, skip_none=False))
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The epoch before may have written the first checkpoint."""
+        if trainer.is_global_zero:
+            end_first_epoch(trainer)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The same for the last epoch."""
+        if trainer.is_global_zero:
+            end_first_epoch(trainer)
+
+
+def record_config(folder: Path, text: str) -> None:
+    """Adds a configuration to the numbered files of a run's folder, unless it is that of the newest."""
+    number = 1
+    newest = None
+    while (path := folder / ("config.yaml" if number == 1 else f"config-{number}.yaml")).exists():
+        newest = path
+        number += 1
+    if newest is None or newest.read_text(encoding="utf-8") != text:
+        atomic_write(path, text)
