@@ -1,0 +1,42 @@
+"""Evaluators for tests of search and self-play: what a search is told about its leaves, row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.rules import NUM_ACTIONS
+
+Evaluation = tuple[np.ndarray, np.ndarray]
+
+
+def _hash(numbers: np.ndarray) -> np.ndarray:
+    """Numbers in [0, 1) that look random, each a function of its own input."""
+    with np.errstate(over="ignore"):
+        z = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ z >> np.uint64(29)) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ z >> np.uint64(32)) * np.uint64(0x94D049BB133111EB)
+    return (z >> np.uint64(40)).astype(np.float64) / 2**24
+
+
+def hashed(positions: np.ndarray) -> Evaluation:
+    """Random but fixed opinions on every position."""
+    values = 2 * _hash(positions) - 1
+    noise = _hash(positions[:, None] * 331 + 1 + np.arange(NUM_ACTIONS))
+    return values.astype(np.float32), (4 * noise - 6).astype(np.float32)
+
+
+def uninformed(positions: np.ndarray) -> Evaluation:
+    """Every position is even, every action as good as any other."""
+    return np.zeros(len(positions), np.float32), np.zeros((len(positions), NUM_ACTIONS), np.float32)
+
+
+def half_for_white(positions: np.ndarray) -> Evaluation:
+    """Every position is worth half a point to white; the policy is random."""
+    values = np.where(positions >> 62 == 0, 0.5, -0.5).astype(np.float32)
+    return values, hashed(positions)[1]
+
+
+def single(evaluate, position: int) -> tuple[float, np.ndarray]:
+    """The evaluation of one position, as the naive search asks for it."""
+    values, log_policy = evaluate(np.array([position], np.int64))
+    return float(values[0]), log_policy[0]

@@ -1,0 +1,105 @@
+"""The network keeps the promises of its interface and can learn."""
+
+import pytest
+import torch
+from torch import nn
+
+from pylos.inference import single_threaded_torch
+from pylos.network import PylosNetwork
+
+
+@pytest.fixture
+def network() -> PylosNetwork:
+    torch.manual_seed(0)
+    return PylosNetwork((32,), 303)
+
+
+def _perturb(network: nn.Module) -> nn.Module:
+    """Fresh residual blocks add nothing; give them something to do."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return network
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_shapes_and_ranges_in_both_modes(network, training, size):
+    network.train(training)
+    value, log_policy = network(100 * torch.randn(size, 32))
+    assert value.shape == (size, 1)
+    assert log_policy.shape == (size, 303)
+    assert (value.abs() <= 1).all()
+    assert torch.allclose(log_policy.exp().sum(1), torch.ones(size), atol=1e-5)
+    assert all(module.training is training for module in network.modules())
+
+
+def test_hooks_fire_and_call_is_torchs_own(network):
+    fired = []
+    network.register_forward_hook(lambda *_: fired.append("network"))
+    network.value_head.register_forward_hook(lambda *_: fired.append("value"))
+    network(torch.zeros(1, 32))
+    assert fired == ["value", "network"]
+    assert all(type(module).__call__ is nn.Module.__call__ for module in network.modules())
+
+
+def test_there_is_no_batch_norm_and_no_buffer_that_runs_along(network):
+    assert not any(isinstance(module, nn.modules.batchnorm._NormBase) for module in network.modules())
+    assert not list(network.buffers())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_rows_do_not_influence_each_other(network, training):
+    _perturb(network).train(training)
+    observations = torch.randn(5, 32)
+    value, log_policy = network(observations)
+    for row in range(5):
+        alone_value, alone_log_policy = network(observations[row : row + 1])
+        assert torch.allclose(alone_value, value[row], atol=1e-6)
+        assert torch.allclose(alone_log_policy, log_policy[row], atol=1e-5)
+
+
+def test_both_modes_agree(network):
+    observations = torch.randn(4, 32)
+    trained, evaluated = network.train()(observations), network.eval()(observations)
+    assert all(torch.equal(a, b) for a, b in zip(trained, evaluated, strict=True))
+
+
+def test_observations_of_any_shape_are_flattened():
+    value, log_policy = PylosNetwork((2, 4, 4), 10, width=16, blocks=1)(torch.randn(3, 2, 4, 4))
+    assert (value.shape, log_policy.shape) == ((3, 1), (3, 10))
+
+
+def test_the_default_size_is_about_650_thousand_parameters():
+    parameters = sum(parameter.numel() for parameter in PylosNetwork((184,), 303).parameters())
+    assert 600_000 < parameters < 700_000
+
+
+def test_every_parameter_is_used(network):
+    value, log_policy = _perturb(network)(torch.randn(8, 32))
+    (value.sum() + log_policy[:, :5].sum()).backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
+
+
+def test_a_few_steps_fit_values_and_policies():
+    torch.manual_seed(1)
+    network = PylosNetwork((32,), 303, width=64, blocks=2)
+    with single_threaded_torch():  # so little work is done sooner alone
+        _fit(network)
+
+
+def _fit(network: PylosNetwork) -> None:
+    observations = torch.randn(64, 32)
+    outcomes = torch.where(observations[:, :1] > 0, 0.9, -0.9)
+    actions = observations[:, 1:9].argmax(1)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
+    for _ in range(100):
+        value, log_policy = network(observations)
+        value_loss = nn.functional.mse_loss(value, outcomes)
+        policy_loss = nn.functional.nll_loss(log_policy, actions)
+        optimizer.zero_grad()
+        (value_loss + policy_loss).backward()
+        optimizer.step()
+    assert value_loss < 0.05
+    assert policy_loss < 0.5
+    assert value.std() > 0.5
