@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import shlex
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -218,12 +218,14 @@ def print_table(title: str, rows: list[tuple[str, str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, box=box.SIMPLE, show_header=False, title_justify="left")
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, show_header=False)
     for row in rows:
         table.add_row(*row)
-    Console(file=sys.stdout, markup=False, highlight=False).print(table)
+    # Not straight to stdout: rich would end the process with code 1 where the reader has gone away.
+    buffer = io.StringIO()
+    width = sum(max(map(len, column)) for column in zip(*rows, strict=True)) + 10
+    Console(file=buffer, width=width, force_jupyter=False, markup=False, highlight=False).print(table)
+    print("\n".join(line.rstrip() for line in buffer.getvalue().splitlines()))
 
 
 def print_next_steps(trainer: pl.Trainer, checkpoint: Path) -> None:

@@ -160,11 +160,11 @@ class PylosCLI(LightningCLI):
                 print(prediction_line(**judgement))
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Runs it; Ctrl-C, which Lightning turns into exit code 1, becomes an interrupt again."""
+        """Runs it; Ctrl-C, which Lightning turns into exit code 1, becomes an interrupt again, as does SIGTERM."""
         try:
             super()._run_subcommand(subcommand)
-        except SystemExit:
-            if not self.trainer.interrupted:
+        except SystemExit as end:
+            if not isinstance(end.__context__, KeyboardInterrupt) and not self.trainer.received_sigterm:
                 raise
             raise KeyboardInterrupt(*self._way_on()) from None
 
