@@ -99,7 +99,7 @@ class ReplayBuffer:
                 f"no memory for a replay buffer of {gigabytes:.1f} GB; lower buffer_size ({capacity})"
             ) from error
         self.added = 0
-        """Samples ever added; sample number n lies in row n modulo capacity."""
+        """Samples ever added, since the buffer last grew; sample number n lies in row n modulo capacity."""
 
     @property
     def capacity(self) -> int:
@@ -139,13 +139,15 @@ class ReplayBuffer:
                 f"the checkpoint's samples hold up to {width} actions, this run's "
                 f"{self.samples.actions.shape[1]}: resume with as many simulations as before"
             )
-        added = int(state["added"])
-        numbers = np.arange(added - min(size, self.capacity), added)
+        added, kept = int(state["added"]), min(size, self.capacity)
+        newest = np.arange(added - kept, added)
+        # With more room than before there are no older samples to fill it: what was kept is all that was added.
+        self.added = kept if kept < min(added, self.capacity) else added
+        rows = (newest - added + self.added) % self.capacity
         for name, array in self.samples._asdict().items():
-            source = stored[name][numbers % size] if size else stored[name]
+            source = stored[name][newest % size] if size else stored[name]
             if array.ndim == 2:
-                array[numbers % self.capacity, :width] = source
-                array[numbers % self.capacity, width:] = 0
+                array[rows, :width] = source
+                array[rows, width:] = 0
             else:
-                array[numbers % self.capacity] = source
-        self.added = added
+                array[rows] = source

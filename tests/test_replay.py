@@ -1,0 +1,177 @@
+"""The replay buffer against a plain-Python twin: batches, overwriting, and its state."""
+
+import io
+
+import naive
+import naive_search as twin
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from strategies import RULE_NAMES, random_game
+
+from pylos.board import Board
+from pylos.errors import ConfigurationError
+from pylos.notation import format_position
+from pylos.replay import Batch, ReplayBuffer
+from pylos.rules import RULES
+
+WIDTH = 6
+
+
+def _fill(buffer: ReplayBuffer, rules: str, count: int) -> None:
+    """Adds samples as self-play does: sample number n to row n modulo capacity; its outcome tells its number."""
+    samples, capacity = buffer.samples, buffer.capacity
+    for number in range(buffer.added, buffer.added + count):
+        row, board = number % capacity, _board(rules, number)
+        visited = board.legal_actions[number % 3 :: 2][:WIDTH] if len(board.legal_actions) > 4 else [0]
+        samples.positions[row] = board.position
+        samples.actions[row] = 0
+        samples.visits[row] = 0
+        samples.actions[row, : len(visited)] = visited
+        samples.visits[row, : len(visited)] = np.arange(len(visited)) * 7 + number % 5 + 1
+        samples.outcomes[row] = number / 1000
+    buffer.added += count
+
+
+def _board(rules: str, number: int) -> Board:
+    return random_game(rules, number % 41, number)
+
+
+def _buffer(rules: str = "standard", capacity: int = 30, count: int = 30) -> ReplayBuffer:
+    buffer = ReplayBuffer(capacity, WIDTH)
+    _fill(buffer, rules, count)
+    return buffer
+
+
+def _turned_action(action: int, symmetry: int) -> int:
+    """What a symmetry makes of an action, by way of its name."""
+    name = naive.action_names()[action]
+    cells = {text: naive.NAMES[naive.moved(cell, symmetry)] for cell, text in naive.NAMES.items()}
+    parts = name.removeprefix("-").split("^")
+    return twin.ACTION_IDS[("-" if name.startswith("-") else "") + "^".join(cells[part] for part in parts)]
+
+
+def _twin_row(buffer: ReplayBuffer, rules: str, key: int, b: int) -> tuple[list, dict, set, float]:
+    i = twin.draw_below(key, 2 * b, len(buffer))
+    symmetry = twin.draw_below(key, 2 * b + 1, 8)
+    actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.visits[i].tolist()
+    game = naive.transform(naive.parse(format_position(int(buffer.samples.positions[i]))), symmetry)
+    policy = {_turned_action(a, symmetry): n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
+    legal = {twin.action_id(action) for action in naive.legal(game, rules)}
+    return twin.observe(game, rules), policy, legal, float(buffer.samples.outcomes[i])
+
+
+@pytest.mark.parametrize("rules", RULE_NAMES)
+def test_a_batch_equals_its_twin(rules):
+    buffer = _buffer(rules, capacity=60, count=50)
+    batch = buffer.batch(64, RULES[rules], key=5)
+    for b in range(64):
+        observation, policy, legal, outcome = _twin_row(buffer, rules, 5, b)
+        assert batch.observations[b].tolist() == np.array(observation, np.float32).tolist()
+        assert {a: batch.policy[b, a].item() for a in batch.policy[b].nonzero()[:, 0].tolist()} == (
+            pytest.approx(policy, abs=1e-6)
+        )
+        assert set(batch.legal[b].nonzero()[:, 0].tolist()) == legal
+        assert batch.outcomes[b].item() == outcome
+
+
+def test_a_batch_has_the_shapes_and_types_that_training_expects():
+    batch = _buffer().batch(7, RULES["standard"], key=0)
+    shapes = [(tensor.shape, tensor.dtype) for tensor in batch]
+    float32 = torch.float32
+    assert shapes == [((7, 184), float32), ((7, 303), float32), ((7, 303), torch.bool), ((7, 1), float32)]
+    assert torch.allclose(batch.policy.sum(1), torch.ones(7))
+
+
+def _same(first: Batch, second: Batch) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_key_names_a_batch():
+    first, second = _buffer(), _buffer()
+    assert _same(first.batch(16, 1, key=3), second.batch(16, 1, key=3))
+    assert not _same(first.batch(16, 1, key=3), first.batch(16, 1, key=4))
+
+
+def test_samples_and_symmetries_are_drawn_uniformly():
+    buffer = _buffer(capacity=40, count=20)
+    buffer.samples.positions[:] = Board.from_text("ww...w........../........./..../. b 0").position
+    batch = buffer.batch(8000, RULES["standard"], key=1)
+    drawn = (batch.outcomes[:, 0] * 1000).round().int().numpy()
+    assert stats.chisquare(np.bincount(drawn, minlength=20)).pvalue > 0.001
+    images, counts = np.unique(batch.observations[:, :16].numpy(), axis=0, return_counts=True)
+    assert len(images) == 8
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+def _numbers(buffer: ReplayBuffer) -> list[int]:
+    """The numbers of the samples that can be drawn; checks that each is as it was put in."""
+    positions, outcomes = (getattr(buffer.samples, name)[: len(buffer)] for name in ("positions", "outcomes"))
+    numbers = np.rint(outcomes * 1000).astype(int).tolist()
+    assert positions.tolist() == [_board("standard", number).position for number in numbers]
+    return sorted(numbers)
+
+
+def test_the_oldest_samples_are_overwritten():
+    buffer = ReplayBuffer(10, WIDTH)
+    assert len(buffer) == 0
+    for added in (4, 10, 13, 27):
+        _fill(buffer, "standard", added - buffer.added)
+        assert len(buffer) == min(added, 10)
+        assert _numbers(buffer) == list(range(max(0, added - 10), added))
+
+
+def _saved(buffer: ReplayBuffer) -> dict:
+    """The state after a trip through a file that may hold nothing but tensors and plain values."""
+    file = io.BytesIO()
+    torch.save(buffer.state_dict(), file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+@pytest.mark.parametrize("count", [0, 7, 10, 27])
+def test_the_state_brings_everything_back(count):
+    buffer, other = _buffer(capacity=10, count=count), ReplayBuffer(10, WIDTH)
+    other.load_state_dict(_saved(buffer))
+    assert other.added == buffer.added == count
+    assert all((a == b).all() for a, b in zip(buffer.samples, other.samples, strict=True))
+    for each in (buffer, other):
+        _fill(each, "standard", 5)
+    assert _same(buffer.batch(50, 1, key=8), other.batch(50, 1, key=8))
+
+
+@pytest.mark.parametrize("count", [3, 10, 27])
+@pytest.mark.parametrize("capacity", [4, 9, 11, 25, 100])
+def test_a_buffer_of_another_capacity_takes_the_newest_that_fit(count, capacity):
+    buffer, other = _buffer(capacity=10, count=count), ReplayBuffer(capacity, WIDTH)
+    other.load_state_dict(_saved(buffer))
+    held = min(count, 10, capacity)
+    assert _numbers(other) == list(range(count - held, count))
+    for _ in range(12):  # and goes on to overwrite the oldest
+        row = other.added % capacity
+        other.samples.positions[row] = _board("standard", 999).position
+        other.samples.outcomes[row] = 0.999
+        other.added += 1
+        held = min(held + 1, capacity)
+        numbers = _numbers(other)
+        fresh = numbers.count(999)
+        assert len(numbers) == held
+        assert numbers[: held - fresh] == list(range(count - held + fresh, count))
+
+
+def test_a_wider_buffer_takes_the_samples_and_a_narrower_one_refuses():
+    buffer, wider = _buffer(), ReplayBuffer(30, WIDTH + 3)
+    wider.samples.actions[:] = 77  # what lay there before must go
+    wider.samples.visits[:] = 77
+    wider.load_state_dict(_saved(buffer))
+    assert _same(wider.batch(50, 1, key=2), buffer.batch(50, 1, key=2))
+    with pytest.raises(ConfigurationError, match="as many simulations"):
+        ReplayBuffer(30, WIDTH - 1).load_state_dict(_saved(buffer))
+
+
+def test_impossible_sizes_are_refused():
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        ReplayBuffer(0, WIDTH)
+    with pytest.raises(ConfigurationError, match="GB"):
+        ReplayBuffer(10**14, 100)
