@@ -1,0 +1,296 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from pylos.cli import main
+
+PYLOS = Path(sys.executable).with_name("pylos")
+TINY = """
+trainer:
+  max_epochs: 2
+  accelerator: cpu
+  devices: 1
+  logger:
+    class_path: lightning.pytorch.loggers.TensorBoardLogger
+    init_args: {save_dir: logs, name: "", version: run}
+  plugins: [{class_path: pylos.checkpoints.AtomicCheckpointIO}]
+  callbacks:
+    - class_path: callbacks.EvaluationCallback
+      init_args: {games: 4, simulations: 2, anchors: ["rollouts:4"]}
+    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
+      init_args:
+        {monitor: eval/elo, mode: max, save_top_k: 3, filename: 'best-{epoch:03d}', auto_insert_metric_name: false}
+    - class_path: callbacks.Report
+    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
+      init_args: {filename: last, save_top_k: 1, enable_version_counter: false}
+model: {width: 16, blocks: 1, schedule_steps: 16}
+data:
+  games_per_epoch: 4
+  parallel_games: 4
+  simulations: 2
+  batch_size: 16
+  batches_per_epoch: 4
+  buffer_size: 2000
+  validation_games: 4
+  inference_precision: float32
+"""
+LAST = Path("logs/run/checkpoints/last.ckpt")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # the networks are tiny
+
+
+def pylos(*arguments: str | Path) -> subprocess.CompletedProcess:
+    command = [PYLOS, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
+
+
+def assert_refused(result: subprocess.CompletedProcess, *parts: str) -> None:
+    """One line that names what is wrong, and nothing else."""
+    assert result.returncode == 2, result
+    assert result.stdout == ""
+    assert result.stderr.startswith("pylos: error: ")
+    assert result.stderr.count("\n") == 1
+    for part in parts:
+        assert part in result.stderr
+
+
+def snapshot(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main() replaces it
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+# Our own subcommands -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_answer_at_once(option):
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = pylos(option)
+        seconds.append(time.perf_counter() - start)
+        assert result.returncode == 0
+        assert result.stdout.startswith("usage: pylos" if option == "--help" else "pylos 0.")
+    assert min(seconds) < 0.5
+
+
+def test_perft(capsys):
+    assert main(["perft", "--depth", "3", "--rules", "children"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" in ")[0] for line in lines] == ["depth 1: 16", "depth 2: 240", "depth 3: 3,360"]
+    assert all(line.endswith(" turns/s") for line in lines)
+
+
+def test_perft_from_a_position(capsys):
+    position = "bbbwwbwbbwb.bwb./wb.ww..w./b.../. w 0"
+    assert main(["perft", "--depth", "2", "--position", position]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("depth 2: 72 ")
+
+
+def test_match(capsys):
+    assert main(["match", "random", "rollouts:2", "--games", "4", "--seed", "1"]) == 0
+    first = capsys.readouterr().out
+    assert first.startswith("random vs rollouts:2: ")
+    assert first.count("\n") == 1
+    assert main(["match", "random", "rollouts:2", "--games", "4", "--seed", "1"]) == 0
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "COMMAND is missing"),
+        (["nonsense"], "'nonsense'"),
+        (["--nonsense"], "--nonsense"),
+        (["perft"], "--depth"),
+        (["perft", "--depth", "x"], "'x'"),
+        (["perft", "--depth", "0"], "'0'"),
+        (["perft", "--depth", "2", "--nonsense"], "--nonsense"),
+        (["perft", "--depth", "2", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
+        (["perft", "--depth", "2", "--position", "nonsense"], "nonsense"),
+        (["match", "random"], "B"),
+        (["match", "random", "nonsense"], "'nonsense'"),
+        (["match", "random", "rollouts:x"], "rollouts:x"),
+        (["match", "random", "missing.ckpt"], "missing.ckpt"),
+        (["match", "random", "random", "--games", "3"], "even"),
+        (["match", "random", "random", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
+        (["evaluate", "missing"], "missing"),
+    ],
+)
+def test_bad_input_is_named_in_one_line(arguments, message, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert_refused(subprocess.CompletedProcess(arguments, 2, captured.out, captured.err), message)
+
+
+def test_a_reader_that_goes_away(folder):
+    command = f"{PYLOS} perft --depth 5 | head -1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert result.stdout.startswith("depth 1")
+    assert "Traceback" not in result.stderr
+
+
+# Lightning's subcommands -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--nonsense"], ["--nonsense"]),
+        (["-c", "missing.yaml"], ["missing.yaml", "quick"]),
+        (["-c", "tiny.yaml", "--model.nonsense", "1"], ["--model.nonsense"]),
+        (["-c", "tiny.yaml", "--model.width", "wide"], ["model.width", "wide"]),
+        (["-c", "tiny.yaml", "--trainer.max_epochs", "many"], ["trainer.max_epochs", "many"]),
+        (["-c", "tiny.yaml", "--trainer.accelerator", "abacus"], ["abacus"]),
+        (["-c", "tiny.yaml", "--trainer.logger.init_args.nonsense", "1"], ["nonsense"]),
+        (["-c", "tiny.yaml", "--model.rules", "nonsense"], ["unknown rule set 'nonsense'"]),
+        (["-c", "tiny.yaml", "--ckpt_path", "missing.ckpt"], ["missing.ckpt"]),
+        (["--ckpt_path", "last"], ["--trainer.logger.init_args.version"]),
+    ],
+)
+def test_fit_refuses_bad_input(folder, capsys, arguments, parts):
+    assert main(["fit", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert_refused(subprocess.CompletedProcess(arguments, 2, captured.out, captured.err), *parts)
+    assert os.listdir() == ["tiny.yaml"]
+
+
+def test_last_is_refused_where_there_is_data_without_it(folder, capsys):
+    run = Path("logs/run")
+    run.mkdir(parents=True)
+    (run / "metrics.csv").write_text("precious")
+    assert main(["fit", "-c", "tiny.yaml", "--ckpt_path", "last"]) == 2
+    assert "last.ckpt" in capsys.readouterr().err
+    assert snapshot(run) == {run / "metrics.csv": b"precious"}
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04nonsense"])
+def test_foreign_checkpoints_are_refused(folder, capsys, content):
+    Path("foreign.ckpt").write_bytes(content)
+    for command in ("fit", "validate", "predict"):
+        assert main([command, "-c", "tiny.yaml", "--ckpt_path", "foreign.ckpt"]) == 2
+        assert capsys.readouterr().err.count("foreign.ckpt") == 1
+    assert not Path("logs").exists()
+
+
+def test_checkpoints_of_other_models_are_refused(folder, capsys):
+    checkpoint = {"state_dict": {"w": torch.ones(1)}, "hyper_parameters": {}, "epoch": 0, "global_step": 0}
+    torch.save(checkpoint, "other.ckpt")
+    assert main(["validate", "--ckpt_path", "other.ckpt"]) == 2
+    assert "does not fit the network" in capsys.readouterr().err
+    torch.save({**checkpoint, "hyper_parameters": {"depth": 3}}, "other.ckpt")
+    assert main(["validate", "--ckpt_path", "other.ckpt"]) == 2
+    assert "no option model.depth" in capsys.readouterr().err
+
+
+def test_a_run_from_beginning_to_end(folder):
+    first = pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "last")
+    assert first.returncode == 0, first.stderr
+    lines = first.stdout.splitlines()
+    assert [line[:9] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
+    assert all("eval random" in line and "Elo" in line and "loss value" in line for line in lines[:2])
+    assert any("last checkpoint" in line and str(LAST) in line for line in lines)
+    assert "Traceback" not in first.stderr
+    before = snapshot(Path("logs/run"))
+    assert {path.name for path in before} >= {"last.ckpt", "best-000.ckpt", "manifest.json", "config.yaml"}
+    assert not Path("logs/run/first-epoch.txt").exists()
+
+    assert_refused(pylos("fit", "-c", "tiny.yaml"), "--ckpt_path last", "--trainer.logger.init_args.version")
+    assert_refused(pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--model.width", "8"), "last.ckpt")
+    assert snapshot(Path("logs/run")) == before
+
+    longer = ["fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "4"]
+    second = pylos(*longer)
+    assert second.returncode == 0, second.stderr
+    assert [line[:9] for line in second.stdout.splitlines()[:2]] == ["epoch 3/4", "epoch 4/4"]
+    assert torch.load(LAST, weights_only=True)["epoch"] == 3
+    assert Path("logs/run/config.yaml").read_bytes() == before[Path("logs/run/config.yaml")]
+    assert "max_epochs: 4" in Path("logs/run/config-2.yaml").read_text()
+
+    done = pylos(*longer)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "\n".join(second.stdout.splitlines()[2:]).strip()
+    assert not Path("logs/run/config-3.yaml").exists()
+
+    manifest = Path("logs/run/checkpoints/manifest.json")
+    manifest.unlink()
+    evaluated = pylos("evaluate", "logs/run", "--games", "2", "--simulations", "1")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert {entry["status"] for entry in json.loads(manifest.read_text())["entries"]} == {"evaluated"}
+    assert "Elo" in evaluated.stdout.splitlines()[-1]
+
+    match = pylos("match", f"{LAST}:2", "random", "--games", "4")
+    assert match.stdout.startswith(f"{LAST}:2 vs random: "), match.stderr
+
+    validated = pylos("validate", "--ckpt_path", LAST)  # the network's sizes come from the checkpoint
+    assert "val/value_loss" in validated.stdout, validated.stderr
+
+    Path("positions.txt").write_text(
+        "................/........./..../. w 0\nw.............../........./..../. b 0\n"
+    )
+    predicted = pylos("predict", "--ckpt_path", LAST, "--data.positions", "positions.txt")
+    assert [line.split(" | ")[0] for line in predicted.stdout.splitlines()] == Path(
+        "positions.txt"
+    ).read_text().splitlines()
+
+
+def test_flags_win_over_the_checkpoint(folder, capsys):
+    assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1"]) == 0
+    options = ["--ckpt_path", str(LAST), "--model.weight_decay", "0.5", "--trainer.max_epochs", "2"]
+    assert main(["fit", *options, "--trainer.accelerator", "cpu", "--trainer.logger", "false"]) == 0
+    (again,) = Path("checkpoints").glob("*.ckpt")
+    parameters = torch.load(again, weights_only=True)["hyper_parameters"]
+    assert (parameters["weight_decay"], parameters["width"]) == (0.5, 16)
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [PYLOS, "fit", "-c", "tiny.yaml", *arguments],
+        env=ENVIRONMENT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def test_a_run_killed_in_its_first_epoch_starts_again(folder):
+    process = start("--data.games_per_epoch", "10000", "--ckpt_path", "last")
+    wait_for(Path("logs/run/config.yaml"), process)
+    process.kill()
+    process.communicate()
+    assert not LAST.exists()
+    assert_refused(pylos("fit", "-c", "tiny.yaml"), "--ckpt_path last")
+    again = pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "1")
+    assert again.returncode == 0, again.stderr
+    assert LAST.exists()
+    assert not Path("logs/run/first-epoch.txt").exists()
+
+
+def test_an_interrupt_says_how_to_go_on(folder):
+    process = start("--trainer.max_epochs", "1000")
+    wait_for(LAST, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    command = "pylos fit -c tiny.yaml --trainer.max_epochs 1000 --ckpt_path last"
+    assert errors.strip().splitlines()[-1] == f"pylos: interrupted; go on with: {command}"
