@@ -14,7 +14,7 @@ from pylos.players import Player
 from pylos.playouts import random_action
 from pylos.randomness import derive_key, draw
 from pylos.results import MatchResult
-from pylos.rules import MAX_LEGAL_ACTIONS, START, is_over, legal_actions, rules_code, step
+from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, START, is_over, legal_actions, rules_code, step
 
 RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
 MAX_OPENING_PLIES = 20
@@ -130,15 +130,22 @@ def play_match(
         a_to_move = (positions >> 62 == 1) == a_is_black[running]
         for player, mask in ((a, a_to_move), (b, ~a_to_move)):
             if mask.any():
-                actions = np.asarray(player.choose(positions[mask]), np.int64)
+                actions = _choices(player, positions[mask])
                 illegal = _play(table, running[mask], actions, code, repetition_limit)
                 if illegal >= 0:
-                    position = int(positions[mask][illegal])
-                    raise IllegalActionError(
-                        f"{player.name} chose {action_name(int(actions[illegal]), position >> 60 & 3)}, "
-                        "which is not legal"
-                    )
+                    action, position = int(actions[illegal]), int(positions[mask][illegal])
+                    known = 0 <= action < NUM_ACTIONS
+                    name = action_name(action, position >> 60 & 3) if known else f"action {action}"
+                    raise IllegalActionError(f"{player.name} chose {name}, which is not legal")
         on_move(int(np.count_nonzero(table.outcome != RUNNING)))
+
+
+def _choices(player: Player, positions: np.ndarray) -> np.ndarray:
+    """The player's actions, int64 [B]: kernels read as many as there are boards, whatever they were given."""
+    actions = np.asarray(player.choose(positions), np.int64)
+    if actions.shape != positions.shape:
+        raise IllegalActionError(f"{player.name} chose {actions.size} action(s) for {len(positions)} boards")
+    return actions
 
 
 def _result(name: str, opponent: str, outcome: np.ndarray, a_is_black: np.ndarray) -> MatchResult:

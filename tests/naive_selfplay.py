@@ -1,0 +1,79 @@
+"""Self-play in plain Python: the slow twin of `pylos.selfplay`, one game after the other within a ply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import naive_search as twin
+
+from pylos.board import Board
+from pylos.selfplay import GameOptions
+
+Sample = tuple[int, dict[int, int], float]
+"""Packed position, visits, outcome for the player to move."""
+
+
+@dataclass
+class Slot:
+    """A game in flight."""
+
+    number: int
+    board: Board
+    decisions: list[tuple[Board, dict[int, int]]] = field(default_factory=list)
+
+
+@dataclass
+class NaiveSelfPlay:
+    rules: str
+    parallel_games: int
+    search: twin.NaiveSearch
+    options: GameOptions
+    key: int
+    samples: list[Sample] = field(default_factory=list)
+    results: list[tuple[str, int]] = field(default_factory=list)
+    """How each finished game ended: "white", "black", "repetition" or "moves"; and its plies."""
+
+    def __post_init__(self) -> None:
+        self.slots = [Slot(number, Board(self.rules)) for number in range(self.parallel_games)]
+        self.started = self.parallel_games
+
+    def play(self, games: int) -> None:
+        enough = len(self.results) + games
+        while len(self.results) < enough:
+            for i, slot in enumerate(self.slots):
+                self.act(slot)
+                if ending := self.ending(slot):
+                    self.finish(slot, ending)
+                    self.slots[i] = Slot(self.started, Board(self.rules))
+                    self.started += 1
+
+    def act(self, slot: Slot) -> None:
+        ply = len(slot.decisions)
+        key = twin.draw(twin.draw(self.key, slot.number), ply)
+        root = self.search.run(slot.board, twin.draw(key, 0))
+        visits = dict(sorted(twin.root_visits(root).items())[: self.search.simulations])
+        greedy = ply >= self.options.temperature_moves
+        slot.decisions.append((slot.board.copy(), visits))
+        slot.board.push(twin.pick_action(visits, twin.draw(key, 1), greedy))
+
+    def ending(self, slot: Slot) -> str | None:
+        if slot.board.is_over:
+            return slot.board.winner
+        seen = [board.text for board, _ in slot.decisions] + [slot.board.text]
+        if seen.count(slot.board.text) >= self.options.repetition_limit:
+            return "repetition"
+        return "moves" if len(slot.decisions) >= self.options.max_moves else None
+
+    def finish(self, slot: Slot, ending: str) -> None:
+        draws = {
+            "repetition": self.options.repetition_draw_value,
+            "moves": self.options.move_limit_draw_value,
+        }
+        for board, visits in slot.decisions:
+            outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
+            self.samples.append((board.position, visits, outcome))
+        self.results.append((ending, len(slot.decisions)))
+
+    def first_player_score(self) -> float:
+        points = {"white": 1.0, "black": 0.0}
+        return sum(points.get(ending, 0.5) for ending, _ in self.results) / len(self.results)
