@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_info
+from torch.utils.data import DataLoader
 
 from pylos.board import Board
 from pylos.errors import ConfigurationError
@@ -44,6 +45,11 @@ class EpochBatches:
     def __iter__(self) -> Iterator[Batch]:
         for i in range(self._batches):
             yield self._buffer.batch(self._batch_size, self._rules, derive_key(self._key, i))
+
+
+def _single_batch(boards: list[Board]) -> DataLoader[list[Board]]:
+    """What Lightning takes for one loader; a plain list would be a list of loaders."""
+    return DataLoader([boards], batch_size=None, collate_fn=None)  # type: ignore[arg-type]
 
 
 class SelfPlayDataModule(pl.LightningDataModule):
@@ -102,10 +108,15 @@ class SelfPlayDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        if min(games_per_epoch, batch_size, batches_per_epoch, validation_games) < 1:
-            raise ConfigurationError(
-                "games_per_epoch, batch_size, batches_per_epoch and validation_games must be at least 1"
-            )
+        for name in (
+            "games_per_epoch",
+            "parallel_games",
+            "batch_size",
+            "batches_per_epoch",
+            "validation_games",
+        ):
+            if self.hparams[name] < 1:
+                raise ConfigurationError(f"{name} must be at least 1, got {self.hparams[name]}")
         if inference_precision != "auto" and inference_precision not in PRECISIONS:
             raise ConfigurationError(
                 f"inference_precision must be auto, {' or '.join(PRECISIONS)}, got {inference_precision!r}"
@@ -145,9 +156,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
                 if self._games_to_restore is not None:
                     self._selfplay.load_state_dict(self._games_to_restore)
                     self._games_to_restore = None
-            self.stats = self._play(
-                self._selfplay, self.hparams["games_per_epoch"], self._buffer, "self-play"
-            )
+            trial = self._trainer.fast_dev_run  # type: ignore[attr-defined]
+            games = 1 if trial else self.hparams["games_per_epoch"]
+            self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
             self._epochs_filled = epoch + 1
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch)
 
@@ -165,12 +176,12 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """The same as for ``validate``."""
         return self.val_dataloader()
 
-    def predict_dataloader(self) -> list[list[Board]]:
+    def predict_dataloader(self) -> DataLoader[list[Board]]:
         """The boards to judge, as one batch."""
         rules = self._module().rules
         path = self.hparams["positions"]
         if path is None:
-            return [[Board(rules)]]
+            return _single_batch([Board(rules)])
         try:
             with open(path, encoding="utf-8") as file:
                 lines = [line.strip() for line in file]
@@ -179,7 +190,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         boards = [Board.from_text(line, rules=rules) for line in lines if line and not line.startswith("#")]
         if not boards:
             raise ConfigurationError(f"there is no position in {path}")
-        return [boards]
+        return _single_batch(boards)
 
     @property
     def _trainer(self) -> pl.Trainer:

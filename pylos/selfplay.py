@@ -175,7 +175,7 @@ class SelfPlay:
     Games that are unfinished when ``play`` returns go on in the next call, with the network of that call.
 
     Args:
-        parallel_games: G, games in flight at any time.
+        parallel_games: G, games in flight at any time; at least 1.
         rules: the rule set's number.
         search_options: see ``SearchOptions``.
         game_options: see ``GameOptions``.
@@ -194,8 +194,6 @@ class SelfPlay:
         rank: int = 0,
         threads: int = 1,
     ) -> None:
-        if parallel_games < 1:
-            raise ConfigurationError(f"parallel_games must be at least 1, got {parallel_games}")
         self._rules = rules
         self._options = game_options
         self._key = derive_key(seed, "selfplay", rank)

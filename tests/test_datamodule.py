@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.demos.boring_classes import BoringModel
+
+from pylos.datamodule import SelfPlayDataModule
+from pylos.errors import ConfigurationError, PositionError
+from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_module, tiny_trainer
+
+
+class Watch(pl.Callback):
+    """Notes how many samples there are, and in which mode the network is, at the start of every epoch."""
+
+    def __init__(self) -> None:
+        self.added: list[int] = []
+        self.training: list[bool] = []
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self.added.append(trainer.datamodule.buffer.added)
+        self.training.append(pl_module.network.training)
+
+
+def test_buffer_is_refilled_once_per_epoch_and_training_mode_survives(tmp_path: Path):
+    watch = Watch()
+    trainer = tiny_trainer(tmp_path, max_epochs=3, callbacks=(watch,))
+    trainer.fit(tiny_module(), datamodule=tiny_data())
+    assert len(watch.added) == 3
+    assert 0 < watch.added[0] < watch.added[1] < watch.added[2]
+    assert watch.training == [True] * 3
+    assert trainer.global_step == 3 * STEPS_PER_EPOCH
+
+
+def test_self_play_uses_the_newest_weights(tmp_path: Path):
+    """Two runs that differ in the learning rate alone share the first self-play and no later one."""
+
+    def buffers(learning_rate: float) -> list[torch.Tensor]:
+        kept: list[torch.Tensor] = []
+
+        class Keep(pl.Callback):
+            def on_train_epoch_start(self, trainer, pl_module):
+                kept.append(trainer.datamodule.buffer.state_dict()["visits"].clone())
+
+        trainer = tiny_trainer(tmp_path / str(learning_rate), callbacks=(Keep(),))
+        trainer.fit(tiny_module(learning_rate=learning_rate), datamodule=tiny_data())
+        return kept
+
+    slow, fast = buffers(2e-5), buffers(5e-2)
+    assert torch.equal(slow[0], fast[0])
+    assert slow[1].shape != fast[1].shape or not torch.equal(slow[1], fast[1])
+
+
+def test_validation_and_test_play_games_of_the_checkpoint(tmp_path: Path):
+    trainer = tiny_trainer(tmp_path)
+    module = tiny_module()
+    first = trainer.validate(module, datamodule=tiny_data(), verbose=False)[0]
+    again = trainer.validate(module, datamodule=tiny_data(), verbose=False)[0]
+    assert first == again
+    assert first["val/policy_loss"] > 0
+    tested = trainer.test(module, datamodule=tiny_data(), verbose=False)[0]
+    assert tested["test/value_loss"] == first["val/value_loss"]
+
+
+def test_checkpoint_holds_buffer_and_games_in_flight(tmp_path: Path):
+    data = tiny_data()
+    tiny_trainer(tmp_path).fit(tiny_module(), datamodule=data)
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)["SelfPlayDataModule"]
+    assert state["epochs_filled"] == 2
+    assert torch.equal(
+        state["buffer"]["positions"], torch.from_numpy(data.buffer.samples.positions[: len(data.buffer)])
+    )
+    assert state["games"]["ply"].shape == (8,)
+    assert state["games"]["ply"].sum() > 0  # games that had not ended
+
+
+def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
+    data = tiny_data(inference_precision="auto")
+    tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(), datamodule=data)
+    kept = data.state_dict()["precision"]
+    assert kept in ("float32", "bfloat16")
+    other = "bfloat16" if kept == "float32" else "float32"
+    resumed = tiny_data(inference_precision="auto")
+    resumed.load_state_dict({**data.state_dict(), "precision": other})
+    assert resumed.state_dict()["precision"] == other  # not measured again
+    forced = tiny_data(inference_precision=kept)
+    forced.load_state_dict({**data.state_dict(), "precision": other})
+    assert forced.state_dict()["precision"] == kept
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"games_per_epoch": 0},
+        {"batch_size": 0},
+        {"parallel_games": 0},
+        {"simulations": 0},
+        {"c_puct": 0.0},
+        {"dirichlet_fraction": 1.5},
+        {"repetition_limit": 1},
+        {"move_limit_draw_value": -2.0},
+        {"buffer_size": 0},
+        {"inference_precision": "int8"},
+    ],
+)
+def test_bad_options_are_refused(changes):
+    with pytest.raises(ConfigurationError, match=next(iter(changes))):
+        tiny_data(**changes)
+
+
+def test_bad_position_files_are_refused(tmp_path: Path):
+    trainer, module = tiny_trainer(tmp_path), tiny_module()
+    with pytest.raises(ConfigurationError, match=r"missing\.txt"):
+        trainer.predict(module, datamodule=tiny_data(positions=str(tmp_path / "missing.txt")))
+    file = tmp_path / "bad.txt"
+    file.write_text("not a position\n")
+    with pytest.raises(PositionError):
+        trainer.predict(module, datamodule=tiny_data(positions=str(file)))
+    file.write_text("# nothing\n")
+    with pytest.raises(ConfigurationError, match="no position"):
+        trainer.predict(module, datamodule=tiny_data(positions=str(file)))
+
+
+def test_needs_a_trainer_and_an_agent(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="Trainer"):
+        SelfPlayDataModule().train_dataloader()
+    with pytest.raises(ConfigurationError, match="rules"):
+        tiny_trainer(tmp_path).fit(BoringModel(), datamodule=tiny_data())
+
+
+def test_fast_dev_run_plays_a_single_game(tmp_path: Path):
+    data = tiny_data(games_per_epoch=10_000, parallel_games=2)
+    trainer = tiny_trainer(tmp_path, fast_dev_run=True)
+    trainer.fit(tiny_module(), datamodule=data)
+    assert data.stats is not None
+    assert data.stats.games <= 2
+    assert trainer.global_step == 1

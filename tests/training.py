@@ -1,0 +1,60 @@
+"""Training runs that take a second: small network, few games, everything else as in a real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+from callbacks import EvaluationCallback
+from pylos.checkpoints import AtomicCheckpointIO
+from pylos.datamodule import SelfPlayDataModule
+from pylos.module import PylosModule
+
+STEPS_PER_EPOCH = 4
+
+
+def tiny_module(**changes: Any) -> PylosModule:
+    pl.seed_everything(0, verbose=False)
+    return PylosModule(**{"width": 16, "blocks": 1, "schedule_steps": 4 * STEPS_PER_EPOCH, **changes})
+
+
+def tiny_data(**changes: Any) -> SelfPlayDataModule:
+    settings = {
+        "games_per_epoch": 6,
+        "parallel_games": 8,
+        "simulations": 4,
+        "buffer_size": 1000,
+        "batch_size": 32,
+        "batches_per_epoch": STEPS_PER_EPOCH,
+        "validation_games": 4,
+        "inference_precision": "float32",
+        "search_threads": 1,
+    }
+    return SelfPlayDataModule(**{**settings, **changes})
+
+
+def tiny_evaluation(**changes: Any) -> EvaluationCallback:
+    return EvaluationCallback(**{"games": 4, "simulations": 4, "anchors": ("rollouts:4",), **changes})
+
+
+def tiny_trainer(
+    folder: Path, max_epochs: int = 2, callbacks: tuple[Callback, ...] = (), **changes: Any
+) -> pl.Trainer:
+    checkpoints = ModelCheckpoint(folder, filename="last", save_top_k=1, enable_version_counter=False)
+    return pl.Trainer(
+        **{
+            "accelerator": "cpu",
+            "max_epochs": max_epochs,
+            "default_root_dir": folder,
+            "logger": False,
+            "callbacks": [*callbacks, checkpoints],
+            "plugins": [AtomicCheckpointIO()],
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "gradient_clip_val": 1.0,
+            **changes,
+        }
+    )
