@@ -1,5 +1,10 @@
 """Settings for all tests."""
 
+import os
+
+# The networks of the tests are so small that torch's own threads would only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from hypothesis import settings
 
 # No deadline: the first example of a test may wait for a kernel to compile.

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+import callbacks.evaluation
+from pylos.errors import ConfigurationError, PlayerError
+from pylos.evaluation import EvaluationSettings, evaluate_run
+from pylos.manifest import EVALUATED, FAILED, Manifest
+from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
+
+
+class Metrics(pl.Callback):
+    """Keeps what was logged at the end of every epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.epochs.append(
+            {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("eval/")}
+        )
+
+
+def train(folder: Path, max_epochs: int = 2, **changes) -> tuple[pl.Trainer, Metrics]:
+    metrics = Metrics()
+    best = ModelCheckpoint(folder, monitor="eval/elo", mode="max", save_top_k=2, filename="best-{epoch}")
+    trainer = tiny_trainer(folder, max_epochs, callbacks=(tiny_evaluation(**changes), metrics, best))
+    trainer.fit(tiny_module(), datamodule=tiny_data())
+    return trainer, metrics
+
+
+def test_metrics_reach_checkpoints_of_the_same_epoch_and_the_manifest(tmp_path: Path):
+    trainer, metrics = train(tmp_path)
+    first, second = metrics.epochs
+    assert "eval/win_rate_vs_previous" not in first
+    assert 0 <= second["eval/win_rate_vs_previous"] <= 1
+    assert 0 <= second["eval/win_rate_vs_rollouts:4"] <= 1
+    assert second["eval/elo_low"] < second["eval/elo"] < second["eval/elo_high"]
+    best = next(c for c in trainer.checkpoint_callbacks if c.monitor)
+    assert {float(score) for score in best.best_k_models.values()} == {first["eval/elo"], second["eval/elo"]}
+    manifest = Manifest.load(tmp_path)
+    assert list(manifest.entries) == [STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH]
+    entry = manifest.entries[2 * STEPS_PER_EPOCH]
+    assert entry.status == EVALUATED
+    assert entry.epoch == 1
+    assert entry.games == 3 * 4
+    assert entry.win_rate_vs_random == pytest.approx(second["eval/win_rate_vs_random"])
+    assert entry.elo == pytest.approx(second["eval/elo"])
+    assert entry.file == "best-epoch=1.ckpt"
+    assert manifest.rules == "standard"
+
+
+def test_only_every_nth_epoch_is_evaluated(tmp_path: Path):
+    _, metrics = train(tmp_path, max_epochs=2, every_n_epochs=2)
+    assert not metrics.epochs[0]
+    assert metrics.epochs[1]
+    assert list(Manifest.load(tmp_path).entries) == [2 * STEPS_PER_EPOCH]
+
+
+def test_failed_evaluation_is_recorded_and_training_goes_on(tmp_path: Path, monkeypatch):
+    play = callbacks.evaluation.play_matches
+
+    def fail_once(settings, agent, *rest):
+        if agent.name == f"step-{STEPS_PER_EPOCH}":
+            raise OSError("the disk is on fire")
+        return play(settings, agent, *rest)
+
+    monkeypatch.setattr(callbacks.evaluation, "play_matches", fail_once)
+    with pytest.warns(UserWarning, match="evaluation after epoch 0 failed: OSError: the disk is on fire"):
+        trainer, metrics = train(tmp_path)
+    assert trainer.global_step == 2 * STEPS_PER_EPOCH
+    assert not metrics.epochs[0]
+    assert metrics.epochs[1]["eval/elo"]
+    first, second = Manifest.load(tmp_path).entries.values()
+    assert (first.status, first.reason) == (FAILED, "OSError: the disk is on fire")
+    assert second.status == EVALUATED
+
+
+def test_resumed_run_plays_its_former_self_and_keeps_the_manifest(tmp_path: Path):
+    train(tmp_path / "straight", max_epochs=3)
+    train(tmp_path / "halted", max_epochs=2)
+    metrics = Metrics()
+    best = ModelCheckpoint(
+        tmp_path / "halted", monitor="eval/elo", mode="max", save_top_k=2, filename="best-{epoch}"
+    )
+    trainer = tiny_trainer(tmp_path / "halted", 3, callbacks=(tiny_evaluation(), metrics, best))
+    trainer.fit(tiny_module(), datamodule=tiny_data(), ckpt_path=tmp_path / "halted" / "last.ckpt")
+    assert len(metrics.epochs) == 1
+    assert "eval/win_rate_vs_previous" in metrics.epochs[0]
+
+    def matches(folder: str):
+        return {s: [str(m) for m in e.matches] for s, e in Manifest.load(tmp_path / folder).entries.items()}
+
+    assert matches("halted") == matches("straight")
+
+
+def test_fresh_training_into_the_folder_of_another_run_is_refused(tmp_path: Path):
+    train(tmp_path)
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(ConfigurationError, match="another run"):
+        train(tmp_path)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
+def test_evaluate_run_fills_in_what_is_missing_and_then_does_nothing(tmp_path: Path):
+    train(tmp_path, max_epochs=2)
+    path = tmp_path / "manifest.json"
+    values = json.loads(path.read_text())
+    values["entries"] = [{**values["entries"][0], "status": FAILED, "reason": "x", "matches": [], "games": 0}]
+    path.write_text(json.dumps(values))
+    lines: list[str] = []
+    manifest = evaluate_run(tmp_path, report=lines.append)
+    assert [e.status for e in manifest.entries.values()] == [EVALUATED, EVALUATED]
+    assert len(lines) == 2
+    last = manifest.entries[2 * STEPS_PER_EPOCH]
+    assert [m.opponent for m in last.matches] == ["random", "rollouts:4", f"step-{STEPS_PER_EPOCH}"]
+    assert last.games == 12  # the settings of the run, not the defaults
+    written = path.read_bytes()
+    evaluate_run(tmp_path, report=lines.append)
+    assert path.read_bytes() == written
+    assert len(lines) == 2
+
+
+def test_backfilled_games_are_those_that_the_callback_plays(tmp_path: Path):
+    train(tmp_path, max_epochs=2)
+    played = Manifest.load(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    settings = dataclasses.asdict(EvaluationSettings(games=4, simulations=4, anchors=("rollouts:4",)))
+    empty = Manifest(tmp_path, evaluation=settings)
+    empty.save()
+    again = evaluate_run(tmp_path, report=lambda line: None)
+    assert [e.matches for e in again.entries.values()] == [e.matches for e in played.entries.values()]
+
+
+def test_test_stage_plays_matches(tmp_path: Path):
+    trainer = tiny_trainer(tmp_path, callbacks=(tiny_evaluation(),))
+    metrics = trainer.test(tiny_module(), datamodule=tiny_data(), verbose=False)[0]
+    assert 0 <= metrics["test/win_rate_vs_random"] <= 1
+    assert 0 <= metrics["test/win_rate_vs_rollouts:4"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"games": 3}, ConfigurationError),
+        ({"games": 0}, ConfigurationError),
+        ({"simulations": -1}, ConfigurationError),
+        ({"every_n_epochs": 0}, ConfigurationError),
+        ({"anchors": ("stockfish",)}, PlayerError),
+    ],
+)
+def test_bad_settings_are_refused(changes, error):
+    with pytest.raises(error):
+        tiny_evaluation(**changes)

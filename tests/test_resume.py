@@ -1,0 +1,103 @@
+"""A run that is stopped and resumed goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+
+from pylos.errors import ConfigurationError
+from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
+
+
+def fit(
+    folder: Path, max_epochs: int, resume: bool = False, data: Any = None, callbacks: tuple = ()
+) -> pl.Trainer:
+    trainer = tiny_trainer(folder, max_epochs, callbacks=(tiny_evaluation(), *callbacks))
+    checkpoint = folder / "last.ckpt" if resume else None
+    trainer.fit(tiny_module(), datamodule=data or tiny_data(), ckpt_path=checkpoint)
+    return trainer
+
+
+def load(folder: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(folder / "last.ckpt", weights_only=True)
+    return state
+
+
+def assert_equal(a: Any, b: Any, where: str = "checkpoint") -> None:
+    """Equality of nested states to the last bit, naming the place that differs."""
+    assert type(a) is type(b), where
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal(a[key], b[key], f"{where}[{key!r}]")
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal(x, y, f"{where}[{i}]")
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    else:
+        assert a == b, where
+
+
+PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "SelfPlayDataModule", "epoch", "global_step")
+
+
+def test_stopped_and_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path):
+    fit(tmp_path / "straight", 4)
+    fit(tmp_path / "halted", 2)
+    fit(tmp_path / "halted", 4, resume=True)
+    straight, halted = load(tmp_path / "straight"), load(tmp_path / "halted")
+    for part in PARTS:
+        assert_equal(straight[part], halted[part], part)
+    assert_equal(straight["callbacks"]["EvaluationCallback"], halted["callbacks"]["EvaluationCallback"])
+
+
+def test_adam_moments_and_learning_rate_after_a_resume_equal_those_before(tmp_path: Path):
+    seen: dict[str, Any] = {}
+
+    class Look(pl.Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_index):
+            if not seen:
+                optimizer = trainer.optimizers[0]
+                seen["moments"] = [optimizer.state[p] for p in pl_module.parameters()]
+                seen["moments"] = [{k: v.clone() for k, v in state.items()} for state in seen["moments"]]
+                seen["rates"] = [group["lr"] for group in optimizer.param_groups]
+
+    before = fit(tmp_path, 2)
+    rates = [group["lr"] for group in before.optimizers[0].param_groups]
+    moments = [before.optimizers[0].state[p] for p in before.lightning_module.parameters()]
+    assert rates[0] < 1e-3
+    assert all(state["exp_avg_sq"].abs().sum() > 0 for state in moments)
+    fit(tmp_path, 3, resume=True, callbacks=(Look(),))
+    assert seen["rates"] == rates
+    assert_equal(seen["moments"], moments, "moments")
+    assert seen["moments"][0]["step"] == 2 * STEPS_PER_EPOCH
+
+
+def test_resume_takes_the_cosine_horizon_from_the_configuration(tmp_path: Path):
+    fit(tmp_path, 2)
+    module = tiny_module(schedule_steps=1000)
+    trainer = tiny_trainer(tmp_path, 3)
+    trainer.fit(module, datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_resume_plays_no_generation_twice(tmp_path: Path):
+    fit(tmp_path, 2)
+    added = load(tmp_path)["SelfPlayDataModule"]["buffer"]["added"]
+    data = tiny_data()
+    trainer = tiny_trainer(tmp_path, 2)
+    trainer.fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "last.ckpt")  # nothing left to do
+    assert data.buffer.added == added
+    assert trainer.global_step == 2 * STEPS_PER_EPOCH
+
+
+def test_games_in_flight_that_do_not_fit_are_refused(tmp_path: Path):
+    fit(tmp_path, 1)
+    with pytest.raises(ConfigurationError, match="parallel_games"):
+        fit(tmp_path, 2, resume=True, data=tiny_data(parallel_games=5))
