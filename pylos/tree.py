@@ -127,14 +127,15 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
             visited_mass += tree.edge_prior[g, edge]
     urgency = tree.value_sum[g, node] / tree.visits[g, node] - fpu_reduction * np.sqrt(visited_mass)
     scale = c_puct * np.sqrt(np.float32(tree.visits[g, node]))
-    best, best_score = first, -np.inf
+    best, best_score = NO_EDGE, -np.inf
     for edge in range(first, last):
         if tree.edge_proven[g, edge] == LOSS:
             continue
         n = tree.edge_visits[g, edge]
         q = tree.edge_value_sum[g, edge] / n if n else urgency
         score = q + scale * tree.edge_prior[g, edge] / (1 + n)
-        if score > best_score:
+        # Where a broken network makes every score NaN, some edge is better than a descent without end.
+        if score > best_score or best == NO_EDGE:
             best, best_score = edge, score
     return best
 

@@ -167,3 +167,14 @@ def test_a_proven_loss_takes_its_visits_along():
                 assert 0 < sum(visits.values()) < simulations
                 return
     pytest.fail("no position showed it")
+
+
+@pytest.mark.parametrize("rules", ["children", "mature-optional"])
+def test_a_network_that_is_not_finite_does_not_keep_a_search_from_its_end(rules):
+    def evaluate(positions: np.ndarray) -> Evaluation:
+        return tuple(array * np.nan for array in uninformed(positions))
+
+    found = endgames(rules, 40, 500)
+    for endgame, visits in zip(found, _search([e.board for e in found], 400, evaluate)[0], strict=True):
+        assert visits
+        assert visits.keys() <= endgame.action_values.keys()
