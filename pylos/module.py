@@ -97,6 +97,16 @@ class PylosModule(pl.LightningModule):
         return float(lowest + (1 - lowest) * (1 + math.cos(math.pi * progress)) / 2)
 
     def on_train_start(self) -> None:
+        """Lets the options of this run win over the ones that a checkpoint brought with its optimizer's state."""
+        schedule, optimizer = self.lr_schedulers(), self.optimizers(use_pl_optimizer=False)
+        if isinstance(schedule, torch.optim.lr_scheduler.LambdaLR) and isinstance(optimizer, Optimizer):
+            schedule.base_lrs = [self.hparams["learning_rate"]] * len(schedule.base_lrs)
+            for group in optimizer.param_groups:
+                group["lr"] = self.hparams["learning_rate"] * self._cosine(schedule.last_epoch)
+            optimizer.param_groups[0]["weight_decay"] = self.hparams["weight_decay"]
+        self._check_horizon()
+
+    def _check_horizon(self) -> None:
         """Warns where the learning rate ends its fall before or after the end of the training."""
         trainer, horizon = self.trainer, self.hparams["schedule_steps"]
         if trainer.max_epochs is None or trainer.max_epochs < 0:

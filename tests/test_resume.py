@@ -79,12 +79,14 @@ def test_adam_moments_and_learning_rate_after_a_resume_equal_those_before(tmp_pa
     assert seen["moments"][0]["step"] == 2 * STEPS_PER_EPOCH
 
 
-def test_resume_takes_the_cosine_horizon_from_the_configuration(tmp_path: Path):
+def test_resume_takes_learning_rate_horizon_and_decay_from_the_configuration(tmp_path: Path):
     fit(tmp_path, 2)
-    module = tiny_module(schedule_steps=1000)
+    module = tiny_module(learning_rate=5e-3, schedule_steps=10_000, weight_decay=0.25)
     trainer = tiny_trainer(tmp_path, 3)
     trainer.fit(module, datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
-    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(1e-3, rel=1e-2)
+    groups = trainer.optimizers[0].param_groups
+    assert [group["lr"] for group in groups] == pytest.approx([5e-3] * 2, rel=1e-2)
+    assert [group["weight_decay"] for group in groups] == [0.25, 0.0]
 
 
 def test_resume_plays_no_generation_twice(tmp_path: Path):
