@@ -16,7 +16,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.checkpoints import find_checkpoints
 from pylos.errors import ConfigurationError
-from pylos.evaluation import EvaluationSettings, play_matches
+from pylos.evaluation import EvaluationSettings, play_anchors, play_matches
 from pylos.manifest import RANDOM, Entry, Manifest, step_name
 from pylos.network import PylosNetwork
 from pylos.players import NetworkPlayer, Player
@@ -35,7 +35,8 @@ class EvaluationCallback(pl.Callback):
         every_n_epochs: epochs from one evaluation to the next.
         games: games of every match, an even number.
         simulations: simulations per decision of the agent; 0 evaluates the bare policy.
-        anchors: opponents besides random and the previous checkpoint, such as ``rollouts:200``.
+        anchors: opponents besides random and the previous checkpoint, the weakest first. They also play each
+            other once per run, because a rating needs opponents who win sometimes.
         seed: names the games.
     """
 
@@ -44,7 +45,7 @@ class EvaluationCallback(pl.Callback):
         every_n_epochs: int = 1,
         games: int = 50,
         simulations: int = 32,
-        anchors: Sequence[str] = ("rollouts:200",),
+        anchors: Sequence[str] = ("rollouts:20", "rollouts:200"),
         seed: int = 0,
     ) -> None:
         if every_n_epochs < 1:
@@ -71,7 +72,10 @@ class EvaluationCallback(pl.Callback):
                 "or train in another folder"
             )
         self.manifest.rules = str(pl_module.hparams["rules"])
-        self.manifest.evaluation = dataclasses.asdict(self.settings)
+        settings = self.settings.to_dict()
+        if self.manifest.evaluation.get("anchors") != settings["anchors"]:
+            self.manifest.anchor_matches = ()
+        self.manifest.evaluation = settings
         self.manifest.truncate(trainer.global_step)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -125,6 +129,8 @@ class EvaluationCallback(pl.Callback):
             settings = dataclasses.replace(settings, games=2)
         rules = str(trainer.lightning_module.hparams["rules"])
         show = trainer.progress_bar_callback is not None
+        if self._manifest is not None and not self._manifest.anchor_matches:
+            self._manifest.anchor_matches = play_anchors(settings, rules, show)
         return play_matches(settings, agent, previous, rules, show)
 
     def _player(self, step: int, network: PylosNetwork, module: pl.LightningModule) -> Player:

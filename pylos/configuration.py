@@ -17,7 +17,11 @@ from pylos.runs import end_first_epoch, run_folder
 
 
 class Parser(LightningArgumentParser):
-    """A parser whose complaints become the one line that all bad input gets."""
+    """A parser that takes no abbreviations, and whose complaints become the one line that all bad input gets."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.allow_abbrev = False
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises ConfigurationError."""

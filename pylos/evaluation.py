@@ -6,9 +6,11 @@ During training ``callbacks.EvaluationCallback`` plays them; ``evaluate_run`` do
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pylos.arena import play_match
 from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
@@ -19,6 +21,9 @@ from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.results import MatchResult
 
+ANCHOR_GAMES_FACTOR = 4
+"""Games between two anchors, for every game of an agent's match."""
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:
@@ -28,8 +33,8 @@ class EvaluationSettings:
     """Games of every match, an even number."""
     simulations: int = 32
     """Simulations per decision of the agent."""
-    anchors: tuple[str, ...] = ("rollouts:200",)
-    """Opponents besides random and the previous checkpoint, as player texts."""
+    anchors: tuple[str, ...] = ("rollouts:20", "rollouts:200")
+    """Opponents besides random and the previous checkpoint, as player texts, the weakest first."""
     seed: int = 0
     """Names the games."""
 
@@ -38,6 +43,10 @@ class EvaluationSettings:
             raise ConfigurationError("an evaluation has an even number of games, and simulations from 0 on")
         for anchor in self.anchors:
             make_player(anchor)  # complains about what is no player
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as the manifest keeps them."""
+        return {**dataclasses.asdict(self), "anchors": list(self.anchors)}
 
     @classmethod
     def of_manifest(cls, manifest: Manifest) -> EvaluationSettings:
@@ -75,6 +84,27 @@ def play_matches(
     return results
 
 
+def play_anchors(settings: EvaluationSettings, rules: str, show: bool = True) -> tuple[MatchResult, ...]:
+    """Lets every fixed opponent play the next weaker one, once for a whole run.
+
+    An agent that beats random in all games has no rating by these games alone: it could be anything. Against
+    the anchors it loses some, and through these matches the anchors have a rating. They are played more often
+    than the agent's, because every rating rests on them.
+    """
+    players = [make_player(spec, rules) for spec in (RANDOM, *settings.anchors)]
+    games = ANCHOR_GAMES_FACTOR * settings.games
+    results: list[MatchResult] = []
+    with progress("rating anchors", total=games * len(settings.anchors), enabled=show) as update:
+
+        def on_move(finished: int) -> None:
+            update(games * len(results) + finished, "games")
+
+        for weaker, stronger in itertools.pairwise(players):
+            seed = derive_key(settings.seed, "anchors", stronger.name, weaker.name)
+            results.append(play_match(stronger, weaker, games, rules, seed, on_move=on_move))
+    return tuple(results)
+
+
 def evaluate_run(
     run: StrPath,
     games: int | None = None,
@@ -105,7 +135,7 @@ def evaluate_run(
         games=settings.games if games is None else games,
         simulations=settings.simulations if simulations is None else simulations,
     )
-    manifest.evaluation = manifest.evaluation or dataclasses.asdict(settings)
+    manifest.evaluation = manifest.evaluation or settings.to_dict()
     checkpoints, damaged = find_checkpoints(manifest.folder)
     for error in damaged:
         report(f"skipped: {error}")
@@ -131,6 +161,7 @@ def _evaluate_checkpoint(
         manifest.rules = agent.rules
         earlier = [other for other in checkpoints if other.step < checkpoint.step]
         previous = _named(earlier[-1], settings, agent.rules) if earlier else None
+        manifest.anchor_matches = manifest.anchor_matches or play_anchors(settings, agent.rules)
         results = play_matches(settings, agent, previous, agent.rules)
     except Exception as error:  # recorded with its reason; the other checkpoints get their turn
         manifest.record_failure(checkpoint.epoch, checkpoint.step, f"{type(error).__name__}: {error}")

@@ -90,7 +90,8 @@ _ENTRY_TYPES: dict[str, tuple[type, ...]] = {
     "win_rate_vs_random": _NUMBER, "win_rate_vs_previous": _NUMBER, "games": (int,), "matches": (list,),
 }  # fmt: skip
 _MANIFEST_TYPES: dict[str, tuple[type, ...]] = {
-    "version": (int,), "rules": _TEXT, "evaluation": (dict,), "first_move_elo": _NUMBER, "entries": (list,),
+    "version": (int,), "rules": _TEXT, "evaluation": (dict,), "first_move_elo": _NUMBER,
+    "anchor_matches": (list,), "entries": (list,),
 }  # fmt: skip
 
 
@@ -113,6 +114,8 @@ class Manifest:
     """Settings of the evaluation (games, simulations, seed, opponents ...) as plain values."""
     first_move_elo: float | None = None
     """What moving first is worth, in Elo."""
+    anchor_matches: tuple[MatchResult, ...] = ()
+    """Matches of the fixed opponents with each other, which tie strong agents to the scale of random."""
     entries: dict[int, Entry] = field(default_factory=dict)
     """By step, ascending."""
 
@@ -131,6 +134,7 @@ class Manifest:
                     f"it has format {values['version']!r:.20}, this program reads {VERSION}"
                 )
             _check_types(values, _MANIFEST_TYPES, "a manifest")
+            anchor_matches = tuple(map(MatchResult.from_dict, values["anchor_matches"]))
             entries = {entry.step: entry for entry in map(Entry.from_dict, values["entries"])}
             if len(entries) < len(values["entries"]):
                 raise CheckpointError("it has two entries for one step")
@@ -143,7 +147,12 @@ class Manifest:
         except CheckpointError as error:
             raise CheckpointError(f"{path} is not a manifest: {error}") from None
         return cls(
-            Path(folder), values["rules"], values["evaluation"], values["first_move_elo"], _sorted(entries)
+            Path(folder),
+            values["rules"],
+            values["evaluation"],
+            values["first_move_elo"],
+            anchor_matches,
+            _sorted(entries),
         )
 
     def save(self) -> None:
@@ -153,6 +162,7 @@ class Manifest:
             "rules": self.rules,
             "evaluation": self.evaluation,
             "first_move_elo": self.first_move_elo,
+            "anchor_matches": [match.to_dict() for match in self.anchor_matches],
             "entries": [entry.to_dict() for entry in self.entries.values()],
         }
         text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
@@ -210,7 +220,8 @@ class Manifest:
         """Fits the ratings to all games of all entries; to one decimal, far below their uncertainty."""
         from pylos.ratings import fit_ratings
 
-        ratings = fit_ratings([match for entry in self.entries.values() for match in entry.matches])
+        matches = [match for entry in self.entries.values() for match in entry.matches]
+        ratings = fit_ratings([*self.anchor_matches, *matches])
         self.first_move_elo = round(ratings.first_move_elo, 1)
         for step, entry in self.entries.items():
             if entry.status == EVALUATED:

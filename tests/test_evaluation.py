@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -131,11 +130,13 @@ def test_backfilled_games_are_those_that_the_callback_plays(tmp_path: Path):
     train(tmp_path, max_epochs=2)
     played = Manifest.load(tmp_path)
     (tmp_path / "manifest.json").unlink()
-    settings = dataclasses.asdict(EvaluationSettings(games=4, simulations=4, anchors=("rollouts:4",)))
+    settings = EvaluationSettings(games=4, simulations=4, anchors=("rollouts:4",)).to_dict()
     empty = Manifest(tmp_path, evaluation=settings)
     empty.save()
     again = evaluate_run(tmp_path, report=lambda line: None)
     assert [e.matches for e in again.entries.values()] == [e.matches for e in played.entries.values()]
+    assert again.anchor_matches == played.anchor_matches
+    assert [(m.player, m.opponent, m.games) for m in played.anchor_matches] == [("rollouts:4", "random", 16)]
 
 
 def test_test_stage_plays_matches(tmp_path: Path):
