@@ -34,6 +34,21 @@ def test_shapes_and_ranges_in_both_modes(network, training, size):
     assert all(module.training is training for module in network.modules())
 
 
+def test_values_stay_in_range_whatever_the_weights(network):
+    with torch.no_grad():
+        network.value_head.weight *= 1000
+    value, _ = network(torch.randn(50, 32))
+    assert (value.abs() <= 1).all()
+    assert value.max() > 0.99
+    assert value.min() < -0.99
+
+
+def test_fresh_residual_blocks_change_nothing(network):
+    hidden = torch.randn(3, 256)
+    assert torch.equal(network.blocks(hidden), hidden)
+    assert not torch.equal(_perturb(network).blocks(hidden), hidden)
+
+
 def test_hooks_fire_and_call_is_torchs_own(network):
     fired = []
     network.register_forward_hook(lambda *_: fired.append("network"))

@@ -99,10 +99,10 @@ def test_a_loss_in_one_that_can_be_avoided_is_avoided(rules, text, lost_at_once,
         assert not visits.keys() & _losing_at_once(endgame)
 
 
-@pytest.mark.parametrize(("rules", "games"), [(name, 300 if "mature" in name else 60) for name in RULE_NAMES])
+@pytest.mark.parametrize(("rules", "games"), [(name, 200 if "mature" in name else 60) for name in RULE_NAMES])
 def test_an_uninformed_search_wins_what_can_be_won_and_proofs_are_exact(rules, games):
     found = endgames(rules, games, 3000 if games == 60 else 500)
-    for endgame, visits, value in zip(found, *_search([e.board for e in found], 2000), strict=True):
+    for endgame, visits, value in zip(found, *_search([e.board for e in found], 2500), strict=True):
         assert value == endgame.value
         if value == WIN:
             assert visits.keys() <= endgame.actions_worth(WIN)
