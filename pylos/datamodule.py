@@ -212,21 +212,25 @@ class SelfPlayDataModule(pl.LightningDataModule):
             buffer, batches, self.hparams["batch_size"], rules_code(self._module().rules), key
         )
 
+    @property
+    def _threads(self) -> int:
+        return int(self.hparams["search_threads"]) or torch.get_num_threads()
+
     def _new_selfplay(self, purpose: str, parallel_games: int) -> SelfPlay:
         return SelfPlay(
             parallel_games,
             rules_code(self._module().rules),
             self._search_options,
             self._game_options,
-            derive_key(self.hparams["seed"], purpose, self._trainer.global_rank),
-            self.hparams["search_threads"] or torch.get_num_threads(),
+            seed=derive_key(self.hparams["seed"], purpose),
+            rank=self._trainer.global_rank,
+            threads=self._threads,
         )
 
     def _evaluator(self) -> NetworkEvaluator:
         module = self._module()
         if self._precision == "auto":
-            threads = self.hparams["search_threads"] or torch.get_num_threads()
-            rows = -(-self.hparams["parallel_games"] // threads)
+            rows = -(-self.hparams["parallel_games"] // self._threads)
             self._precision = fastest_precision(module.network, module.device, rows)
             rank_zero_info(f"self-play in {self._precision}, the faster one on {module.device}")
         return NetworkEvaluator(module.network, rules_code(module.rules), module.device, self._precision)

@@ -164,7 +164,6 @@ def _advance(
         added = _add_samples(games, g, white, black, samples, added)
         games.number[g] = next_number
         games.ply[g] = 0
-        games.positions[g, 0] = START
         next_number += 1
     return next_number, added
 
@@ -190,6 +189,7 @@ class SelfPlay:
         rules: int,
         search_options: SearchOptions,
         game_options: GameOptions,
+        *,
         seed: int,
         rank: int = 0,
         threads: int = 1,

@@ -182,7 +182,7 @@ def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
 def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, positions: np.ndarray) -> int:
     """Descends every tree to a new node, one simulation each.
 
-    The end of a game is backed up at once with its exact value. Trees with a proven root are left alone.
+    The end of a game is never a leaf: ``expand`` proves the node before it. Trees with a proven root are left alone.
 
     Args:
         tree: the trees, their roots expanded.
@@ -210,13 +210,9 @@ def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, 
             position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), rules)
             child = _add_node(tree, g, position, node, edge)
             tree.edge_child[g, edge] = child
-            if is_over(position):
-                _back_up(tree, g, child, -1.0)
-                _prove(tree, g, child, LOSS)
-            else:
-                tree.leaf[g] = child
-                positions[g] = position
-                leaves += 1
+            tree.leaf[g] = child
+            positions[g] = position
+            leaves += 1
             break
     return leaves
 

@@ -9,6 +9,7 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, PositionError
+from pylos.selfplay import SelfPlay
 from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_module, tiny_trainer
 
 
@@ -128,6 +129,21 @@ def test_needs_a_trainer_and_an_agent(tmp_path: Path):
         SelfPlayDataModule().train_dataloader()
     with pytest.raises(ConfigurationError, match="rules"):
         tiny_trainer(tmp_path).fit(BoringModel(), datamodule=tiny_data())
+
+
+def test_self_play_has_as_many_threads_as_asked_for_and_the_rank_of_the_process(tmp_path: Path, monkeypatch):
+    made = []
+
+    class Spy(SelfPlay):
+        def __init__(self, *args, seed, rank, threads):
+            made.append((rank, threads))
+            super().__init__(*args, seed=seed, rank=rank, threads=threads)
+
+    monkeypatch.setattr("pylos.datamodule.SelfPlay", Spy)
+    for threads, expected in ((3, 3), (0, torch.get_num_threads())):
+        trainer = tiny_trainer(tmp_path, max_epochs=1)
+        trainer.fit(tiny_module(), datamodule=tiny_data(search_threads=threads))
+        assert made.pop() == (0, expected)
 
 
 def test_fast_dev_run_plays_a_single_game(tmp_path: Path):

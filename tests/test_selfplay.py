@@ -24,7 +24,7 @@ SEARCH = SearchOptions(simulations=8, dirichlet_fraction=0.25)
 
 
 def _self_play(rules="standard", games=5, search=SEARCH, options=None, seed=1, **more) -> SelfPlay:
-    return SelfPlay(games, RULES[rules], search, options or GameOptions(), seed, **more)
+    return SelfPlay(games, RULES[rules], search, options or GameOptions(), seed=seed, **more)
 
 
 def _buffer(search: SearchOptions = SEARCH, capacity: int = 5000) -> ReplayBuffer:
