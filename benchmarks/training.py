@@ -48,7 +48,7 @@ def main() -> None:
         batch = buffer.batch(BATCH, RULE_SET, i)
         drawing += time.perf_counter() - before
         optimizer.zero_grad()
-        module._loss(batch, "train").backward()
+        module._losses(batch, "train")["loss"].backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
     seconds = time.perf_counter() - start

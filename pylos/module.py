@@ -124,55 +124,54 @@ class PylosModule(pl.LightningModule):
         if isinstance(datamodule, SelfPlayDataModule):
             self.log_dict(datamodule.metrics(), on_step=False, on_epoch=True)
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """The loss of a batch.
+    def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
+        """The losses of a batch; Lightning descends along "loss".
 
         Raises:
             NonFiniteLossError: the loss is infinite or not a number; weights are as before the step.
         """
-        loss = self._loss(batch, "train")
-        if not torch.isfinite(loss):
+        losses = self._losses(batch, "train")
+        if not torch.isfinite(losses["loss"]):
             raise NonFiniteLossError(
-                f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}, "
+                f"the loss is {losses['loss'].item()} at step {self.global_step} (epoch {self.current_epoch}, "
                 f"batch {batch_index}); stopped. A lower learning_rate usually helps"
             )
         schedule = self.lr_schedulers()
         if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
             self.log("train/learning_rate", schedule.get_last_lr()[0], on_step=True, on_epoch=False)
-        return loss
+        return losses
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Logs losses on games that were not trained on."""
-        self._loss(batch, "val")
+        self._losses(batch, "val")
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         """Logs losses on games that were not trained on."""
-        self._loss(batch, "test")
+        self._losses(batch, "test")
 
-    def _loss(self, batch: Batch, stage: str) -> Tensor:
-        """Loss of a batch (scalar), with its parts logged."""
+    def _losses(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """The loss of a batch and its parts, which are also logged."""
         values, log_policy = self(batch.observations)
         value_loss = torch.nn.functional.mse_loss(values, batch.outcomes)
         log_policy = torch.log_softmax(log_policy.masked_fill(~batch.legal, -torch.inf), dim=-1)
         log_policy = log_policy.masked_fill(~batch.legal, 0.0)  # 0 x -inf would not be a number
         policy_loss = -(batch.policy * log_policy).sum(-1).mean()
-        entropy = -(log_policy.exp() * batch.legal * log_policy).sum(-1).mean()
-        loss: Tensor = policy_loss + self.hparams["value_loss_weight"] * value_loss
-        metrics = {
-            "loss": loss,
-            "value_loss": value_loss,
-            "policy_loss": policy_loss,
-            "policy_entropy": entropy,
-            # A value head that always says the same is the classic silent failure: this would stay near 0.
-            "value_std": values.std(),
+        losses = {
+            "loss": policy_loss + self.hparams["value_loss_weight"] * value_loss,
+            "value_loss": value_loss.detach(),
+            "policy_loss": policy_loss.detach(),
         }
+        entropy = -(log_policy.exp() * batch.legal * log_policy).sum(-1).mean()
+        # A value head that always says the same is the classic silent failure: its spread would stay near 0.
+        spread = values.std(correction=0)
+        metrics = {**losses, "policy_entropy": entropy, "value_std": spread}
         self.log_dict(
             {f"{stage}/{name}": value.detach() for name, value in metrics.items()},
             on_step=False,
             on_epoch=True,
             batch_size=len(values),
         )
-        return loss
+        return losses
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Logs the norm of the gradient before it is clipped."""

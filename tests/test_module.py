@@ -61,7 +61,7 @@ def test_loss_is_cross_entropy_over_legal_actions_plus_weighted_squared_error():
         normaliser = torch.logsumexp(log_policy[i, legal], 0)
         cross_entropy = -(batch.policy[i, legal] * (log_policy[i, legal] - normaliser)).sum()
         expected += float((cross_entropy + 3.0 * (values[i, 0] - batch.outcomes[i, 0]) ** 2).detach()) / 4
-    assert float(module._loss(batch, "train")) == pytest.approx(expected, rel=1e-5)
+    assert float(module._losses(batch, "train")["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_training_on_a_decided_position_moves_value_and_policy():
@@ -71,7 +71,7 @@ def test_training_on_a_decided_position_moves_value_and_policy():
     batch = batch_of()
     for _ in range(150):
         optimizer.zero_grad()
-        module._loss(batch, "train").backward()
+        module._losses(batch, "train")["loss"].backward()
         optimizer.step()
     values, log_policy = module(batch.observations)
     assert values.min() > 0.9
