@@ -16,7 +16,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.checkpoints import find_checkpoints
 from pylos.errors import ConfigurationError
-from pylos.evaluation import EvaluationSettings, play_anchors, play_matches
+from pylos.evaluation import EvaluationSettings, evaluate_agent, play_anchors
 from pylos.manifest import RANDOM, Entry, Manifest, step_name
 from pylos.network import PylosNetwork
 from pylos.players import NetworkPlayer, Player
@@ -131,7 +131,7 @@ class EvaluationCallback(pl.Callback):
         show = trainer.progress_bar_callback is not None
         if self._manifest is not None and not self._manifest.anchor_matches:
             self._manifest.anchor_matches = play_anchors(settings, rules, show)
-        return play_matches(settings, agent, previous, rules, show)
+        return evaluate_agent(settings, agent, previous, rules, show)
 
     def _player(self, step: int, network: PylosNetwork, module: pl.LightningModule) -> Player:
         return NetworkPlayer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -107,6 +107,29 @@ def play_match(
         ConfigurationError: ``games`` is odd or not positive, or the limits make no sense.
         IllegalActionError: a player chose an action that is not legal.
     """
+    limits = (opening_plies, max_moves, repetition_limit)
+    return play_matches(a, [b], games, rules, seed, *limits, on_move)[0]
+
+
+def play_matches(
+    agent: Player,
+    opponents: Sequence[Player],
+    games: int = 200,
+    rules: str = "standard",
+    seed: int = 0,
+    opening_plies: int = 4,
+    max_moves: int = 200,
+    repetition_limit: int = 3,
+    on_move: Callable[[int], None] = lambda finished: None,
+) -> list[MatchResult]:
+    """Plays a match against each of several opponents, all games at once.
+
+    The agent decides in the games of all matches together, which is much faster than one match after the other.
+    Arguments and errors are those of ``play_match``.
+
+    Returns:
+        The agent's result against each opponent, in their order.
+    """
     if games < 2 or games % 2:
         raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
     if not 0 <= opening_plies <= min(MAX_OPENING_PLIES, max_moves - 1) or repetition_limit < 2:
@@ -114,30 +137,42 @@ def play_match(
             f"a match needs opening_plies from 0 to {MAX_OPENING_PLIES}, less than max_moves, "
             "and a repetition_limit of at least 2"
         )
-    code = rules_code(rules)
+    code, total = rules_code(rules), games * len(opponents)
     table = _Games(
-        np.empty((games, max_moves + 1), np.int64), np.empty(games, np.int64), np.empty(games, np.int64)
+        np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
     )
     _open(table, code, derive_key(seed, "openings"), opening_plies)
-    for side, player in enumerate((a, b)):
+    players = [agent, *opponents]
+    for side, player in enumerate(players):
         player.reset(derive_key(seed, "player", side))
-    a_is_black = np.arange(games) % 2 == 1
-    while True:
-        running = np.flatnonzero(table.outcome == RUNNING)
-        if not len(running):
-            return _result(a.name, b.name, table.outcome, a_is_black)
+    agent_is_black = np.arange(total) % 2 == 1
+    opponent = 1 + np.arange(total) // games
+    while len(running := np.flatnonzero(table.outcome == RUNNING)):
         positions = table.positions[running, table.ply[running]]
-        a_to_move = (positions >> 62 == 1) == a_is_black[running]
-        for player, mask in ((a, a_to_move), (b, ~a_to_move)):
-            if mask.any():
-                actions = _choices(player, positions[mask])
-                illegal = _play(table, running[mask], actions, code, repetition_limit)
-                if illegal >= 0:
-                    action, position = int(actions[illegal]), int(positions[mask][illegal])
-                    known = 0 <= action < NUM_ACTIONS
-                    name = action_name(action, position >> 60 & 3) if known else f"action {action}"
-                    raise IllegalActionError(f"{player.name} chose {name}, which is not legal")
+        agent_to_move = (positions >> 62 == 1) == agent_is_black[running]
+        to_move = np.where(agent_to_move, 0, opponent[running])
+        for side, player in enumerate(players):
+            if (mask := to_move == side).any():
+                _play_checked(table, running[mask], positions[mask], player, code, repetition_limit)
         on_move(int(np.count_nonzero(table.outcome != RUNNING)))
+    return [
+        _result(agent.name, other.name, table.outcome[rows], agent_is_black[rows])
+        for i, other in enumerate(opponents)
+        for rows in [slice(i * games, (i + 1) * games)]
+    ]
+
+
+def _play_checked(
+    table: _Games, rows: np.ndarray, positions: np.ndarray, player: Player, rules: int, repetition_limit: int
+) -> None:
+    """Lets a player act in the given games; names what is illegal."""
+    actions = _choices(player, positions)
+    illegal = _play(table, rows, actions, rules, repetition_limit)
+    if illegal >= 0:
+        action, position = int(actions[illegal]), int(positions[illegal])
+        known = 0 <= action < NUM_ACTIONS
+        name = action_name(action, position >> 60 & 3) if known else f"action {action}"
+        raise IllegalActionError(f"{player.name} chose {name}, which is not legal")
 
 
 def _choices(player: Player, positions: np.ndarray) -> np.ndarray:

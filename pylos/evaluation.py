@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pylos.arena import play_match
+from pylos.arena import play_match, play_matches
 from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.manifest import RANDOM, Manifest, step_name
@@ -58,7 +58,7 @@ class EvaluationSettings:
             raise CheckpointError(f"the evaluation settings in the manifest make no sense: {error}") from None
 
 
-def play_matches(
+def evaluate_agent(
     settings: EvaluationSettings, agent: Player, previous: Player | None, rules: str, show: bool = True
 ) -> list[MatchResult]:
     """Plays all matches of an evaluation.
@@ -72,16 +72,11 @@ def play_matches(
     """
     opponents = [make_player(spec, rules) for spec in (RANDOM, *settings.anchors)]
     opponents += [previous] if previous else []
-    results: list[MatchResult] = []
+    seed = derive_key(settings.seed, "evaluation", agent.name)
     with progress("evaluation", total=settings.games * len(opponents), enabled=show) as update:
-
-        def on_move(finished: int) -> None:
-            update(settings.games * len(results) + finished, "games")
-
-        for opponent in opponents:
-            seed = derive_key(settings.seed, "evaluation", agent.name, opponent.name)
-            results.append(play_match(agent, opponent, settings.games, rules, seed, on_move=on_move))
-    return results
+        return play_matches(
+            agent, opponents, settings.games, rules, seed, on_move=lambda finished: update(finished, "games")
+        )
 
 
 def play_anchors(settings: EvaluationSettings, rules: str, show: bool = True) -> tuple[MatchResult, ...]:
@@ -162,7 +157,7 @@ def _evaluate_checkpoint(
         earlier = [other for other in checkpoints if other.step < checkpoint.step]
         previous = _named(earlier[-1], settings, agent.rules) if earlier else None
         manifest.anchor_matches = manifest.anchor_matches or play_anchors(settings, agent.rules)
-        results = play_matches(settings, agent, previous, agent.rules)
+        results = evaluate_agent(settings, agent, previous, agent.rules)
     except Exception as error:  # recorded with its reason; the other checkpoints get their turn
         manifest.record_failure(checkpoint.epoch, checkpoint.step, f"{type(error).__name__}: {error}")
         report(f"{checkpoint.path.name}: failed: {error}")

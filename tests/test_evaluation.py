@@ -63,14 +63,14 @@ def test_only_every_nth_epoch_is_evaluated(tmp_path: Path):
 
 
 def test_failed_evaluation_is_recorded_and_training_goes_on(tmp_path: Path, monkeypatch):
-    play = callbacks.evaluation.play_matches
+    play = callbacks.evaluation.evaluate_agent
 
     def fail_once(settings, agent, *rest):
         if agent.name == f"step-{STEPS_PER_EPOCH}":
             raise OSError("the disk is on fire")
         return play(settings, agent, *rest)
 
-    monkeypatch.setattr(callbacks.evaluation, "play_matches", fail_once)
+    monkeypatch.setattr(callbacks.evaluation, "evaluate_agent", fail_once)
     with pytest.warns(UserWarning, match="evaluation after epoch 0 failed: OSError: the disk is on fire"):
         trainer, metrics = train(tmp_path)
     assert trainer.global_step == 2 * STEPS_PER_EPOCH
