@@ -29,7 +29,7 @@ RULE_SET = RULES["standard"]
 
 def evaluations_per_second(network: torch.nn.Module, device: str, precision: str, threads: int) -> float:
     """The network alone, on ready observations, in as many threads and batches as self-play has."""
-    dtype, rows, calls = PRECISIONS[precision], GAMES // threads, 60
+    dtype, rows, calls = PRECISIONS[precision], GAMES // threads, 100
     copy = NetworkEvaluator(network, RULE_SET, device, precision)._network
     batch = torch.randn(rows, OBSERVATION_SIZE).to(device, dtype)
 

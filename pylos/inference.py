@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from pylos.errors import ConfigurationError
 from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.search import BATCH_MULTIPLE
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -23,7 +25,8 @@ class NetworkEvaluator:
     The copy is in eval mode whatever the mode of the original, and later training does not reach it.
 
     Args:
-        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303].
+        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]; what it computes must
+            not branch on its input.
         rules: the rule set's number.
         device: where to compute.
         precision: "float32" or "bfloat16".
@@ -35,7 +38,8 @@ class NetworkEvaluator:
         self.device = torch.device(device)
         self.dtype = PRECISIONS[precision]
         self._rules = rules
-        self._network = copy.deepcopy(network).to(self.device, self.dtype).eval().requires_grad_(False)
+        frozen = copy.deepcopy(network).to(self.device, self.dtype).eval().requires_grad_(False)
+        self._network = _traced(frozen, self.dtype) if self.device.type == "cpu" else frozen
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See ``Evaluator``."""
@@ -46,6 +50,22 @@ class NetworkEvaluator:
             return values[:, 0].float().cpu().numpy(), log_policy.float().cpu().numpy()
 
 
+def _traced(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The network as one call, which computes the same bits and does not need the interpreter between layers.
+
+    That matters where several threads evaluate: each layer's call would wait for the interpreter's lock.
+    """
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of torch.jit, which has no successor without a compiler
+        example = torch.zeros(BATCH_MULTIPLE, OBSERVATION_SIZE, dtype=dtype)
+        traced: nn.Module = torch.jit.freeze(
+            torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
+        )
+    return traced
+
+
 def fastest_precision(network: nn.Module, device: torch.device | str, batch_size: int) -> str:
     """Measures which precision evaluates a batch sooner; a tie goes to float32."""
     positions = np.zeros(batch_size, np.int64)
@@ -53,7 +73,8 @@ def fastest_precision(network: nn.Module, device: torch.device | str, batch_size
     with single_threaded_torch():
         for precision in PRECISIONS:
             evaluate = NetworkEvaluator(network, 0, device, precision)
-            evaluate(positions)
+            for _ in range(3):  # the first calls of a traced network prepare the later ones
+                evaluate(positions)
             start = time.perf_counter()
             for _ in range(5):
                 evaluate(positions)

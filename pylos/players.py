@@ -15,7 +15,7 @@ from pylos.jit import jit
 from pylos.playouts import playout, random_action
 from pylos.randomness import draw, draw_keys
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions, rules_code
-from pylos.search import Evaluator, Search, SearchOptions, pick_actions
+from pylos.search import Evaluator, Search, SearchOptions, padded_size, pick_actions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,8 +25,6 @@ Boards = Sequence[Board] | np.ndarray
 
 MAX_ROWS = 256
 """Boards that a player searches at the same time; with more it makes several rounds."""
-ROWS_PER_THREAD = 32
-"""Rows for which it is worth to start another thread."""
 PLAYOUT_LIMIT = 1000
 """Actions after which a random playout is called a draw; playouts do not come near it."""
 
@@ -104,7 +102,7 @@ class _SearchPlayer(_KeyedPlayer):
         name: how matches call it.
         rules: name of the rule set.
         simulations: leaves looked at per decision, at least 1.
-        threads: the most threads that search.
+        threads: threads that search.
         key: names its random stream.
     """
 
@@ -112,7 +110,7 @@ class _SearchPlayer(_KeyedPlayer):
         super().__init__(name, rules, key)
         self._options = SearchOptions(simulations=simulations)
         self._threads = threads
-        self._searches: dict[int, Search] = {}
+        self._search = Search(1, self._code, self._options)
 
     @abstractmethod
     def _evaluator(self, key: int) -> Evaluator:
@@ -124,18 +122,17 @@ class _SearchPlayer(_KeyedPlayer):
         for first in range(0, len(positions), MAX_ROWS):
             part = positions[first : first + MAX_ROWS]
             keys = draw_keys(draw(key, 1 + first), len(part))
-            result = self._search(len(part)).run(part, evaluate, keys)
+            result = self._room(len(part)).run(part, evaluate, keys)
             greedy = np.ones(len(part), np.bool_)
             pick_actions(result.actions, result.visits, keys, greedy, actions[first : first + MAX_ROWS])
         return actions
 
-    def _search(self, boards: int) -> Search:
-        """A search with the next power of two of rows: few sizes, and not much padding."""
-        rows = _padded(boards)
-        if rows not in self._searches:
-            threads = max(1, min(self._threads, rows // ROWS_PER_THREAD))
-            self._searches[rows] = Search(rows, self._code, self._options, threads)
-        return self._searches[rows]
+    def _room(self, boards: int) -> Search:
+        """A search with room for so many boards; a player of single games needs little."""
+        if boards > self._search.games:
+            rows = min(2 * boards, MAX_ROWS)
+            self._search = Search(rows, self._code, self._options, self._threads)
+        return self._search
 
 
 class RolloutPlayer(_SearchPlayer):
@@ -201,16 +198,11 @@ class NetworkPlayer(_SearchPlayer):
         if not self._bare:
             with single_threaded_torch():
                 return super()._choose(positions, key)
-        padded = np.zeros(_padded(len(positions)), np.int64)
+        padded = np.zeros(padded_size(len(positions)), np.int64)
         padded[: len(positions)] = positions
         actions = np.empty(len(positions), np.int64)
         _likeliest_actions(positions, self._code, self._network(padded)[1], actions)
         return actions
-
-
-def _padded(boards: int) -> int:
-    """The size of the batch in which so many boards are judged: a power of two from 8 on."""
-    return max(8, 1 << (boards - 1).bit_length())
 
 
 @jit

@@ -14,6 +14,9 @@ from pylos.randomness import draw_below
 from pylos.rules import MAX_LEGAL_ACTIONS
 from pylos.tree import Tree, add_noise, expand, new_tree, plant, root_visits, select
 
+BATCH_MULTIPLE = 8
+"""Batches have a multiple of this size; smaller ones are computed by other means, with other rounding."""
+
 
 class Evaluator(Protocol):
     """What a search asks about its leaves: the network, or random playouts."""
@@ -22,10 +25,10 @@ class Evaluator(Protocol):
         """Evaluates positions.
 
         Args:
-            positions: int64 [G] packed positions, always as many as the search has rows.
+            positions: int64 [B] packed positions, B a multiple of ``BATCH_MULTIPLE``.
 
         Returns:
-            Values for the players to move, float32 [G], and log policies, float32 [G, 303].
+            Values for the players to move, float32 [B], and log policies, float32 [B, 303].
         """
 
 
@@ -69,15 +72,22 @@ def max_visited(simulations: int) -> int:
     return min(simulations, MAX_LEGAL_ACTIONS)
 
 
+def padded_size(count: int) -> int:
+    """The size of the batch in which so many positions are judged."""
+    return -(-count // BATCH_MULTIPLE) * BATCH_MULTIPLE
+
+
 class Search:
     """Room to search up to ``games`` positions at once, used again for every decision.
 
     The rows are shared out evenly to threads, each with a tree and network calls of its own: neither the kernels
     nor torch hold the interpreter's lock, so no core waits while another grows a tree.
 
+    Only leaves that wait for the network are sent to it, in batches padded to a multiple of ``BATCH_MULTIPLE``:
+    within such sizes a position is judged the same, to the last bit, whatever else is in the batch.
+
     Args:
-        games: rows; rounded up to a multiple of ``threads``. Every network call has ``games / threads``
-            positions, so that results do not depend on how many of the rows are in use.
+        games: the most positions to search at once.
         rules: the rule set's number.
         options: see ``SearchOptions``.
         threads: how many threads search.
@@ -85,10 +95,16 @@ class Search:
 
     def __init__(self, games: int, rules: int, options: SearchOptions, threads: int = 1) -> None:
         self.options = options
-        self.rows = -(-games // threads)
+        self.games = games
         self._rules = rules
-        self._trees = [new_tree(self.rows, options.simulations) for _ in range(threads)]
+        rows = self._share(games, threads)
+        self._trees = [new_tree(rows, options.simulations) for _ in range(threads)]
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    @staticmethod
+    def _share(positions: int, threads: int) -> int:
+        """How many of the positions a thread searches; too few for a batch are not worth sharing."""
+        return max(BATCH_MULTIPLE, -(-positions // threads))
 
     def run(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> SearchResult:
         """Searches positions.
@@ -102,13 +118,16 @@ class Search:
             The visits and values of the roots.
         """
         n, width = len(positions), max_visited(self.options.simulations)
+        if n > self.games:
+            raise ValueError(f"there is room for {self.games} positions, not for {n}")
         result = SearchResult(
             np.empty((n, width), np.int16), np.empty((n, width), np.int16), np.empty(n, np.float32)
         )
+        share = self._share(n, len(self._trees))
         shards = [
             (tree, positions[rows], evaluate, keys[rows], SearchResult(*(array[rows] for array in result)))
-            for tree, first in zip(self._trees, range(0, n, self.rows), strict=False)
-            for rows in [slice(first, first + self.rows)]
+            for tree, first in zip(self._trees, range(0, n, share), strict=False)
+            for rows in [slice(first, first + share)]
         ]
         run_all = map if self._executor is None else self._executor.map
         list(run_all(lambda shard: self._run_shard(*shard), shards))
@@ -118,15 +137,14 @@ class Search:
         self, tree: Tree, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, result: SearchResult
     ) -> None:
         n, options, rules = len(positions), self.options, self._rules
-        leaves = np.zeros(self.rows, np.int64)
-        leaves[:n] = positions
-        plant(tree, positions)
-        expand(tree, n, rules, *evaluate(leaves))
+        leaves = np.zeros(padded_size(n), np.int64)
+        if count := plant(tree, positions, leaves):
+            expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
         if options.dirichlet_fraction:
             add_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
         for _ in range(options.simulations):
-            if select(tree, n, rules, options.c_puct, options.fpu_reduction, leaves):
-                expand(tree, n, rules, *evaluate(leaves))
+            if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, leaves):
+                expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, *result)
 
 

@@ -100,16 +100,24 @@ def _add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) 
 
 
 @jit
-def plant(tree: Tree, positions: np.ndarray) -> None:
-    """Starts new trees at ``positions`` [n <= G]; every root that is not the end of a game becomes a leaf."""
-    for g in range(positions.shape[0]):
+def plant(tree: Tree, roots: np.ndarray, positions: np.ndarray) -> int:
+    """Starts new trees at ``roots`` [n <= G], which become leaves unless they are the end of a game.
+
+    Writes the positions of the leaves to ``positions``, without gaps, and returns their number.
+    """
+    leaves = 0
+    for g in range(roots.shape[0]):
         tree.node_count[g] = 0
         tree.edge_count[g] = 0
-        _add_node(tree, g, positions[g], NO_NODE, NO_NODE)
-        tree.leaf[g] = ROOT
-        if is_over(positions[g]):
+        _add_node(tree, g, roots[g], NO_NODE, NO_NODE)
+        if is_over(roots[g]):
             tree.proven[g, ROOT] = LOSS
             tree.leaf[g] = NO_NODE
+        else:
+            tree.leaf[g] = ROOT
+            positions[leaves] = roots[g]
+            leaves += 1
+    return leaves
 
 
 @jit
@@ -190,7 +198,7 @@ def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, 
         rules: the rule set's number.
         c_puct: weight of the prior against the value.
         fpu_reduction: how much less than its parent an unvisited edge is thought to be worth.
-        positions: int64 [G], receives the positions of the new leaves that need the network.
+        positions: int64 [G], receives the positions of the new leaves, without gaps.
 
     Returns:
         The number of leaves.
@@ -211,7 +219,7 @@ def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, 
             child = _add_node(tree, g, position, node, edge)
             tree.edge_child[g, edge] = child
             tree.leaf[g] = child
-            positions[g] = position
+            positions[leaves] = position
             leaves += 1
             break
     return leaves
@@ -263,19 +271,21 @@ def expand(tree: Tree, n: int, rules: int, values: np.ndarray, log_policy: np.nd
         tree: the trees.
         n: trees in use, the first ``n`` rows.
         rules: the rule set's number.
-        values: float32 [>= n], the network's values for the movers of the leaves.
-        log_policy: float32 [>= n, 303].
+        values: float32 [>= leaves], the network's values for the movers of the leaves, in the trees' order.
+        log_policy: float32 [>= leaves, 303].
     """
     actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    i = -1
     for g in range(n):
         leaf = tree.leaf[g]
         if leaf == NO_NODE:
             continue
-        if _add_edges(tree, g, leaf, log_policy[g], rules, actions):
+        i += 1
+        if _add_edges(tree, g, leaf, log_policy[i], rules, actions):
             _back_up(tree, g, leaf, 1.0)
             _prove(tree, g, leaf, WIN)
         else:
-            _back_up(tree, g, leaf, values[g])
+            _back_up(tree, g, leaf, values[i])
 
 
 @jit

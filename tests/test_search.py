@@ -129,16 +129,23 @@ def test_threads_and_idle_rows_do_not_change_results(active):
     assert all((a == b).all() for a, b in zip(alone, shared, strict=True))
 
 
-def test_the_evaluator_always_gets_the_same_number_of_rows():
+def test_batches_hold_the_leaves_that_wait_padded_to_a_multiple_of_eight():
     sizes = []
 
     def evaluate(positions):
         sizes.append(len(positions))
         return hashed(positions)
 
-    _search(_boards("standard", 5), SearchOptions(simulations=10), evaluate, games=11, threads=2)
-    assert set(sizes) == {6}
-    assert len(sizes) == 11
+    _search(_boards("standard", 11), SearchOptions(simulations=10), evaluate, games=11)
+    assert sizes == [16] * 11
+    sizes.clear()
+    _search(_boards("standard", 20), SearchOptions(simulations=10), evaluate, games=40, threads=2)
+    assert sorted(sizes) == [16] * 22  # ten leaves in each of two threads
+
+
+def test_more_positions_than_there_is_room_for_are_refused():
+    with pytest.raises(ValueError, match="room for 2 positions, not for 3"):
+        _search(_boards("standard", 3), games=2)
 
 
 def test_noise_depends_on_the_key_and_reaches_a_row_only():

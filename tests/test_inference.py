@@ -1,0 +1,89 @@
+"""The evaluator computes what the network does, frozen, and in the precision that is asked for."""
+
+import numpy as np
+import pytest
+import torch
+
+from pylos.errors import ConfigurationError
+from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
+from pylos.network import PylosNetwork
+from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.playouts import random_action
+from pylos.randomness import draw
+from pylos.rules import NUM_ACTIONS, RULES, START, step
+
+STANDARD = RULES["standard"]
+
+
+@pytest.fixture
+def network() -> PylosNetwork:
+    torch.manual_seed(0)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+@pytest.fixture
+def positions() -> np.ndarray:
+    positions = [START]
+    while len(positions) < 32:
+        action = random_action(positions[-1], STANDARD, draw(0, len(positions)))
+        positions.append(step(positions[-1], action, STANDARD))
+    return np.array(positions)
+
+
+def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
+    observe_all(positions, STANDARD, observations)
+    with torch.no_grad():
+        values, log_policy = network(torch.from_numpy(observations))
+    return values[:, 0].numpy(), log_policy.numpy()
+
+
+def test_it_computes_what_the_network_does_to_the_last_bit_in_every_padded_batch(network, positions):
+    evaluate = NetworkEvaluator(network, STANDARD, "cpu", "float32")
+    values, log_policy = direct(network, positions)
+    for size in (8, 16, 32):
+        got_values, got_policy = evaluate(positions[:size])
+        assert np.array_equal(got_values, values[:size])
+        assert np.array_equal(got_policy, log_policy[:size])
+
+
+def test_it_is_a_frozen_copy(network, positions):
+    network.train()
+    evaluate = NetworkEvaluator(network, STANDARD, "cpu", "float32")
+    before = evaluate(positions)[0]
+    with torch.no_grad():
+        network.value_head.bias += 1
+    assert np.array_equal(evaluate(positions)[0], before)
+    assert not np.array_equal(direct(network, positions)[0], before)
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_bfloat16_is_close_and_comes_back_as_float32(network, positions):
+    values, log_policy = NetworkEvaluator(network, STANDARD, "cpu", "bfloat16")(positions)
+    exact_values, exact_policy = direct(network, positions)
+    assert values.dtype == log_policy.dtype == np.float32
+    assert not np.array_equal(values, exact_values)
+    assert np.abs(values - exact_values).max() < 0.1
+    assert np.abs(log_policy - exact_policy).max() < 0.3
+
+
+def test_unknown_precision_is_refused(network):
+    with pytest.raises(ConfigurationError, match="int8"):
+        NetworkEvaluator(network, STANDARD, "cpu", "int8")
+
+
+def test_the_fastest_precision_is_one_of_those_there_are(network):
+    assert fastest_precision(network, "cpu", 16) in PRECISIONS
+
+
+def test_torch_gets_its_threads_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with single_threaded_torch():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
