@@ -33,6 +33,7 @@ clean: ## remove the environment and all caches; trained runs stay
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; name it with PYTHON=/path/to/python" >&2; exit 2; }
 	@rm -f $@
+	@echo "installing into $(VENV), which takes some minutes the first time ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test,check]' --constraint constraints.txt
 	@touch $@
