@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pylos.checkpoints import FOLDER, atomic_write
+from pylos.checkpoints import FOLDER, SUFFIX, atomic_write
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.manifest import FILE_NAME as MANIFEST
 
@@ -89,12 +89,12 @@ def begin_first_epoch(trainer: Trainer) -> None:
     note = run_folder(trainer) / FIRST_EPOCH
     if note.is_file():
         folder = last_checkpoint(trainer).parent
-        for leftover in (folder / MANIFEST, *folder.glob("*.ckpt")):
+        for leftover in (folder / MANIFEST, *folder.glob(f"*{SUFFIX}")):
             leftover.unlink(missing_ok=True)
     atomic_write(note, "This run has no checkpoint yet. Resuming it with --ckpt_path last starts it again.\n")
 
 
 def end_first_epoch(trainer: Trainer) -> None:
-    """Removes that note once there is a checkpoint."""
-    if last_checkpoint(trainer).is_file():
+    """Removes that note once there is a checkpoint, be it another than the one to resume from."""
+    if any(last_checkpoint(trainer).parent.glob(f"*{SUFFIX}")):
         (run_folder(trainer) / FIRST_EPOCH).unlink(missing_ok=True)

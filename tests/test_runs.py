@@ -81,6 +81,16 @@ def test_an_interrupted_first_epoch_starts_again_without_its_leftovers(trainer):
     assert not (run_folder(trainer) / FIRST_EPOCH).exists()
 
 
+def test_a_run_that_keeps_only_other_checkpoints_is_not_started_again(trainer):
+    begin_first_epoch(trainer)
+    kept = last_checkpoint(trainer).parent / "epoch=0-step=5.ckpt"
+    save(kept)
+    end_first_epoch(trainer)
+    with pytest.raises(CheckpointError, match="holds data"):
+        choose_start(trainer, "last")
+    assert kept.exists()
+
+
 def test_without_a_logger_only_the_checkpoints_count(tmp_path):
     trainer = Trainer(accelerator="cpu", logger=False, default_root_dir=tmp_path)
     (tmp_path / "notes.txt").touch()
