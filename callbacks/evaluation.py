@@ -71,7 +71,12 @@ class EvaluationCallback(pl.Callback):
                 f"{self.manifest.folder} holds the evaluations of another run: resume it (ckpt_path='last') "
                 "or train in another folder"
             )
-        self.manifest.rules = str(pl_module.hparams["rules"])
+        rules = str(pl_module.hparams["rules"])
+        if self.manifest.rules not in (None, rules):
+            raise ConfigurationError(
+                f"{self.manifest.folder} holds a run of {self.manifest.rules!r} rules, not of {rules!r}"
+            )
+        self.manifest.rules = rules
         settings = self.settings.to_dict()
         if self.manifest.evaluation.get("anchors") != settings["anchors"]:
             self.manifest.anchor_matches = ()
@@ -80,25 +85,29 @@ class EvaluationCallback(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluates, if it is time to. Lightning calls checkpoint callbacks after this one."""
+        # Lightning keeps old values, by which weights that nobody evaluated would be saved as the best.
+        for name in [name for name in trainer.callback_metrics if name.startswith("eval/")]:
+            del trainer.callback_metrics[name]
         if (trainer.current_epoch + 1) % self.every_n_epochs:
             return
-        step, start = trainer.global_step, time.perf_counter()
-        network: PylosNetwork = pl_module.network  # type: ignore[assignment]
+        step = trainer.global_step
         try:
-            agent = self._player(step, network, pl_module)
-            results = self._play(trainer, agent, self._previous_player(pl_module))
+            self._evaluate(trainer, pl_module, step)
         except Exception as error:  # whatever it is, the training is worth more
             reason = f"{type(error).__name__}: {error}"
             rank_zero_warn(f"the evaluation after epoch {trainer.current_epoch} failed: {reason}")
             self.manifest.record_failure(trainer.current_epoch, step, reason)
-        else:
-            seconds = time.perf_counter() - start
-            self.manifest.record(trainer.current_epoch, step, results, seconds)
-            self.manifest.update_ratings()
-            self._log(pl_module, results, self.manifest.entries[step])
-            self._previous_step = step
-            self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         self._save(trainer)
+
+    def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
+        start = time.perf_counter()
+        network: PylosNetwork = module.network  # type: ignore[assignment]
+        results = self._play(trainer, self._player(step, network, module), self._previous_player(module))
+        self.manifest.record(trainer.current_epoch, step, results, time.perf_counter() - start)
+        self.manifest.update_ratings()
+        self._log(module, results, self.manifest.entries[step])
+        self._previous_step = step
+        self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the names of the checkpoints that the last epoch left."""

@@ -235,4 +235,6 @@ def print_next_steps(trainer: pl.Trainer, checkpoint: Path) -> None:
     configs = sorted(checkpoint.parent.parent.glob("config*.yaml"), key=lambda path: path.stat().st_mtime)
     if configs and trainer.max_epochs and trainer.max_epochs > 0:
         more = ["--ckpt_path", "last", "--trainer.max_epochs", str(2 * trainer.max_epochs)]
+        if schedule := trainer.lightning_module.hparams.get("schedule_steps"):
+            more += ["--model.schedule_steps", str(2 * schedule)]
         print(f"  {shlex.join(['pylos', 'fit', '-c', str(configs[-1]), *more])}")

@@ -10,7 +10,7 @@ import contextlib
 import os
 import pickle
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -74,6 +74,18 @@ def atomic_write(path: StrPath, content: str | bytes) -> None:
     """Writes a file whole or not at all; text as UTF-8."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters as numbers and texts: NumPy's scalars and paths cannot be read back from a checkpoint."""
+    return {
+        name: value.item()
+        if hasattr(value, "item")
+        else os.fspath(value)
+        if isinstance(value, os.PathLike)
+        else value
+        for name, value in values.items()
+    }
 
 
 # Reading ----------------------------------------------------------------------------------------------------

@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PylosError as error:
         print(f"pylos: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"pylos: error: not enough memory: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt as interrupt:
         print(f"pylos: interrupted{f'; {interrupt}' if interrupt.args else ''}", file=sys.stderr)
         return 130

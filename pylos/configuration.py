@@ -83,20 +83,21 @@ class RecordConfig(SaveConfigCallback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Writes the file, before anything is trained."""
-        if stage == "fit" and trainer.is_global_zero:
+        if stage != "fit":
+            return
+        folder = run_folder(trainer)  # on every rank: they agree upon it
+        if trainer.is_global_zero:
             config = self.config.clone()
             config["ckpt_path"] = None
-            record_config(run_folder(trainer), self.parser.dump(config, skip_none=False))
+            record_config(folder, self.parser.dump(config, skip_none=False))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The epoch before may have written the first checkpoint."""
-        if trainer.is_global_zero:
-            end_first_epoch(trainer)
+        end_first_epoch(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The same for the last epoch."""
-        if trainer.is_global_zero:
-            end_first_epoch(trainer)
+        end_first_epoch(trainer)
 
 
 def record_config(folder: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from pylos.board import Board
+from pylos.checkpoints import plain_values
 from pylos.errors import ConfigurationError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.progress import progress
@@ -108,6 +109,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        self.hparams.update(plain_values(self.hparams))
         for name in (
             "games_per_epoch",
             "parallel_games",
@@ -139,8 +141,15 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return self._buffer
 
     def setup(self, stage: str) -> None:
-        """Makes Lightning ask for new batches every epoch, which is what triggers self-play."""
+        """Makes Lightning ask for new batches every epoch, which is what triggers self-play.
+
+        A fit that does not go on where this object's last one ended starts with nothing; a checkpoint's state
+        comes after this.
+        """
         if stage == "fit":
+            if self._epochs_filled != self._trainer.current_epoch:
+                self._selfplay, self._games_to_restore = None, None
+                self._buffer.added, self._epochs_filled = 0, 0
             warnings.filterwarnings("ignore", "Total length of `list`")  # there is no validation during fit
             self._trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
 
@@ -150,7 +159,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         On a resume Lightning calls this twice, first with the number of an epoch that is already over.
         """
         epoch = self._trainer.current_epoch
-        if self._epochs_filled == epoch:
+        if self._epochs_filled <= epoch:
             if self._selfplay is None:
                 self._selfplay = self._new_selfplay("selfplay", self.hparams["parallel_games"])
                 if self._games_to_restore is not None:
@@ -207,6 +216,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return module
 
     def _batches(self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int) -> EpochBatches:
+        if not len(buffer):
+            raise ConfigurationError("there are no samples to draw batches from: the checkpoint brought none")
         key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
         return EpochBatches(
             buffer, batches, self.hparams["batch_size"], rules_code(self._module().rules), key
@@ -274,7 +285,10 @@ class SelfPlayDataModule(pl.LightningDataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what ``state_dict`` saved."""
+        """Takes up what ``state_dict`` saved; only a fit needs it."""
+        if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
+            return
+        self._selfplay = None
         self._buffer.load_state_dict(state_dict["buffer"])
         self._games_to_restore = state_dict["games"]
         self._epochs_filled = state_dict["epochs_filled"]

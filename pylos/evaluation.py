@@ -41,6 +41,10 @@ class EvaluationSettings:
     def __post_init__(self) -> None:
         if self.games < 2 or self.games % 2 or self.simulations < 0:
             raise ConfigurationError("an evaluation has an even number of games, and simulations from 0 on")
+        if len({RANDOM, *self.anchors}) <= len(self.anchors):
+            raise ConfigurationError(
+                f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"
+            )
         for anchor in self.anchors:
             make_player(anchor)  # complains about what is no player
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import time
 import warnings
+import weakref
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,8 +40,13 @@ class NetworkEvaluator:
         self.device = torch.device(device)
         self.dtype = PRECISIONS[precision]
         self._rules = rules
-        frozen = copy.deepcopy(network).to(self.device, self.dtype).eval().requires_grad_(False)
-        self._network = _traced(frozen, self.dtype) if self.device.type == "cpu" else frozen
+        if self.device.type == "cpu":
+            idle = _idle_traces[(type(network), repr(network), precision)]
+            self._network = idle.pop() if idle else _trace(_frozen(network, self.device, self.dtype))
+            self._network.load_state_dict(network.state_dict())
+            weakref.finalize(self, idle.append, self._network)
+        else:
+            self._network = _frozen(network, self.device, self.dtype)
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See ``Evaluator``."""
@@ -50,19 +57,26 @@ class NetworkEvaluator:
             return values[:, 0].float().cpu().numpy(), log_policy.float().cpu().numpy()
 
 
-def _traced(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+_idle_traces: dict[tuple[type, str, str], list[nn.Module]] = defaultdict(list)
+"""Traced networks without an owner, by what they are: torch never frees a trace, so they are used again."""
+
+
+def _frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    return copy.deepcopy(network).to(device, dtype).eval().requires_grad_(False)
+
+
+def _trace(network: nn.Module) -> nn.Module:
     """The network as one call, which computes the same bits and does not need the interpreter between layers.
 
     That matters where several threads evaluate: each layer's call would wait for the interpreter's lock.
     """
-    with torch.inference_mode(), warnings.catch_warnings():
+    dtype = next(network.parameters()).dtype
+    with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", DeprecationWarning
         )  # of torch.jit, which has no successor without a compiler
         example = torch.zeros(BATCH_MULTIPLE, OBSERVATION_SIZE, dtype=dtype)
-        traced: nn.Module = torch.jit.freeze(
-            torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        )
+        traced: nn.Module = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
     return traced
 
 

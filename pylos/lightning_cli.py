@@ -30,6 +30,7 @@ HARMLESS_WARNINGS = (
     "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
     "The dirpath has changed from",  # the best checkpoints of another run stay with that run
     "Your `IterableDataset` has `__len__` defined",
+    "`ModelCheckpoint\\(monitor=.eval/.* could not find the monitored key",  # in epochs without an evaluation
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
 """What Lightning warns of although it is meant so."""
@@ -142,6 +143,8 @@ class PylosCLI(LightningCLI):
             arguments.ckpt_path = str(path)
         if arguments.ckpt_path is not None:
             check_fits(self.model, arguments.ckpt_path)
+        elif self.subcommand != "fit":
+            raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
 
     def _choose_start(self, wanted: str | None) -> str | None:
         if wanted == "last" and numbers_its_runs(self.config[self.subcommand].trainer.logger):
@@ -149,7 +152,7 @@ class PylosCLI(LightningCLI):
                 "--ckpt_path last needs a run with a name: give one with --trainer.logger.init_args.version"
             )
         start = choose_start(self.trainer, wanted)
-        if start is None and self.trainer.is_global_zero:
+        if start is None:
             begin_first_epoch(self.trainer)
         return start
 
@@ -189,11 +192,13 @@ def hyperparameters(path: str) -> dict[str, Any]:
 
 
 def check_fits(model: pl.LightningModule, path: str) -> None:
-    """Raises CheckpointError if the weights in a checkpoint are not of the model's names and shapes."""
-    theirs = {
-        name: tuple(value.shape) for name, value in load_checkpoint(path, mmap=True)["state_dict"].items()
-    }
+    """Raises CheckpointError if a checkpoint is for other rules or its weights are not of the model's shapes."""
+    checkpoint = load_checkpoint(path, mmap=True)
+    theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    rules = checkpoint["hyper_parameters"].get("rules")
+    if rules != model.hparams["rules"]:
+        raise CheckpointError(f"{path} was trained for {rules!r} rules, not for {model.hparams['rules']!r}")
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             raise CheckpointError(

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from pylos.actions import action_name
 from pylos.board import Board, as_positions
+from pylos.checkpoints import plain_values
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.inference import NetworkEvaluator
@@ -54,6 +55,7 @@ class PylosModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        self.hparams.update(plain_values(self.hparams))
         rules_code(rules)  # complains about an unknown name
         if min(width, blocks, schedule_steps) < 1:
             raise ConfigurationError("width, blocks and schedule_steps must be at least 1")
@@ -174,9 +176,20 @@ class PylosModule(pl.LightningModule):
         return losses
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Logs the norm of the gradient before it is clipped."""
+        """Logs the norm of the gradient before it is clipped.
+
+        Raises:
+            NonFiniteLossError: the norm is infinite or not a number; weights are as before the step.
+        """
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
+        if (
+            not torch.isfinite(norm) and self.trainer.precision != "16-mixed"
+        ):  # there the scaler skips the step
+            raise NonFiniteLossError(
+                f"the gradient is not finite at step {self.global_step} (epoch {self.current_epoch}); stopped. "
+                "A lower learning_rate usually helps"
+            )
         self.log("train/gradient_norm", norm, on_step=False, on_epoch=True)
 
     def predict_step(self, boards: list[Board], batch_index: int) -> list[dict[str, Any]]:

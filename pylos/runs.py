@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pylos.checkpoints import FOLDER, SUFFIX, atomic_write
+from pylos.checkpoints import FOLDER, SUFFIX, atomic_write, find_checkpoints
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.manifest import FILE_NAME as MANIFEST
 
@@ -52,11 +52,12 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
     """
     folder, last = run_folder(trainer), last_checkpoint(trainer)
     # The other ranks may find what the first one has just begun to write.
-    occupied = trainer.is_global_zero and _holds_data(trainer)
+    holds_data = _holds_data(trainer)  # on every rank: the run's folder is agreed upon between them
+    occupied = trainer.is_global_zero and holds_data
     if ckpt_path == "last":
         if last.is_file():
             return str(last)
-        if occupied and not (folder / FIRST_EPOCH).is_file():
+        if occupied and not _may_start_again(folder, last.parent):
             raise CheckpointError(
                 f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
                 f"--ckpt_path FILE, or {_OTHER_RUN}"
@@ -79,22 +80,30 @@ def _holds_data(trainer: Trainer) -> bool:
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
+def _may_start_again(folder: Path, checkpoints: Path) -> bool:
+    """Whether the run was interrupted in its first epoch, so that nothing but that epoch can be lost."""
+    if not (folder / FIRST_EPOCH).is_file():
+        return False
+    found, damaged = find_checkpoints(checkpoints)
+    return not damaged and all(checkpoint.epoch == 0 for checkpoint in found)
+
+
 def begin_first_epoch(trainer: Trainer) -> None:
-    """Notes in the run's folder that a start from nothing is under way.
+    """Notes in the run's folder that a start from nothing is under way. Call it on all ranks.
 
     What an interrupted start has left there goes: the same epoch is about to be played again.
     """
-    if not trainer.loggers:
+    note, folder = run_folder(trainer) / FIRST_EPOCH, last_checkpoint(trainer).parent
+    if not trainer.loggers or not trainer.is_global_zero:
         return
-    note = run_folder(trainer) / FIRST_EPOCH
     if note.is_file():
-        folder = last_checkpoint(trainer).parent
         for leftover in (folder / MANIFEST, *folder.glob(f"*{SUFFIX}")):
             leftover.unlink(missing_ok=True)
     atomic_write(note, "This run has no checkpoint yet. Resuming it with --ckpt_path last starts it again.\n")
 
 
 def end_first_epoch(trainer: Trainer) -> None:
-    """Removes that note once there is a checkpoint, be it another than the one to resume from."""
-    if any(last_checkpoint(trainer).parent.glob(f"*{SUFFIX}")):
-        (run_folder(trainer) / FIRST_EPOCH).unlink(missing_ok=True)
+    """Removes that note once there is a checkpoint, be it another than the one to resume from. Call it on all ranks."""
+    note, folder = run_folder(trainer) / FIRST_EPOCH, last_checkpoint(trainer).parent
+    if trainer.is_global_zero and any(folder.glob(f"*{SUFFIX}")):
+        note.unlink(missing_ok=True)

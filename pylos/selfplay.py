@@ -267,11 +267,15 @@ class SelfPlay:
 
     def state_dict(self) -> dict[str, Any]:
         """The games in flight as tensors (only the plies played), and the number of the next game."""
-        plies = int(self._games.ply.max()) + 1
-        arrays = {
-            name: torch.from_numpy((array if array.ndim == 1 else array[:, :plies]).copy())
-            for name, array in self._games._asdict().items()
-        }
+        ply = self._games.ply
+        plies = int(ply.max()) + 1
+        arrays = {}
+        for name, array in self._games._asdict().items():
+            kept = (array if array.ndim == 1 else array[:, :plies]).copy()
+            if array.ndim > 1:  # behind a game's own plies lie remains of the one before it
+                played = ply + 1 if name == "positions" else ply
+                kept[np.arange(plies) >= played[:, None]] = 0
+            arrays[name] = torch.from_numpy(kept)
         return {"next_number": self._next_number, **arrays}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

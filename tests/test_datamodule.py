@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
@@ -129,6 +130,44 @@ def test_needs_a_trainer_and_an_agent(tmp_path: Path):
         SelfPlayDataModule().train_dataloader()
     with pytest.raises(ConfigurationError, match="rules"):
         tiny_trainer(tmp_path).fit(BoringModel(), datamodule=tiny_data())
+
+
+def test_every_fit_of_its_own_plays_its_own_games(tmp_path: Path):
+    data = tiny_data()
+    tiny_trainer(tmp_path, fast_dev_run=True).fit(tiny_module(), datamodule=data)
+    for rules in ("standard", "mature"):
+        watch = Watch()
+        trainer = tiny_trainer(tmp_path / rules, max_epochs=2, callbacks=(watch,))
+        trainer.fit(tiny_module(rules=rules), datamodule=data)
+        fresh, first = tiny_data(), Watch()
+        tiny_trainer(tmp_path / f"{rules}-fresh", max_epochs=2, callbacks=(first,)).fit(
+            tiny_module(rules=rules), datamodule=fresh
+        )
+        assert watch.added == first.added
+    trainer.fit_loop.max_epochs = 3  # the same trainer goes on, and so do buffer and games
+    trainer.fit(trainer.lightning_module, datamodule=data)
+    assert len(watch.added) == 3
+    assert watch.added[2] > watch.added[1]
+
+
+def test_an_empty_buffer_is_not_trained_on(tmp_path: Path):
+    class Renamed(SelfPlayDataModule):
+        """Lightning finds a data module's state by the name of its class."""
+
+    tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(), datamodule=tiny_data())
+    settings = {k: v for k, v in tiny_data().hparams.items()}
+    trainer = tiny_trainer(tmp_path, max_epochs=2)
+    data = Renamed(**settings)
+    trainer.fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "last.ckpt")
+    assert data.buffer.added > 0
+
+
+def test_numpy_numbers_as_options_do_not_spoil_checkpoints(tmp_path: Path):
+    module = tiny_module(learning_rate=np.float64(1e-3))
+    data = tiny_data(batch_size=np.int64(16))
+    tiny_trainer(tmp_path, max_epochs=1).fit(module, datamodule=data)
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert state["hyper_parameters"]["learning_rate"] == 1e-3
 
 
 def test_self_play_has_as_many_threads_as_asked_for_and_the_rank_of_the_process(tmp_path: Path, monkeypatch):

@@ -62,6 +62,18 @@ def test_only_every_nth_epoch_is_evaluated(tmp_path: Path):
     assert list(Manifest.load(tmp_path).entries) == [2 * STEPS_PER_EPOCH]
 
 
+def test_weights_that_were_not_evaluated_are_not_saved_as_the_best(tmp_path: Path):
+    train(tmp_path, max_epochs=5, every_n_epochs=2)
+    assert sorted(path.name for path in tmp_path.glob("best*")) == ["best-epoch=1.ckpt", "best-epoch=3.ckpt"]
+
+
+def test_a_run_of_other_rules_is_not_gone_on_with(tmp_path: Path):
+    train(tmp_path, max_epochs=1)
+    trainer = tiny_trainer(tmp_path, 2, callbacks=(tiny_evaluation(),))
+    with pytest.raises(ConfigurationError, match="'standard' rules, not of 'mature'"):
+        trainer.fit(tiny_module(rules="mature"), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
+
+
 def test_failed_evaluation_is_recorded_and_training_goes_on(tmp_path: Path, monkeypatch):
     play = callbacks.evaluation.evaluate_agent
 
@@ -154,6 +166,8 @@ def test_test_stage_plays_matches(tmp_path: Path):
         ({"simulations": -1}, ConfigurationError),
         ({"every_n_epochs": 0}, ConfigurationError),
         ({"anchors": ("stockfish",)}, PlayerError),
+        ({"anchors": ("random",)}, ConfigurationError),
+        ({"anchors": ("rollouts:2", "rollouts:2")}, ConfigurationError),
     ],
 )
 def test_bad_settings_are_refused(changes, error):

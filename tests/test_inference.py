@@ -87,3 +87,19 @@ def test_torch_gets_its_threads_back():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+def test_traces_are_used_again_but_never_by_two_at_a_time(network, positions):
+    """torch keeps every trace for ever, so a long training must not make new ones."""
+    torch.manual_seed(1)
+    other = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2)
+    first = NetworkEvaluator(network, STANDARD, "cpu", "float32")
+    second = NetworkEvaluator(other, STANDARD, "cpu", "float32")
+    assert first._network is not second._network
+    assert np.array_equal(first(positions)[0], direct(network, positions)[0])
+    assert np.array_equal(second(positions)[0], direct(other, positions)[0])
+    trace = first._network
+    del first
+    third = NetworkEvaluator(other, STANDARD, "cpu", "float32")
+    assert third._network is trace
+    assert np.array_equal(third(positions)[0], direct(other, positions)[0])

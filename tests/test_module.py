@@ -90,6 +90,15 @@ def test_non_finite_loss_stops_with_the_step_named(tmp_path: Path):
     assert not (tmp_path / "last.ckpt").exists()
 
 
+def test_non_finite_gradient_stops_before_it_reaches_the_weights(tmp_path: Path):
+    module = tiny_module()
+    module.network.value_head.weight.register_hook(lambda gradient: gradient * torch.inf)
+    before = [parameter.clone() for parameter in module.parameters()]
+    with pytest.raises(NonFiniteLossError, match="gradient is not finite at step 0"):
+        tiny_trainer(tmp_path).fit(module, datamodule=tiny_data())
+    assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
+
+
 def test_schedule_that_does_not_match_the_training_is_warned_of(tmp_path: Path):
     with pytest.warns(UserWarning, match="schedule_steps = 999 steps, but this training ends after 4"):
         tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(schedule_steps=999), datamodule=tiny_data())
