@@ -155,7 +155,7 @@ def test_an_empty_buffer_is_not_trained_on(tmp_path: Path):
         """Lightning finds a data module's state by the name of its class."""
 
     tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(), datamodule=tiny_data())
-    settings = {k: v for k, v in tiny_data().hparams.items()}
+    settings = dict(tiny_data().hparams)
     trainer = tiny_trainer(tmp_path, max_epochs=2)
     data = Renamed(**settings)
     trainer.fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "last.ckpt")

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -22,6 +23,11 @@ def make_trainer(folder, **options):
 @pytest.fixture
 def trainer(tmp_path):
     return make_trainer(tmp_path)
+
+
+def save_checkpoint(path, epoch):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": {}, "hyper_parameters": {}, "epoch": epoch, "global_step": 3}, path)
 
 
 def save(path):
@@ -70,7 +76,7 @@ def test_an_interrupted_first_epoch_starts_again_without_its_leftovers(trainer):
     begin_first_epoch(trainer)
     checkpoints = last_checkpoint(trainer).parent
     save(checkpoints / "manifest.json")
-    save(checkpoints / "best-000.ckpt")
+    save_checkpoint(checkpoints / "best-000.ckpt", epoch=0)
     assert choose_start(trainer, "last") is None
     begin_first_epoch(trainer)
     assert list(checkpoints.iterdir()) == []
@@ -79,6 +85,16 @@ def test_an_interrupted_first_epoch_starts_again_without_its_leftovers(trainer):
     save(last_checkpoint(trainer))
     end_first_epoch(trainer)
     assert not (run_folder(trainer) / FIRST_EPOCH).exists()
+
+
+@pytest.mark.parametrize("make", [save, lambda path: save_checkpoint(path, epoch=1)])
+def test_checkpoints_of_later_epochs_or_of_others_are_not_thrown_away(trainer, make):
+    begin_first_epoch(trainer)
+    kept = last_checkpoint(trainer).parent / "mine.ckpt"
+    make(kept)
+    with pytest.raises(CheckpointError, match="holds data"):
+        choose_start(trainer, "last")
+    assert kept.exists()
 
 
 def test_a_run_that_keeps_only_other_checkpoints_is_not_started_again(trainer):
