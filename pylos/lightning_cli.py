@@ -196,15 +196,15 @@ def check_fits(model: pl.LightningModule, path: str) -> None:
     checkpoint = load_checkpoint(path, mmap=True)
     theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    rules = checkpoint["hyper_parameters"].get("rules")
-    if rules != model.hparams["rules"]:
-        raise CheckpointError(f"{path} was trained for {rules!r} rules, not for {model.hparams['rules']!r}")
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             raise CheckpointError(
                 f"{path} does not fit the network of this configuration: {name} is "
                 f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here"
             )
+    rules = checkpoint["hyper_parameters"].get("rules")
+    if rules != model.hparams["rules"]:
+        raise CheckpointError(f"{path} was trained for {rules!r} rules, not for {model.hparams['rules']!r}")
 
 
 def numbers_its_runs(logger: Any) -> bool:

@@ -248,6 +248,14 @@ def test_a_run_from_beginning_to_end(folder):
     ).read_text().splitlines()
 
 
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_a_checkpoint_is_needed_to_measure_one(command, capsys):
+    assert main([command]) == 2
+    assert (
+        capsys.readouterr().err == f"pylos: error: {command} needs a checkpoint: name one with --ckpt_path\n"
+    )
+
+
 def test_flags_win_over_the_checkpoint(folder, capsys):
     assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1"]) == 0
     options = ["--ckpt_path", str(LAST), "--model.weight_decay", "0.5", "--trainer.max_epochs", "2"]
