@@ -3,6 +3,9 @@ VENV ?= .venv
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 BIN := $(VENV)/bin
+# Without an NVIDIA driver torch comes from here, if it can be reached: on Linux the default one brings gigabytes of CUDA.
+TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
+REACHABLE = import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)
 # Written last, so that an interrupted installation is done again.
 INSTALLED := $(VENV)/.installed
 
@@ -13,7 +16,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 train: $(INSTALLED) ## train an agent (configs/quick.yaml); run again to resume
-	$(BIN)/pylos fit -c configs/quick.yaml --ckpt_path last
+	$(BIN)/pylos fit -c configs/quick.yaml --ckpt_path auto
 
 test: $(INSTALLED) ## run all tests
 	$(BIN)/python -m pytest
@@ -35,5 +38,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@rm -f $@
 	@echo "installing into $(VENV), which takes some minutes the first time ..."
 	$(PYTHON) -m venv $(VENV)
+	@if test -n "$(TORCH_INDEX)" && $(BIN)/python -c '$(REACHABLE)' 2>/dev/null; then \
+		set -x; $(BIN)/python -m pip install --quiet torch --constraint constraints.txt --extra-index-url $(TORCH_INDEX); fi
 	$(BIN)/python -m pip install --quiet --editable '.[test,check]' --constraint constraints.txt
 	@touch $@

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,16 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.checkpoints import find_checkpoints
 from pylos.errors import ConfigurationError
-from pylos.evaluation import EvaluationSettings, evaluate_agent, play_anchors
+from pylos.evaluation import (
+    EvaluationSettings,
+    Share,
+    agent_pairings,
+    anchor_pairings,
+    evaluate_agent,
+    play_anchors,
+)
 from pylos.manifest import RANDOM, Entry, Manifest, step_name
+from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork
 from pylos.players import NetworkPlayer, Player
 from pylos.results import MatchResult
@@ -133,14 +142,17 @@ class EvaluationCallback(pl.Callback):
         self._previous_weights = state_dict["previous_weights"]
 
     def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
+        """Plays an evaluation, each rank its share; all of them get the whole result."""
         settings = self.settings
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             settings = dataclasses.replace(settings, games=2)
         rules = str(trainer.lightning_module.hparams["rules"])
-        show = trainer.progress_bar_callback is not None
+        show = trainer.progress_bar_callback is not None and trainer.is_global_zero
         if self._manifest is not None and not self._manifest.anchor_matches:
-            self._manifest.anchor_matches = play_anchors(settings, rules, show)
-        return evaluate_agent(settings, agent, previous, rules, show)
+            anchors = functools.partial(play_anchors, settings, rules, show)
+            self._manifest.anchor_matches = tuple(_share_out(trainer, anchors, anchor_pairings(settings)))
+        play = functools.partial(evaluate_agent, settings, agent, previous, rules, show)
+        return _share_out(trainer, play, agent_pairings(settings, agent, previous))
 
     def _player(self, step: int, network: PylosNetwork, module: pl.LightningModule) -> Player:
         return NetworkPlayer(
@@ -164,7 +176,7 @@ class EvaluationCallback(pl.Callback):
         for name in ("elo", "elo_low", "elo_high", "win_rate_vs_previous"):
             if (value := getattr(entry, name)) is not None:
                 values[f"eval/{name}"] = value
-        module.log_dict(values)
+        module.log_dict(values, logger=False)  # PylosModule hands them to the loggers at the end of the epoch
 
     @property
     def _fixed(self) -> tuple[str, ...]:
@@ -175,6 +187,21 @@ class EvaluationCallback(pl.Callback):
         if trainer.is_global_zero and not trial and self.manifest.entries:
             self.manifest.sync_files(find_checkpoints(self.manifest.folder)[0])
             self.manifest.save()
+
+
+def _share_out(
+    trainer: pl.Trainer, play: Callable[..., list[MatchResult]], pairings: Sequence[Pairing]
+) -> list[MatchResult]:
+    """Lets every rank play its share and adds up the results. All ranks fail if one does, or they would wait for it."""
+    error: Exception | None = None
+    counts = MatchCounts(pairings).to(trainer.strategy.root_device)
+    try:
+        counts.update(play(share=Share(trainer.global_rank, trainer.world_size)))
+    except Exception as caught:
+        error = caught
+    if not trainer.strategy.reduce_boolean_decision(error is None):
+        raise error or RuntimeError("it failed on another rank")
+    return counts.results()
 
 
 def _checkpoint_folder(trainer: pl.Trainer) -> Path:

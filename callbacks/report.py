@@ -50,7 +50,9 @@ class Report(ProgressBar):
 
     def state_dict(self) -> dict[str, Any]:
         """The last losses and ratings, for the table of a run that is resumed when it is already finished."""
-        kept = {key: value for key, value in self._metrics.items() if not key.startswith("selfplay/")}
+        kept = {
+            key: value for key, value in self._metrics.items() if not key.startswith(("selfplay/", "time/"))
+        }
         return {"metrics": kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -134,20 +136,16 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
         metrics,
         ", ",
         ("selfplay/games", "{:.0f} games"),
-        ("selfplay/game_length", "{:.0f} plies"),
-        ("selfplay/positions_per_second", "{:,.0f} positions/s"),
-        ("selfplay/first_player_score", "white {:.2f}"),
+        ("time/positions_per_second", "{:,.0f} positions/s"),
     )
     losses = _join(metrics, " ", ("train/value_loss", "value {:.3f}"), ("train/policy_loss", "policy {:.3f}"))
-    evaluation = [f"{name} {rate:.2f}" for name, rate in win_rates(metrics)]
-    if "eval/elo" in metrics:
-        evaluation.append(f"Elo {elo_text(metrics)}")
+    rates = [f"{name} {rate:.2f}" for name, rate in win_rates(metrics) if name in ("random", "previous")]
     parts = [
         f"epoch {epoch}{of}",
-        selfplay and f"self-play {selfplay}",
+        selfplay,
         losses and f"loss {losses}",
-        _join(metrics, " ", ("train/learning_rate", "lr {:.1e}")),
-        f"eval {', '.join(evaluation)}" if evaluation else "",
+        f"vs {' '.join(rates)}" if rates else "",
+        f"Elo {elo_text(metrics)}" if "eval/elo" in metrics else "",
     ]
     return " | ".join(part for part in parts if part)
 

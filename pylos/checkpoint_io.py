@@ -8,6 +8,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from pylos.checkpoints import StrPath, read_torch_file, replacing
+from pylos.errors import CheckpointError
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -23,12 +24,22 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Writes a checkpoint whole or not at all.
 
         Raises:
+            CheckpointError: it cannot be written, for example because the disk is full; what was there before stays.
             TypeError: there are ``storage_options``; a local file has none.
         """
         if storage_options is not None:
             raise TypeError(f"{type(self).__name__} writes local files and takes no storage_options")
-        with replacing(path) as file:
-            torch.save(checkpoint, file)
+        try:
+            with replacing(path) as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:
+            # torch hides the reason behind a complaint of its own about where the file ends.
+            reason = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(reason, OSError):
+                raise
+            raise CheckpointError(
+                f"cannot write {path}: {reason.strerror}; what was there before is untouched"
+            ) from error
 
     def load_checkpoint(
         self, path: StrPath, map_location: Any = "cpu", weights_only: bool | None = None

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import pylos
 from pylos.errors import ConfigurationError, PylosError
+from pylos.stopping import call_interruptibly, exit_code, sigterm_raises
 
 LIGHTNING_COMMANDS = {
     "fit": "train an agent, or go on training it",
@@ -28,29 +29,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the command's name; None: those of this process.
 
     Returns:
-        The exit code: 0; 2 for bad input, which is named in one line on stderr; 130 after Ctrl-C.
+        The exit code: 0; 1 where a checkpoint could not be evaluated; 2 for bad input and for a disk or memory
+        that is full, which is named in one line on stderr; 130 after Ctrl-C; 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments and arguments[0] in LIGHTNING_COMMANDS:
-            from pylos import lightning_cli
-
-            return lightning_cli.run(arguments)
-        options = _parser().parse_args(arguments)
-        code: int = options.run(options)
-        return code
+        with sigterm_raises():
+            return _run(arguments)
     except PylosError as error:
-        print(f"pylos: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return _fail(str(error))
     except MemoryError as error:
-        print(f"pylos: error: not enough memory: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return _fail(f"not enough memory: {error}")
     except KeyboardInterrupt as interrupt:
         print(f"pylos: interrupted{f'; {interrupt}' if interrupt.args else ''}", file=sys.stderr)
-        return 130
+        return exit_code(interrupt)
     except BrokenPipeError:  # whoever read our output has seen enough, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
         return 1
+    except OSError as error:  # the disk is full, a folder may not be written to
+        return _fail(str(error))
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in LIGHTNING_COMMANDS:
+        from pylos import lightning_cli
+
+        return lightning_cli.run(arguments)
+    options = _parser().parse_args(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def _fail(message: str) -> int:
+    print(f"pylos: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -127,10 +139,10 @@ def _perft(options: argparse.Namespace) -> int:
         board = Board(options.rules)
     else:
         board = Board.from_text(options.position, options.rules)
-    perft(board, 1)  # so that no time below includes compiling
+    call_interruptibly(lambda: perft(board, 1))  # so that no time below includes compiling
     for depth in range(1, options.depth + 1):
         start = time.perf_counter()
-        count = perft(board, depth)
+        count = call_interruptibly(lambda: perft(board, depth))  # noqa: B023
         seconds = time.perf_counter() - start
         print(f"depth {depth}: {count:,} in {seconds:.3f} s, {count / seconds:,.0f} turns/s", flush=True)
     return 0
@@ -157,10 +169,11 @@ def _match(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from pylos.evaluation import evaluate_run
+    from pylos.manifest import FAILED
 
     manifest = evaluate_run(options.folder, options.games, options.simulations)
     for entry in manifest.entries.values():
         if entry.file is not None and entry.elo is not None:
             interval = f"[{entry.elo_low:.0f}, {entry.elo_high:.0f}]"
             print(f"{entry.file}: epoch {entry.epoch + 1}, Elo {entry.elo:.0f} {interval}, {entry.label}")
-    return 0
+    return 1 if any(entry.status == FAILED for entry in manifest.entries.values()) else 0

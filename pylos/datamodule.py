@@ -10,7 +10,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks.timer import Interval
 from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 
 from pylos.board import Board
@@ -19,7 +22,7 @@ from pylos.errors import ConfigurationError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.progress import progress
 from pylos.randomness import derive_key
-from pylos.replay import Batch, ReplayBuffer
+from pylos.replay import Batch, ReplayBuffer, deal
 from pylos.rules import rules_code
 from pylos.search import SearchOptions, max_visited
 from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
@@ -60,8 +63,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
     flight are part of every checkpoint.
 
     Args:
-        games_per_epoch: games to finish per epoch.
-        parallel_games: games played at the same time.
+        games_per_epoch: games to finish per epoch, on every rank.
+        parallel_games: games played at the same time, on every rank.
         simulations: simulations per decision.
         c_puct: weight of the prior against the value in the search.
         fpu_reduction: how much less than its parent an unvisited action is thought to be worth.
@@ -73,8 +76,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         repetition_limit: how often a position must occur for a draw.
         move_limit_draw_value: what a draw by ``max_moves`` is worth to both players, in [-1, 1].
         repetition_draw_value: what a draw by repetition is worth to both players, in [-1, 1].
-        buffer_size: samples (positions) to keep for training.
-        batch_size: samples per batch.
+        buffer_size: samples (positions) to keep for training, on every rank.
+        batch_size: samples per batch, on every rank.
         batches_per_epoch: batches, and so optimizer steps, per epoch.
         validation_games: games of the checkpoint against itself on which ``validate`` and ``test`` measure.
         positions: a file with one position text a line for ``predict``; the start position if not given.
@@ -152,6 +155,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
                 self._buffer.added, self._epochs_filled = 0, 0
             warnings.filterwarnings("ignore", "Total length of `list`")  # there is no validation during fit
             self._trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
+            for callback in self._trainer.callbacks:  # type: ignore[attr-defined]
+                if isinstance(callback, Timer):  # max_time; an epoch cut short could not be resumed exactly
+                    callback._interval = Interval.epoch
 
     def train_dataloader(self) -> EpochBatches:
         """Plays the epoch's games, unless that is done already, and returns its batches.
@@ -248,13 +254,15 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
     def _play(self, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str) -> SelfPlayStats:
         evaluate = self._evaluator()
-        enabled = self._trainer.progress_bar_callback is not None
+        enabled = self._trainer.progress_bar_callback is not None and self._trainer.is_global_zero
         with single_threaded_torch(), progress(title, total=games, enabled=enabled) as update:
             start = time.perf_counter()
 
             def on_ply(games: int, positions: int) -> None:
                 speed = positions / (time.perf_counter() - start)
                 simulations = speed * self._search_options.simulations
+                if self._trainer.received_sigterm:
+                    raise SIGTERMException
                 update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
 
             return selfplay.play(games, evaluate, buffer, on_ply)
@@ -264,33 +272,57 @@ class SelfPlayDataModule(pl.LightningDataModule):
         if self.stats is None:
             return {}
         stats = self.stats
-        speed = stats.positions / stats.seconds
+        ranks = self._trainer.world_size  # the logs take means over the ranks
+        speed = ranks * stats.positions / stats.seconds
         return {
-            "selfplay/games": stats.games,
+            "selfplay/games": ranks * stats.games,
             "selfplay/game_length": stats.plies / stats.games,
             "selfplay/first_player_score": stats.first_player_score,
             "selfplay/draw_rate": stats.draw_rate,
             "selfplay/buffer_fill": len(self._buffer) / self._buffer.capacity,
-            "selfplay/positions_per_second": speed,
-            "selfplay/simulations_per_second": speed * self._search_options.simulations,
+            "time/positions_per_second": speed,
+            "time/simulations_per_second": speed * self._search_options.simulations,
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Buffer, games in flight, and which epochs they cover; tensors and plain values only."""
-        return {
+        """Buffer, games in flight, and which epochs they cover, of all ranks; tensors and plain values only.
+
+        Call it on all ranks. The first one, which writes the checkpoint, gets the states of all.
+        """
+        state = {
             "buffer": self._buffer.state_dict(),
             "games": self._selfplay.state_dict() if self._selfplay else self._games_to_restore,
             "epochs_filled": self._epochs_filled,
             "precision": self._precision,
         }
+        return {"ranks": gather(state)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what ``state_dict`` saved; only a fit needs it."""
+        """Takes up what ``state_dict`` saved; only a fit needs it.
+
+        With another number of ranks than before, the samples are dealt anew; of the games in flight, new ranks
+        have none, and those of ranks that are gone are dropped.
+        """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
+        states = state_dict["ranks"]
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        state = states[rank] if rank < len(states) else {**states[0], "games": None}
+        if len(states) != ranks:
+            state = {**state, "buffer": deal([s["buffer"] for s in states], rank, ranks)}
         self._selfplay = None
-        self._buffer.load_state_dict(state_dict["buffer"])
-        self._games_to_restore = state_dict["games"]
-        self._epochs_filled = state_dict["epochs_filled"]
+        self._buffer.load_state_dict(state["buffer"])
+        self._games_to_restore = state["games"]
+        self._epochs_filled = state["epochs_filled"]
         if self._precision == "auto":
-            self._precision = state_dict["precision"]
+            self._precision = state["precision"]
+
+
+def gather(value: Any) -> list[Any]:
+    """The values of all ranks, by rank, on the first one; an empty list on the others. Call it on all ranks."""
+    if not torch.distributed.is_initialized():
+        return [value]
+    first = torch.distributed.get_rank() == 0
+    values: list[Any] = [None] * torch.distributed.get_world_size() if first else []
+    torch.distributed.gather_object(value, values if first else None)
+    return values

@@ -10,7 +10,8 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pylos.arena import play_match, play_matches
 from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
@@ -20,6 +21,10 @@ from pylos.players import NetworkPlayer, Player, load_player, make_player
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.results import MatchResult
+from pylos.runs import locked
+
+if TYPE_CHECKING:
+    from pylos.metrics import Pairing
 
 ANCHOR_GAMES_FACTOR = 4
 """Games between two anchors, for every game of an agent's match."""
@@ -62,10 +67,34 @@ class EvaluationSettings:
             raise CheckpointError(f"the evaluation settings in the manifest make no sense: {error}") from None
 
 
+class Share(NamedTuple):
+    """The part of an evaluation that one of several ranks plays."""
+
+    rank: int = 0
+    ranks: int = 1
+
+    def games(self, games: int) -> int:
+        """How many of a match's games it plays; they come in pairs. It may be none."""
+        return 2 * len(range(self.rank, games // 2, self.ranks))
+
+    def seed(self, *parts: int | str) -> int:
+        """What names its games: no rank plays those of another."""
+        return derive_key(*parts, self.rank) if self.rank else derive_key(*parts)
+
+
+WHOLE = Share()
+"""All of an evaluation."""
+
+
 def evaluate_agent(
-    settings: EvaluationSettings, agent: Player, previous: Player | None, rules: str, show: bool = True
+    settings: EvaluationSettings,
+    agent: Player,
+    previous: Player | None,
+    rules: str,
+    show: bool = True,
+    share: Share = WHOLE,
 ) -> list[MatchResult]:
-    """Plays all matches of an evaluation.
+    """Plays the matches of an evaluation.
 
     Args:
         settings: what it consists of.
@@ -73,35 +102,57 @@ def evaluate_agent(
         previous: the previous checkpoint, if there is one.
         rules: name of the rule set.
         show: whether to show progress.
+        share: which part of the games to play.
+
+    Returns:
+        A result for each of ``agent_pairings``, in their order; nothing if the share is empty.
     """
+    if not (games := share.games(settings.games)):
+        return []
     opponents = [make_player(spec, rules) for spec in (RANDOM, *settings.anchors)]
     opponents += [previous] if previous else []
-    seed = derive_key(settings.seed, "evaluation", agent.name)
-    with progress("evaluation", total=settings.games * len(opponents), enabled=show) as update:
+    seed = share.seed(settings.seed, "evaluation", agent.name)
+    with progress("evaluation", total=games * len(opponents), enabled=show) as update:
         return play_matches(
-            agent, opponents, settings.games, rules, seed, on_move=lambda finished: update(finished, "games")
+            agent, opponents, games, rules, seed, on_move=lambda finished: update(finished, "games")
         )
 
 
-def play_anchors(settings: EvaluationSettings, rules: str, show: bool = True) -> tuple[MatchResult, ...]:
+def agent_pairings(settings: EvaluationSettings, agent: Player, previous: Player | None) -> list[Pairing]:
+    """Who plays whom in ``evaluate_agent``."""
+    opponents = [RANDOM, *settings.anchors, *([previous.name] if previous else [])]
+    return [(agent.name, opponent) for opponent in opponents]
+
+
+def play_anchors(
+    settings: EvaluationSettings, rules: str, show: bool = True, share: Share = WHOLE
+) -> list[MatchResult]:
     """Lets every fixed opponent play the next weaker one, once for a whole run.
 
     An agent that beats random in all games has no rating by these games alone: it could be anything. Against
     the anchors it loses some, and through these matches the anchors have a rating. They are played more often
     than the agent's, because every rating rests on them.
+
+    Returns:
+        A result for each of ``anchor_pairings``, in their order; nothing if the share is empty.
     """
-    players = [make_player(spec, rules) for spec in (RANDOM, *settings.anchors)]
-    games = ANCHOR_GAMES_FACTOR * settings.games
+    games = share.games(ANCHOR_GAMES_FACTOR * settings.games)
     results: list[MatchResult] = []
     with progress("rating anchors", total=games * len(settings.anchors), enabled=show) as update:
 
         def on_move(finished: int) -> None:
             update(games * len(results) + finished, "games")
 
-        for weaker, stronger in itertools.pairwise(players):
-            seed = derive_key(settings.seed, "anchors", stronger.name, weaker.name)
-            results.append(play_match(stronger, weaker, games, rules, seed, on_move=on_move))
-    return tuple(results)
+        for stronger, weaker in anchor_pairings(settings) if games else []:
+            seed = share.seed(settings.seed, "anchors", stronger, weaker)
+            players = make_player(stronger, rules), make_player(weaker, rules)
+            results.append(play_match(*players, games, rules, seed, on_move=on_move))
+    return results
+
+
+def anchor_pairings(settings: EvaluationSettings) -> list[Pairing]:
+    """Who plays whom in ``play_anchors``."""
+    return [(stronger, weaker) for weaker, stronger in itertools.pairwise((RANDOM, *settings.anchors))]
 
 
 def evaluate_run(
@@ -126,8 +177,17 @@ def evaluate_run(
 
     Raises:
         CheckpointError: there is no such run, or its manifest is damaged.
+        ConfigurationError: another process is training or evaluating it.
     """
-    manifest = Manifest.load(resolve_run(run))
+    folder = resolve_run(run)
+    with locked(folder):
+        return _evaluate_folder(folder, games, simulations, report)
+
+
+def _evaluate_folder(
+    folder: Path, games: int | None, simulations: int | None, report: Callable[[str], None]
+) -> Manifest:
+    manifest = Manifest.load(folder)
     settings = EvaluationSettings.of_manifest(manifest)
     settings = dataclasses.replace(
         settings,
@@ -160,7 +220,7 @@ def _evaluate_checkpoint(
         manifest.rules = agent.rules
         earlier = [other for other in checkpoints if other.step < checkpoint.step]
         previous = _named(earlier[-1], settings, agent.rules) if earlier else None
-        manifest.anchor_matches = manifest.anchor_matches or play_anchors(settings, agent.rules)
+        manifest.anchor_matches = manifest.anchor_matches or tuple(play_anchors(settings, agent.rules))
         results = evaluate_agent(settings, agent, previous, agent.rules)
     except Exception as error:  # recorded with its reason; the other checkpoints get their turn
         manifest.record_failure(checkpoint.epoch, checkpoint.step, f"{type(error).__name__}: {error}")

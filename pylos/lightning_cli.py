@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import shlex
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,13 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from pylos import __version__
-from pylos.checkpoints import load_checkpoint
+from pylos.checkpoints import checkpoint_summary, load_checkpoint
 from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
-from pylos.runs import begin_first_epoch, choose_start, last_checkpoint
+from pylos.runs import begin_first_epoch, choose_start, last_checkpoint, locked, run_folder
+from pylos.stopping import end_with_parent
 
 HARMLESS_WARNINGS = (
     "The '.*dataloader' does not have many workers",  # there is nothing to load: the data is in memory
@@ -52,6 +56,8 @@ def run(arguments: Sequence[str]) -> int:
         KeyboardInterrupt: The user interrupted it; its text says how to go on.
     """
     silence_lightning()
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        end_with_parent()
     try:
         PylosCLI(arguments)
     except MisconfigurationException as error:
@@ -79,6 +85,7 @@ class PylosCLI(LightningCLI):
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self._arguments = list(arguments)
+        self._until_end = ExitStack()
         super().__init__(
             PylosModule,
             SelfPlayDataModule,
@@ -135,7 +142,8 @@ class PylosCLI(LightningCLI):
         arguments = self.config_init[self.subcommand]
         wanted = arguments.ckpt_path
         if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            arguments.ckpt_path = None if wanted == "last" else wanted  # a trial leaves nothing to go on from
+            # A trial leaves nothing to go on from.
+            arguments.ckpt_path = None if wanted in ("last", "auto") else wanted
         elif self.subcommand == "fit":
             arguments.ckpt_path = self._choose_start(wanted)
         elif wanted is not None:
@@ -147,13 +155,17 @@ class PylosCLI(LightningCLI):
             raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
 
     def _choose_start(self, wanted: str | None) -> str | None:
-        if wanted == "last" and numbers_its_runs(self.config[self.subcommand].trainer.logger):
+        if wanted in ("last", "auto") and numbers_its_runs(self.config[self.subcommand].trainer.logger):
             raise ConfigurationError(
-                "--ckpt_path last needs a run with a name: give one with --trainer.logger.init_args.version"
+                f"--ckpt_path {wanted} needs a run with a name: give one with --trainer.logger.init_args.version"
             )
+        if self.trainer.is_global_zero:
+            self._until_end.enter_context(locked(last_checkpoint(self.trainer).parent))
         start = choose_start(self.trainer, wanted)
         if start is None:
             begin_first_epoch(self.trainer)
+        if self.trainer.is_global_zero:
+            print(f"pylos: {start_line(run_folder(self.trainer), start)}", file=sys.stderr)
         return start
 
     def predict(self, **kwargs: Any) -> None:
@@ -163,13 +175,14 @@ class PylosCLI(LightningCLI):
                 print(prediction_line(**judgement))
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Runs it; Ctrl-C, which Lightning turns into exit code 1, becomes an interrupt again, as does SIGTERM."""
+        """Runs it; an interrupt, which Lightning turns into exit code 1, becomes one again."""
         try:
-            super()._run_subcommand(subcommand)
+            with self._until_end:
+                super()._run_subcommand(subcommand)
         except SystemExit as end:
-            if not isinstance(end.__context__, KeyboardInterrupt) and not self.trainer.received_sigterm:
+            if not isinstance(end.__context__, KeyboardInterrupt):
                 raise
-            raise KeyboardInterrupt(*self._way_on()) from None
+            raise type(end.__context__)(*self._way_on()) from None
 
     def _way_on(self) -> list[str]:
         """What to tell the user who interrupted the subcommand."""
@@ -177,6 +190,14 @@ class PylosCLI(LightningCLI):
             return []
         command = ["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"]
         return [f"go on with: {shlex.join(command)}"]
+
+
+def start_line(folder: Path, start: str | None) -> str:
+    """What to tell the user about where a run starts."""
+    if start is None:
+        return f"starting {folder} from nothing"
+    epoch, step = checkpoint_summary(start)
+    return f"resuming {folder} from {start}: after epoch {epoch + 1}, step {step}"
 
 
 def hyperparameters(path: str) -> dict[str, Any]:

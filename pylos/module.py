@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,6 +18,7 @@ from pylos.board import Board, as_positions
 from pylos.checkpoints import plain_values
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, NonFiniteLossError
+from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
 from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
@@ -98,6 +100,23 @@ class PylosModule(pl.LightningModule):
         progress = min(step / self.hparams["schedule_steps"], 1.0)
         return float(lowest + (1 - lowest) * (1 + math.cos(math.pi * progress)) / 2)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what the bits of the run depend on."""
+        checkpoint["fingerprint"] = self._fingerprint()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Warns where training goes on under conditions in which it cannot stay the same to the last bit."""
+        if self._trainer is None or self._trainer.state.fn != "fit":
+            return
+        changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())
+        if changes:
+            rank_zero_warn(
+                f"the training goes on, but not bit for bit as if never interrupted: {'; '.join(changes)}"
+            )
+
+    def _fingerprint(self) -> Fingerprint:
+        return fingerprint(self.device, self.trainer.world_size)
+
     def on_train_start(self) -> None:
         """Lets the options of this run win over the ones that a checkpoint brought with its optimizer's state."""
         schedule, optimizer = self.lr_schedulers(), self.optimizers(use_pl_optimizer=False)
@@ -124,7 +143,31 @@ class PylosModule(pl.LightningModule):
         """Logs what self-play was like."""
         datamodule = getattr(self.trainer, "datamodule", None)
         if isinstance(datamodule, SelfPlayDataModule):
-            self.log_dict(datamodule.metrics(), on_step=False, on_epoch=True)
+            self._log(datamodule.metrics())
+
+    def on_train_epoch_end(self) -> None:
+        """Hands the epoch's metrics to the loggers, once.
+
+        Lightning would do so after the checkpoints are written, and an epoch whose end a kill hits between the two
+        would be missing from the logs of the resumed run. Here all of it, evaluation included, comes before.
+        """
+        metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        for logger in self.trainer.loggers:
+            logger.log_metrics({"epoch": self.current_epoch, **metrics}, step=self.global_step)
+            logger.save()
+
+    def _log(
+        self, metrics: Mapping[str, float | Tensor], batch_size: int = 1, in_training: bool = True
+    ) -> None:
+        """Logs means over the epoch and all ranks; in training, ``on_train_epoch_end`` hands them to the loggers."""
+        self.log_dict(
+            metrics,
+            on_step=False,
+            on_epoch=True,
+            logger=not in_training,
+            sync_dist=True,
+            batch_size=batch_size,
+        )
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
         """The losses of a batch; Lightning descends along "loss".
@@ -140,7 +183,8 @@ class PylosModule(pl.LightningModule):
             )
         schedule = self.lr_schedulers()
         if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
-            self.log("train/learning_rate", schedule.get_last_lr()[0], on_step=True, on_epoch=False)
+            rate = schedule.get_last_lr()[0]
+            self.log("train/learning_rate", rate, on_step=True, on_epoch=False, logger=False)
         return losses
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
@@ -167,12 +211,8 @@ class PylosModule(pl.LightningModule):
         # A value head that always says the same is the classic silent failure: its spread would stay near 0.
         spread = values.std(correction=0)
         metrics = {**losses, "policy_entropy": entropy, "value_std": spread}
-        self.log_dict(
-            {f"{stage}/{name}": value.detach() for name, value in metrics.items()},
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(values),
-        )
+        staged = {f"{stage}/{name}": value.detach() for name, value in metrics.items()}
+        self._log(staged, len(values), stage == "train")
         return losses
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -190,7 +230,7 @@ class PylosModule(pl.LightningModule):
                 f"the gradient is not finite at step {self.global_step} (epoch {self.current_epoch}); stopped. "
                 "A lower learning_rate usually helps"
             )
-        self.log("train/gradient_norm", norm, on_step=False, on_epoch=True)
+        self._log({"train/gradient_norm": norm})
 
     def predict_step(self, boards: list[Board], batch_index: int) -> list[dict[str, Any]]:
         """Judges boards with the bare network, without search.

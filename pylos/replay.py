@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +75,14 @@ def _fill_batch(
                 policy[b, action] = samples.visits[i, k] / total
 
 
+def total_memory() -> float:
+    """The machine's memory in bytes; infinite where that cannot be found out."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return math.inf
+
+
 class ReplayBuffer:
     """The newest ``capacity`` samples, in arrays that are allocated once.
 
@@ -86,18 +97,21 @@ class ReplayBuffer:
     def __init__(self, capacity: int, width: int) -> None:
         if capacity < 1:
             raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
+        needed, available = capacity * (12 + 4 * width), total_memory()
         try:
+            if needed > available:  # the system would promise it all the same, and kill us when we use it
+                raise MemoryError
             self.samples = Samples(
                 np.zeros(capacity, np.int64),
                 np.zeros((capacity, width), np.int16),
                 np.zeros((capacity, width), np.int16),
                 np.zeros(capacity, np.float32),
             )
-        except MemoryError as error:
-            gigabytes = capacity * (12 + 4 * width) / 1e9
+        except MemoryError:
             raise ConfigurationError(
-                f"no memory for a replay buffer of {gigabytes:.1f} GB; lower buffer_size ({capacity})"
-            ) from error
+                f"no memory for a replay buffer of {needed / 1e9:,.1f} GB (this machine has "
+                f"{available / 1e9:,.1f} GB): lower buffer_size ({capacity:,})"
+            ) from None
         self.added = 0
         """Samples ever added, since the buffer last grew; sample number n lies in row n modulo capacity."""
 
@@ -151,3 +165,29 @@ class ReplayBuffer:
                 array[rows, width:] = 0
             else:
                 array[rows] = source
+
+
+def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:
+    """Deals the samples of several buffers to another number of them.
+
+    Args:
+        states: what ``ReplayBuffer.state_dict`` saved on every rank.
+        rank: which of the new buffers is wanted.
+        ranks: how many there will be.
+
+    Returns:
+        A state for ``ReplayBuffer.load_state_dict``: every ``ranks``-th sample, the oldest first.
+    """
+    sizes = [len(state["positions"]) for state in states]
+    # Row n modulo size holds sample n, so the oldest sample lies in the row that is overwritten next.
+    in_order = [
+        torch.roll(torch.arange(size), -(state["added"] % size)) if size else torch.arange(0)
+        for size, state in zip(sizes, states, strict=True)
+    ]
+    age = torch.cat([torch.arange(size, 0, -1) for size in sizes])
+    chosen = torch.argsort(age, descending=True, stable=True)[rank::ranks]
+    arrays = {
+        name: torch.cat([state[name][rows] for state, rows in zip(states, in_order, strict=True)])[chosen]
+        for name in Samples._fields
+    }
+    return {"added": len(chosen), **arrays}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pylos.checkpoints import FOLDER, SUFFIX, atomic_write, find_checkpoints
+from filelock import FileLock, Timeout
+
+from pylos.checkpoints import FOLDER, SUFFIX, atomic_write, find_checkpoints, load_checkpoint
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.manifest import FILE_NAME as MANIFEST
 
@@ -16,6 +20,8 @@ LAST = "last.ckpt"
 """The checkpoint from which a run goes on."""
 FIRST_EPOCH = "first-epoch.txt"
 """In a run's folder until there is a checkpoint: the run has nothing to lose and may start again."""
+LOCK = "run.lock"
+"""In a folder of checkpoints: locked while a process writes there. The lock ends with the process, however it ends."""
 
 _OTHER_RUN = "start another run with --trainer.logger.init_args.version NAME"
 
@@ -41,43 +47,105 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
 
     Args:
         trainer: The trainer that is going to fit.
-        ckpt_path: What the user asked for: None, ``"last"`` or a file.
+        ckpt_path: What the user asked for: None, ``"last"``, ``"auto"`` (last where there is a run, otherwise
+            None) or a file.
 
     Returns:
         The checkpoint; None to start from nothing.
 
     Raises:
-        CheckpointError: There is no such checkpoint, or no ``last`` one in a folder that holds data.
+        CheckpointError: There is no such checkpoint, or the last one is damaged.
         ConfigurationError: The run would overwrite another one.
     """
-    folder, last = run_folder(trainer), last_checkpoint(trainer)
-    # The other ranks may find what the first one has just begun to write.
-    holds_data = _holds_data(trainer)  # on every rank: the run's folder is agreed upon between them
-    occupied = trainer.is_global_zero and holds_data
-    if ckpt_path == "last":
-        if last.is_file():
-            return str(last)
-        if occupied and not _may_start_again(folder, last.parent):
-            raise CheckpointError(
-                f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
-                f"--ckpt_path FILE, or {_OTHER_RUN}"
-            )
-        return None
+    # Other ranks may find what the first one has just begun to write; they follow it.
+    holds_data = trainer.is_global_zero and _holds_data(trainer)
+    if ckpt_path in ("last", "auto"):
+        return _choose_last(trainer, holds_data, required=ckpt_path == "last")
     if ckpt_path is not None and not Path(ckpt_path).is_file():
         raise CheckpointError(f"no checkpoint {ckpt_path}")
+    folder = run_folder(trainer)
     own = ckpt_path is not None and Path(ckpt_path).resolve().is_relative_to(folder.resolve())
-    if occupied and not own:
+    if holds_data and not own:
         raise ConfigurationError(
             f"{folder} already holds a run: resume it with --ckpt_path last, or {_OTHER_RUN}"
         )
     return ckpt_path
 
 
+def _choose_last(trainer: Trainer, holds_data: bool, required: bool) -> str | None:
+    """The checkpoint to resume from, or None where the run has none because it is about to start."""
+    folder, last = run_folder(trainer), last_checkpoint(trainer)
+    if last.is_file():
+        if trainer.is_global_zero:
+            _check_sound(last)
+        return str(last)
+    if holds_data and not _may_start_again(folder, last.parent):
+        raise CheckpointError(
+            f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
+            f"--ckpt_path FILE, or {_OTHER_RUN}"
+        )
+    if required and not holds_data and trainer.is_global_zero:
+        raise CheckpointError(
+            f"{folder} holds no run to resume: start one without --ckpt_path last; "
+            "--ckpt_path auto resumes where there is a run and starts where there is none"
+        )
+    return None
+
+
+def _check_sound(last: Path) -> None:
+    """Raises CheckpointError for a damaged checkpoint, and names the newest sound one."""
+    try:
+        load_checkpoint(last)
+    except CheckpointError as error:
+        sound = newest_sound_checkpoint(last.parent)
+        advice = (
+            f"resume from {sound} with --ckpt_path {sound}" if sound else f"no other is sound; {_OTHER_RUN}"
+        )
+        raise CheckpointError(f"{error}; {advice}") from None
+
+
+def newest_sound_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of the highest step in a folder that loads with all its tensors."""
+    for checkpoint in reversed(find_checkpoints(folder)[0]):
+        try:
+            load_checkpoint(checkpoint.path)
+        except CheckpointError:
+            continue
+        return checkpoint.path
+    return None
+
+
 def _holds_data(trainer: Trainer) -> bool:
-    """Whether anything is where the run is going to write."""
+    """Whether anything is where the run is going to write. Its folder need not hold that of its checkpoints."""
     # Without a logger the run's folder is just the working directory.
-    folder = run_folder(trainer) if trainer.loggers else last_checkpoint(trainer).parent
-    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    folders = {last_checkpoint(trainer).parent, *([run_folder(trainer)] if trainer.loggers else [])}
+    return any(_is_occupied(folder) for folder in folders)
+
+
+def _is_occupied(folder: Path) -> bool:
+    if not folder.is_dir():
+        return folder.exists()
+    contents = (path for path in folder.rglob("*") if not path.is_dir())
+    return any(path.name != LOCK for path in contents)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder of checkpoints while the block runs, or the process lives.
+
+    Raises:
+        ConfigurationError: Another process is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigurationError(f"another process is at work in {folder}: wait for it or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _may_start_again(folder: Path, checkpoints: Path) -> bool:

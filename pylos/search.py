@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -100,6 +100,7 @@ class Search:
         rows = self._share(games, threads)
         self._trees = [new_tree(rows, options.simulations) for _ in range(threads)]
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._interrupted = False
 
     @staticmethod
     def _share(positions: int, threads: int) -> int:
@@ -129,9 +130,25 @@ class Search:
             for tree, first in zip(self._trees, range(0, n, share), strict=False)
             for rows in [slice(first, first + share)]
         ]
-        run_all = map if self._executor is None else self._executor.map
-        list(run_all(lambda shard: self._run_shard(*shard), shards))
+        if self._executor is None:
+            for shard in shards:
+                self._run_shard(*shard)
+        else:
+            self._run_in_threads(self._executor, shards)
         return result
+
+    def _run_in_threads(self, executor: ThreadPoolExecutor, shards: list[Any]) -> None:
+        """Runs the shards; whatever interrupts that, Ctrl-C for example, ends all of them within a simulation."""
+        futures = [executor.submit(self._run_shard, *shard) for shard in shards]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            self._interrupted = True
+            wait(futures)
+            raise
+        finally:
+            self._interrupted = False
 
     def _run_shard(
         self, tree: Tree, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, result: SearchResult
@@ -143,6 +160,8 @@ class Search:
         if options.dirichlet_fraction:
             add_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
         for _ in range(options.simulations):
+            if self._interrupted:
+                return
             if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, leaves):
                 expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, *result)

@@ -19,7 +19,7 @@ trainer:
   accelerator: cpu
   devices: 1
   logger:
-    class_path: lightning.pytorch.loggers.TensorBoardLogger
+    class_path: pylos.logger.RunLogger
     init_args: {save_dir: logs, name: "", version: run}
   plugins: [{class_path: pylos.checkpoints.AtomicCheckpointIO}]
   callbacks:
@@ -27,7 +27,7 @@ trainer:
       init_args: {games: 4, simulations: 2, anchors: ["rollouts:4"]}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args:
-        {monitor: eval/elo, mode: max, save_top_k: 3, filename: 'best-{epoch:03d}', auto_insert_metric_name: false}
+        {monitor: eval/elo, mode: max, save_top_k: 3, filename: 'best-{step:06d}', auto_insert_metric_name: false}
     - class_path: callbacks.Report
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {filename: last, save_top_k: 1, enable_version_counter: false}
@@ -198,15 +198,15 @@ def test_checkpoints_of_other_models_are_refused(folder, capsys):
 
 
 def test_a_run_from_beginning_to_end(folder):
-    first = pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "last")
+    first = pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "auto")
     assert first.returncode == 0, first.stderr
     lines = first.stdout.splitlines()
     assert [line[:9] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
-    assert all("eval random" in line and "Elo" in line and "loss value" in line for line in lines[:2])
+    assert all("vs random" in line and "Elo" in line and "loss value" in line for line in lines[:2])
     assert any("last checkpoint" in line and str(LAST) in line for line in lines)
     assert "Traceback" not in first.stderr
     before = snapshot(Path("logs/run"))
-    assert {path.name for path in before} >= {"last.ckpt", "best-000.ckpt", "manifest.json", "config.yaml"}
+    assert {path.name for path in before} >= {"last.ckpt", "best-000004.ckpt", "manifest.json", "config.yaml"}
     assert not Path("logs/run/first-epoch.txt").exists()
 
     assert_refused(pylos("fit", "-c", "tiny.yaml"), "--ckpt_path last", "--trainer.logger.init_args.version")

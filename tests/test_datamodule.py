@@ -69,7 +69,7 @@ def test_validation_and_test_play_games_of_the_checkpoint(tmp_path: Path):
 def test_checkpoint_holds_buffer_and_games_in_flight(tmp_path: Path):
     data = tiny_data()
     tiny_trainer(tmp_path).fit(tiny_module(), datamodule=data)
-    state = torch.load(tmp_path / "last.ckpt", weights_only=True)["SelfPlayDataModule"]
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)["SelfPlayDataModule"]["ranks"][0]
     assert state["epochs_filled"] == 2
     assert torch.equal(
         state["buffer"]["positions"], torch.from_numpy(data.buffer.samples.positions[: len(data.buffer)])
@@ -81,15 +81,15 @@ def test_checkpoint_holds_buffer_and_games_in_flight(tmp_path: Path):
 def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
     data = tiny_data(inference_precision="auto")
     tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(), datamodule=data)
-    kept = data.state_dict()["precision"]
+    kept = data.state_dict()["ranks"][0]["precision"]
     assert kept in ("float32", "bfloat16")
     other = "bfloat16" if kept == "float32" else "float32"
     resumed = tiny_data(inference_precision="auto")
     resumed.load_state_dict({**data.state_dict(), "precision": other})
-    assert resumed.state_dict()["precision"] == other  # not measured again
+    assert resumed.state_dict()["ranks"][0]["precision"] == other  # not measured again
     forced = tiny_data(inference_precision=kept)
     forced.load_state_dict({**data.state_dict(), "precision": other})
-    assert forced.state_dict()["precision"] == kept
+    assert forced.state_dict()["ranks"][0]["precision"] == kept
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,10 @@ def test_a_run_of_other_rules_is_not_gone_on_with(tmp_path: Path):
 def test_failed_evaluation_is_recorded_and_training_goes_on(tmp_path: Path, monkeypatch):
     play = callbacks.evaluation.evaluate_agent
 
-    def fail_once(settings, agent, *rest):
+    def fail_once(settings, agent, *rest, **options):
         if agent.name == f"step-{STEPS_PER_EPOCH}":
             raise OSError("the disk is on fire")
-        return play(settings, agent, *rest)
+        return play(settings, agent, *rest, **options)
 
     monkeypatch.setattr(callbacks.evaluation, "evaluate_agent", fail_once)
     with pytest.warns(UserWarning, match="evaluation after epoch 0 failed: OSError: the disk is on fire"):

@@ -140,10 +140,8 @@ def test_everything_promised_is_logged(tmp_path: Path):
     assert 0 <= metrics["selfplay/first_player_score"] <= 1
     assert 0 <= metrics["selfplay/draw_rate"] <= 1
     assert 0 < metrics["selfplay/buffer_fill"] <= 1
-    assert metrics["selfplay/positions_per_second"] > 0
-    assert metrics["selfplay/simulations_per_second"] == pytest.approx(
-        4 * metrics["selfplay/positions_per_second"]
-    )
+    assert metrics["time/positions_per_second"] > 0
+    assert metrics["time/simulations_per_second"] == pytest.approx(4 * metrics["time/positions_per_second"])
 
 
 def test_predict_names_legal_actions_with_their_probabilities(tmp_path: Path):

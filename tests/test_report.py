@@ -19,7 +19,7 @@ ALL = {
     "train/gradient_norm": 0.5,
     "selfplay/games": 256,
     "selfplay/game_length": 61.2,
-    "selfplay/positions_per_second": 1234.4,
+    "time/positions_per_second": 1234.4,
     "selfplay/first_player_score": 0.456,
     "eval/elo": 1412.4,
     "eval/elo_low": 1350.0,
@@ -32,15 +32,15 @@ ALL = {
 
 def test_the_line_of_an_epoch():
     assert epoch_line(3, 30, ALL) == (
-        "epoch 3/30 | self-play 256 games, 61 plies, 1,234 positions/s, white 0.46 | loss value 0.412 policy 1.830 "
-        "| lr 9.1e-04 | eval random 0.97, previous 0.61, rollouts:200 0.35, Elo 1412 [1350, 1474]"
+        "epoch 3/30 | 256 games, 1,234 positions/s | loss value 0.412 policy 1.830 "
+        "| vs random 0.97 previous 0.61 | Elo 1412 [1350, 1474]"
     )
 
 
 def test_what_was_not_measured_is_left_out():
     assert epoch_line(3, -1, {}) == "epoch 3"
     assert epoch_line(3, None, {"train/policy_loss": 1.83}) == "epoch 3 | loss policy 1.830"
-    assert epoch_line(3, 4, {"eval/elo": 1412.4}) == "epoch 3/4 | eval Elo 1412"
+    assert epoch_line(3, 4, {"eval/elo": 1412.4}) == "epoch 3/4 | Elo 1412"
     assert summary_rows({}) == []
 
 

@@ -91,7 +91,7 @@ def test_resume_takes_learning_rate_horizon_and_decay_from_the_configuration(tmp
 
 def test_resume_plays_no_generation_twice(tmp_path: Path):
     fit(tmp_path, 2)
-    added = load(tmp_path)["SelfPlayDataModule"]["buffer"]["added"]
+    added = load(tmp_path)["SelfPlayDataModule"]["ranks"][0]["buffer"]["added"]
     data = tiny_data()
     trainer = tiny_trainer(tmp_path, 2)
     trainer.fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "last.ckpt")  # nothing left to do

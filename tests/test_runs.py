@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -11,6 +14,7 @@ from pylos.runs import (
     choose_start,
     end_first_epoch,
     last_checkpoint,
+    locked,
     run_folder,
 )
 
@@ -27,7 +31,8 @@ def trainer(tmp_path):
 
 def save_checkpoint(path, epoch):
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": {}, "hyper_parameters": {}, "epoch": epoch, "global_step": 3}, path)
+    torch.save({"state_dict": {}, "hyper_parameters": {}, "epoch": epoch, "global_step": epoch}, path)
+    return str(path)
 
 
 def save(path):
@@ -44,21 +49,64 @@ def test_places(trainer, tmp_path):
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_missing_or_empty_folder_is_a_fresh_start(trainer, exists):
+def test_where_there_is_no_run_only_auto_starts_one(trainer, exists):
     if exists:
         run_folder(trainer).mkdir()
-    assert choose_start(trainer, "last") is None
+    with pytest.raises(CheckpointError, match=r"holds no run to resume.*--ckpt_path auto"):
+        choose_start(trainer, "last")
+    assert choose_start(trainer, "auto") is None
     assert choose_start(trainer, None) is None
 
 
 def test_a_run_is_resumed_but_not_overwritten(trainer, tmp_path):
-    last = save(last_checkpoint(trainer))
-    assert choose_start(trainer, "last") == last
+    last = save_checkpoint(last_checkpoint(trainer), epoch=3)
+    assert choose_start(trainer, "last") == choose_start(trainer, "auto") == last
     assert choose_start(trainer, last) == last
     with pytest.raises(ConfigurationError, match=r"--ckpt_path last, or .*version NAME"):
         choose_start(trainer, None)
     with pytest.raises(ConfigurationError, match="already holds a run"):
         choose_start(trainer, save(tmp_path / "other" / "last.ckpt"))
+
+
+@pytest.mark.parametrize("wanted", ["last", "auto"])
+def test_a_damaged_last_checkpoint_is_named_with_the_newest_sound_one(trainer, wanted):
+    checkpoints = last_checkpoint(trainer).parent
+    for epoch in (1, 5, 3):
+        sound = checkpoints / f"best-{epoch}.ckpt"
+        save_checkpoint(sound, epoch)
+    damaged = bytearray((checkpoints / "best-5.ckpt").read_bytes())
+    damaged[300] ^= 1
+    for name in ("best-5.ckpt", "last.ckpt"):
+        (checkpoints / name).write_bytes(damaged)
+    with pytest.raises(CheckpointError, match=rf"last\.ckpt is damaged: .*--ckpt_path {sound}$"):
+        choose_start(trainer, wanted)
+    assert choose_start(trainer, str(sound)) == str(sound)
+    for path in checkpoints.iterdir():
+        path.write_bytes(damaged)
+    with pytest.raises(CheckpointError, match="no other is sound"):
+        choose_start(trainer, wanted)
+
+
+def test_checkpoints_of_another_run_in_the_same_place_are_not_overwritten(tmp_path):
+    trainer = make_trainer(tmp_path, dirpath=tmp_path / "shared")
+    save_checkpoint(tmp_path / "shared" / "last.ckpt", epoch=1)
+    assert not run_folder(trainer).exists()
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        choose_start(trainer, None)
+
+
+def test_a_run_is_for_one_process_at_a_time(tmp_path):
+    with locked(tmp_path):
+        other = "from pathlib import Path; from pylos.runs import locked; locked(Path()).__enter__()"
+        command = [sys.executable, "-c", other]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert "another process is at work" in result.stderr
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0
+
+
+def test_a_lock_is_no_data(trainer):
+    with locked(last_checkpoint(trainer).parent):
+        assert choose_start(trainer, None) is None
 
 
 def test_data_without_a_last_checkpoint_is_refused(trainer):

@@ -1,0 +1,59 @@
+"""What the bits of a run depend on besides its configuration."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+
+import lightning
+import numba
+import numpy
+import torch
+
+import pylos
+
+Fingerprint = dict[str, str | int]
+
+
+def fingerprint(device: torch.device, ranks: int) -> Fingerprint:
+    """Names and values of everything that has to stay the same for a resumed run to stay the same to the last bit.
+
+    Args:
+        device: where the network is trained.
+        ranks: processes that train together.
+    """
+    on_gpu = device.type == "cuda"
+    return {
+        "pylos": pylos.__version__,
+        "Python": platform.python_version(),
+        "torch": str(torch.__version__),  # it is of a subclass, which no checkpoint may hold
+        "Lightning": lightning.__version__,
+        "NumPy": numpy.__version__,
+        "numba": numba.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "device": torch.cuda.get_device_name(device) if on_gpu else device.type,
+        "torch threads": torch.get_num_threads(),
+        "ranks": ranks,
+    }
+
+
+def differences(before: Mapping[str, str | int], now: Mapping[str, str | int]) -> list[str]:
+    """What differs between two fingerprints, one text for each item."""
+    names = dict.fromkeys([*before, *now])
+    return [
+        f"{name} {before.get(name, 'unknown')} then, {now.get(name, 'unknown')} now"
+        for name in names
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _processor() -> str:
+    """The processor's model: libraries choose their kernels by it."""
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    return platform.processor()
