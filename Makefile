@@ -10,7 +10,7 @@ REACHABLE = import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeo
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check bench clean
+.PHONY: help train test soak check bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ train: $(INSTALLED) ## train an agent (configs/quick.yaml); run again to resume
 
 test: $(INSTALLED) ## run all tests
 	$(BIN)/python -m pytest
+
+soak: $(INSTALLED) ## kill and resume a small run over and over (half an hour)
+	$(BIN)/python -m tests.soak
 
 check: $(INSTALLED) ## check style and types
 	$(BIN)/ruff check

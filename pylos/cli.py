@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pylos
 from pylos.errors import ConfigurationError, PylosError
-from pylos.stopping import call_interruptibly, exit_code, sigterm_raises
+from pylos.stopping import end_soon_after_signals, exit_code, farewell, received, signals_raise
 
 LIGHTNING_COMMANDS = {
     "fit": "train an agent, or go on training it",
@@ -34,20 +34,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        with sigterm_raises():
+        with signals_raise():
             return _run(arguments)
     except PylosError as error:
         return _fail(str(error))
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
     except KeyboardInterrupt as interrupt:
-        print(f"pylos: interrupted{f'; {interrupt}' if interrupt.args else ''}", file=sys.stderr)
+        print(farewell(), file=sys.stderr)
         return exit_code(interrupt)
     except BrokenPipeError:  # whoever read our output has seen enough, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
         return 1
     except OSError as error:  # the disk is full, a folder may not be written to
         return _fail(str(error))
+
+
+def console() -> NoReturn:
+    """What the installed command calls."""
+    end_soon_after_signals()
+    try:
+        code = main()
+    except BaseException:
+        if not received():
+            raise
+        code = 1  # some library made another error of the interrupt
+    if number := received():
+        if code != 128 + number:
+            print(farewell(), file=sys.stderr)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(128 + number)  # nothing is left to do that would be worth a second of tidying up
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -139,10 +157,10 @@ def _perft(options: argparse.Namespace) -> int:
         board = Board(options.rules)
     else:
         board = Board.from_text(options.position, options.rules)
-    call_interruptibly(lambda: perft(board, 1))  # so that no time below includes compiling
+    perft(board, 1)  # so that no time below includes compiling
     for depth in range(1, options.depth + 1):
         start = time.perf_counter()
-        count = call_interruptibly(lambda: perft(board, depth))  # noqa: B023
+        count = perft(board, depth)
         seconds = time.perf_counter() - start
         print(f"depth {depth}: {count:,} in {seconds:.3f} s, {count / seconds:,.0f} turns/s", flush=True)
     return 0

@@ -14,7 +14,6 @@ from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from pylos.checkpoints import atomic_write
 from pylos.errors import ConfigurationError
 from pylos.runs import end_first_epoch, run_folder
-from pylos.stopping import raise_on_sigterm
 
 
 class Parser(LightningArgumentParser):
@@ -84,7 +83,6 @@ class RecordConfig(SaveConfigCallback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Writes the file, before anything is trained."""
-        raise_on_sigterm()  # again: Lightning has just set its own handler
         if stage != "fit":
             return
         folder = run_folder(trainer)  # on every rank: they agree upon it

@@ -24,7 +24,7 @@ from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
 from pylos.runs import begin_first_epoch, choose_start, last_checkpoint, locked, run_folder
-from pylos.stopping import end_with_parent
+from pylos.stopping import Terminated, end_with_parent, set_way_on
 
 HARMLESS_WARNINGS = (
     "The '.*dataloader' does not have many workers",  # there is nothing to load: the data is in memory
@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
 
     Raises:
         PylosError: The input is bad.
-        KeyboardInterrupt: The user interrupted it; its text says how to go on.
+        KeyboardInterrupt: The user interrupted it.
     """
     silence_lightning()
     if int(os.environ.get("LOCAL_RANK", "0")) > 0:
@@ -153,20 +153,24 @@ class PylosCLI(LightningCLI):
             check_fits(self.model, arguments.ckpt_path)
         elif self.subcommand != "fit":
             raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
+        if self.subcommand == "fit" and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self._begin(arguments.ckpt_path)
 
     def _choose_start(self, wanted: str | None) -> str | None:
         if wanted in ("last", "auto") and numbers_its_runs(self.config[self.subcommand].trainer.logger):
             raise ConfigurationError(
                 f"--ckpt_path {wanted} needs a run with a name: give one with --trainer.logger.init_args.version"
             )
+        return choose_start(self.trainer, wanted)
+
+    def _begin(self, start: str | None) -> None:
+        """Takes possession of the run's folder."""
         if self.trainer.is_global_zero:
             self._until_end.enter_context(locked(last_checkpoint(self.trainer).parent))
-        start = choose_start(self.trainer, wanted)
+            set_way_on(self._way_on())
+            print(f"pylos: {start_line(run_folder(self.trainer), start)}", file=sys.stderr)
         if start is None:
             begin_first_epoch(self.trainer)
-        if self.trainer.is_global_zero:
-            print(f"pylos: {start_line(run_folder(self.trainer), start)}", file=sys.stderr)
-        return start
 
     def predict(self, **kwargs: Any) -> None:
         """Prints one line per position: the value for the player to move, and the likeliest actions."""
@@ -180,16 +184,17 @@ class PylosCLI(LightningCLI):
             with self._until_end:
                 super()._run_subcommand(subcommand)
         except SystemExit as end:
+            if self.trainer.received_sigterm:
+                raise Terminated from None
             if not isinstance(end.__context__, KeyboardInterrupt):
                 raise
-            raise type(end.__context__)(*self._way_on()) from None
+            raise KeyboardInterrupt from None
 
-    def _way_on(self) -> list[str]:
-        """What to tell the user who interrupted the subcommand."""
-        if self.subcommand != "fit" or numbers_its_runs(self.config["fit"].trainer.logger):
-            return []
-        command = ["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"]
-        return [f"go on with: {shlex.join(command)}"]
+    def _way_on(self) -> str:
+        """The command that goes on with this run."""
+        if numbers_its_runs(self.config["fit"].trainer.logger):
+            return ""
+        return shlex.join(["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"])
 
 
 def start_line(folder: Path, start: str | None) -> str:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
-
+GRACE_SECONDS = 1.0
+"""How long the program has for ending in an orderly way."""
 PARENT_SECONDS = 0.5
 """How often a rank looks whether the process that started it is still there."""
+
+_way_on = ""
+_received: int | None = None
 
 
 class Terminated(KeyboardInterrupt):
@@ -28,30 +32,35 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
-def raise_on_sigterm() -> Any:
-    """Lets SIGTERM raise Terminated in the main thread; Lightning's own handler only asks the training to end.
-
-    Returns:
-        The handler so far; None where signals cannot be handled, that is in other threads than the main one.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGTERM, _raise_terminated)
+def received() -> int | None:
+    """The signal that should have ended this process, if there was one; its exception may have got lost on the way."""
+    return _received
 
 
 @contextmanager
-def sigterm_raises() -> Iterator[None]:
-    """``raise_on_sigterm`` for the length of a block."""
-    before = raise_on_sigterm()
+def signals_raise() -> Iterator[None]:
+    """Inside, SIGTERM raises Terminated in the main thread, as SIGINT raises KeyboardInterrupt.
+
+    Lightning's own handler only asks the training to end at its next step; it calls this one as well. Does nothing in
+    other threads than the main one, where Python allows no handlers.
+    """
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not so in the background of a script
+        numbers.append(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    before = {number: signal.signal(number, _raise) for number in numbers}
     try:
         yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _raise_terminated(signum: int, frame: Any) -> None:
-    raise Terminated
+def _raise(signum: int, frame: Any) -> None:
+    global _received
+    _received = signum
+    raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
 
 
 def end_with_parent() -> None:
@@ -66,20 +75,32 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def call_interruptibly(function: Callable[[], T]) -> T:
-    """Calls compiled code that runs long, in a thread: Python notices signals only between its own instructions."""
-    results: list[T] = []
-    errors: list[BaseException] = []
+def end_soon_after_signals() -> None:
+    """Makes sure that this process ends ``GRACE_SECONDS`` after SIGINT or SIGTERM, whatever it is doing.
 
-    def call() -> None:
-        try:
-            results.append(function())
-        except BaseException as error:
-            errors.append(error)
+    Python acts upon a signal between two of its own instructions, so compiled code delays it; and the exception that
+    follows can get lost, in a destructor for example. Call it in the main thread.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
 
-    thread = threading.Thread(target=call, daemon=True)  # which does not keep the process alive
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+    def wait() -> None:
+        while (number := os.read(reader, 1)[0]) not in (signal.SIGINT, signal.SIGTERM):
+            pass
+        time.sleep(GRACE_SECONDS)
+        os.write(sys.stderr.fileno(), f"{farewell()}\n".encode())
+        os._exit(128 + number)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def farewell() -> str:
+    """The line for a user who stopped the program."""
+    return f"pylos: interrupted{f'; go on with: {_way_on}' if _way_on else ''}"
+
+
+def set_way_on(command: str) -> None:
+    """Notes the command that goes on with what is being done, for ``farewell``."""
+    global _way_on
+    _way_on = command

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -159,6 +160,8 @@ def test_a_reader_that_goes_away(folder):
         (["-c", "tiny.yaml", "--trainer.logger.init_args.nonsense", "1"], ["nonsense"]),
         (["-c", "tiny.yaml", "--model.rules", "nonsense"], ["unknown rule set 'nonsense'"]),
         (["-c", "tiny.yaml", "--ckpt_path", "missing.ckpt"], ["missing.ckpt"]),
+        (["-c", "tiny.yaml", "--ckpt_path", "last"], ["holds no run to resume", "--ckpt_path auto"]),
+        (["-c", "tiny.yaml", "--data.buffer_size", str(10**13)], ["GB", "lower buffer_size"]),
         (["--ckpt_path", "last"], ["--trainer.logger.init_args.version"]),
     ],
 )
@@ -185,6 +188,53 @@ def test_foreign_checkpoints_are_refused(folder, capsys, content):
         assert main([command, "-c", "tiny.yaml", "--ckpt_path", "foreign.ckpt"]) == 2
         assert capsys.readouterr().err.count("foreign.ckpt") == 1
     assert not Path("logs").exists()
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+def test_a_checkpoint_that_wants_to_run_code_is_refused_by_every_command(folder, capsys):
+    bomb = Path("logs/run/checkpoints/last.ckpt")
+    bomb.parent.mkdir(parents=True)
+    torch.save({"state_dict": {}, "hyper_parameters": Bomb(), "epoch": 0, "global_step": 0}, bomb)
+    before = snapshot(Path())
+    commands = [["match", str(bomb), "random"], ["match", "random", f"{bomb}:8"]]
+    commands += [["fit", "-c", "tiny.yaml", "--ckpt_path", path] for path in ("last", "auto", str(bomb))]
+    commands += [
+        [name, "-c", "tiny.yaml", "--ckpt_path", str(bomb)] for name in ("validate", "test", "predict")
+    ]
+    for command in commands:
+        assert main(command) == 2
+        captured = capsys.readouterr()
+        result = subprocess.CompletedProcess(command, 2, captured.out, captured.err)
+        assert_refused(result, f"{bomb} is refused: it wants to run code (posix.mkdir)")
+    assert main(["evaluate", "logs/run"]) == 0
+    assert "last.ckpt is refused" in capsys.readouterr().out
+    assert {path: content for path, content in snapshot(Path()).items() if path.name != "run.lock"} == before
+    assert not Path("executed").exists()
+
+
+def test_a_full_disk_keeps_the_previous_checkpoint_and_names_the_reason(folder, capsys):
+    arguments = ["fit", "-c", "tiny.yaml", "--ckpt_path", "auto"]
+    assert main([*arguments, "--trainer.max_epochs", "1"]) == 0
+    before = LAST.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (len(before) - 20_000, hard)
+    )  # the kernels' cache is written already
+    try:
+        assert main(arguments) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("pylos: error: cannot write ")
+    assert error.endswith("File too large; what was there before is untouched")
+    assert LAST.read_bytes() == before
+    assert not list(LAST.parent.glob("*.part"))
+    assert main(arguments) == 0
+    assert torch.load(LAST, weights_only=True)["epoch"] == 1
 
 
 def test_checkpoints_of_other_models_are_refused(folder, capsys):
@@ -282,7 +332,7 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
 
 
 def test_a_run_killed_in_its_first_epoch_starts_again(folder):
-    process = start("--data.games_per_epoch", "10000", "--ckpt_path", "last")
+    process = start("--data.games_per_epoch", "10000")
     wait_for(Path("logs/run/config.yaml"), process)
     process.kill()
     process.communicate()

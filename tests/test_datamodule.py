@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -84,11 +87,12 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
     kept = data.state_dict()["ranks"][0]["precision"]
     assert kept in ("float32", "bfloat16")
     other = "bfloat16" if kept == "float32" else "float32"
+    state = {"ranks": [{**data.state_dict()["ranks"][0], "precision": other}]}
     resumed = tiny_data(inference_precision="auto")
-    resumed.load_state_dict({**data.state_dict(), "precision": other})
+    resumed.load_state_dict(state)
     assert resumed.state_dict()["ranks"][0]["precision"] == other  # not measured again
     forced = tiny_data(inference_precision=kept)
-    forced.load_state_dict({**data.state_dict(), "precision": other})
+    forced.load_state_dict(state)
     assert forced.state_dict()["ranks"][0]["precision"] == kept
 
 
@@ -192,3 +196,29 @@ def test_fast_dev_run_plays_a_single_game(tmp_path: Path):
     assert data.stats is not None
     assert data.stats.games <= 2
     assert trainer.global_step == 1
+
+
+def test_max_time_ends_training_at_the_end_of_an_epoch(tmp_path: Path):
+    trainer = tiny_trainer(tmp_path, max_epochs=50, max_time={"microseconds": 1})
+    trainer.fit(tiny_module(), datamodule=tiny_data())
+    assert trainer.global_step == STEPS_PER_EPOCH
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == STEPS_PER_EPOCH
+
+
+def test_sigterm_ends_self_play_where_lightning_only_takes_note_of_it(tmp_path: Path):
+    trainer = tiny_trainer(tmp_path)
+    done = threading.Event()
+
+    def knock() -> None:
+        while not done.wait(0.2):  # once Lightning listens, it hears it
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    threading.Thread(target=knock, daemon=True).start()
+    try:
+        with pytest.raises(SystemExit):
+            trainer.fit(tiny_module(), datamodule=tiny_data(games_per_epoch=10**6))
+    finally:
+        done.set()
+        signal.signal(signal.SIGTERM, before)
+    assert trainer.received_sigterm

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -8,9 +10,11 @@ import pytest
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 import callbacks.evaluation
+import pylos.evaluation
 from pylos.errors import ConfigurationError, PlayerError
 from pylos.evaluation import EvaluationSettings, evaluate_run
 from pylos.manifest import EVALUATED, FAILED, Manifest
+from pylos.runs import locked
 from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
 
@@ -136,6 +140,37 @@ def test_evaluate_run_fills_in_what_is_missing_and_then_does_nothing(tmp_path: P
     evaluate_run(tmp_path, report=lines.append)
     assert path.read_bytes() == written
     assert len(lines) == 2
+
+
+def test_an_interrupted_backfill_goes_on_where_it_was(tmp_path: Path, monkeypatch):
+    train(tmp_path, max_epochs=3)
+    path = tmp_path / "manifest.json"
+    path.unlink()
+    whole = [(e.status, e.elo, e.matches) for e in evaluate_run(tmp_path, 4, 4, print).entries.values()]
+    path.unlink()
+    play, calls = pylos.evaluation.evaluate_agent, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return play(*arguments)
+
+    monkeypatch.setattr(pylos.evaluation, "evaluate_agent", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_run(tmp_path, 4, 4, print)
+    assert [e.status for e in Manifest.load(tmp_path).entries.values()] == [EVALUATED]
+    again = evaluate_run(tmp_path, 4, 4, print)
+    assert len(calls) == 2 + len(whole) - 1
+    assert [(e.status, e.elo, e.matches) for e in again.entries.values()] == whole
+
+
+def test_a_run_in_training_is_not_evaluated_beside_it(tmp_path: Path):
+    train(tmp_path, max_epochs=1)
+    script = "import sys; from pylos.evaluation import evaluate_run; evaluate_run(sys.argv[1])"
+    with locked(tmp_path):
+        result = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True)
+    assert "another process is at work" in result.stderr
 
 
 def test_backfilled_games_are_those_that_the_callback_plays(tmp_path: Path):

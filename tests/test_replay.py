@@ -13,7 +13,7 @@ from strategies import RULE_NAMES, random_game
 from pylos.board import Board
 from pylos.errors import ConfigurationError
 from pylos.notation import format_position
-from pylos.replay import Batch, ReplayBuffer
+from pylos.replay import Batch, ReplayBuffer, deal
 from pylos.rules import RULES
 
 WIDTH = 6
@@ -175,3 +175,29 @@ def test_impossible_sizes_are_refused():
         ReplayBuffer(0, WIDTH)
     with pytest.raises(ConfigurationError, match="GB"):
         ReplayBuffer(10**14, 100)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
+    full, partly = _buffer(count=75), _buffer(count=7)
+    states = [full.state_dict(), partly.state_dict(), _buffer(count=0).state_dict()]
+    dealt = [deal(states, rank, ranks) for rank in range(ranks)]
+    sizes = [len(state["positions"]) for state in dealt]
+    assert sum(sizes) == 37
+    assert max(sizes) - min(sizes) <= 1
+    outcomes = sorted(value for state in dealt for value in state["outcomes"].tolist())
+    assert outcomes == sorted(value for state in states for value in state["outcomes"].tolist())
+    for state in dealt:
+        target = ReplayBuffer(4, WIDTH)  # keeps the newest: those of both buffers that were added last
+        target.load_state_dict(state)
+        newest = state["outcomes"][-4:].tolist()
+        assert sorted(target.samples.outcomes[: len(target)].tolist()) == sorted(newest)
+    last = torch.cat([state["outcomes"][-1:] for state in dealt])
+    assert set(last.tolist()) <= {*states[0]["outcomes"][:15].tolist(), *states[1]["outcomes"].tolist()}
+
+
+def test_a_buffer_that_no_memory_can_hold_is_refused():
+    with pytest.raises(
+        ConfigurationError, match=r"replay buffer of 36,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
+    ):
+        ReplayBuffer(10**15, WIDTH)

@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from pylos.errors import ConfigurationError
-from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
+from tests.training import (
+    STEPS_PER_EPOCH,
+    assert_equal,
+    tiny_data,
+    tiny_evaluation,
+    tiny_module,
+    tiny_trainer,
+)
 
 
 def fit(
@@ -25,23 +32,6 @@ def fit(
 def load(folder: Path) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(folder / "last.ckpt", weights_only=True)
     return state
-
-
-def assert_equal(a: Any, b: Any, where: str = "checkpoint") -> None:
-    """Equality of nested states to the last bit, naming the place that differs."""
-    assert type(a) is type(b), where
-    if isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_equal(a[key], b[key], f"{where}[{key!r}]")
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b), where
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_equal(x, y, f"{where}[{i}]")
-    elif isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    else:
-        assert a == b, where
 
 
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "SelfPlayDataModule", "epoch", "global_step")

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pylos.logger import RunLogger, read_metrics
+
+
+def make(folder: Path) -> RunLogger:
+    return RunLogger(str(folder), version="run")
+
+
+def test_rows_and_columns(tmp_path: Path):
+    logger = make(tmp_path)
+    logger.log_metrics({"a": 0.1, "time/speed": 5.0}, step=4)
+    logger.log_metrics({"b": 1e-9}, step=4)
+    logger.log_metrics({"a": 1 / 3}, step=8)
+    assert (tmp_path / "run" / "metrics.csv").read_text() == "step,a,b\n4,0.1,1e-09\n8,0.333333333,\n"
+    assert read_metrics(tmp_path / "run" / "metrics.csv") == [
+        {"step": "4", "a": "0.1", "b": "1e-09"},
+        {"step": "8", "a": "0.333333333"},
+    ]
+
+
+def test_a_resumed_run_forgets_what_comes_after_the_resume(tmp_path: Path):
+    killed = make(tmp_path)
+    for step in (4, 8, 12):
+        killed.log_metrics({"a": float(step), "only before": 1.0}, step)
+        killed.save()
+    resumed = make(tmp_path)  # the first one never closed its file
+    for step in (8, 12, 16):
+        resumed.log_metrics({"a": step + 0.5}, step)
+        resumed.save()
+    assert [(row["step"], row["a"]) for row in read_metrics(tmp_path / "run" / "metrics.csv")] == [
+        ("4", "4"),
+        ("8", "8.5"),
+        ("12", "12.5"),
+        ("16", "16.5"),
+    ]
+    events = EventAccumulator(str(tmp_path / "run"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("a")] == [(4, 4.0), (8, 8.5), (12, 12.5), (16, 16.5)]
+    assert [e.step for e in events.Scalars("only before")] == [4]
