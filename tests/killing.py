@@ -117,6 +117,7 @@ class Process:
         """Kills all its processes, a delay after it is seen in a phase; returns where it was, None if it ended."""
         end = time.monotonic() + timeout
         while self.phase != phase:
+            time.sleep(0.0002)
             if self.popen.poll() is not None:
                 return None
             assert time.monotonic() < end, f"never came to {phase}: {self.text}"
