@@ -8,7 +8,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
@@ -30,6 +30,7 @@ from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork
 from pylos.players import NetworkPlayer, Player
 from pylos.results import MatchResult
+from pylos.runs import is_trial
 
 
 class EvaluationCallback(pl.Callback):
@@ -110,7 +111,7 @@ class EvaluationCallback(pl.Callback):
 
     def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
         start = time.perf_counter()
-        network: PylosNetwork = module.network  # type: ignore[assignment]
+        network = _network(module)
         results = self._play(trainer, self._player(step, network, module), self._previous_player(module))
         self.manifest.record(trainer.current_epoch, step, results, time.perf_counter() - start)
         self.manifest.update_ratings()
@@ -128,7 +129,7 @@ class EvaluationCallback(pl.Callback):
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Plays random and the anchors, for ``trainer.test``."""
-        agent = self._player(trainer.global_step, pl_module.network, pl_module)  # type: ignore[arg-type]
+        agent = self._player(trainer.global_step, _network(pl_module), pl_module)
         for result in self._play(trainer, agent, None):
             pl_module.log(f"test/win_rate_vs_{result.opponent}", result.score)
 
@@ -144,7 +145,7 @@ class EvaluationCallback(pl.Callback):
     def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
         """Plays an evaluation, each rank its share; all of them get the whole result."""
         settings = self.settings
-        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if is_trial(trainer):
             settings = dataclasses.replace(settings, games=2)
         rules = str(trainer.lightning_module.hparams["rules"])
         show = trainer.progress_bar_callback is not None and trainer.is_global_zero
@@ -167,7 +168,7 @@ class EvaluationCallback(pl.Callback):
         """The weights of the previous evaluation; a checkpoint on disk would be at the mercy of save_top_k."""
         if self._previous_step is None:
             return None
-        network: PylosNetwork = copy.deepcopy(module.network)  # type: ignore[assignment]
+        network = copy.deepcopy(_network(module))
         network.load_state_dict(self._previous_weights)
         return self._player(self._previous_step, network, module)
 
@@ -183,10 +184,13 @@ class EvaluationCallback(pl.Callback):
         return (RANDOM, *self.settings.anchors)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        trial = trainer.fast_dev_run  # type: ignore[attr-defined]
-        if trainer.is_global_zero and not trial and self.manifest.entries:
+        if trainer.is_global_zero and not is_trial(trainer) and self.manifest.entries:
             self.manifest.sync_files(find_checkpoints(self.manifest.folder)[0])
             self.manifest.save()
+
+
+def _network(module: pl.LightningModule) -> PylosNetwork:
+    return cast(PylosNetwork, module.network)
 
 
 def _share_out(

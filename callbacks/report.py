@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from pylos.errors import CheckpointError
 from pylos.manifest import EVALUATED, Manifest
 from pylos.progress import Update, progress
+from pylos.runs import is_trial
 
 _WIN_RATE = "eval/win_rate_vs_"
 _LIVE_SECONDS = 0.1
@@ -63,7 +64,8 @@ class Report(ProgressBar):
         """Moves to the end of the trainer's callbacks, to see what the others log."""
         super().setup(trainer, pl_module, stage)
         # A new list: Lightning is iterating over the old one.
-        trainer.callbacks = [*(callback for callback in trainer.callbacks if callback is not self), self]  # type: ignore[attr-defined]
+        fitting: Any = trainer  # Lightning sets its callbacks from outside the class
+        fitting.callbacks = [*(callback for callback in fitting.callbacks if callback is not self), self]
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -96,7 +98,7 @@ class Report(ProgressBar):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the table of results and what to run next."""
-        if not self._enabled or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not self._enabled or is_trial(trainer):
             return
         checkpoint = last_checkpoint(trainer)
         recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}

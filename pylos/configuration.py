@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import lightning.pytorch as pl
-from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it does not say what it exports
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
 from pylos.checkpoints import atomic_write
@@ -52,7 +52,7 @@ class ConfigOrPreset(ActionConfigFile):
         """Reads the file into ``cfg``."""
         path = config_file(values)
         try:
-            super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]
+            super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]  # nor has it types
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"cannot read the configuration {path}: {error}") from error
 

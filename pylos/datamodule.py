@@ -24,6 +24,7 @@ from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.replay import Batch, ReplayBuffer, deal
 from pylos.rules import rules_code
+from pylos.runs import is_trial
 from pylos.search import SearchOptions, max_visited
 from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
 
@@ -53,7 +54,7 @@ class EpochBatches:
 
 def _single_batch(boards: list[Board]) -> DataLoader[list[Board]]:
     """What Lightning takes for one loader; a plain list would be a list of loaders."""
-    return DataLoader([boards], batch_size=None, collate_fn=None)  # type: ignore[arg-type]
+    return DataLoader([boards], batch_size=None, collate_fn=None)  # type: ignore[arg-type]  # a list will do
 
 
 class SelfPlayDataModule(pl.LightningDataModule):
@@ -154,8 +155,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
                 self._selfplay, self._games_to_restore = None, None
                 self._buffer.added, self._epochs_filled = 0, 0
             warnings.filterwarnings("ignore", "Total length of `list`")  # there is no validation during fit
-            self._trainer.reload_dataloaders_every_n_epochs = 1  # type: ignore[attr-defined]
-            for callback in self._trainer.callbacks:  # type: ignore[attr-defined]
+            trainer: Any = self._trainer  # Lightning sets these from outside the class
+            trainer.reload_dataloaders_every_n_epochs = 1
+            for callback in trainer.callbacks:
                 if isinstance(callback, Timer):  # max_time; an epoch cut short could not be resumed exactly
                     callback._interval = Interval.epoch
 
@@ -171,8 +173,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
                 if self._games_to_restore is not None:
                     self._selfplay.load_state_dict(self._games_to_restore)
                     self._games_to_restore = None
-            trial = self._trainer.fast_dev_run  # type: ignore[attr-defined]
-            games = 1 if trial else self.hparams["games_per_epoch"]
+            games = 1 if is_trial(self._trainer) else self.hparams["games_per_epoch"]
             self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
             self._epochs_filled = epoch + 1
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch)

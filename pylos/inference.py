@@ -76,7 +76,7 @@ def _trace(network: nn.Module) -> nn.Module:
             "ignore", DeprecationWarning
         )  # of torch.jit, which has no successor without a compiler
         example = torch.zeros(BATCH_MULTIPLE, OBSERVATION_SIZE, dtype=dtype)
-        traced: nn.Module = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
+        traced: nn.Module = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]  # torch's
     return traced
 
 

@@ -65,7 +65,7 @@ def jit(function: F) -> F:
     return compiled
 
 
-class _Announcement(event.Listener):  # type: ignore[misc]
+class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
     """Says once per process that kernels are being compiled, so that the wait is not silent."""
 
     said = False
@@ -74,7 +74,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]
         dispatcher = event.data["dispatcher"]
         if not self.said and dispatcher.py_func.__module__.startswith("pylos."):
             self.said = True
-            print("pylos: compiling kernels for this machine (once; under a minute) ...", file=sys.stderr)
+            print("pylos: compiling kernels that were not used before (under a minute) ...", file=sys.stderr)
 
     def on_end(self, event: Any) -> None:
         pass

@@ -23,7 +23,7 @@ from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
-from pylos.runs import begin_first_epoch, choose_start, last_checkpoint, locked, run_folder
+from pylos.runs import begin_first_epoch, choose_start, is_trial, last_checkpoint, locked, run_folder
 from pylos.stopping import Terminated, end_with_parent, set_way_on
 
 HARMLESS_WARNINGS = (
@@ -134,14 +134,14 @@ class PylosCLI(LightningCLI):
         """Creates the trainer, whose complaints about its arguments are errors of the user."""
         try:
             return super().instantiate_trainer(**kwargs)
-        except ValueError as error:
+        except (ValueError, ImportError) as error:  # the latter for hardware whose library is missing
             raise ConfigurationError(str(error)) from error
 
     def after_instantiate_classes(self) -> None:
         """Decides from which checkpoint to start."""
         arguments = self.config_init[self.subcommand]
         wanted = arguments.ckpt_path
-        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if is_trial(self.trainer):
             # A trial leaves nothing to go on from.
             arguments.ckpt_path = None if wanted in ("last", "auto") else wanted
         elif self.subcommand == "fit":
@@ -153,7 +153,7 @@ class PylosCLI(LightningCLI):
             check_fits(self.model, arguments.ckpt_path)
         elif self.subcommand != "fit":
             raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
-        if self.subcommand == "fit" and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if self.subcommand == "fit" and not is_trial(self.trainer):
             self._begin(arguments.ckpt_path)
 
     def _choose_start(self, wanted: str | None) -> str | None:

@@ -61,10 +61,12 @@ class PylosModule(pl.LightningModule):
         rules_code(rules)  # complains about an unknown name
         if min(width, blocks, schedule_steps) < 1:
             raise ConfigurationError("width, blocks and schedule_steps must be at least 1")
-        if not 0 <= min_learning_rate <= learning_rate or learning_rate == 0:
+        if not 0 <= min_learning_rate <= learning_rate <= 1 or learning_rate == 0:
             raise ConfigurationError(
-                f"need 0 <= min_learning_rate <= learning_rate, got {min_learning_rate} and {learning_rate}"
+                f"need 0 <= min_learning_rate <= learning_rate <= 1, got {min_learning_rate} and {learning_rate}"
             )
+        if min(weight_decay, value_loss_weight) < 0:
+            raise ConfigurationError("weight_decay and value_loss_weight must not be negative")
         self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks)
 
     @property

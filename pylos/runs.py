@@ -26,6 +26,11 @@ LOCK = "run.lock"
 _OTHER_RUN = "start another run with --trainer.logger.init_args.version NAME"
 
 
+def is_trial(trainer: Trainer) -> bool:
+    """Whether the trainer only tries itself out: such a run leaves nothing behind."""
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # Lightning sets it from outside the class
+
+
 def run_folder(trainer: Trainer) -> Path:
     """The folder of the run: that of its first logger."""
     return Path(trainer.log_dir or trainer.default_root_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import random
 import re
@@ -20,6 +21,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.training import assert_equal
+
+logging.getLogger("tensorboard").setLevel(logging.ERROR)  # or it reports every restart that it hides
 
 PYLOS = Path(sys.executable).with_name("pylos")
 CONFIG = """
