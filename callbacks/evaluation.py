@@ -6,13 +6,12 @@ import copy
 import dataclasses
 import functools
 import time
+import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.checkpoints import find_checkpoints
@@ -30,7 +29,7 @@ from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork
 from pylos.players import NetworkPlayer, Player
 from pylos.results import MatchResult
-from pylos.runs import is_trial
+from pylos.runs import is_trial, last_checkpoint
 
 
 class EvaluationCallback(pl.Callback):
@@ -75,7 +74,8 @@ class EvaluationCallback(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the manifest, and forgets what it knows of the future of a resumed run."""
-        self._manifest = Manifest.load(_checkpoint_folder(trainer))
+        folder = last_checkpoint(trainer).parent
+        self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
         if self.manifest.entries and not trainer.global_step:
             raise ConfigurationError(
                 f"{self.manifest.folder} holds the evaluations of another run: resume it (ckpt_path='last') "
@@ -95,9 +95,6 @@ class EvaluationCallback(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluates, if it is time to. Lightning calls checkpoint callbacks after this one."""
-        # Lightning keeps old values, by which weights that nobody evaluated would be saved as the best.
-        for name in [name for name in trainer.callback_metrics if name.startswith("eval/")]:
-            del trainer.callback_metrics[name]
         if (trainer.current_epoch + 1) % self.every_n_epochs:
             return
         step = trainer.global_step
@@ -123,8 +120,10 @@ class EvaluationCallback(pl.Callback):
         """Notes the names of the checkpoints that the last epoch left."""
         self._save(trainer)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Notes the names of the last checkpoints."""
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes the names of the last checkpoints, also where a killed run had nothing left but this."""
+        if self._manifest is None:
+            self._manifest = Manifest.load(last_checkpoint(trainer).parent)
         self._save(trainer)
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -203,14 +202,8 @@ def _share_out(
         counts.update(play(share=Share(trainer.global_rank, trainer.world_size)))
     except Exception as caught:
         error = caught
+        if not trainer.is_global_zero:  # the first one reports its own
+            warnings.warn(f"the evaluation failed on rank {trainer.global_rank}: {error}", stacklevel=2)
     if not trainer.strategy.reduce_boolean_decision(error is None):
         raise error or RuntimeError("it failed on another rank")
     return counts.results()
-
-
-def _checkpoint_folder(trainer: pl.Trainer) -> Path:
-    """Where the trainer's checkpoints lie; without a ModelCheckpoint, its default folder."""
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.dirpath:
-            return Path(callback.dirpath)
-    return Path(trainer.log_dir or trainer.default_root_dir)

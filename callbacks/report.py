@@ -12,7 +12,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import ProgressBar, Timer
 
 from pylos.errors import CheckpointError
 from pylos.manifest import EVALUATED, Manifest
@@ -100,13 +100,17 @@ class Report(ProgressBar):
         """Prints the table of results and what to run next."""
         if not self._enabled or is_trial(trainer):
             return
-        checkpoint = last_checkpoint(trainer)
+        checkpoint = saved_checkpoint(trainer)
         recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}
         rows = summary_rows({**self._metrics, **recorded})
         if checkpoint:
             rows.append(("last checkpoint", str(checkpoint)))
         if rows:
-            print_table(f"after {trainer.current_epoch} epochs", rows)
+            # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
+            progress: Any = trainer.fit_loop.epoch_progress.current
+            print_table(f"after {progress.processed} epochs", rows)
+        if any(isinstance(c, Timer) and (c.time_remaining() or 0) < 0 for c in trainer.callbacks):  # type: ignore[attr-defined]  # set from outside
+            print("max_time is used up: it counts the whole run, earlier starts included")
         if checkpoint:
             print_next_steps(trainer, checkpoint)
 
@@ -200,7 +204,7 @@ def manifest_metrics(folder: Path) -> dict[str, float]:
     }
 
 
-def last_checkpoint(trainer: pl.Trainer) -> Path | None:
+def saved_checkpoint(trainer: pl.Trainer) -> Path | None:
     """The newest checkpoint of the run, relative to the working directory where it lies below it.
 
     Of several checkpoint callbacks the last in the list counts: that is where the one to resume from belongs.

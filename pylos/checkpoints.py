@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 
 SUFFIX = ".ckpt"
+PART = ".part"
+"""The suffix of files that are being written."""
 FOLDER = "checkpoints"
 """The folder inside that of a run that holds its checkpoints and their manifest."""
 
@@ -51,7 +53,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     path = os.path.abspath(path)
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    part = path + ".part"
+    part = path + PART
     try:
         with open(part, "wb") as file:
             yield file

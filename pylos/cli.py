@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -11,7 +12,14 @@ from typing import Any, NoReturn
 
 import pylos
 from pylos.errors import ConfigurationError, PylosError
-from pylos.stopping import end_soon_after_signals, exit_code, farewell, received, signals_raise
+from pylos.stopping import (
+    end_soon_after_signals,
+    end_with_parent,
+    exit_code,
+    received,
+    say_farewell,
+    signals_raise,
+)
 
 LIGHTNING_COMMANDS = {
     "fit": "train an agent, or go on training it",
@@ -41,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
     except KeyboardInterrupt as interrupt:
-        print(farewell(), file=sys.stderr)
+        say_farewell()
         return exit_code(interrupt)
     except BrokenPipeError:  # whoever read our output has seen enough, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
@@ -53,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def console() -> NoReturn:
     """What the installed command calls."""
     end_soon_after_signals()
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        end_with_parent()
     try:
         code = main()
     except BaseException:
@@ -61,9 +71,10 @@ def console() -> NoReturn:
         code = 1  # some library made another error of the interrupt
     if number := received():
         if code != 128 + number:
-            print(farewell(), file=sys.stderr)
+            say_farewell()
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
         os._exit(128 + number)  # nothing is left to do that would be worth a second of tidying up
     sys.exit(code)
 

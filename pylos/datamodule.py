@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from pylos.board import Board
 from pylos.checkpoints import plain_values
-from pylos.errors import ConfigurationError
+from pylos.errors import CheckpointError, ConfigurationError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.progress import progress
 from pylos.randomness import derive_key
@@ -27,6 +27,9 @@ from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions, max_visited
 from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
+
+UNFINISHED = -1
+"""In place of the number of epochs filled, while self-play is under way."""
 
 
 class EpochBatches:
@@ -174,6 +177,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
                     self._selfplay.load_state_dict(self._games_to_restore)
                     self._games_to_restore = None
             games = 1 if is_trial(self._trainer) else self.hparams["games_per_epoch"]
+            self._epochs_filled = UNFINISHED
             self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
             self._epochs_filled = epoch + 1
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch)
@@ -249,7 +253,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         module = self._module()
         if self._precision == "auto":
             rows = -(-self.hparams["parallel_games"] // self._threads)
-            self._precision = fastest_precision(module.network, module.device, rows)
+            measured = fastest_precision(module.network, module.device, rows)
+            self._precision = self._trainer.strategy.broadcast(measured)  # one for all ranks
             rank_zero_info(f"self-play in {self._precision}, the faster one on {module.device}")
         return NetworkEvaluator(module.network, rules_code(module.rules), module.device, self._precision)
 
@@ -262,7 +267,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
             def on_ply(games: int, positions: int) -> None:
                 speed = positions / (time.perf_counter() - start)
                 simulations = speed * self._search_options.simulations
-                if self._trainer.received_sigterm:
+                if (
+                    self._trainer.received_sigterm
+                ):  # outside of our command Lightning would wait for the epoch's end
                     raise SIGTERMException
                 update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
 
@@ -306,6 +313,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
+        if "ranks" not in state_dict:
+            raise CheckpointError("the checkpoint's self-play is not of this version of pylos")
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         state = states[rank] if rank < len(states) else {**states[0], "games": None}

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 
-import lightning
-import numba
-import numpy
 import torch
 
 import pylos
@@ -23,20 +21,21 @@ def fingerprint(device: torch.device, ranks: int) -> Fingerprint:
         device: where the network is trained.
         ranks: processes that train together.
     """
-    on_gpu = device.type == "cuda"
     return {
         "pylos": pylos.__version__,
         "Python": platform.python_version(),
-        "torch": str(torch.__version__),  # it is of a subclass, which no checkpoint may hold
-        "Lightning": lightning.__version__,
-        "NumPy": numpy.__version__,
-        "numba": numba.__version__,
+        **{name: version(name) for name in ("torch", "lightning", "numpy", "numba", "scipy")},
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "device": torch.cuda.get_device_name(device) if on_gpu else device.type,
+        "processor": processor(),
+        "device": device_name(device),
         "torch threads": torch.get_num_threads(),
         "ranks": ranks,
     }
+
+
+def device_name(device: torch.device) -> str:
+    """The model of an accelerator; for others the type of the device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def differences(before: Mapping[str, str | int], now: Mapping[str, str | int]) -> list[str]:
@@ -49,7 +48,7 @@ def differences(before: Mapping[str, str | int], now: Mapping[str, str | int]) -
     ]
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's model: libraries choose their kernels by it."""
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import time
 import warnings
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
 from torch import nn
 
+from pylos.checkpoints import atomic_write
 from pylos.errors import ConfigurationError
+from pylos.fingerprint import device_name, processor
+from pylos.jit import home
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.search import BATCH_MULTIPLE
 
@@ -81,7 +86,26 @@ def _trace(network: nn.Module) -> nn.Module:
 
 
 def fastest_precision(network: nn.Module, device: torch.device | str, batch_size: int) -> str:
-    """Measures which precision evaluates a batch sooner; a tie goes to float32."""
+    """Which precision evaluates a batch sooner.
+
+    It is measured once on a machine and kept in ``$PYLOS_HOME``: a run that is killed before its first checkpoint and
+    starts again must choose the same, or its games would be others.
+    """
+    what = (torch.__version__, processor(), device_name(torch.device(device)), repr(network), batch_size)
+    key = hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
+    path = home() / "precision.json"
+    known: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        known = json.loads(path.read_text(encoding="utf-8"))
+    if known.get(key) not in PRECISIONS:
+        known[key] = _measure_precisions(network, device, batch_size)
+        with suppress(OSError):  # nowhere to write
+            atomic_write(path, json.dumps(known, indent=1) + "\n")
+    return known[key]
+
+
+def _measure_precisions(network: nn.Module, device: torch.device | str, batch_size: int) -> str:
+    """Times all of them; a tie goes to float32."""
     positions = np.zeros(batch_size, np.int64)
     seconds = {}
     with single_threaded_torch():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import shlex
 import sys
 import warnings
@@ -24,7 +23,7 @@ from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
 from pylos.runs import begin_first_epoch, choose_start, is_trial, last_checkpoint, locked, run_folder
-from pylos.stopping import Terminated, end_with_parent, set_way_on
+from pylos.stopping import Terminated, set_way_on
 
 HARMLESS_WARNINGS = (
     "The '.*dataloader' does not have many workers",  # there is nothing to load: the data is in memory
@@ -56,8 +55,6 @@ def run(arguments: Sequence[str]) -> int:
         KeyboardInterrupt: The user interrupted it.
     """
     silence_lightning()
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        end_with_parent()
     try:
         PylosCLI(arguments)
     except MisconfigurationException as error:
@@ -105,10 +102,11 @@ class PylosCLI(LightningCLI):
         return parser
 
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
-        """Our own report, and no logs but those of ``fit``, unless a configuration says otherwise."""
+        """Our own report and checkpoint files, and logs of ``fit`` alone, unless a configuration says otherwise."""
         super().setup_parser(*args, **kwargs)
         for name, parser in self._subcommand_parsers.items():
             parser.set_defaults({"trainer.callbacks": [{"class_path": "callbacks.Report"}]})
+            parser.set_defaults({"trainer.plugins": [{"class_path": "pylos.checkpoints.AtomicCheckpointIO"}]})
             if name != "fit":
                 parser.set_defaults({"trainer.logger": False})
 
@@ -154,7 +152,7 @@ class PylosCLI(LightningCLI):
         elif self.subcommand != "fit":
             raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
         if self.subcommand == "fit" and not is_trial(self.trainer):
-            self._begin(arguments.ckpt_path)
+            self._begin(wanted, arguments.ckpt_path)
 
     def _choose_start(self, wanted: str | None) -> str | None:
         if wanted in ("last", "auto") and numbers_its_runs(self.config[self.subcommand].trainer.logger):
@@ -163,14 +161,17 @@ class PylosCLI(LightningCLI):
             )
         return choose_start(self.trainer, wanted)
 
-    def _begin(self, start: str | None) -> None:
+    def _begin(self, wanted: str | None, start: str | None) -> None:
         """Takes possession of the run's folder."""
+        last = last_checkpoint(self.trainer)
         if self.trainer.is_global_zero:
-            self._until_end.enter_context(locked(last_checkpoint(self.trainer).parent))
+            self._until_end.enter_context(locked(last.parent))
+            if choose_start(self.trainer, wanted) != start:  # who had the lock until now?
+                raise ConfigurationError("another process has just trained this run: try again")
             set_way_on(self._way_on())
             print(f"pylos: {start_line(run_folder(self.trainer), start)}", file=sys.stderr)
-        if start is None:
-            begin_first_epoch(self.trainer)
+        if start is None or Path(start).resolve() != last.resolve():
+            begin_first_epoch(self.trainer, start)
 
     def predict(self, **kwargs: Any) -> None:
         """Prints one line per position: the value for the player to move, and the likeliest actions."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from lightning.pytorch.core.saving import save_hparams_to_yaml
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-from pylos.checkpoints import atomic_write
+from pylos.checkpoints import PART, atomic_write
 
 FILE_NAME = "metrics.csv"
 TIME_PREFIX = "time/"
@@ -22,9 +22,8 @@ TIME_PREFIX = "time/"
 class RunLogger(TensorBoardLogger):
     """TensorBoardLogger that also keeps ``metrics.csv``, and whose history does not show where a run was killed.
 
-    Logging a step forgets whatever an earlier process logged for later ones: a resumed run comes past them again.
     ``metrics.csv`` has a row for every step and is replaced whole, so that a run with interruptions leaves the same
-    bytes as one without. TensorBoard keeps the event files of all starts, and hides what was forgotten.
+    bytes as one without. TensorBoard keeps the event files of all starts, and hides what ``begin`` forgot.
 
     Args:
         save_dir: the folder of all runs.
@@ -34,7 +33,21 @@ class RunLogger(TensorBoardLogger):
 
     def __init__(self, save_dir: str, name: str = "", version: int | str | None = None) -> None:
         super().__init__(save_dir, name, version, default_hp_metric=False)
-        self._resumed = False
+
+    @rank_zero_only
+    def begin(self, step: int) -> None:
+        """Forgets what earlier processes logged for later steps: a resumed run comes past them again.
+
+        Args:
+            step: optimizer steps so far.
+        """
+        # TensorBoard takes a start of session for the end of all earlier ones from its step on.
+        start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
+        self.experiment._get_file_writer().add_event(start, step + 1)
+        rows = read_metrics(self._path)
+        kept = [row for row in rows if int(row["step"]) <= step]
+        if len(kept) < len(rows):
+            _write_rows(self._path, kept)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -44,23 +57,30 @@ class RunLogger(TensorBoardLogger):
             metrics: by name.
             step: optimizer steps so far.
         """
-        if step is not None and not self._resumed:
-            self._resumed = True
-            # TensorBoard takes a start of session for the end of all earlier ones from its step on.
-            start = Event(step=step, session_log=SessionLog(status=SessionLog.START))
-            self.experiment._get_file_writer().add_event(start, step)
         super().log_metrics(metrics, step)
         if step is not None:
-            _add_row(Path(self.log_dir) / FILE_NAME, step, metrics)
+            rows = {int(row["step"]): row for row in read_metrics(self._path)}
+            row = rows.setdefault(step, {"step": str(step)})
+            row.update({k: f"{float(v):.9g}" for k, v in metrics.items() if not k.startswith(TIME_PREFIX)})
+            _write_rows(self._path, [rows[step] for step in sorted(rows)])
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Writes what is not on disk yet, ``hparams.yaml`` whole or not at all."""
+        path = Path(self.log_dir) / self.NAME_HPARAMS_FILE
+        if path.parent.is_dir() and not path.exists():
+            part = path.with_name(path.name + PART)
+            save_hparams_to_yaml(part, self.hparams)
+            part.replace(path)
+        super().save()
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.log_dir) / FILE_NAME
 
 
-def _add_row(path: Path, step: int, metrics: Mapping[str, Any]) -> None:
-    """Merges numbers into the row of a step, which becomes the last one; new columns go to the right."""
-    rows = [row for row in read_metrics(path) if int(row["step"]) <= step]
-    if not rows or int(rows[-1]["step"]) < step:
-        rows.append({"step": str(step)})
-    reproducible = {name: float(value) for name, value in metrics.items() if not name.startswith(TIME_PREFIX)}
-    rows[-1].update({name: f"{value:.9g}" for name, value in reproducible.items()})
+def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Replaces ``metrics.csv``; columns are in the order of their first appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

@@ -20,6 +20,7 @@ from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
+from pylos.logger import RunLogger
 from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import Batch
@@ -128,6 +129,9 @@ class PylosModule(pl.LightningModule):
                 group["lr"] = self.hparams["learning_rate"] * self._cosine(schedule.last_epoch)
             optimizer.param_groups[0]["weight_decay"] = self.hparams["weight_decay"]
         self._check_horizon()
+        for logger in self.trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.begin(self.global_step)
 
     def _check_horizon(self) -> None:
         """Warns where the learning rate ends its fall before or after the end of the training."""
@@ -143,6 +147,8 @@ class PylosModule(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Logs what self-play was like."""
+        # Lightning keeps old values, which would be logged again, and by which weights be saved as the best.
+        self.trainer.callback_metrics.clear()
         datamodule = getattr(self.trainer, "datamodule", None)
         if isinstance(datamodule, SelfPlayDataModule):
             self._log(datamodule.metrics())

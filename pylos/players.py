@@ -278,7 +278,7 @@ def load_player(
     from pylos.network import PylosNetwork
     from pylos.observation import OBSERVATION_SIZE
 
-    checkpoint = load_checkpoint(path, mmap=True)
+    checkpoint = load_checkpoint(path)
     settings = checkpoint["hyper_parameters"]
     prefix = "network."
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from pylos.checkpoints import FOLDER, SUFFIX, atomic_write, find_checkpoints, load_checkpoint
+from pylos.checkpoints import (
+    FOLDER,
+    PART,
+    atomic_write,
+    checkpoint_summary,
+    find_checkpoints,
+    load_checkpoint,
+)
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.manifest import FILE_NAME as MANIFEST
 
@@ -18,8 +26,8 @@ if TYPE_CHECKING:
 
 LAST = "last.ckpt"
 """The checkpoint from which a run goes on."""
-FIRST_EPOCH = "first-epoch.txt"
-"""In a run's folder until there is a checkpoint: the run has nothing to lose and may start again."""
+FIRST_EPOCH = "first-epoch.json"
+"""Beside the checkpoints while a run's first epoch lasts: from where it starts, should it have to start again."""
 LOCK = "run.lock"
 """In a folder of checkpoints: locked while a process writes there. The lock ends with the process, however it ends."""
 
@@ -48,7 +56,7 @@ def last_checkpoint(trainer: Trainer) -> Path:
 
 
 def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
-    """Decides from which checkpoint ``fit`` starts, and refuses what would lose data.
+    """Decides from which checkpoint ``fit`` starts, and refuses what would lose data. Changes nothing.
 
     Args:
         trainer: The trainer that is going to fit.
@@ -68,11 +76,12 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
         return _choose_last(trainer, holds_data, required=ckpt_path == "last")
     if ckpt_path is not None and not Path(ckpt_path).is_file():
         raise CheckpointError(f"no checkpoint {ckpt_path}")
-    folder = run_folder(trainer)
-    own = ckpt_path is not None and Path(ckpt_path).resolve().is_relative_to(folder.resolve())
-    if holds_data and not own:
+    folder = last_checkpoint(trainer).parent
+    own = ckpt_path is not None and Path(ckpt_path).resolve().parent == folder.resolve()
+    again = ckpt_path is not None and _read_note(folder) is not None
+    if holds_data and not own and not again:
         raise ConfigurationError(
-            f"{folder} already holds a run: resume it with --ckpt_path last, or {_OTHER_RUN}"
+            f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or {_OTHER_RUN}"
         )
     return ckpt_path
 
@@ -84,12 +93,14 @@ def _choose_last(trainer: Trainer, holds_data: bool, required: bool) -> str | No
         if trainer.is_global_zero:
             _check_sound(last)
         return str(last)
-    if holds_data and not _may_start_again(folder, last.parent):
+    if note := _read_note(last.parent):  # the run was interrupted in its first epoch
+        return note.start
+    if holds_data:
         raise CheckpointError(
             f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
             f"--ckpt_path FILE, or {_OTHER_RUN}"
         )
-    if required and not holds_data and trainer.is_global_zero:
+    if required and trainer.is_global_zero:
         raise CheckpointError(
             f"{folder} holds no run to resume: start one without --ckpt_path last; "
             "--ckpt_path auto resumes where there is a run and starts where there is none"
@@ -131,7 +142,7 @@ def _is_occupied(folder: Path) -> bool:
     if not folder.is_dir():
         return folder.exists()
     contents = (path for path in folder.rglob("*") if not path.is_dir())
-    return any(path.name != LOCK for path in contents)
+    return any(path.name != LOCK and path.suffix != PART for path in contents)
 
 
 @contextmanager
@@ -153,30 +164,54 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _may_start_again(folder: Path, checkpoints: Path) -> bool:
-    """Whether the run was interrupted in its first epoch, so that nothing but that epoch can be lost."""
-    if not (folder / FIRST_EPOCH).is_file():
-        return False
-    found, damaged = find_checkpoints(checkpoints)
-    return not damaged and all(checkpoint.epoch == 0 for checkpoint in found)
+class Note(NamedTuple):
+    """What is noted while the first epoch of a start lasts."""
+
+    start: str | None
+    """The checkpoint from which it starts; None: from nothing."""
+    epoch: int
+    """The epoch, counted from 0."""
 
 
-def begin_first_epoch(trainer: Trainer) -> None:
-    """Notes in the run's folder that a start from nothing is under way. Call it on all ranks.
+def _read_note(folder: Path) -> Note | None:
+    """The note in a folder of checkpoints; None where no first epoch was interrupted, or more than that can be lost."""
+    try:
+        note = Note(**json.loads((folder / FIRST_EPOCH).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    found, damaged = find_checkpoints(folder)
+    return note if not damaged and all(checkpoint.epoch <= note.epoch for checkpoint in found) else None
 
-    What an interrupted start has left there goes: the same epoch is about to be played again.
+
+def begin_first_epoch(trainer: Trainer, start: str | None) -> None:
+    """Prepares the run's folder for a start that is not from its last checkpoint. Call it on all ranks.
+
+    Notes the start, so that the first epoch can be interrupted. What the run's folder holds of later epochs is set
+    aside (the suffix ``.old``); what an interrupted attempt has left goes: the same epoch is about to be played again.
     """
-    note, folder = run_folder(trainer) / FIRST_EPOCH, last_checkpoint(trainer).parent
-    if not trainer.loggers or not trainer.is_global_zero:
+    folder = last_checkpoint(trainer).parent
+    if not trainer.is_global_zero:
         return
-    if note.is_file():
-        for leftover in (folder / MANIFEST, *folder.glob(f"*{SUFFIX}")):
-            leftover.unlink(missing_ok=True)
-    atomic_write(note, "This run has no checkpoint yet. Resuming it with --ckpt_path last starts it again.\n")
+    epoch = 0 if start is None else checkpoint_summary(start)[0] + 1
+    again = _read_note(folder) is not None
+    for checkpoint in find_checkpoints(folder)[0]:
+        if checkpoint.epoch >= epoch and again:
+            checkpoint.path.unlink()
+        elif checkpoint.epoch >= epoch:
+            checkpoint.path.replace(f"{checkpoint.path}.old")
+    if start is None:
+        (folder / MANIFEST).unlink(missing_ok=True)
+    atomic_write(folder / FIRST_EPOCH, json.dumps(Note(start, epoch)._asdict()) + "\n")
 
 
 def end_first_epoch(trainer: Trainer) -> None:
-    """Removes that note once there is a checkpoint, be it another than the one to resume from. Call it on all ranks."""
-    note, folder = run_folder(trainer) / FIRST_EPOCH, last_checkpoint(trainer).parent
-    if trainer.is_global_zero and any(folder.glob(f"*{SUFFIX}")):
-        note.unlink(missing_ok=True)
+    """Removes that note once the epoch has a checkpoint, be it another than the one to resume from.
+
+    Call it on all ranks.
+    """
+    folder = last_checkpoint(trainer).parent
+    note = folder / FIRST_EPOCH
+    if trainer.is_global_zero and note.exists():
+        epoch = json.loads(note.read_text(encoding="utf-8"))["epoch"]
+        if any(checkpoint.epoch >= epoch for checkpoint in find_checkpoints(folder)[0]):
+            note.unlink()

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 GRACE_SECONDS = 1.0
@@ -89,18 +89,20 @@ def end_soon_after_signals() -> None:
         while (number := os.read(reader, 1)[0]) not in (signal.SIGINT, signal.SIGTERM):
             pass
         time.sleep(GRACE_SECONDS)
-        os.write(sys.stderr.fileno(), f"{farewell()}\n".encode())
+        say_farewell()
         os._exit(128 + number)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
-def farewell() -> str:
-    """The line for a user who stopped the program."""
-    return f"pylos: interrupted{f'; go on with: {_way_on}' if _way_on else ''}"
+def say_farewell() -> None:
+    """Prints the line for a user who stopped the program, who may be gone already."""
+    line = f"pylos: interrupted{f'; go on with: {_way_on}' if _way_on else ''}"
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def set_way_on(command: str) -> None:
-    """Notes the command that goes on with what is being done, for ``farewell``."""
+    """Notes the command that goes on with what is being done, for ``say_farewell``."""
     global _way_on
     _way_on = command

@@ -34,13 +34,17 @@ trainer:
   logger:
     class_path: pylos.logger.RunLogger
     init_args: {save_dir: logs, name: "", version: run}
-  plugins: [{class_path: pylos.checkpoints.AtomicCheckpointIO}]
   callbacks:
     - class_path: callbacks.EvaluationCallback
       init_args: {games: 12, simulations: 12, anchors: ["rollouts:8"]}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args:
-        {monitor: eval/elo, mode: max, save_top_k: 2, filename: 'best-{step:06d}', auto_insert_metric_name: false}
+        monitor: eval/elo
+        mode: max
+        save_top_k: 2
+        filename: best-{step:06d}
+        auto_insert_metric_name: false
+        enable_version_counter: false
     - class_path: callbacks.Report
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {filename: last, save_top_k: 1, enable_version_counter: false}
@@ -193,13 +197,13 @@ def check_resume_point(folder: Path) -> None:
     else:
         assert (
             not (folder / RUN).exists()
-            or (folder / RUN / "first-epoch.txt").exists()
+            or (folder / RUN / "checkpoints" / "first-epoch.json").exists()
             or _is_empty(folder / RUN)
         )
 
 
 def _is_empty(run: Path) -> bool:
-    return all(path.is_dir() or path.name == "run.lock" for path in run.rglob("*"))
+    return all(path.is_dir() or path.name == "run.lock" or path.suffix == ".part" for path in run.rglob("*"))
 
 
 def assert_same_run(a: Path, b: Path) -> None:
@@ -208,7 +212,10 @@ def assert_same_run(a: Path, b: Path) -> None:
     for path in sorted((run_a / "checkpoints").glob("*.ckpt")):
         twin = run_b / "checkpoints" / path.name
         assert_equal(_without_folder(path, a), _without_folder(twin, b), path.name)
-    names = [sorted(p.name for p in run.rglob("*") if "tfevents" not in p.name) for run in (run_a, run_b)]
+    names = [
+        sorted(p.name for p in run.rglob("*") if "tfevents" not in p.name and p.suffix != ".part")
+        for run in (run_a, run_b)
+    ]
     assert names[0] == names[1]
     for name in ("metrics.csv", "config.yaml", "hparams.yaml"):
         assert (run_a / name).read_bytes() == (run_b / name).read_bytes(), name
@@ -219,7 +226,8 @@ def assert_same_run(a: Path, b: Path) -> None:
 def _without_folder(path: Path, folder: Path) -> Any:
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
-            return {clean(key): clean(v) for key, v in value.items()}
+            # Lightning saves the last score that a checkpoint callback looked at, but restores and uses it nowhere.
+            return {clean(key): clean(v) for key, v in value.items() if key != "current_score"}
         if isinstance(value, list):
             return [clean(v) for v in value]
         return value.replace(str(folder), "") if isinstance(value, str) else value

@@ -22,13 +22,17 @@ trainer:
   logger:
     class_path: pylos.logger.RunLogger
     init_args: {save_dir: logs, name: "", version: run}
-  plugins: [{class_path: pylos.checkpoints.AtomicCheckpointIO}]
   callbacks:
     - class_path: callbacks.EvaluationCallback
       init_args: {games: 4, simulations: 2, anchors: ["rollouts:4"]}
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args:
-        {monitor: eval/elo, mode: max, save_top_k: 3, filename: 'best-{step:06d}', auto_insert_metric_name: false}
+        monitor: eval/elo
+        mode: max
+        save_top_k: 3
+        filename: best-{step:06d}
+        auto_insert_metric_name: false
+        enable_version_counter: false
     - class_path: callbacks.Report
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {filename: last, save_top_k: 1, enable_version_counter: false}
@@ -261,7 +265,7 @@ def test_a_run_from_beginning_to_end(folder):
     assert "Traceback" not in first.stderr
     before = snapshot(Path("logs/run"))
     assert {path.name for path in before} >= {"last.ckpt", "best-000004.ckpt", "manifest.json", "config.yaml"}
-    assert not Path("logs/run/first-epoch.txt").exists()
+    assert not Path("logs/run/checkpoints/first-epoch.json").exists()
 
     assert_refused(pylos("fit", "-c", "tiny.yaml"), "--ckpt_path last", "--trainer.logger.init_args.version")
     assert_refused(pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--model.width", "8"), "last.ckpt")
@@ -345,7 +349,7 @@ def test_a_run_killed_in_its_first_epoch_starts_again(folder):
     again = pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "1")
     assert again.returncode == 0, again.stderr
     assert LAST.exists()
-    assert not Path("logs/run/first-epoch.txt").exists()
+    assert not Path("logs/run/checkpoints/first-epoch.json").exists()
 
 
 def test_an_interrupt_says_how_to_go_on(folder):

@@ -14,9 +14,13 @@ def test_rows_and_columns(tmp_path: Path):
     logger.log_metrics({"a": 0.1, "time/speed": 5.0}, step=4)
     logger.log_metrics({"b": 1e-9}, step=4)
     logger.log_metrics({"a": 1 / 3}, step=8)
-    assert (tmp_path / "run" / "metrics.csv").read_text() == "step,a,b\n4,0.1,1e-09\n8,0.333333333,\n"
+    logger.log_metrics({"of a user": 2.0}, step=7)  # Lightning counts steps in its own way
+    assert (
+        tmp_path / "run" / "metrics.csv"
+    ).read_text() == "step,a,b,of a user\n4,0.1,1e-09,\n7,,,2\n8,0.333333333,,\n"
     assert read_metrics(tmp_path / "run" / "metrics.csv") == [
         {"step": "4", "a": "0.1", "b": "1e-09"},
+        {"step": "7", "of a user": "2"},
         {"step": "8", "a": "0.333333333"},
     ]
 
@@ -27,6 +31,7 @@ def test_a_resumed_run_forgets_what_comes_after_the_resume(tmp_path: Path):
         killed.log_metrics({"a": float(step), "only before": 1.0}, step)
         killed.save()
     resumed = make(tmp_path)  # the first one never closed its file
+    resumed.begin(4)
     for step in (8, 12, 16):
         resumed.log_metrics({"a": step + 0.5}, step)
         resumed.save()
@@ -40,3 +45,12 @@ def test_a_resumed_run_forgets_what_comes_after_the_resume(tmp_path: Path):
     events.Reload()
     assert [(e.step, e.value) for e in events.Scalars("a")] == [(4, 4.0), (8, 8.5), (12, 12.5), (16, 16.5)]
     assert [e.step for e in events.Scalars("only before")] == [4]
+
+
+def test_hyperparameters_are_written_whole(tmp_path: Path):
+    logger = make(tmp_path)
+    logger.log_hyperparams({"width": 3})
+    logger.log_metrics({"a": 1.0}, 1)
+    logger.save()
+    assert (tmp_path / "run" / "hparams.yaml").read_text() == "width: 3\n"
+    assert not list((tmp_path / "run").glob("*.part"))

@@ -121,23 +121,52 @@ def test_a_checkpoint_that_does_not_exist(trainer):
 
 
 def test_an_interrupted_first_epoch_starts_again_without_its_leftovers(trainer):
-    begin_first_epoch(trainer)
     checkpoints = last_checkpoint(trainer).parent
+    begin_first_epoch(trainer, None)
     save(checkpoints / "manifest.json")
     save_checkpoint(checkpoints / "best-000.ckpt", epoch=0)
-    assert choose_start(trainer, "last") is None
-    begin_first_epoch(trainer)
-    assert list(checkpoints.iterdir()) == []
+    assert choose_start(trainer, "last") is choose_start(trainer, "auto") is None
+    begin_first_epoch(trainer, None)
+    assert [path.name for path in checkpoints.iterdir()] == [FIRST_EPOCH]
     end_first_epoch(trainer)
-    assert (run_folder(trainer) / FIRST_EPOCH).exists()
-    save(last_checkpoint(trainer))
+    assert (checkpoints / FIRST_EPOCH).exists()
+    save_checkpoint(last_checkpoint(trainer), epoch=0)
     end_first_epoch(trainer)
-    assert not (run_folder(trainer) / FIRST_EPOCH).exists()
+    assert not (checkpoints / FIRST_EPOCH).exists()
+
+
+def test_a_run_from_the_checkpoint_of_another_may_be_interrupted_in_its_first_epoch(trainer, tmp_path):
+    start = save_checkpoint(tmp_path / "other" / "best.ckpt", epoch=4)
+    assert choose_start(trainer, start) == start
+    begin_first_epoch(trainer, start)
+    save_checkpoint(last_checkpoint(trainer).parent / "best.ckpt", epoch=5)
+    for wanted in (start, "last", "auto"):
+        assert choose_start(trainer, wanted) == start
+    begin_first_epoch(trainer, start)
+    assert not (last_checkpoint(trainer).parent / "best.ckpt").exists()
+
+
+def test_going_back_to_an_earlier_checkpoint_sets_later_ones_aside(trainer):
+    checkpoints = last_checkpoint(trainer).parent
+    start = save_checkpoint(checkpoints / "best-2.ckpt", epoch=2)
+    for name, epoch in (("best-1", 1), ("best-5", 5), ("last", 6)):
+        save_checkpoint(checkpoints / f"{name}.ckpt", epoch)
+    assert choose_start(trainer, start) == start
+    begin_first_epoch(trainer, start)
+    names = {"best-1.ckpt", "best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old", FIRST_EPOCH}
+    assert {path.name for path in checkpoints.iterdir()} == names
+    assert choose_start(trainer, "last") == start
+
+
+def test_a_kill_before_anything_is_written_leaves_no_data(trainer):
+    checkpoints = last_checkpoint(trainer).parent
+    save(checkpoints / f"{FIRST_EPOCH}.part")
+    assert choose_start(trainer, None) is choose_start(trainer, "auto") is None
 
 
 @pytest.mark.parametrize("make", [save, lambda path: save_checkpoint(path, epoch=1)])
 def test_checkpoints_of_later_epochs_or_of_others_are_not_thrown_away(trainer, make):
-    begin_first_epoch(trainer)
+    begin_first_epoch(trainer, None)
     kept = last_checkpoint(trainer).parent / "mine.ckpt"
     make(kept)
     with pytest.raises(CheckpointError, match="holds data"):
@@ -146,20 +175,31 @@ def test_checkpoints_of_later_epochs_or_of_others_are_not_thrown_away(trainer, m
 
 
 def test_a_run_that_keeps_only_other_checkpoints_is_not_started_again(trainer):
-    begin_first_epoch(trainer)
+    begin_first_epoch(trainer, None)
     kept = last_checkpoint(trainer).parent / "epoch=0-step=5.ckpt"
-    save(kept)
+    save_checkpoint(kept, epoch=0)
     end_first_epoch(trainer)
     with pytest.raises(CheckpointError, match="holds data"):
         choose_start(trainer, "last")
     assert kept.exists()
 
 
+def test_checkpoints_elsewhere_are_the_runs_own(tmp_path):
+    trainer = make_trainer(tmp_path, dirpath=tmp_path / "elsewhere")
+    best = save_checkpoint(tmp_path / "elsewhere" / "best.ckpt", epoch=1)
+    assert choose_start(trainer, best) == best
+    stranger = save_checkpoint(run_folder(trainer) / "other" / "best.ckpt", epoch=1)
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        choose_start(trainer, stranger)
+
+
 def test_without_a_logger_only_the_checkpoints_count(tmp_path):
     trainer = Trainer(accelerator="cpu", logger=False, default_root_dir=tmp_path)
     (tmp_path / "notes.txt").touch()
     assert choose_start(trainer, None) is None
-    begin_first_epoch(trainer)
-    save(last_checkpoint(trainer))
+    begin_first_epoch(trainer, None)
+    assert choose_start(trainer, "auto") is None
+    save_checkpoint(last_checkpoint(trainer), epoch=0)
+    end_first_epoch(trainer)
     with pytest.raises(ConfigurationError, match="already holds a run"):
         choose_start(trainer, None)
