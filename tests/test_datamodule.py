@@ -11,6 +11,7 @@ import pytest
 import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
 
+import pylos.selfplay
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, PositionError
 from pylos.selfplay import SelfPlay
@@ -196,6 +197,28 @@ def test_fast_dev_run_plays_a_single_game(tmp_path: Path):
     assert data.stats is not None
     assert data.stats.games <= 2
     assert trainer.global_step == 1
+
+
+def test_a_fit_after_an_interrupted_first_epoch_starts_with_nothing(tmp_path: Path, monkeypatch):
+    def weights(data: SelfPlayDataModule) -> torch.Tensor:
+        module = tiny_module()
+        tiny_trainer(tmp_path, max_epochs=1).fit(module, datamodule=data)
+        return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+    expected = weights(tiny_data())
+    data = tiny_data()
+    play, interruptions = pylos.selfplay.SelfPlay._play_ply, []
+
+    def interrupted(self, *arguments):
+        play(self, *arguments)
+        if len(data.buffer) and not interruptions:
+            interruptions.append(self)
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(pylos.selfplay.SelfPlay, "_play_ply", interrupted)
+    with pytest.raises(ZeroDivisionError):
+        weights(data)
+    assert torch.equal(weights(data), expected)
 
 
 def test_max_time_ends_training_at_the_end_of_an_epoch(tmp_path: Path):

@@ -30,10 +30,13 @@ class Metrics(pl.Callback):
         )
 
 
-def train(folder: Path, max_epochs: int = 2, **changes) -> tuple[pl.Trainer, Metrics]:
+def train(
+    folder: Path, max_epochs: int = 2, fast_dev_run: bool = False, **changes
+) -> tuple[pl.Trainer, Metrics]:
     metrics = Metrics()
     best = ModelCheckpoint(folder, monitor="eval/elo", mode="max", save_top_k=2, filename="best-{epoch}")
-    trainer = tiny_trainer(folder, max_epochs, callbacks=(tiny_evaluation(**changes), metrics, best))
+    callbacks = (tiny_evaluation(**changes), metrics, best)
+    trainer = tiny_trainer(folder, max_epochs, callbacks=callbacks, fast_dev_run=fast_dev_run)
     trainer.fit(tiny_module(), datamodule=tiny_data())
     return trainer, metrics
 
@@ -113,6 +116,27 @@ def test_resumed_run_plays_its_former_self_and_keeps_the_manifest(tmp_path: Path
         return {s: [str(m) for m in e.matches] for s, e in Manifest.load(tmp_path / folder).entries.items()}
 
     assert matches("halted") == matches("straight")
+
+
+def test_a_run_killed_after_its_last_checkpoint_completes_the_manifest(tmp_path: Path):
+    train(tmp_path, max_epochs=2)
+    path = tmp_path / "manifest.json"
+    whole = path.read_bytes()
+    values = json.loads(whole)
+    for entry in values["entries"]:
+        entry["file"] = None  # they are noted after the checkpoints are written
+    path.write_text(json.dumps(values))
+    trainer = tiny_trainer(tmp_path, 2, callbacks=(tiny_evaluation(),))
+    trainer.fit(tiny_module(), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
+    assert trainer.global_step == 2 * STEPS_PER_EPOCH
+    assert path.read_bytes() == whole
+
+
+def test_a_trial_beside_a_run_changes_nothing(tmp_path: Path):
+    train(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    train(tmp_path, fast_dev_run=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_fresh_training_into_the_folder_of_another_run_is_refused(tmp_path: Path):

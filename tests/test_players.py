@@ -238,3 +238,18 @@ def test_checkpoints_that_hold_no_network_of_ours_are_refused(tmp_path):
     ):
         with pytest.raises(CheckpointError, match=r"bad\.ckpt does not hold a network"):
             make_player(f"{_save(tmp_path / 'bad.ckpt', **changes)}")
+
+
+def test_a_flipped_bit_in_a_weight_is_noticed(tmp_path):
+    path = tmp_path / "a.ckpt"
+    network = PylosNetwork((184,), 303, 16, 1)
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    settings = {"rules": "standard", "width": 16, "blocks": 1}
+    torch.save({"state_dict": weights, "hyper_parameters": settings, "epoch": 0, "global_step": 1}, path)
+    make_player(str(path))
+    content = bytearray(path.read_bytes())
+    first = next(iter(weights.values())).numpy().tobytes()
+    content[content.index(first) + 3] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged: the checksum"):
+        make_player(str(path))
