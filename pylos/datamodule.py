@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import lightning.pytorch as pl
@@ -22,7 +21,7 @@ from pylos.errors import CheckpointError, ConfigurationError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.progress import progress
 from pylos.randomness import derive_key
-from pylos.replay import Batch, ReplayBuffer, deal
+from pylos.replay import EpochBatches, ReplayBuffer, deal
 from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions, max_visited
@@ -30,29 +29,6 @@ from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
 
 UNFINISHED = -1
 """In place of the number of epochs filled, while self-play is under way."""
-
-
-class EpochBatches:
-    """The batches of one epoch: a sized iterable, each batch drawn under a key of its own.
-
-    Args:
-        buffer: where samples come from.
-        batches: how many batches there are.
-        batch_size: samples per batch.
-        rules: the rule set's number.
-        key: names the random draws of the epoch.
-    """
-
-    def __init__(self, buffer: ReplayBuffer, batches: int, batch_size: int, rules: int, key: int) -> None:
-        self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
-        self._rules, self._key = rules, key
-
-    def __len__(self) -> int:
-        return self._batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        for i in range(self._batches):
-            yield self._buffer.batch(self._batch_size, self._rules, derive_key(self._key, i))
 
 
 def _single_batch(boards: list[Board]) -> DataLoader[list[Board]]:

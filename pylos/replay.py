@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from pylos.actions import ACTION_SYMMETRY, NUM_SYMMETRIES, transform
 from pylos.errors import ConfigurationError
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe
-from pylos.randomness import draw_below
+from pylos.randomness import derive_key, draw_below
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 
 
@@ -169,6 +169,29 @@ class ReplayBuffer:
                 array[rows, width:] = 0
             else:
                 array[rows] = source
+
+
+class EpochBatches:
+    """The batches of one epoch: a sized iterable, each batch drawn under a key of its own.
+
+    Args:
+        buffer: where samples come from.
+        batches: how many batches there are.
+        batch_size: samples per batch.
+        rules: the rule set's number.
+        key: names the random draws of the epoch.
+    """
+
+    def __init__(self, buffer: ReplayBuffer, batches: int, batch_size: int, rules: int, key: int) -> None:
+        self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
+        self._rules, self._key = rules, key
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        for i in range(self._batches):
+            yield self._buffer.batch(self._batch_size, self._rules, derive_key(self._key, i))
 
 
 def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:

@@ -20,44 +20,12 @@ from typing import Any
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.training import assert_equal
+from tests.training import assert_equal, config_text
 
 logging.getLogger("tensorboard").setLevel(logging.ERROR)  # or it reports every restart that it hides
 
 PYLOS = Path(sys.executable).with_name("pylos")
-CONFIG = """
-trainer:
-  max_epochs: 4
-  accelerator: cpu
-  devices: 1
-  gradient_clip_val: 1.0
-  logger:
-    class_path: pylos.logger.RunLogger
-    init_args: {save_dir: logs, name: "", version: run}
-  callbacks:
-    - class_path: callbacks.EvaluationCallback
-      init_args: {games: 12, simulations: 12, anchors: ["rollouts:8"]}
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args:
-        monitor: eval/elo
-        mode: max
-        save_top_k: 2
-        filename: best-{step:06d}
-        auto_insert_metric_name: false
-        enable_version_counter: false
-    - class_path: callbacks.Report
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {filename: last, save_top_k: 1, enable_version_counter: false}
-model: {width: 32, blocks: 1, schedule_steps: 40}
-data:
-  games_per_epoch: 12
-  parallel_games: 16
-  simulations: 12
-  batch_size: 32
-  batches_per_epoch: 10
-  buffer_size: 1500
-  inference_precision: float32
-"""
+CONFIG = config_text(max_epochs=4, games=12, evaluation_games=12, simulations=12, batches_per_epoch=10)
 RUN = Path("logs/run")
 PHASES = ("start-up", "self-play", "training", "evaluation", "saving")
 _SHOWN = {b"self-play": "self-play", b"training epoch": "training", b"evaluation": "evaluation"}

@@ -12,41 +12,10 @@ import pytest
 import torch
 
 from pylos.cli import main
+from tests.training import config_text
 
 PYLOS = Path(sys.executable).with_name("pylos")
-TINY = """
-trainer:
-  max_epochs: 2
-  accelerator: cpu
-  devices: 1
-  logger:
-    class_path: pylos.logger.RunLogger
-    init_args: {save_dir: logs, name: "", version: run}
-  callbacks:
-    - class_path: callbacks.EvaluationCallback
-      init_args: {games: 4, simulations: 2, anchors: ["rollouts:4"]}
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args:
-        monitor: eval/elo
-        mode: max
-        save_top_k: 3
-        filename: best-{step:06d}
-        auto_insert_metric_name: false
-        enable_version_counter: false
-    - class_path: callbacks.Report
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {filename: last, save_top_k: 1, enable_version_counter: false}
-model: {width: 16, blocks: 1, schedule_steps: 16}
-data:
-  games_per_epoch: 4
-  parallel_games: 4
-  simulations: 2
-  batch_size: 16
-  batches_per_epoch: 4
-  buffer_size: 2000
-  validation_games: 4
-  inference_precision: float32
-"""
+TINY = config_text(max_epochs=2, games=4, evaluation_games=4, simulations=2, batches_per_epoch=4)
 LAST = Path("logs/run/checkpoints/last.ckpt")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # the networks are tiny
 

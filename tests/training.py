@@ -15,6 +15,48 @@ from pylos.datamodule import SelfPlayDataModule
 from pylos.module import PylosModule
 
 STEPS_PER_EPOCH = 4
+CONFIG = """
+trainer:
+  max_epochs: {max_epochs}
+  accelerator: cpu
+  devices: 1
+  gradient_clip_val: 1.0
+  logger:
+    class_path: pylos.logger.RunLogger
+    init_args: {{save_dir: logs, name: "", version: run}}
+  callbacks:
+    - class_path: callbacks.EvaluationCallback
+      init_args: {{games: {evaluation_games}, simulations: {simulations}, anchors: ["rollouts:4"]}}
+    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
+      init_args:
+        monitor: eval/elo
+        mode: max
+        save_top_k: 2
+        filename: best-{{step:06d}}
+        auto_insert_metric_name: false
+        enable_version_counter: false
+    - class_path: callbacks.Report
+    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
+      init_args: {{filename: last, save_top_k: 1, enable_version_counter: false}}
+model: {{width: 16, blocks: 1, schedule_steps: 40}}
+data:
+  games_per_epoch: {games}
+  parallel_games: {games}
+  simulations: {simulations}
+  batch_size: 16
+  batches_per_epoch: {batches_per_epoch}
+  buffer_size: 1500
+  validation_games: 4
+  inference_precision: float32
+"""
+"""A configuration for the command, with places for numbers."""
+
+
+def config_text(
+    max_epochs: int, games: int, evaluation_games: int, simulations: int, batches_per_epoch: int
+) -> str:
+    """A configuration of a small run into logs/run."""
+    return CONFIG.format(**locals())
 
 
 def tiny_module(**changes: Any) -> PylosModule:
