@@ -1,7 +1,6 @@
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -224,7 +223,14 @@ def test_checkpoints_of_other_models_are_refused(folder, capsys):
     assert "no option model.depth" in capsys.readouterr().err
 
 
-def test_a_run_from_beginning_to_end(folder):
+def run_here(capfd, *arguments: str | Path) -> subprocess.CompletedProcess:
+    """The command in this process, which saves its start."""
+    capfd.readouterr()
+    code = main(list(map(str, arguments)))
+    return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+
+def test_a_run_from_beginning_to_end(folder, capfd):
     first = pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "auto")
     assert first.returncode == 0, first.stderr
     lines = first.stdout.splitlines()
@@ -236,40 +242,46 @@ def test_a_run_from_beginning_to_end(folder):
     assert {path.name for path in before} >= {"last.ckpt", "best-000004.ckpt", "manifest.json", "config.yaml"}
     assert not Path("logs/run/checkpoints/first-epoch.json").exists()
 
-    assert_refused(pylos("fit", "-c", "tiny.yaml"), "--ckpt_path last", "--trainer.logger.init_args.version")
-    assert_refused(pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--model.width", "8"), "last.ckpt")
+    assert_refused(
+        run_here(capfd, "fit", "-c", "tiny.yaml"), "--ckpt_path last", "--trainer.logger.init_args.version"
+    )
+    assert_refused(
+        run_here(capfd, "fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--model.width", "8"), "last.ckpt"
+    )
     assert snapshot(Path("logs/run")) == before
 
     longer = ["fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "4"]
-    second = pylos(*longer)
+    second = run_here(capfd, *longer)
     assert second.returncode == 0, second.stderr
     assert [line[:9] for line in second.stdout.splitlines()[:2]] == ["epoch 3/4", "epoch 4/4"]
     assert torch.load(LAST, weights_only=True)["epoch"] == 3
     assert Path("logs/run/config.yaml").read_bytes() == before[Path("logs/run/config.yaml")]
     assert "max_epochs: 4" in Path("logs/run/config-2.yaml").read_text()
 
-    done = pylos(*longer)
+    done = run_here(capfd, *longer)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "\n".join(second.stdout.splitlines()[2:]).strip()
     assert not Path("logs/run/config-3.yaml").exists()
 
     manifest = Path("logs/run/checkpoints/manifest.json")
     manifest.unlink()
-    evaluated = pylos("evaluate", "logs/run", "--games", "2", "--simulations", "1")
+    evaluated = run_here(capfd, "evaluate", "logs/run", "--games", "2", "--simulations", "1")
     assert evaluated.returncode == 0, evaluated.stderr
     assert {entry["status"] for entry in json.loads(manifest.read_text())["entries"]} == {"evaluated"}
     assert "Elo" in evaluated.stdout.splitlines()[-1]
 
-    match = pylos("match", f"{LAST}:2", "random", "--games", "4")
+    match = run_here(capfd, "match", f"{LAST}:2", "random", "--games", "4")
     assert match.stdout.startswith(f"{LAST}:2 vs random: "), match.stderr
 
-    validated = pylos("validate", "--ckpt_path", LAST)  # the network's sizes come from the checkpoint
+    validated = run_here(
+        capfd, "validate", "--ckpt_path", LAST
+    )  # the network's sizes come from the checkpoint
     assert "val/value_loss" in validated.stdout, validated.stderr
 
     Path("positions.txt").write_text(
         "................/........./..../. w 0\nw.............../........./..../. b 0\n"
     )
-    predicted = pylos("predict", "--ckpt_path", LAST, "--data.positions", "positions.txt")
+    predicted = run_here(capfd, "predict", "--ckpt_path", LAST, "--data.positions", "positions.txt")
     assert [line.split(" | ")[0] for line in predicted.stdout.splitlines()] == Path(
         "positions.txt"
     ).read_text().splitlines()
@@ -319,13 +331,3 @@ def test_a_run_killed_in_its_first_epoch_starts_again(folder):
     assert again.returncode == 0, again.stderr
     assert LAST.exists()
     assert not Path("logs/run/checkpoints/first-epoch.json").exists()
-
-
-def test_an_interrupt_says_how_to_go_on(folder):
-    process = start("--trainer.max_epochs", "1000")
-    wait_for(LAST, process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    command = "pylos fit -c tiny.yaml --trainer.max_epochs 1000 --ckpt_path last"
-    assert errors.strip().splitlines()[-1] == f"pylos: interrupted; go on with: {command}"

@@ -101,7 +101,7 @@ def test_another_number_of_ranks_goes_on_inexactly_and_says_so(straight_on_two_r
 
 @pytest.mark.parametrize(
     ("phase", "number"),
-    [("self-play", signal.SIGTERM), ("training", signal.SIGINT), ("evaluation", signal.SIGTERM)],
+    [("self-play", signal.SIGINT), ("evaluation", signal.SIGTERM)],
 )
 def test_a_signal_ends_the_run_at_once_and_says_how_to_resume(tmp_path: Path, phase: str, number: int):
     process = Process(tmp_path, ("--trainer.max_epochs", "100"))
