@@ -105,14 +105,12 @@ class Report(ProgressBar):
         rows = summary_rows({**self._metrics, **recorded})
         if checkpoint:
             rows.append(("last checkpoint", str(checkpoint)))
+        # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
+        progress: Any = trainer.fit_loop.epoch_progress.current
         if rows:
-            # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
-            progress: Any = trainer.fit_loop.epoch_progress.current
             print_table(f"after {progress.processed} epochs", rows)
-        if any(isinstance(c, Timer) and (c.time_remaining() or 0) < 0 for c in trainer.callbacks):  # type: ignore[attr-defined]  # set from outside
-            print("max_time is used up: it counts the whole run, earlier starts included")
         if checkpoint:
-            print_next_steps(trainer, checkpoint)
+            print_next_steps(trainer, checkpoint, progress.processed)
 
     def _close_bar(self) -> None:
         self._bar.close()
@@ -232,13 +230,27 @@ def print_table(title: str, rows: list[tuple[str, str]]) -> None:
     print("\n".join(line.rstrip() for line in buffer.getvalue().splitlines()))
 
 
-def print_next_steps(trainer: pl.Trainer, checkpoint: Path) -> None:
+def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None:
     """Prints commands that make sense now, as plain lines that can be copied."""
     print("What to run next:")
     print(f"  {shlex.join(['pylos', 'match', str(checkpoint), 'random'])}")
     configs = sorted(checkpoint.parent.parent.glob("config*.yaml"), key=lambda path: path.stat().st_mtime)
-    if configs and trainer.max_epochs and trainer.max_epochs > 0:
-        more = ["--ckpt_path", "last", "--trainer.max_epochs", str(2 * trainer.max_epochs)]
-        if schedule := trainer.lightning_module.hparams.get("schedule_steps"):
-            more += ["--model.schedule_steps", str(2 * schedule)]
-        print(f"  {shlex.join(['pylos', 'fit', '-c', str(configs[-1]), *more])}")
+    if not configs:
+        return
+    more = []
+    limit = trainer.max_epochs
+    if limit is not None and 0 < limit <= epochs:
+        more += ["--trainer.max_epochs", str(2 * limit)]
+        if "schedule_steps" in trainer.lightning_module.hparams:
+            more += ["--model.schedule_steps", str(2 * limit * trainer.global_step // epochs)]
+    if out_of_time(trainer):
+        print("  (max_time is used up: it counts the whole run, earlier starts included)")
+        more += ["--trainer.max_time", "null"]
+    print(f"  {shlex.join(['pylos', 'fit', '-c', str(configs[-1]), '--ckpt_path', 'last', *more])}")
+
+
+def out_of_time(trainer: pl.Trainer) -> bool:
+    """Whether the trainer's ``max_time`` is over."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set from outside the class
+    remaining = [callback.time_remaining() for callback in callbacks if isinstance(callback, Timer)]
+    return any(seconds is not None and seconds <= 0 for seconds in remaining)

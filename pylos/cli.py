@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -14,10 +15,11 @@ import pylos
 from pylos.errors import ConfigurationError, PylosError
 from pylos.stopping import (
     end_soon_after_signals,
-    end_with_parent,
     exit_code,
+    follow_parent,
     received,
     say_farewell,
+    set_way_on,
     signals_raise,
 )
 
@@ -60,9 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def console() -> NoReturn:
     """What the installed command calls."""
-    end_soon_after_signals()
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        end_with_parent()
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        follow_parent()
+    else:
+        end_soon_after_signals()
     try:
         code = main()
     except BaseException:
@@ -200,6 +203,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from pylos.evaluation import evaluate_run
     from pylos.manifest import FAILED
 
+    set_way_on(shlex.join(["pylos", *sys.argv[1:]]))
     manifest = evaluate_run(options.folder, options.games, options.simulations)
     for entry in manifest.entries.values():
         if entry.file is not None and entry.elo is not None:

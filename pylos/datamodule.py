@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from pylos.board import Board
 from pylos.checkpoints import plain_values
-from pylos.errors import CheckpointError, ConfigurationError
+from pylos.errors import CheckpointError, ConfigurationError, PositionError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.progress import progress
 from pylos.randomness import derive_key
@@ -183,7 +183,13 @@ class SelfPlayDataModule(pl.LightningDataModule):
                 lines = [line.strip() for line in file]
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"cannot read positions from {path}: {error}") from error
-        boards = [Board.from_text(line, rules=rules) for line in lines if line and not line.startswith("#")]
+        boards = []
+        for number, line in enumerate(lines, 1):
+            if line and not line.startswith("#"):
+                try:
+                    boards.append(Board.from_text(line, rules=rules))
+                except PositionError as error:
+                    raise PositionError(f"{path}, line {number}: {error}") from None
         if not boards:
             raise ConfigurationError(f"there is no position in {path}")
         return _single_batch(boards)

@@ -34,6 +34,8 @@ HARMLESS_WARNINGS = (
     "The dirpath has changed from",  # the best checkpoints of another run stay with that run
     "Your `IterableDataset` has `__len__` defined",
     "`ModelCheckpoint\\(monitor=.eval/.* could not find the monitored key",  # in epochs without an evaluation
+    "You called `self.log\\(.*` but have no logger configured",  # the table is enough
+    "It is recommended to use `self.log\\('eval/",  # every rank knows the whole result
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
 """What Lightning warns of although it is meant so."""

@@ -142,7 +142,7 @@ class PylosModule(pl.LightningModule):
         if steps != horizon:
             rank_zero_warn(
                 f"the learning rate reaches its minimum after schedule_steps = {horizon} steps, "
-                f"but this training ends after {steps:.0f}"
+                f"but this training ends after {steps:.0f} (--model.schedule_steps {steps:.0f} would fit)"
             )
 
     def on_train_epoch_start(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,9 +97,10 @@ def _choose_last(trainer: Trainer, holds_data: bool, required: bool) -> str | No
     if note := _read_note(last.parent):  # the run was interrupted in its first epoch
         return note.start
     if holds_data:
+        sound = newest_sound_checkpoint(last.parent) or "FILE"
         raise CheckpointError(
             f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
-            f"--ckpt_path FILE, or {_OTHER_RUN}"
+            f"--ckpt_path {sound}, or {_OTHER_RUN}"
         )
     if required and trainer.is_global_zero:
         raise CheckpointError(
@@ -199,6 +201,7 @@ def begin_first_epoch(trainer: Trainer, start: str | None) -> None:
             checkpoint.path.unlink()
         elif checkpoint.epoch >= epoch:
             checkpoint.path.replace(f"{checkpoint.path}.old")
+            print(f"pylos: {checkpoint.path.name} is of a later epoch: set aside as .old", file=sys.stderr)
     if start is None:
         (folder / MANIFEST).unlink(missing_ok=True)
     atomic_write(folder / FIRST_EPOCH, json.dumps(Note(start, epoch)._asdict()) + "\n")

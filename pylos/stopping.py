@@ -44,9 +44,9 @@ def signals_raise() -> Iterator[None]:
     Lightning's own handler only asks the training to end at its next step; it calls this one as well. Does nothing in
     other threads than the main one, where Python allows no handlers.
     """
-    numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not so in the background of a script
-        numbers.append(signal.SIGINT)
+    usual = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    # Others are meant so: a job in the background of a script ignores Ctrl-C, a rank leaves stopping to its parent.
+    numbers = [number for number, handler in usual.items() if signal.getsignal(number) == handler]
     if threading.current_thread() is not threading.main_thread():
         numbers = []
     before = {number: signal.signal(number, _raise) for number in numbers}
@@ -63,8 +63,14 @@ def _raise(signum: int, frame: Any) -> None:
     raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
 
 
-def end_with_parent() -> None:
-    """Ends this process soon after its parent: a rank whose main process was killed must not play on."""
+def follow_parent() -> None:
+    """Leaves stopping to the parent, for a rank that it started: ends soon after it, and not before.
+
+    Ctrl-C reaches all ranks at once. Lightning kills the first one without another word when it finds a rank ended,
+    and a rank whose main process was killed would play on.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     parent = os.getppid()
 
     def watch() -> None:
