@@ -246,6 +246,17 @@ def test_truncated_file(tmp_path: Path, share: float) -> None:
     assert ("damaged" in message) == (share > 0.0)
 
 
+def test_every_truncation_is_detected(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    IO.save_checkpoint(_checkpoint(), path)
+    content = path.read_bytes()
+    lengths = random.Random(2).sample(range(len(content)), 300)
+    for length in [*lengths, *range(len(content) - 30, len(content))]:
+        path.write_bytes(content[:length])
+        for read in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
+            assert _error(partial(read, path)).startswith(f"{path} is ")
+
+
 def test_summary_does_not_read_the_buffer(tmp_path: Path) -> None:
     path = tmp_path / "a.ckpt"
     IO.save_checkpoint(_checkpoint(size=4_000_000), path)
