@@ -39,6 +39,12 @@ def test_a_process_that_ignores_interrupts_is_not_made_to_listen(monkeypatch):
         signal.signal(signal.SIGINT, before)
 
 
+def send_inside(number: int) -> None:
+    with signals_raise():
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+
+
 DEAF = """
 import time
 from pylos.stopping import end_soon_after_signals, set_way_on, signals_raise
