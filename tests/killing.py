@@ -32,6 +32,11 @@ _SHOWN = {b"self-play": "self-play", b"training epoch": "training", b"evaluation
 TWO_RANKS = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
 
 
+def hear_interrupts() -> None:
+    """Undoes that whoever runs the tests ignores Ctrl-C, as a job in the background of a script does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """The command in a process group of its own, with a terminal whose progress bars tell the phase it is in.
 
@@ -55,6 +60,7 @@ class Process:
             stdout=self._terminal,
             stderr=self._terminal,
             start_new_session=True,
+            preexec_fn=hear_interrupts,
         )
         os.close(self._terminal)
         self._shown = "start-up"

@@ -8,11 +8,16 @@ import pytest
 
 from pylos import stopping
 from pylos.stopping import Terminated, exit_code, signals_raise
+from tests.killing import hear_interrupts
 
 
 def start(source: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-c", source],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
     )
 
 
@@ -21,13 +26,17 @@ def start(source: str) -> subprocess.Popen:
 )
 def test_signals_become_exceptions_and_handlers_come_back(monkeypatch, number, error):
     monkeypatch.setattr(stopping, "_received", None)
-    before = signal.getsignal(number)
-    with pytest.raises(error) as caught:
-        send_inside(number)
-    assert type(caught.value) is error
-    assert exit_code(caught.value) == 128 + number
-    assert stopping.received() == number
-    assert signal.getsignal(number) is before
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)
+    try:
+        with pytest.raises(error) as caught:
+            send_inside(number)
+        assert type(caught.value) is error
+        assert exit_code(caught.value) == 128 + number
+        assert stopping.received() == number
+        assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_process_that_ignores_interrupts_is_not_made_to_listen(monkeypatch):
