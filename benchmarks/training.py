@@ -38,7 +38,7 @@ def filled_buffer() -> ReplayBuffer:
 def main() -> None:
     buffer = filled_buffer()
     module = PylosModule()
-    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
+    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]  # only for this object
     optimizer = module.configure_optimizers()["optimizer"]
     buffer.batch(BATCH, RULE_SET, 0)
     drawing = 0.0

@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         that is full, which is named in one line on stderr; 130 after Ctrl-C; 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # What can be gone on with; fit says more precisely how, once it knows its run.
+    set_way_on(shlex.join(["pylos", *arguments]) if arguments[:1] in (["fit"], ["evaluate"]) else "")
     try:
         with signals_raise():
             return _run(arguments)
@@ -203,7 +205,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     from pylos.evaluation import evaluate_run
     from pylos.manifest import FAILED
 
-    set_way_on(shlex.join(["pylos", *sys.argv[1:]]))
     manifest = evaluate_run(options.folder, options.games, options.simulations)
     for entry in manifest.entries.values():
         if entry.file is not None and entry.elo is not None:

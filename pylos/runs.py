@@ -195,7 +195,7 @@ def begin_first_epoch(trainer: Trainer, start: str | None) -> None:
     if not trainer.is_global_zero:
         return
     epoch = 0 if start is None else checkpoint_summary(start)[0] + 1
-    again = _read_note(folder) is not None
+    again = _read_note(folder) == Note(start, epoch)
     for checkpoint in find_checkpoints(folder)[0]:
         if checkpoint.epoch >= epoch and again:
             checkpoint.path.unlink()

@@ -158,6 +158,15 @@ def test_going_back_to_an_earlier_checkpoint_sets_later_ones_aside(trainer):
     assert choose_start(trainer, "last") == start
 
 
+def test_another_start_throws_nothing_away_that_an_interrupted_one_left(trainer):
+    checkpoints = last_checkpoint(trainer).parent
+    starts = [save_checkpoint(checkpoints / f"best-{epoch}.ckpt", epoch) for epoch in (1, 2, 3)]
+    begin_first_epoch(trainer, starts[1])
+    begin_first_epoch(trainer, starts[0])
+    names = {"best-1.ckpt", "best-2.ckpt.old", "best-3.ckpt.old", FIRST_EPOCH}
+    assert {path.name for path in checkpoints.iterdir()} == names
+
+
 def test_a_kill_before_anything_is_written_leaves_no_data(trainer):
     checkpoints = last_checkpoint(trainer).parent
     save(checkpoints / f"{FIRST_EPOCH}.part")
