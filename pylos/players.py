@@ -14,8 +14,9 @@ from pylos.errors import PlayerError, RulesError
 from pylos.jit import jit
 from pylos.playouts import playout, random_action
 from pylos.randomness import draw, draw_keys
+from pylos.root import pick_actions
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions, rules_code
-from pylos.search import Evaluator, Search, SearchOptions, padded_size, pick_actions
+from pylos.search import Evaluator, Search, SearchOptions, padded_size
 
 if TYPE_CHECKING:
     from torch import nn

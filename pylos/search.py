@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pylos.errors import ConfigurationError
-from pylos.jit import jit
-from pylos.randomness import draw_below
+from pylos.root import add_noise, root_visits
 from pylos.rules import MAX_LEGAL_ACTIONS
-from pylos.tree import Tree, add_noise, expand, new_tree, plant, root_visits, select
+from pylos.tree import Tree, expand, new_tree, plant, select
 
 BATCH_MULTIPLE = 8
 """Batches have a multiple of this size; smaller ones are computed by other means, with other rounding."""
@@ -165,29 +164,3 @@ class Search:
             if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, leaves):
                 expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, *result)
-
-
-@jit
-def pick_actions(
-    actions: np.ndarray, visits: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
-) -> None:
-    """Chooses an action per row: the most visited one, or one in proportion to its visits (temperature 1).
-
-    Args:
-        actions: int16 [n, K], as in ``SearchResult``.
-        visits: int16 [n, K].
-        keys: int64 [n] random keys; among equally visited best actions, too, chance decides.
-        greedy: bool [n], whether to play the most visited action.
-        out: int64 [n], receives the actions.
-    """
-    for g in range(actions.shape[0]):
-        top = visits[g].max()
-        total = 0
-        for k in range(actions.shape[1]):
-            total += int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
-        rest = draw_below(keys[g], 0, total)
-        for k in range(actions.shape[1]):
-            rest -= int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
-            if rest < 0:
-                out[g] = actions[g, k]
-                break

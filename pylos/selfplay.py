@@ -14,8 +14,9 @@ from pylos.errors import ConfigurationError
 from pylos.jit import jit
 from pylos.randomness import derive_key, draw
 from pylos.replay import ReplayBuffer, Samples
+from pylos.root import pick_actions
 from pylos.rules import START, is_over, step
-from pylos.search import Evaluator, Search, SearchOptions, max_visited, pick_actions
+from pylos.search import Evaluator, Search, SearchOptions, max_visited
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 

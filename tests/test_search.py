@@ -11,8 +11,9 @@ from strategies import RULE_NAMES, random_game
 
 from pylos.board import Board
 from pylos.errors import ConfigurationError
+from pylos.root import pick_actions
 from pylos.rules import RULES
-from pylos.search import Search, SearchOptions, SearchResult, max_visited, pick_actions
+from pylos.search import Search, SearchOptions, SearchResult, max_visited
 
 
 def _boards(rules: str, count: int, seed: int = 0) -> list[Board]:

@@ -1,0 +1,99 @@
+"""What is special about the root of a search: noise on its prior, its result, and the choice of an action."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.jit import jit
+from pylos.randomness import draw_below, draw_gamma
+from pylos.rules import MAX_LEGAL_ACTIONS
+from pylos.tree import LOSS, NO_EDGE, ROOT, UNPROVEN, WIN, Tree
+
+
+@jit
+def add_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, fraction: float) -> None:
+    """Mixes Dirichlet noise into the priors of the roots (Silver et al., 2017, section "Methods: Search").
+
+    Args:
+        tree: the trees, their roots expanded.
+        n: trees in use.
+        keys: int64 [n], random keys; a tree's noise depends on its key alone.
+        alpha: concentration of the noise.
+        fraction: weight of the noise.
+    """
+    noise = np.empty(MAX_LEGAL_ACTIONS)
+    for g in range(n):
+        total = 0.0
+        counter = 0
+        for i in range(tree.num_edges[g, ROOT]):
+            noise[i], counter = draw_gamma(keys[g], counter, alpha)
+            total += noise[i]
+        if total > 0.0:
+            for i in range(tree.num_edges[g, ROOT]):
+                edge = tree.first_edge[g, ROOT] + i
+                tree.edge_prior[g, edge] *= 1.0 - fraction
+                tree.edge_prior[g, edge] += fraction * noise[i] / total
+
+
+@jit
+def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, values: np.ndarray) -> None:
+    """Reads the result of a search off the roots.
+
+    A proven win takes all visits; proven losses lose theirs, unless everything is lost.
+
+    Args:
+        tree: the trees.
+        n: trees in use.
+        actions: int16 [n, K], receives the visited actions, ascending; K must hold them all.
+        visits: int16 [n, K], receives their visits; 0 behind the last one.
+        values: float32 [n], receives the root's value for its mover, exact where it is proven.
+    """
+    for g in range(n):
+        k = 0
+        actions[g, :] = 0
+        visits[g, :] = 0
+        root_proof = tree.proven[g, ROOT]
+        first = tree.first_edge[g, ROOT]
+        likeliest = NO_EDGE
+        for edge in range(first, first + tree.num_edges[g, ROOT]):
+            count = tree.edge_visits[g, edge]
+            if root_proof == WIN:
+                count = 1 if tree.edge_proven[g, edge] == WIN else 0
+            elif root_proof == UNPROVEN and tree.edge_proven[g, edge] == LOSS:
+                continue
+            elif likeliest == NO_EDGE or tree.edge_prior[g, edge] > tree.edge_prior[g, likeliest]:
+                likeliest = edge
+            if count and k < actions.shape[1]:
+                actions[g, k] = tree.edge_action[g, edge]
+                visits[g, k] = count
+                k += 1
+        if k == 0 and likeliest != NO_EDGE:  # every simulation went into what turned out to be lost
+            actions[g, 0] = tree.edge_action[g, likeliest]
+            visits[g, 0] = 1
+        values[g] = root_proof if root_proof else tree.value_sum[g, ROOT] / tree.visits[g, ROOT]
+
+
+@jit
+def pick_actions(
+    actions: np.ndarray, visits: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
+) -> None:
+    """Chooses an action per row: the most visited one, or one in proportion to its visits (temperature 1).
+
+    Args:
+        actions: int16 [n, K], as in ``SearchResult``.
+        visits: int16 [n, K].
+        keys: int64 [n] random keys; among equally visited best actions, too, chance decides.
+        greedy: bool [n], whether to play the most visited action.
+        out: int64 [n], receives the actions.
+    """
+    for g in range(actions.shape[0]):
+        top = visits[g].max()
+        total = 0
+        for k in range(actions.shape[1]):
+            total += int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
+        rest = draw_below(keys[g], 0, total)
+        for k in range(actions.shape[1]):
+            rest -= int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
+            if rest < 0:
+                out[g] = actions[g, k]
+                break
