@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 
 from pylos.playouts import playouts
-from pylos.rules import RULES, START
+from pylos.rules import FULL_RULES, START
 
 GAMES = 50_000
 LIMIT = 1000
 
 
 def main() -> None:
-    for name, rules in RULES.items():
+    for name, rules in FULL_RULES.items():
         playouts(START, rules, 0, 10, LIMIT)
         start = time.perf_counter()
         outcome, actions = playouts(START, rules, 1, GAMES, LIMIT)

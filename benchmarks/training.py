@@ -26,7 +26,7 @@ def filled_buffer() -> ReplayBuffer:
         buffer.samples.positions[row] = position
         buffer.samples.actions[row, 0] = action
         position = step(position, action, RULE_SET)
-        if is_over(position):
+        if is_over(position, RULE_SET):
             position = START
         row += 1
     buffer.samples.visits[:, 0] = 1

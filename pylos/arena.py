@@ -59,7 +59,7 @@ def _play(games: _Games, rows: np.ndarray, actions: np.ndarray, rules: int, repe
         position = step(before, actions[i], rules)
         games.positions[g, ply] = position
         games.ply[g] = ply
-        if is_over(position):
+        if is_over(position, rules):
             games.outcome[g] = WHITE_WINS if position >> 62 else BLACK_WINS
         elif ply + 1 == games.positions.shape[1]:
             games.outcome[g] = DRAW

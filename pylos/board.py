@@ -15,18 +15,17 @@ from pylos.counting import count_turns
 from pylos.drawing import ascii_drawing, svg
 from pylos.errors import IllegalActionError, PositionError
 from pylos.notation import (
-    balls,
     find_flaw,
     format_position,
     illegal_sentence,
     parse_position,
+    reserves,
     split_turn,
 )
 from pylos.rules import (
     ACTION_SOURCE,
     ACTION_TARGET,
     APEX,
-    BALLS_PER_PLAYER,
     NUM_ACTIONS,
     START,
     STOP,
@@ -60,7 +59,8 @@ class Board:
     '.....w........../........./..../. b 0'
 
     Args:
-        rules: the rule set: children, standard, mature, standard-optional or mature-optional.
+        rules: the rule set: children, standard, mature, standard-optional or mature-optional,
+            each on the small board too, as mini-standard and so on.
 
     Raises:
         RulesError: there is no such rule set.
@@ -128,8 +128,7 @@ class Board:
     @property
     def reserves(self) -> Reserves:
         """The balls that each side still holds."""
-        white, black = balls(self._position)
-        return Reserves(BALLS_PER_PLAYER - white.bit_count(), BALLS_PER_PLAYER - black.bit_count())
+        return Reserves(*reserves(self._position, self._code))
 
     @property
     def legal_actions(self) -> npt.NDArray[np.int64]:
@@ -140,7 +139,7 @@ class Board:
     @property
     def is_over(self) -> bool:
         """Whether the side to move cannot move, and so has lost."""
-        return kernels.is_over(self._position)
+        return kernels.is_over(self._position, self._code)
 
     @property
     def winner(self) -> Side | None:
@@ -258,10 +257,10 @@ class Board:
         return f"Board.from_text({self.text!r}, rules={self._rules!r})"
 
     def __str__(self) -> str:
-        return ascii_drawing(self._position)
+        return ascii_drawing(self._position, self._code)
 
     def _repr_svg_(self) -> str:
-        return svg(self._position, last=self.last_cells)
+        return svg(self._position, self._code, last=self.last_cells)
 
 
 def perft(board: Board, depth: int) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from pylos.actions import CELL_NAMES
-from pylos.notation import SIDES, balls, format_position
-from pylos.rules import BALLS_PER_PLAYER, CELLS, LEVEL_SIZE, cell_index, is_over, supported_cells
+from pylos.notation import SIDES, balls, format_position, reserves
+from pylos.rules import CELLS, LEVEL_SIZE, cell_index, is_over, occupied_cells, supported_cells
 
 WOOD, BOARD, WOOD_EDGE, HOLLOW = "#e3c08d", "#d2a76b", "#8a5f33", "#b98b52"
 INK, MARK = "#4a3118", "#e4572e"
@@ -27,7 +27,7 @@ LAYER_BOTTOM = (444.0, 297.0, 180.0, 93.0)
 WIDTH, HEIGHT = 640, 470
 
 
-def ascii_drawing(position: int) -> str:
+def ascii_drawing(position: int, rules: int) -> str:
     """The four levels side by side, seen from above with row A nearest, and the state of the game below."""
     white, black = balls(position)
     lines = []
@@ -39,14 +39,14 @@ def ascii_drawing(position: int) -> str:
             blocks.append(" ".join(marks).ljust(2 * size - 1))
         lines.append(f"{'ABCD'[row]}  {'    '.join(blocks)}".rstrip())
     lines.append("   " + "    ".join(" ".join("1234"[:size]) for size in LEVEL_SIZE))
-    return "\n".join([*lines, describe(position)])
+    return "\n".join([*lines, describe(position, rules)])
 
 
-def describe(position: int) -> str:
+def describe(position: int, rules: int) -> str:
     """The state of the game in one line: who acts next or has won, and the reserves."""
-    white, black = (BALLS_PER_PLAYER - mask.bit_count() for mask in balls(position))
+    white, black = reserves(position, rules)
     mover, opponent = SIDES if position >> 62 == 0 else SIDES[::-1]
-    if is_over(position):
+    if is_over(position, rules):
         state = f"{opponent} has won"
     elif pending := position >> 60 & 3:
         state = f"{mover} to take back {'a ball' if pending == 2 else 'another ball or stop'}"
@@ -55,19 +55,21 @@ def describe(position: int) -> str:
     return f"{state}; reserves: white {white}, black {black}"
 
 
-def svg(position: int, *, last: Sequence[int] = (), size: int = 480) -> str:
+def svg(position: int, rules: int, *, last: Sequence[int] = (), size: int = 480) -> str:
     """A drawing of a position: the pyramid from above, beside it each level for itself.
 
     Higher balls are drawn smaller, so that the balls under them stay in sight.
 
     Args:
         position: a packed position.
+        rules: the rule set's number.
         last: cells of the last turn. Balls on them get a ring; where none is left, the ring is dashed.
         size: the width in pixels.
 
     Returns:
         An SVG document. It needs no other file, and holds the position as text for screen readers.
     """
+    supported = supported_cells(occupied_cells(position, rules))
     root = Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -76,19 +78,17 @@ def svg(position: int, *, last: Sequence[int] = (), size: int = 480) -> str:
         height=str(round(size * HEIGHT / WIDTH)),
         role="img",
     )
-    SubElement(root, "title").text = f"Pylos: {describe(position)}"
-    SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position)}"
+    SubElement(root, "title").text = f"Pylos: {describe(position, rules)}"
+    SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position, rules)}"
     _rectangle(root, 1, 1, WIDTH - 2, HEIGHT - 2, WOOD, WOOD_EDGE, 14)
-    _draw_pyramid(root, position, last)
+    _draw_pyramid(root, position, supported, last)
     for level in reversed(range(4)):
-        _draw_layer(root, position, level, last)
-    _draw_state(root, position)
+        _draw_layer(root, position, supported, level, last)
+    _draw_state(root, position, rules)
     return tostring(root, encoding="unicode")
 
 
-def _draw_pyramid(root: Element, position: int, last: Sequence[int]) -> None:
-    white, black = balls(position)
-    supported = supported_cells(white | black)
+def _draw_pyramid(root: Element, position: int, supported: int, last: Sequence[int]) -> None:
     for i in range(4):
         middle = (i + 0.5) * PITCH
         _text(root, LEFT - 26, TOP + 4 * PITCH - middle, "ABCD"[i], 17)
@@ -102,10 +102,8 @@ def _draw_pyramid(root: Element, position: int, last: Sequence[int]) -> None:
         )
 
 
-def _draw_layer(root: Element, position: int, level: int, last: Sequence[int]) -> None:
+def _draw_layer(root: Element, position: int, supported: int, level: int, last: Sequence[int]) -> None:
     """One level for itself, the highest on top of the column."""
-    white, black = balls(position)
-    supported = supported_cells(white | black)
     size = LEVEL_SIZE[level]
     bottom = LAYER_BOTTOM[level]
     _text(root, LAYERS - 12, bottom - 0.5 * size * LAYER_PITCH, f"level {level + 1}", 13, "end")
@@ -143,13 +141,13 @@ def _draw_cell(
             ring.set("stroke-dasharray", f"{0.17 * radius:.3g}")
 
 
-def _draw_state(root: Element, position: int) -> None:
+def _draw_state(root: Element, position: int, rules: int) -> None:
     """The line below: both reserves, and who acts next."""
     y = HEIGHT - 32
-    for x, side, mask in zip((LEFT + 8, LEFT + 82), SIDES, balls(position), strict=True):
+    for x, side, left in zip((LEFT + 8, LEFT + 82), SIDES, reserves(position, rules), strict=True):
         _circle(root, x, y, 12, FILL[side], RIM[side], 1.5)
-        _text(root, x + 19, y, str(BALLS_PER_PLAYER - mask.bit_count()), 18, "start")
-    _text(root, LEFT + 4 * PITCH, y, describe(position).split(";")[0], 18, "end")
+        _text(root, x + 19, y, str(left), 18, "start")
+    _text(root, LEFT + 4 * PITCH, y, describe(position, rules).split(";")[0], 18, "end")
 
 
 def _rectangle(

@@ -8,17 +8,21 @@ from pylos.rules import (
     ACTION_SOURCE,
     ACTION_TARGET,
     APEX,
-    BALLS_PER_PLAYER,
     CELL_MASK,
     CELLS,
     LEVEL_SIZE,
     LEVEL_START,
     LIFTED_TO,
+    LINES,
+    MINI,
     NUM_CELLS,
     OPTIONAL,
+    SQUARES,
     STOP,
+    balls_per_player,
     cell_index,
     completes_formation,
+    occupied_cells,
     pack,
     rules_code,
     supported_cells,
@@ -37,6 +41,12 @@ def balls(position: int) -> tuple[int, int]:
     """The balls of white and of black, as masks of cells."""
     own, opponent = position & CELL_MASK, position >> 30 & CELL_MASK
     return (opponent, own) if position >> 62 else (own, opponent)
+
+
+def reserves(position: int, rules: int) -> tuple[int, int]:
+    """The balls that white and black still hold."""
+    white, black = balls(position)
+    return balls_per_player(rules) - white.bit_count(), balls_per_player(rules) - black.bit_count()
 
 
 def format_position(position: int) -> str:
@@ -91,12 +101,15 @@ def find_flaw(position: int, rules: str) -> str:
     if not 0 <= position < 1 << 63:
         return "a position has 63 bits"
     white, black = balls(position)
+    limit = balls_per_player(code)
     if white & black:
         return f"{_first_name(white & black)} holds two balls"
     for side, mask in zip(SIDES, (white, black), strict=True):
-        if mask.bit_count() > BALLS_PER_PLAYER:
-            return f"{side} has {mask.bit_count()} balls on the board; there are {BALLS_PER_PLAYER} a side"
-    occupied = white | black
+        if mask.bit_count() > limit:
+            return f"{side} has {mask.bit_count()} balls on the board; there are {limit} a side"
+    if code & MINI and (grounded := (white | black) & 0xFFFF):
+        return f"there is a ball on {_first_name(grounded)}, but the mini game is played on the levels above"
+    occupied = occupied_cells(position, code)
     for cell, below in enumerate(_SUPPORTS):
         if occupied >> cell & 1 and not all(occupied >> c & 1 for c in below):
             return f"the ball on {CELL_NAMES[cell]} does not rest on four balls"
@@ -109,13 +122,13 @@ def _find_pending_flaw(position: int, rules: int) -> str:
         return ""
     if pending == 3:
         return "at most 2 balls may be taken back"
-    if not rules:
+    if not rules & (SQUARES | LINES):
         return "nothing is ever taken back under the children rules"
     free = own & uncovered_cells(own | position >> 30 & CELL_MASK)
     if not free:
         return f"{mover} has no ball that could be taken back"
-    if pending == 1 and own.bit_count() == BALLS_PER_PLAYER:
-        return f"{mover} has all {BALLS_PER_PLAYER} balls on the board, so a first ball was not taken back"
+    if pending == 1 and own.bit_count() == balls_per_player(rules):
+        return f"{mover} has all {balls_per_player(rules)} balls on the board, so a first ball was not taken back"
     if pending == 2 and not any(
         free >> c & 1 and completes_formation(own, c, rules) for c in range(NUM_CELLS)
     ):
@@ -133,7 +146,7 @@ def split_turn(text: str) -> list[str]:
 
 def explain_illegal(position: int, action: int, rules: int) -> str:
     """Why an action (0-302) that is not legal in the position is not."""
-    own, opponent, pending = position & CELL_MASK, position >> 30 & CELL_MASK, position >> 60 & 3
+    own, occupied, pending = position & CELL_MASK, occupied_cells(position, rules), position >> 60 & 3
     mover = SIDES[position >> 62]
     source, target = int(ACTION_SOURCE[action]), int(ACTION_TARGET[action])
     takes_back = source >= 0 and target == APEX
@@ -146,11 +159,11 @@ def explain_illegal(position: int, action: int, rules: int) -> str:
     if source >= 0:
         if not own >> source & 1:
             return f"{mover} has no ball on {CELL_NAMES[source]}"
-        if not uncovered_cells(own | opponent) >> source & 1:
+        if not uncovered_cells(occupied) >> source & 1:
             return f"a ball rests on {CELL_NAMES[source]}"
-    if (own | opponent) >> target & 1:
+    if occupied >> target & 1:
         return f"{CELL_NAMES[target]} is occupied"
-    if not supported_cells(own | opponent) >> target & 1:
+    if not supported_cells(occupied) >> target & 1:
         return f"{CELL_NAMES[target]} does not rest on four balls"
     if source >= 0 and not LIFTED_TO[source] >> target & 1:
         return f"{CELL_NAMES[target]} rests on {CELL_NAMES[source]}"

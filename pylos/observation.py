@@ -25,7 +25,9 @@ from pylos.rules import (
     BALLS_PER_PLAYER,
     CELL_MASK,
     NUM_CELLS,
+    balls_per_player,
     completes_formation,
+    occupied_cells,
     supported_cells,
     uncovered_cells,
 )
@@ -52,12 +54,14 @@ def observe(position: int, rules: int, out: np.ndarray) -> None:
     own = position & CELL_MASK
     opponent = position >> 30 & CELL_MASK
     pending = position >> 60 & 3
-    supported = supported_cells(own | opponent)
-    uncovered = uncovered_cells(own | opponent)
+    occupied = occupied_cells(position, rules)
+    supported = supported_cells(occupied)
+    uncovered = uncovered_cells(occupied)
+    balls = balls_per_player(rules)
     completing = _completing_cells(own, supported, rules)
     threatened = _completing_cells(opponent, supported, rules)
-    out[NUM_CELLS] = np.float32((BALLS_PER_PLAYER - popcount(own)) / BALLS_PER_PLAYER)
-    out[NUM_CELLS + 1] = np.float32((BALLS_PER_PLAYER - popcount(opponent)) / BALLS_PER_PLAYER)
+    out[NUM_CELLS] = np.float32((balls - popcount(own)) / BALLS_PER_PLAYER)
+    out[NUM_CELLS + 1] = np.float32((balls - popcount(opponent)) / BALLS_PER_PLAYER)
     out[NUM_CELLS + 2] = np.float32(pending == 2)
     out[NUM_CELLS + 3] = np.float32(pending == 1)
     for cell in range(NUM_CELLS):

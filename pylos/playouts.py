@@ -6,12 +6,13 @@ from pylos.jit import jit, lowest_bit, popcount
 from pylos.randomness import draw
 from pylos.rules import (
     APEX,
-    BALLS_PER_PLAYER,
     CELL_MASK,
     LIFTED_TO,
     OPTIONAL,
     PAIR_BASE,
     STOP,
+    balls_per_player,
+    occupied_cells,
     step,
     supported_cells,
     uncovered_cells,
@@ -44,7 +45,7 @@ def _random_take_back(free: int, may_stop: bool, bits: int) -> int:
 def random_action(position: int, rules: int, bits: int) -> int:
     """A uniformly random legal action, or NO_ACTION, chosen by 63 random bits."""
     own = position & CELL_MASK
-    occupied = own | position >> 30 & CELL_MASK
+    occupied = occupied_cells(position, rules)
     pending = position >> 60 & 3
     if pending:
         return _random_take_back(
@@ -52,7 +53,7 @@ def random_action(position: int, rules: int, bits: int) -> int:
         )
     supported = supported_cells(occupied)
     places = 0
-    if popcount(own) < BALLS_PER_PLAYER:
+    if popcount(own) < balls_per_player(rules):
         places = popcount(supported)
     total = places
     sources = 0

@@ -26,6 +26,7 @@ from pylos.jit import jit, lowest_bit, popcount
 NUM_CELLS = 30
 NUM_ACTIONS = 303
 BALLS_PER_PLAYER = 15
+"""In the full game, and the most in any; see ``balls_per_player``."""
 APEX = 29
 STOP = 29
 """The action that ends a take-back. It shares its id with placing on the apex; they never meet."""
@@ -36,15 +37,19 @@ CELL_MASK = (1 << NUM_CELLS) - 1
 START = 0
 """The empty board with white to move."""
 
-SQUARES, LINES, OPTIONAL = 1, 2, 4
-RULES: dict[str, int] = {
+SQUARES, LINES, OPTIONAL, MINI = 1, 2, 4, 8
+FULL_RULES: dict[str, int] = {
     "children": 0,
     "standard": SQUARES,
     "mature": SQUARES | LINES,
     "standard-optional": SQUARES | OPTIONAL,
     "mature-optional": SQUARES | LINES | OPTIONAL,
 }
-"""Rule sets by name; kernels take the number: which formations earn a take-back, and whether it is optional."""
+MINI_RULES: dict[str, int] = {f"mini-{name}": code | MINI for name, code in FULL_RULES.items()}
+"""The same on a base of 3x3 with 7 balls a side: the upper three levels, on ground that belongs to nobody."""
+RULES: dict[str, int] = FULL_RULES | MINI_RULES
+"""Rule sets by name; kernels take the number: which formations earn a take-back, whether it is optional, and
+which board is played on."""
 
 
 def rules_code(name: str) -> int:
@@ -137,6 +142,18 @@ def pack(own: int, opponent: int, pending: int, turn: int) -> int:
 
 
 @jit
+def balls_per_player(rules: int) -> int:
+    """How many balls each side has."""
+    return 7 if rules & MINI else BALLS_PER_PLAYER
+
+
+@jit
+def occupied_cells(position: int, rules: int) -> int:
+    """Cells that are taken: by a ball, or in the mini game by the ground."""
+    return (position | position >> 30) & CELL_MASK | (0xFFFF if rules & MINI else 0)
+
+
+@jit
 def full_squares(balls: int) -> int:
     """First corners of the 2x2 squares that the balls fill, on every level."""
     pairs = balls & balls >> 1
@@ -183,7 +200,7 @@ def completes_formation(own: int, cell: int, rules: int) -> bool:
 def legal_actions(position: int, rules: int, out: np.ndarray) -> int:
     """Writes the legal actions, ascending, to ``out`` [>= MAX_LEGAL_ACTIONS] and returns their number."""
     own = position & CELL_MASK
-    occupied = own | position >> 30 & CELL_MASK
+    occupied = occupied_cells(position, rules)
     pending = position >> 60 & 3
     free = own & uncovered_cells(occupied)
     n = 0
@@ -197,7 +214,7 @@ def legal_actions(position: int, rules: int, out: np.ndarray) -> int:
             free &= free - 1
         return n
     supported = supported_cells(occupied)
-    if popcount(own) < BALLS_PER_PLAYER:
+    if popcount(own) < balls_per_player(rules):
         targets = supported
         while targets:
             out[n] = lowest_bit(targets)
@@ -215,14 +232,14 @@ def legal_actions(position: int, rules: int, out: np.ndarray) -> int:
 
 
 @jit
-def is_over(position: int) -> bool:
-    """Whether the player to move has no legal action, and so has lost. Under every rule set."""
+def is_over(position: int, rules: int) -> bool:
+    """Whether the player to move has no legal action, and so has lost."""
     own = position & CELL_MASK
-    occupied = own | position >> 30 & CELL_MASK
+    occupied = occupied_cells(position, rules)
     if position >> 60 & 3:
         return False
     supported = supported_cells(occupied)
-    if popcount(own) < BALLS_PER_PLAYER:
+    if popcount(own) < balls_per_player(rules):
         return supported == 0
     free = own & uncovered_cells(occupied)
     while free:

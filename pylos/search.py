@@ -154,7 +154,7 @@ class Search:
     ) -> None:
         n, options, rules = len(positions), self.options, self._rules
         leaves = np.zeros(padded_size(n), np.int64)
-        if count := plant(tree, positions, leaves):
+        if count := plant(tree, positions, rules, leaves):
             expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
         if options.dirichlet_fraction:
             add_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)

@@ -148,7 +148,7 @@ def _advance(
         ply += 1
         games.ply[g] = ply
         games.positions[g, ply] = position
-        if is_over(position):
+        if is_over(position, rules):
             white = 1.0 if position >> 62 else -1.0
             black = -white
         elif _repetitions(games, g) >= repetition_limit:

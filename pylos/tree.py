@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.jit import jit, popcount
-from pylos.rules import BALLS_PER_PLAYER, CELL_MASK, MAX_LEGAL_ACTIONS, is_over, legal_actions, step
+from pylos.rules import CELL_MASK, MAX_LEGAL_ACTIONS, balls_per_player, is_over, legal_actions, step
 
 ROOT = 0
 NO_NODE = -1
@@ -99,7 +99,7 @@ def _add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) 
 
 
 @jit
-def plant(tree: Tree, roots: np.ndarray, positions: np.ndarray) -> int:
+def plant(tree: Tree, roots: np.ndarray, rules: int, positions: np.ndarray) -> int:
     """Starts new trees at ``roots`` [n <= G], which become leaves unless they are the end of a game.
 
     Writes the positions of the leaves to ``positions``, without gaps, and returns their number.
@@ -109,7 +109,7 @@ def plant(tree: Tree, roots: np.ndarray, positions: np.ndarray) -> int:
         tree.node_count[g] = 0
         tree.edge_count[g] = 0
         _add_node(tree, g, roots[g], NO_NODE, NO_NODE)
-        if is_over(roots[g]):
+        if is_over(roots[g], rules):
             tree.proven[g, ROOT] = LOSS
             tree.leaf[g] = NO_NODE
         else:
@@ -240,7 +240,7 @@ def _add_edges(
         highest = max(highest, log_policy[actions[i]])
     total = 0.0
     # Only an opponent without reserve can be left without a move, which spares nearly all of the look-ahead.
-    opponent_spent = popcount(position >> 30 & CELL_MASK) == BALLS_PER_PLAYER
+    opponent_spent = popcount(position >> 30 & CELL_MASK) == balls_per_player(rules)
     wins = False
     for i in range(n):
         edge = first + i
@@ -254,7 +254,7 @@ def _add_edges(
         tree.edge_proven[g, edge] = UNPROVEN
         if opponent_spent:
             after = step(position, actions[i], rules)
-            if after >> 62 != position >> 62 and is_over(after):
+            if after >> 62 != position >> 62 and is_over(after, rules):
                 tree.edge_proven[g, edge] = WIN
                 wins = True
     for edge in range(first, first + n):

@@ -82,7 +82,7 @@ def solve(board: Board, most: int) -> Endgame | None:
 def _finished_game(rules: str, seed: int) -> list[int]:
     """The positions of a game of uniformly random actions."""
     code, position, positions = RULES[rules], START, [START]
-    while not is_over(position):
+    while not is_over(position, code):
         position = int(step(position, random_action(position, code, draw(seed, len(positions))), code))
         positions.append(position)
     return positions

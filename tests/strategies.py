@@ -9,9 +9,9 @@ import naive
 from hypothesis import strategies as st
 
 from pylos.board import Board
-from pylos.rules import ACTION_TARGET, RULES, STOP, step
+from pylos.rules import ACTION_TARGET, FULL_RULES, RULES, STOP, step
 
-RULE_NAMES = tuple(RULES)
+RULE_NAMES = tuple(FULL_RULES)
 
 
 def random_game(rules: str, steps: int, seed: int) -> Board:

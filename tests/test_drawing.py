@@ -9,6 +9,7 @@ from strategies import boards
 
 from pylos.board import Board
 from pylos.drawing import FILL, MARK, ascii_drawing, describe, svg
+from pylos.rules import RULES
 
 SVG = "{http://www.w3.org/2000/svg}"
 MIDDLE = "wwwbbbbbbbwwbwwb/b..bbwwww/..bw/. b 0"
@@ -61,7 +62,7 @@ def test_the_last_turn_is_marked():
 
 def test_the_document():
     board = Board.from_text(MIDDLE)
-    root = ElementTree.fromstring(svg(board.position, size=320))
+    root = ElementTree.fromstring(svg(board.position, RULES[board.rules], size=320))
     assert (root.get("width"), root.get("height"), root.get("role")) == ("320", "235", "img")
     assert root.findtext(f"{SVG}title") == "Pylos: black to move; reserves: white 3, black 2"
     assert board.text in root.findtext(f"{SVG}desc")
@@ -74,7 +75,7 @@ def test_ascii():
     board = Board.from_text(MIDDLE)
     assert (
         str(board)
-        == ascii_drawing(board.position)
+        == ascii_drawing(board.position, RULES[board.rules])
         == (
             "D  b w w b\n"
             "C  b b w w    w w w\n"
@@ -98,4 +99,4 @@ def test_ascii():
     ],
 )
 def test_states(text, state):
-    assert describe(Board.from_text(text).position).split(";")[0] == state
+    assert describe(Board.from_text(text).position, RULES["standard"]).split(";")[0] == state
