@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from pylos.actions import CELL_NAMES
 from pylos.notation import SIDES, balls, format_position, reserves
-from pylos.rules import CELLS, LEVEL_SIZE, cell_index, is_over, occupied_cells, supported_cells
+from pylos.rules import CELLS, LEVEL_SIZE, MINI, START, cell_index, is_over, occupied_cells, supported_cells
 
 WOOD, BOARD, WOOD_EDGE, HOLLOW = "#e3c08d", "#d2a76b", "#8a5f33", "#b98b52"
 INK, MARK = "#4a3118", "#e4572e"
@@ -28,14 +28,19 @@ WIDTH, HEIGHT = 640, 470
 
 
 def ascii_drawing(position: int, rules: int) -> str:
-    """The four levels side by side, seen from above with row A nearest, and the state of the game below."""
+    """The four levels side by side, seen from above with row A nearest, and the state of the game below.
+
+    A free cell is a dot; the ground of the mini game is all #.
+    """
     white, black = balls(position)
+    ground = occupied_cells(START, rules)
     lines = []
     for row in reversed(range(LEVEL_SIZE[0])):
         blocks = []
         for level, size in enumerate(LEVEL_SIZE):
             cells = [cell_index(level, row, column) for column in range(size)] if row < size else []
-            marks = ["w" if white >> c & 1 else "b" if black >> c & 1 else "." for c in cells]
+            masks = (("w", white), ("b", black), ("#", ground), (".", -1))
+            marks = [next(mark for mark, mask in masks if mask >> c & 1) for c in cells]
             blocks.append(" ".join(marks).ljust(2 * size - 1))
         lines.append(f"{'ABCD'[row]}  {'    '.join(blocks)}".rstrip())
     lines.append("   " + "    ".join(" ".join("1234"[:size]) for size in LEVEL_SIZE))
@@ -70,6 +75,7 @@ def svg(position: int, rules: int, *, last: Sequence[int] = (), size: int = 480)
         An SVG document. It needs no other file, and holds the position as text for screen readers.
     """
     supported = supported_cells(occupied_cells(position, rules))
+    base = 1 if rules & MINI else 0  # the lowest level on which balls can lie
     root = Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -81,19 +87,21 @@ def svg(position: int, rules: int, *, last: Sequence[int] = (), size: int = 480)
     SubElement(root, "title").text = f"Pylos: {describe(position, rules)}"
     SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position, rules)}"
     _rectangle(root, 1, 1, WIDTH - 2, HEIGHT - 2, WOOD, WOOD_EDGE, 14)
-    _draw_pyramid(root, position, supported, last)
-    for level in reversed(range(4)):
+    _draw_pyramid(root, position, supported, base, last)
+    for level in reversed(range(base, 4)):
         _draw_layer(root, position, supported, level, last)
     _draw_state(root, position, rules)
     return tostring(root, encoding="unicode")
 
 
-def _draw_pyramid(root: Element, position: int, supported: int, last: Sequence[int]) -> None:
-    for i in range(4):
+def _draw_pyramid(root: Element, position: int, supported: int, base: int, last: Sequence[int]) -> None:
+    size, inset = LEVEL_SIZE[base], 0.5 * base * PITCH
+    left, top, width = LEFT + inset, TOP + inset, size * PITCH
+    for i in range(size):
         middle = (i + 0.5) * PITCH
-        _text(root, LEFT - 26, TOP + 4 * PITCH - middle, "ABCD"[i], 17)
-        _text(root, LEFT + middle, TOP + 4 * PITCH + 21, "1234"[i], 17)
-    _rectangle(root, LEFT - 8, TOP - 8, 4 * PITCH + 16, 4 * PITCH + 16, BOARD, WOOD_EDGE, 10)
+        _text(root, left - 26, top + width - middle, "ABCD"[i], 17)
+        _text(root, left + middle, top + width + 21, "1234"[i], 17)
+    _rectangle(root, left - 8, top - 8, width + 16, width + 16, BOARD, WOOD_EDGE, 10)
     for cell, (level, row, column) in enumerate(CELLS):  # upwards, so that higher balls come on top
         x = LEFT + (column + 0.5 * level + 0.5) * PITCH
         y = TOP + (3.5 - row - 0.5 * level) * PITCH

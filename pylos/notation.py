@@ -14,10 +14,10 @@ from pylos.rules import (
     LEVEL_START,
     LIFTED_TO,
     LINES,
-    MINI,
     NUM_CELLS,
     OPTIONAL,
     SQUARES,
+    START,
     STOP,
     balls_per_player,
     cell_index,
@@ -107,7 +107,7 @@ def find_flaw(position: int, rules: str) -> str:
     for side, mask in zip(SIDES, (white, black), strict=True):
         if mask.bit_count() > limit:
             return f"{side} has {mask.bit_count()} balls on the board; there are {limit} a side"
-    if code & MINI and (grounded := (white | black) & 0xFFFF):
+    if grounded := (white | black) & occupied_cells(START, code):
         return f"there is a ball on {_first_name(grounded)}, but the mini game is played on the levels above"
     occupied = occupied_cells(position, code)
     for cell, below in enumerate(_SUPPORTS):
@@ -161,6 +161,8 @@ def explain_illegal(position: int, action: int, rules: int) -> str:
             return f"{mover} has no ball on {CELL_NAMES[source]}"
         if not uncovered_cells(occupied) >> source & 1:
             return f"a ball rests on {CELL_NAMES[source]}"
+    if occupied_cells(START, rules) >> target & 1:
+        return f"{CELL_NAMES[target]} is ground, on which nobody plays"
     if occupied >> target & 1:
         return f"{CELL_NAMES[target]} is occupied"
     if not supported_cells(occupied) >> target & 1:

@@ -87,6 +87,24 @@ def test_ascii():
     )
 
 
+def test_the_ground_of_the_mini_game_shows_no_cells():
+    board = Board("mini-standard")
+    for name in ("2A1", "2B2"):
+        board.push(name)
+    assert str(board) == (
+        "D  # # # #\n"
+        "C  # # # #    . . .\n"
+        "B  # # # #    . b .    . .\n"
+        "A  # # # #    w . .    . .    .\n"
+        "   1 2 3 4    1 2 3    1 2    1\n"
+        "white to move; reserves: white 6, black 6"
+    )
+    shown = {element.text for element in ElementTree.fromstring(board._repr_svg_()).iter(f"{SVG}text")}
+    assert "level 2" in shown
+    assert not {"level 1", "D", "4"} & shown
+    assert len(cells_drawn(board._repr_svg_())) == 2 * 9
+
+
 @pytest.mark.parametrize(
     ("text", "state"),
     [
