@@ -14,11 +14,18 @@ from pylos.players import Player
 from pylos.playouts import random_action
 from pylos.randomness import derive_key, draw
 from pylos.results import MatchResult
-from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, START, is_over, legal_actions, rules_code, step
+from pylos.rules import (
+    MAX_LEGAL_ACTIONS,
+    NUM_ACTIONS,
+    START,
+    balls_per_player,
+    is_over,
+    legal_actions,
+    rules_code,
+    step,
+)
 
 RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
-MAX_OPENING_PLIES = 20
-"""No game can be over so early: who cannot move has put 15 balls on the board."""
 
 
 class _Games(NamedTuple):
@@ -132,12 +139,14 @@ def play_matches(
     """
     if games < 2 or games % 2:
         raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
-    if not 0 <= opening_plies <= min(MAX_OPENING_PLIES, max_moves - 1) or repetition_limit < 2:
+    code, total = rules_code(rules), games * len(opponents)
+    # No game is over so early: who cannot move has put all its balls on the board, in as many turns of both.
+    longest_opening = 2 * balls_per_player(code) - 1
+    if not 0 <= opening_plies <= min(longest_opening, max_moves - 1) or repetition_limit < 2:
         raise ConfigurationError(
-            f"a match needs opening_plies from 0 to {MAX_OPENING_PLIES}, less than max_moves, "
+            f"a match needs opening_plies from 0 to {longest_opening}, less than max_moves, "
             "and a repetition_limit of at least 2"
         )
-    code, total = rules_code(rules), games * len(opponents)
     table = _Games(
         np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
     )

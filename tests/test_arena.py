@@ -56,7 +56,7 @@ def _replay(white: Callable[[Board], int], black: Callable[[Board], int], openin
     return board.winner
 
 
-@pytest.mark.parametrize("rules", ["children", "standard", "mature"])
+@pytest.mark.parametrize("rules", ["children", "standard", "mature", "mini-standard"])
 def test_results_are_those_of_the_games_played_one_by_one(rules):
     a, b = Scripted("a", _pick, rules), Scripted("b", _first, rules)
     result = play_match(a, b, games=20, rules=rules, seed=4, opening_plies=6)
@@ -186,7 +186,8 @@ def test_the_number_of_finished_games_is_told():
         ({"games": 0}, "even number"),
         ({"games": -2}, "even number"),
         ({"opening_plies": -1}, "opening_plies"),
-        ({"opening_plies": 21}, "opening_plies"),
+        ({"opening_plies": 30}, "opening_plies from 0 to 29"),
+        ({"opening_plies": 14, "rules": "mini-mature"}, "opening_plies from 0 to 13"),
         ({"opening_plies": 5, "max_moves": 5}, "opening_plies"),
         ({"repetition_limit": 1}, "repetition_limit"),
     ],
