@@ -26,9 +26,18 @@ def below(cell: Cell) -> set[Cell]:
     return {(level - 1, row + i, column + j) for i in (0, 1) for j in (0, 1)} if level else set()
 
 
+def ground(rules: str) -> frozenset[Cell]:
+    """The cells that are taken from the start, by nobody: the lowest level in the mini game."""
+    return frozenset(cell for cell in CELLS if rules.startswith("mini-") and cell[0] == 0)
+
+
+def balls_per_player(rules: str) -> int:
+    return 7 if rules.startswith("mini-") else 15
+
+
 def lines_and_squares(rules: str) -> list[set[Cell]]:
     """All sets of cells that earn a take-back when one side fills them."""
-    kind = rules.removesuffix("-optional")
+    kind = rules.removeprefix("mini-").removesuffix("-optional")
     found: list[set[Cell]] = []
     if kind != "children":
         found += [below(cell) for cell in CELLS if cell[0]]
@@ -96,8 +105,9 @@ def legal(game: Game, rules: str) -> set[Action]:
     if game.pending:
         stop: set[Action] = {(None, None)} if game.pending == 1 or rules.endswith("-optional") else set()
         return stop | {(cell, None) for cell in free(game)}
-    targets = supported(game.occupied)
-    placing: set[Action] = {(None, target) for target in targets} if len(game.own) < 15 else set()
+    targets = supported(game.occupied | ground(rules))
+    in_reserve = balls_per_player(rules) - len(game.own)
+    placing: set[Action] = {(None, target) for target in targets} if in_reserve else set()
     raising = {(s, t) for s in free(game) for t in targets if t[0] > s[0] and s not in below(t)}
     return placing | raising
 
@@ -115,9 +125,9 @@ def step(game: Game, action: Action, rules: str) -> Game:
     return game.with_own(own, 2 if earned else 0, change_side=not earned)
 
 
-def is_over(game: Game) -> bool:
-    """Whether the mover has no move. It does not depend on the rule set."""
-    return not legal(game, "children")
+def is_over(game: Game, rules: str) -> bool:
+    """Whether the mover has no move."""
+    return not legal(game, rules)
 
 
 def turns(game: Game, rules: str) -> Iterator[Game]:
@@ -169,15 +179,18 @@ def transform(game: Game, symmetry: int) -> Game:
     return Game(white, black, game.side, game.pending)
 
 
-def supported_occupancies() -> Iterator[frozenset[Cell]]:
-    """Every set of occupied cells in which each ball rests on four others."""
+def supported_occupancies(ground: frozenset[Cell]) -> Iterator[frozenset[Cell]]:
+    """Every set of cells that balls can occupy, so that each rests on four others or on the ground."""
     for above in _upper_parts():
+        if ground:
+            yield above
+            continue
         needed = set().union(*(below(cell) for cell in above), set())
         rest = [cell for cell in CELLS if cell[0] == 0 and cell not in needed]
-        ground = frozenset(cell for cell in needed if cell[0] == 0)
+        lowest = frozenset(cell for cell in needed if cell[0] == 0)
         for size in range(len(rest) + 1):
             for chosen in combinations(rest, size):
-                yield above | ground | frozenset(chosen)
+                yield above | lowest | frozenset(chosen)
 
 
 def _upper_parts() -> Iterator[frozenset[Cell]]:

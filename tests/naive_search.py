@@ -81,12 +81,13 @@ def playout(game: naive.Game, rules: str, key: int, limit: int) -> tuple[int, in
 
 
 def observe(game: naive.Game, rules: str) -> list[float]:
-    supported = naive.supported(game.occupied)
+    supported = naive.supported(game.occupied | naive.ground(rules))
+    balls = naive.balls_per_player(rules)
     other_side = naive.Game(game.white, game.black, "b" if game.side == "w" else "w", 0)
     return [
         *(float(cell in game.own) - float(cell in game.opponent) for cell in naive.CELLS),
-        (15 - len(game.own)) / 15,
-        (15 - len(game.opponent)) / 15,
+        (balls - len(game.own)) / 15,
+        (balls - len(game.opponent)) / 15,
         float(game.pending == 2),
         float(game.pending == 1),
         *_plane(supported),

@@ -9,9 +9,9 @@ import naive
 from hypothesis import strategies as st
 
 from pylos.board import Board
-from pylos.rules import ACTION_TARGET, FULL_RULES, RULES, STOP, step
+from pylos.rules import ACTION_TARGET, RULES, STOP, step
 
-RULE_NAMES = tuple(FULL_RULES)
+RULE_NAMES = tuple(RULES)
 
 
 def random_game(rules: str, steps: int, seed: int) -> Board:
@@ -42,16 +42,17 @@ def boards(draw: st.DrawFn, rules: tuple[str, ...] = RULE_NAMES) -> Board:
 
 
 @functools.cache
-def occupancies() -> list[frozenset[naive.Cell]]:
-    """All 141,120 supported sets of occupied cells."""
-    return list(naive.supported_occupancies())
+def occupancies(ground: frozenset[naive.Cell] = frozenset()) -> list[frozenset[naive.Cell]]:
+    """All supported sets of cells with balls: 141,120 in the full game, where no cell is ground."""
+    return list(naive.supported_occupancies(ground))
 
 
 @st.composite
-def colourings(draw: st.DrawFn) -> naive.Game:
-    """Positions without a take-back, reachable or not: any pile, coloured with at most 15 balls a side."""
+def colourings(draw: st.DrawFn, rules: tuple[str, ...] = RULE_NAMES) -> tuple[naive.Game, str]:
+    """Positions without a take-back, reachable or not: any pile in any colours, and the rules by which it is one."""
+    name = draw(st.sampled_from(rules))
     rng = random.Random(draw(st.integers(0, 2**32 - 1)))
-    pile = sorted(rng.choice(occupancies()))
+    pile, most = sorted(rng.choice(occupancies(naive.ground(name)))), naive.balls_per_player(name)
     rng.shuffle(pile)
-    count = rng.randint(max(0, len(pile) - 15), min(15, len(pile)))
-    return naive.Game(frozenset(pile[:count]), frozenset(pile[count:]), rng.choice("wb"), 0)
+    count = rng.randint(max(0, len(pile) - most), min(most, len(pile)))
+    return naive.Game(frozenset(pile[:count]), frozenset(pile[count:]), rng.choice("wb"), 0), name

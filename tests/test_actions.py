@@ -82,9 +82,10 @@ def test_symmetry_tables():
     assert len(np.unique(CELL_SYMMETRY, axis=0)) == 8
 
 
-@given(st.one_of(boards().map(lambda board: naive.parse(board.text)), colourings()))
-def test_transform_matches_the_twin(game):
-    position = parse_position(naive.format_game(game), "mature-optional")
+@given(st.one_of(boards().map(lambda board: (naive.parse(board.text), board.rules)), colourings()))
+def test_transform_matches_the_twin(game_and_rules):
+    game, rules = game_and_rules
+    position = parse_position(naive.format_game(game), rules)
     for symmetry in SYMMETRIES:
         expected = naive.format_game(naive.transform(game, symmetry))
         assert format_position(transform(position, symmetry)) == expected

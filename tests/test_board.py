@@ -48,8 +48,8 @@ def test_text_and_repr_round_trip(board):
     assert again.text == board.text == naive.format_game(naive.parse(board.text))
     assert eval(repr(board)) == board
     assert Board.from_position(np.int64(board.position), board.rules) == board
-    game = naive.parse(board.text)
-    assert board.reserves == (15 - len(game.white), 15 - len(game.black))
+    game, balls = naive.parse(board.text), naive.balls_per_player(board.rules)
+    assert board.reserves == (balls - len(game.white), balls - len(game.black))
     assert board.turn[0] == game.side
     assert board.pending == game.pending
 
@@ -87,13 +87,45 @@ def test_unreadable_texts_are_refused(text, wrong):
     assert repr(text) in str(error.value)
 
 
-def test_pending_needs_rules_with_take_backs():
-    text = "wwwww.........../........./..../. w 1"
-    assert Board.from_text(text, "standard").pending == 1
+@pytest.mark.parametrize(
+    ("prefix", "text", "line"),
+    [
+        ("", "wwwww.........../........./..../. w 1", "wwww............/........./..../. w 2"),
+        ("mini-", "................/wwwww..../..../. w 1", "................/www....../..../. w 2"),
+    ],
+)
+def test_pending_needs_rules_with_take_backs(prefix, text, line):
+    assert Board.from_text(text, f"{prefix}standard").pending == 1
     with pytest.raises(PositionError, match="children"):
-        Board.from_text(text, "children")
-    line = "wwww............/........./..../. w 2"
-    assert Board.from_text(line, "mature").pending == 2
+        Board.from_text(text, f"{prefix}children")
+    assert Board.from_text(line, f"{prefix}mature").pending == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (
+            ".....w........../........./..../. w 0",
+            "a ball on 1B2, but the mini game is played on the levels above",
+        ),
+        ("................/wwwwwwww./..../. w 0", "white has 8 balls on the board; there are 7 a side"),
+        ("................/........./w.../. w 0", "3A1 does not rest"),
+        ("................/wwwwwww../..../. w 1", "all 7 balls"),
+    ],
+)
+def test_unreadable_texts_of_mini_games_are_refused(text, wrong):
+    with pytest.raises(PositionError, match=re.escape(wrong)):
+        Board.from_text(text, "mini-standard")
+
+
+def test_the_ground_of_the_mini_game_belongs_to_nobody():
+    board = Board("mini-standard")
+    assert (board.text, board.reserves) == (EMPTY, (7, 7))
+    assert list(board.legal_actions) == list(range(16, 25))
+    with pytest.raises(IllegalActionError, match="1B2 is ground"):
+        board.push("1B2")
+    with pytest.raises(IllegalActionError, match="white has no ball on 1B2"):
+        board.push("1B2^2C3")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +283,7 @@ def test_exactly_the_legal_actions_can_be_pushed(board, action):
 
 @given(boards())
 def test_the_winner_is_who_moved_last(board):
-    assert board.is_over == naive.is_over(naive.parse(board.text))
+    assert board.is_over == naive.is_over(naive.parse(board.text), board.rules)
     if board.is_over:
         winner = board.winner
         board.pop()
@@ -290,8 +322,8 @@ def test_perft_refuses_a_negative_depth():
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
 def test_perft_takes_the_rules_of_the_board(rules):
-    board = square_board(rules)
-    assert perft(board, 2) == naive.perft(naive.parse(board.text), 2, rules)
+    text = "................/ww.w..bb./..../. w 0" if "mini" in rules else square_board().text
+    assert perft(Board.from_text(text, rules), 2) == naive.perft(naive.parse(text), 2, rules)
 
 
 def test_as_positions():

@@ -12,7 +12,7 @@ from strategies import RULE_NAMES, random_game
 from pylos.board import Board
 from pylos.errors import ConfigurationError
 from pylos.root import pick_actions
-from pylos.rules import RULES
+from pylos.rules import FULL_RULES, RULES
 from pylos.search import Search, SearchOptions, SearchResult, max_visited
 
 
@@ -35,7 +35,7 @@ def _late_boards(rules: str, count: int) -> list[Board]:
 
 
 def _early_boards(rules: str, count: int) -> list[Board]:
-    """Positions from which no search gets to the end of a game."""
+    """Positions of the full game from which no search gets to its end."""
     return [board for board in _boards(rules, count) if min(board.reserves) >= 6]
 
 
@@ -160,7 +160,7 @@ def test_noise_depends_on_the_key_and_reaches_a_row_only():
     assert _visits(silent, 0) == _visits(silent, 1)
 
 
-@pytest.mark.parametrize("rules", RULE_NAMES)
+@pytest.mark.parametrize("rules", FULL_RULES)
 def test_signs_flip_only_where_the_mover_changes(rules):
     """Every leaf is worth 0.5 to white, so every mean on the way up is, whoever acted how often in a row."""
     boards = _early_boards(rules, 120)
@@ -170,7 +170,7 @@ def test_signs_flip_only_where_the_mover_changes(rules):
     assert rules == "children" or any(board.pending for board in boards)
 
 
-@pytest.mark.parametrize("rules", RULE_NAMES)
+@pytest.mark.parametrize("rules", FULL_RULES)
 def test_the_value_of_a_root_is_the_mean_of_its_leaves_from_its_movers_view(rules):
     for board in _early_boards(rules, 60)[::5]:
         leaves = []

@@ -5,11 +5,10 @@ import pytest
 from endgames import LOSS, WIN, Endgame, endgames, solve
 from evaluators import Evaluation, hashed, uninformed
 from naive_search import moved
-from strategies import RULE_NAMES
 
 from pylos.actions import parse_action
 from pylos.board import Board
-from pylos.rules import RULES
+from pylos.rules import FULL_RULES, RULES
 from pylos.search import Search, SearchOptions
 
 SAME_PLAYER_ACTS_AGAIN = [
@@ -78,7 +77,7 @@ def test_the_best_action_is_found_where_the_same_player_acts_twice(rules, text, 
         assert visits.keys() <= endgame.actions_worth(WIN)
 
 
-@pytest.mark.parametrize("rules", RULE_NAMES)
+@pytest.mark.parametrize("rules", FULL_RULES)
 def test_a_win_in_one_is_seen_without_any_simulation_below_it(rules):
     found = [e for e in endgames(rules, 60, 3000) if e.value == WIN and e.distance == 1]
     for endgame, visits, value in zip(found, *_search([e.board for e in found], 1), strict=True):
@@ -99,7 +98,7 @@ def test_a_loss_in_one_that_can_be_avoided_is_avoided(rules, text, lost_at_once,
         assert not visits.keys() & _losing_at_once(endgame)
 
 
-@pytest.mark.parametrize(("rules", "games"), [(name, 200 if "mature" in name else 60) for name in RULE_NAMES])
+@pytest.mark.parametrize(("rules", "games"), [(name, 200 if "mature" in name else 60) for name in FULL_RULES])
 def test_an_uninformed_search_wins_what_can_be_won_and_proofs_are_exact(rules, games):
     found = endgames(rules, games, 3000 if games == 60 else 500)
     for endgame, visits, value in zip(found, *_search([e.board for e in found], 2500), strict=True):
@@ -112,7 +111,7 @@ def test_an_uninformed_search_wins_what_can_be_won_and_proofs_are_exact(rules, g
     assert max(e.distance for e in decisive) >= 7  # forced wins of several turns are among them
 
 
-@pytest.mark.parametrize("rules", RULE_NAMES)
+@pytest.mark.parametrize("rules", FULL_RULES)
 def test_after_any_number_of_simulations_a_proof_is_true_and_a_proven_loss_is_not_chosen(rules):
     found = endgames(rules, 40, 3000)
     for simulations in (5, 40, 200):
@@ -126,7 +125,7 @@ def test_after_any_number_of_simulations_a_proof_is_true_and_a_proven_loss_is_no
                 assert _most_visited(visits) <= endgame.actions_worth(WIN)
 
 
-@pytest.mark.parametrize("rules", RULE_NAMES)
+@pytest.mark.parametrize("rules", FULL_RULES)
 def test_where_everything_is_lost_the_visits_stay_as_they_are(rules):
     found = [e for e in endgames(rules, 40, 500) if e.value == LOSS]
     for endgame, visits, value in zip(found, *_search([e.board for e in found], 2000), strict=True):
