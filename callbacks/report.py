@@ -233,7 +233,11 @@ def print_table(title: str, rows: list[tuple[str, str]]) -> None:
 def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None:
     """Prints commands that make sense now, as plain lines that can be copied."""
     print("What to run next:")
-    print(f"  {shlex.join(['pylos', 'match', str(checkpoint), 'random'])}")
+    rules = str(trainer.lightning_module.hparams.get("rules", "standard"))
+    match = ["pylos", "match", str(checkpoint), "random"]
+    if rules != "standard":
+        match += ["--rules", rules]
+    print(f"  {shlex.join(match)}")
     configs = sorted(checkpoint.parent.parent.glob("config*.yaml"), key=lambda path: path.stat().st_mtime)
     if not configs:
         return

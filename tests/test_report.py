@@ -82,8 +82,9 @@ def test_metrics_from_a_manifest(tmp_path):
 class Tiny(pl.LightningModule):
     """Learns nothing, quickly."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: str = "standard") -> None:
         super().__init__()
+        self.save_hyperparameters()
         self.layer = torch.nn.Linear(1, 1)
 
     def training_step(self, batch, batch_index):
@@ -105,7 +106,7 @@ class Evaluates(pl.Callback):
         pl_module.log("eval/elo", 1234.0)
 
 
-def fit(folder: Path, epochs: int, *, ckpt_path=None, **options) -> pl.Trainer:
+def fit(folder: Path, epochs: int, *, ckpt_path=None, rules="standard", **options) -> pl.Trainer:
     last = ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False)
     # The report comes first in the list and must run last.
     trainer = pl.Trainer(
@@ -116,7 +117,7 @@ def fit(folder: Path, epochs: int, *, ckpt_path=None, **options) -> pl.Trainer:
         enable_model_summary=False,
         **options,
     )
-    trainer.fit(Tiny(), ckpt_path=ckpt_path)
+    trainer.fit(Tiny(rules), ckpt_path=ckpt_path)
     return trainer
 
 
@@ -139,6 +140,11 @@ def test_a_fit_prints_a_line_per_epoch_and_a_table(folder, capsys):
     assert any("last checkpoint" in line and checkpoint in line for line in table)
     assert f"  pylos match {checkpoint} random" in table
     assert "  pylos fit -c config.yaml --ckpt_path last --trainer.max_epochs 4" in table
+
+
+def test_the_match_that_is_proposed_is_by_the_rules_of_the_run(folder, capsys):
+    fit(folder, 1, rules="mini-mature")
+    assert "last.ckpt random --rules mini-mature\n" in capsys.readouterr().out
 
 
 def test_a_finished_run_prints_its_table_again(folder, capsys):
