@@ -138,7 +138,7 @@ _CHUNK_MASK = (1 << _CHUNK_BITS) - 1
 
 def _moved_chunks() -> np.ndarray:
     """[8, 3, 1024] where a symmetry sends the balls on ten neighbouring cells, for every pattern of them."""
-    table = np.zeros((NUM_SYMMETRIES, NUM_CELLS // _CHUNK_BITS, 1 << _CHUNK_BITS), np.int64)
+    table = np.zeros((NUM_SYMMETRIES, NUM_CELLS // _CHUNK_BITS, 1 << _CHUNK_BITS), np.int32)
     patterns = np.arange(1 << _CHUNK_BITS)
     for cell in range(NUM_CELLS):
         chunk, bit = divmod(cell, _CHUNK_BITS)
@@ -151,16 +151,17 @@ _MOVED_CHUNKS = _moved_chunks()
 
 
 @jit
-def _moved_mask(mask: int, symmetry: int) -> int:
-    low: int = _MOVED_CHUNKS[symmetry, 0, mask & _CHUNK_MASK]
-    middle: int = _MOVED_CHUNKS[symmetry, 1, mask >> 10 & _CHUNK_MASK]
-    high: int = _MOVED_CHUNKS[symmetry, 2, mask >> 20 & _CHUNK_MASK]
-    return low | middle | high
+def moved_mask(mask: int, symmetry: int) -> int:
+    """The cells (a mask) to which a symmetry (0-7) moves the cells of ``mask``."""
+    low = _MOVED_CHUNKS[symmetry, 0, mask & _CHUNK_MASK]
+    middle = _MOVED_CHUNKS[symmetry, 1, mask >> 10 & _CHUNK_MASK]
+    high = _MOVED_CHUNKS[symmetry, 2, mask >> 20 & _CHUNK_MASK]
+    return np.int64(low | middle | high)
 
 
 @jit
 def transform(position: int, symmetry: int) -> int:
     """The position as it looks after a symmetry (0-7); side to move and take-backs stay."""
-    own = _moved_mask(position & CELL_MASK, symmetry)
-    opponent = _moved_mask(position >> 30 & CELL_MASK, symmetry)
+    own = moved_mask(position & CELL_MASK, symmetry)
+    opponent = moved_mask(position >> 30 & CELL_MASK, symmetry)
     return position >> 60 << 60 | opponent << 30 | own

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from pylos import rules as kernels
 from pylos.actions import action_name, parse_action
-from pylos.counting import count_turns
 from pylos.drawing import ascii_drawing, svg
 from pylos.errors import IllegalActionError, PositionError
 from pylos.notation import (
@@ -31,6 +30,7 @@ from pylos.rules import (
     STOP,
     rules_code,
 )
+from pylos.turns import count_turns
 
 Side = Literal["white", "black"]
 WHITE: Side = "white"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
 from llvmlite import ir
-from numba.core import event, types
+from llvmlite.binding import get_host_cpu_features
+from numba.core import cgutils, event, types
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,6 +92,12 @@ if TYPE_CHECKING:
     def lowest_bit(value: int) -> int:
         """The index of the lowest set bit of an int64, which must not be 0."""
 
+    def gather_bits(value: int, mask: int) -> int:
+        """The bits of ``value`` at the set bits of ``mask``, moved together at the low end."""
+
+    def scatter_bits(value: int, mask: int) -> int:
+        """The low bits of ``value``, moved to the set bits of ``mask``: undoes ``gather_bits``."""
+
 else:
 
     @intrinsic
@@ -110,3 +117,40 @@ else:
             return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
         return types.int64(types.int64), generate
+
+    def gather_bits_slowly(value: int, mask: int) -> int:
+        """``gather_bits`` for processors without an instruction for it."""
+        result, bit = 0, 1
+        while mask:
+            if value & mask & -mask:
+                result |= bit
+            bit <<= 1
+            mask &= mask - 1
+        return result
+
+    def scatter_bits_slowly(value: int, mask: int) -> int:
+        """``scatter_bits`` for processors without an instruction for it."""
+        result = 0
+        while mask:
+            if value & 1:
+                result |= mask & -mask
+            value >>= 1
+            mask &= mask - 1
+        return result
+
+    def _instruction(name: str) -> Any:
+        @intrinsic
+        def function(typing_context: Any, value: Any, mask: Any) -> Any:
+            def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                word = ir.IntType(64)
+                declaration = ir.FunctionType(word, [word, word])
+                return builder.call(cgutils.get_or_insert_function(builder.module, declaration, name), args)
+
+            return types.int64(types.int64, types.int64), generate
+
+        return function
+
+    if get_host_cpu_features().get("bmi2") and not numba.config.CPU_NAME:
+        gather_bits, scatter_bits = _instruction("llvm.x86.bmi.pext.64"), _instruction("llvm.x86.bmi.pdep.64")
+    else:
+        gather_bits, scatter_bits = jit(gather_bits_slowly), jit(scatter_bits_slowly)

@@ -9,9 +9,9 @@ from strategies import RULE_NAMES, boards, colourings, occupancies
 from pylos import rules
 from pylos.actions import action_name
 from pylos.board import Board
-from pylos.counting import count_turns
 from pylos.errors import RulesError
 from pylos.notation import format_position
+from pylos.turns import count_turns
 
 CELLS = naive.CELLS
 BELOW = [[CELLS.index(c) for c in naive.below(cell)] for cell in CELLS]
