@@ -36,7 +36,8 @@ from pylos.rules import CELL_MASK, CELLS, MINI, NUM_CELLS, balls_per_player, occ
 _SLOT_BITS = 18
 _SHAPE_BITS = 15
 _MOST_PILES = 150_000
-_MIX = 0x1E3779B97F4A7C15  # odd, its bits well mixed: multiplicative hashing
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits well mixed: multiplicative hashing
+# Unsigned, because the overflow of signed products is undefined in compiled code.
 EMPTY_SLOT = -1
 
 
@@ -65,7 +66,7 @@ def num_colourings(balls: int, most: int) -> int:
 @jit
 def _pile_slot(slots: np.ndarray, pile: int) -> int:
     """Where a pile stands in the hash table, or where it belongs if it is not there."""
-    slot = pile * _MIX >> 63 - _SLOT_BITS & (1 << _SLOT_BITS) - 1
+    slot = np.int64(np.uint64(pile) * _MIX >> np.uint64(64 - _SLOT_BITS))
     while slots[slot] != EMPTY_SLOT and slots[slot] & CELL_MASK != pile:
         slot = slot + 1 & (1 << _SLOT_BITS) - 1
     return slot

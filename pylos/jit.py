@@ -138,19 +138,24 @@ else:
             mask &= mask - 1
         return result
 
-    def _instruction(name: str) -> Any:
-        @intrinsic
-        def function(typing_context: Any, value: Any, mask: Any) -> Any:
-            def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-                word = ir.IntType(64)
-                declaration = ir.FunctionType(word, [word, word])
-                return builder.call(cgutils.get_or_insert_function(builder.module, declaration, name), args)
+    def _calls(name: str) -> Any:
+        """What an intrinsic returns that stands for an LLVM instruction on two words."""
 
-            return types.int64(types.int64, types.int64), generate
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            declaration = ir.FunctionType(ir.IntType(64), [ir.IntType(64)] * 2)
+            return builder.call(cgutils.get_or_insert_function(builder.module, declaration, name), args)
 
-        return function
+        return types.int64(types.int64, types.int64), generate
 
     if get_host_cpu_features().get("bmi2") and not numba.config.CPU_NAME:
-        gather_bits, scatter_bits = _instruction("llvm.x86.bmi.pext.64"), _instruction("llvm.x86.bmi.pdep.64")
+
+        @intrinsic
+        def gather_bits(typing_context: Any, value: Any, mask: Any) -> Any:
+            return _calls("llvm.x86.bmi.pext.64")
+
+        @intrinsic
+        def scatter_bits(typing_context: Any, value: Any, mask: Any) -> Any:
+            return _calls("llvm.x86.bmi.pdep.64")
+
     else:
         gather_bits, scatter_bits = jit(gather_bits_slowly), jit(scatter_bits_slowly)
