@@ -31,3 +31,7 @@ class ConfigurationError(PylosError, ValueError):
 
 class NonFiniteLossError(PylosError):
     """The loss is no longer a finite number."""
+
+
+class TableError(PylosError):
+    """A solution of the game that is missing, damaged or not ours."""

@@ -48,6 +48,8 @@ class Index(NamedTuple):
     """int64 [S] the filled cells of each shape."""
     offsets: np.ndarray
     """int64 [S + 1] the first number of each shape; the last is the size of the index."""
+    sizes: np.ndarray
+    """int64 [S] the number of colourings of each shape."""
     symmetries: np.ndarray
     """int64 [S] bit s is set if symmetry s leaves the shape as it is."""
     slots: np.ndarray
@@ -158,6 +160,7 @@ def _build_index(rules: int) -> Index:
     return Index(
         shapes=shapes,
         offsets=np.concatenate([[0], np.cumsum((sizes + 3) // 4 * 4)]),
+        sizes=sizes,
         symmetries=symmetries,
         slots=slots,
         base=np.array(base, np.int32),

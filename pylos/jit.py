@@ -151,10 +151,12 @@ else:
 
         @intrinsic
         def gather_bits(typing_context: Any, value: Any, mask: Any) -> Any:
+            """The bits of ``value`` at the set bits of ``mask``, moved together at the low end."""
             return _calls("llvm.x86.bmi.pext.64")
 
         @intrinsic
         def scatter_bits(typing_context: Any, value: Any, mask: Any) -> Any:
+            """The low bits of ``value``, moved to the set bits of ``mask``: undoes ``gather_bits``."""
             return _calls("llvm.x86.bmi.pdep.64")
 
     else:
