@@ -197,11 +197,18 @@ def shape_of(index: Index, pile: int) -> int:
 
 
 @jit
-def nth_word(index: Index, n: int, place: int, most: int) -> int:
-    """The colouring of n balls with at most ``most`` a side at a place: the inverse of ``rank``."""
+def own_balls(index: Index, n: int, place: int, most: int) -> int:
+    """How many of n balls are the mover's in the colouring at a place."""
     own = min(most, n)
     while index.base[n, own] > place:
         own -= 1
+    return own
+
+
+@jit
+def nth_word(index: Index, n: int, place: int, most: int) -> int:
+    """The colouring of n balls with at most ``most`` a side at a place: the inverse of ``rank``."""
+    own = own_balls(index, n, place, most)
     left = place - index.base[n, own]
     word = 0
     for cell in range(n - 1, -1, -1):

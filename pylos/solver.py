@@ -2,18 +2,21 @@
 
 Two tables, in the order of `pylos.indexing`. *Values* hold two bits a position, four positions to a byte:
 UNKNOWN (once everything is solved: a draw), LOSS or WIN for the mover. *Distances* hold one byte a position:
-0 for a draw or not yet known, else one more than the number of turns to the end with best play (a win hurries,
-a loss delays).
+0 for a draw, else one more than the number of turns to the end with best play (a win hurries, a loss delays),
+so that a lost position has an odd entry and a won one an even entry.
 
-Both are filled in place, and what is written is final. A value is written once it follows from the successors:
-WIN if one of them is lost, LOSS if all of them are won. What never follows is a draw: either side can go on for
-ever. (Zermelo, 1913; von Neumann and Morgenstern, 1944, section 15; retrograde analysis: Thompson, 1986.)
+Both are filled in place. A value is written, once and for all, when it follows from the successors: WIN if one
+of them is lost, LOSS if all of them are won. What never follows is a draw: either side can go on for ever.
+(Zermelo, 1913; retrograde analysis: Thompson, 1986.)
 
-Distances are written in the order of their *excess*, half the turns beyond a bound that the reserve gives. Who
-loses must have played all of its balls, and a turn adds at most one, so a loss takes at least 2 * (own reserve)
-turns and a win at least 2 * (opponent's reserve) + 1. A win has the least excess among its lost successors; a
-loss the greatest among its successors, where a turn that adds d balls counts 1 - d (0 to 3) extra. So the sweeps
-of one excess need nothing of a higher one, and the first distance that follows is the right one.
+Distances begin as lower bounds, marked OPEN. Who loses must have played all of its balls, and a turn adds one
+at most: a loss takes at least 2 * (own reserve) turns, a win 2 * (opponent's reserve) + 1. The sweeps raise an
+open entry to what its successors' entries imply, and close it once these leave no doubt. When no entry changes
+any more, closed or not, all are right: the true distances are the only finite solution of the equations "a win
+is one more than the least of its lost successors, a loss one more than the greatest of its successors". (Of two
+solutions, take a position at which they differ and whose smaller entry is the least of all such: the successor
+that gives the smaller entry has a smaller one still, and there the two agree; contradiction.) So a table that
+fulfils them everywhere is proven, and its values with it.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from __future__ import annotations
 import numpy as np
 
 from pylos.actions import NUM_SYMMETRIES, moved_mask
-from pylos.indexing import Index, locate, next_word, nth_word, rank, shape_of
+from pylos.indexing import Index, locate, next_word, nth_word, own_balls, rank, shape_of
 from pylos.jit import gather_bits, jit, lowest_bit, popcount, scatter_bits
 from pylos.rules import (
     CELL_MASK,
@@ -37,10 +40,12 @@ from pylos.rules import (
 from pylos.turns import other_turns, plain_places
 
 UNKNOWN, LOSS, WIN = 0, 1, 2
-MAX_EXCESS = 110
-"""More would not fit a byte."""
-MAX_EXTRA = 3
-"""The most that a turn of a lost position adds to the excess of what it leads to."""
+OPEN = 128
+"""Marks a distance that is a lower bound so far. Without it distances go up to 126."""
+_ALL_BALLS = (1 << 2 * NUM_CELLS) - 1
+_NO_ENTRY = 2 * OPEN - 1
+_FAR = 24
+"""So many colourings on, it is quicker to begin anew than to go through those between."""
 
 
 @jit
@@ -50,28 +55,33 @@ def read_value(values: np.ndarray, number: int) -> int:
 
 
 @jit
-def list_positions(index: Index, rules: int, shape: int, first: int, out: np.ndarray) -> int:
-    """Writes the positions of a shape from the number ``first`` on; returns how many there are, at most a row.
+def list_positions(
+    index: Index, rules: int, shape: int, first: int, rows: np.ndarray, out: np.ndarray
+) -> None:
+    """Writes the positions of a shape with the numbers ``first + rows`` (ascending).
 
     A position that looks the same as an earlier one of its shape, turned some way, is given as -1 - (the
     number of the earliest).
     """
     pile, symmetries = index.shapes[shape], index.symmetries[shape]
     offset, balls = index.offsets[shape], popcount(pile)
-    n = min(out.shape[0], offset + index.sizes[shape] - first)
-    word = nth_word(index, balls, first - offset, balls_per_player(rules))
-    for i in range(n):
+    word, at = 0, -_FAR
+    for i in range(rows.shape[0]):
+        row = np.int64(rows[i])
+        if row - at >= _FAR:
+            word, at = nth_word(index, balls, first - offset + row, balls_per_player(rules)), row
+        while at < row:
+            word, at = next_word(word, balls), at + 1
         own = scatter_bits(word, pile)
         earliest = own
-        for s in range(1, NUM_SYMMETRIES):
-            if symmetries >> s & 1:
-                earliest = min(earliest, moved_mask(own, s))
+        if symmetries != 1:
+            for s in range(1, NUM_SYMMETRIES):
+                if symmetries >> s & 1:
+                    earliest = min(earliest, moved_mask(own, s))
         if earliest == own:
             out[i] = own | (pile ^ own) << NUM_CELLS
         else:
             out[i] = -1 - offset - rank(index, gather_bits(earliest, pile), balls)
-        word = next_word(word, balls)
-    return n
 
 
 @jit
@@ -106,28 +116,43 @@ def _value(index: Index, values: np.ndarray, position: int, rules: int, after: n
 
 
 @jit
+def without_value(values: np.ndarray, first: int, n: int, rows: np.ndarray) -> int:
+    """Writes the rows (0 to n - 1) of the numbers from ``first`` on that have no value; returns how many."""
+    m = 0
+    for row in range(0, n, 4):
+        four = values[first + row >> 2]
+        if (four | four >> 1) & 0x55 != 0x55:
+            for k in range(row, min(row + 4, n)):
+                if read_value(values, first + k) == UNKNOWN:
+                    rows[m] = k
+                    m += 1
+    return m
+
+
+@jit
 def sweep_values(
-    index: Index, values: np.ndarray, rules: int, first: int, positions: np.ndarray, after: np.ndarray
-) -> int:
-    """Writes the values that follow for ``positions`` (see ``list_positions``); returns how many."""
+    index: Index, values: np.ndarray, rules: int, first: int, rows: np.ndarray, positions: np.ndarray,
+    after: np.ndarray,
+) -> int:  # fmt: skip
+    """Writes the values that follow for ``positions`` without one (see ``list_positions``); returns how many."""
     written = 0
-    for i in range(positions.shape[0]):
-        number, position = first + i, positions[i]
-        if read_value(values, number) == UNKNOWN:
-            if position < 0:
-                value = read_value(values, -1 - position)
-            else:
-                value = _value(index, values, position, rules, after)
-            if value != UNKNOWN:
-                values[number >> 2] |= value << 2 * (number & 3)
-                written += 1
+    for i in range(rows.shape[0]):
+        number, position = first + rows[i], positions[i]
+        if position < 0:
+            value = read_value(values, -1 - position)
+        else:
+            value = _value(index, values, position, rules, after)
+        if value != UNKNOWN:
+            values[number >> 2] |= value << 2 * (number & 3)
+            written += 1
     return written
 
 
 @jit
 def check_values(
-    index: Index, values: np.ndarray, rules: int, first: int, positions: np.ndarray, after: np.ndarray
-) -> int:
+    index: Index, values: np.ndarray, rules: int, first: int, rows: np.ndarray, positions: np.ndarray,
+    after: np.ndarray,
+) -> int:  # fmt: skip
     """The number of ``positions`` whose value does not follow from its successors."""
     wrong = 0
     for i in range(positions.shape[0]):
@@ -136,7 +161,7 @@ def check_values(
             expected = read_value(values, -1 - position)
         else:
             expected = _value(index, values, position, rules, after)
-        wrong += read_value(values, first + i) != expected
+        wrong += read_value(values, first + rows[i]) != expected
     return wrong
 
 
@@ -144,127 +169,121 @@ def check_values(
 
 
 @jit
-def _least_lost(index: Index, distances: np.ndarray, after: np.ndarray, n: int, hasty: bool) -> int:
-    """The least entry of a lost successor (an odd one), or 0; if ``hasty``, that of the first one found."""
-    least = 0
+def _least_entry(own: int, balls: int, value: int, rules: int) -> int:
+    """The least entry of a decided position with so many balls, ``own`` of them the mover's (see above)."""
+    loser = own if value == LOSS else balls - own
+    return 1 + 2 * (balls_per_player(rules) - loser) + (value == WIN)
+
+
+@jit
+def open_distances(
+    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, shape: int, first: int, n: int
+) -> None:
+    """Opens the entries of ``n`` numbers of a shape that have none yet."""
+    balls = popcount(index.shapes[shape])
+    for number in range(first, first + n):
+        value = read_value(values, number)
+        if value != UNKNOWN and distances[number] == 0:
+            own = own_balls(index, balls, number - index.offsets[shape], balls_per_player(rules))
+            distances[number] = OPEN | _least_entry(own, balls, value, rules)
+
+
+@jit
+def open_rows(distances: np.ndarray, first: int, n: int, rows: np.ndarray) -> int:
+    """Writes the rows (0 to n - 1) of the numbers from ``first`` on whose entries are open; returns how many."""
+    m = 0
+    for row in range(n):
+        if distances[first + row] >= OPEN:
+            rows[m] = row
+            m += 1
+    return m
+
+
+@jit
+def _fold_win(index: Index, distances: np.ndarray, after: np.ndarray, n: int, least: int, so_far: int) -> int:
+    """Twice the least entry of the lost successors, plus 1 if it is open. Stops at a closed one of ``least``."""
+    best = so_far
     for i in range(n):
-        distance = np.int64(distances[_number(index, after[i])])
-        if distance & 1 and (least == 0 or distance < least):
-            least = distance
-            if hasty:
-                return least
-    return least
+        entry = np.int64(distances[_number(index, after[i])])
+        if entry & 1:
+            best = min(best, (entry & OPEN - 1) << 1 | entry >> 7)
+            if best == least << 1:
+                return best
+    return best
 
 
 @jit
-def _greatest(index: Index, distances: np.ndarray, after: np.ndarray, n: int, most: int) -> int:
-    """The greatest entry of any successor, 0 if there is none; -1 if one is unknown or above ``most``."""
-    greatest = 0
+def _fold_loss(index: Index, distances: np.ndarray, after: np.ndarray, n: int, so_far: int) -> int:
+    """The greatest entry of any successor; OPEN is in it if one of them is open."""
+    worst, is_open = so_far & OPEN - 1, so_far & OPEN
     for i in range(n):
-        distance = np.int64(distances[_number(index, after[i])])
-        if distance == 0 or distance > most:
-            return -1
-        greatest = max(greatest, distance)
-    return greatest
+        entry = np.int64(distances[_number(index, after[i])])
+        is_open |= entry & OPEN
+        worst = max(worst, entry & OPEN - 1)
+    return worst | is_open
 
 
 @jit
-def _win_distance(
-    index: Index, distances: np.ndarray, position: int, rules: int, after: np.ndarray, hasty: bool
+def _entry(
+    index: Index, distances: np.ndarray, position: int, rules: int, least: int, after: np.ndarray
 ) -> int:
-    """The entry of a won position, 0 if it does not follow yet."""
-    best = _least_lost(index, distances, after, plain_places(position, rules, after), hasty)
-    if best == 0 or not hasty:
-        other = _least_lost(index, distances, after, other_turns(position, rules, after), hasty)
-        if best == 0 or 0 < other < best:
-            best = other
-    return best + 1 if best else 0
-
-
-@jit
-def _loss_distance(
-    index: Index, distances: np.ndarray, position: int, rules: int, after: np.ndarray, most: int
-) -> int:
-    """The entry of a lost position, 0 if it does not follow yet or is above ``most``."""
-    worst = _greatest(index, distances, after, plain_places(position, rules, after), most - 1)
-    if worst >= 0:
-        other = _greatest(index, distances, after, other_turns(position, rules, after), most - 1)
-        worst = max(worst, other) if other >= 0 else -1
-    return worst + 1
-
-
-@jit
-def _bound(position: int, value: int, rules: int) -> int:
-    """The least entry that a decided position can have (see the module's text)."""
-    loser = position & CELL_MASK if value == LOSS else position >> NUM_CELLS & CELL_MASK
-    return 1 + 2 * (balls_per_player(rules) - popcount(loser)) + (value == WIN)
+    """What the successors imply for the entry of a decided position that is ``least`` or more."""
+    if least & 1:
+        worst = _fold_loss(index, distances, after, plain_places(position, rules, after), 0)
+        return _fold_loss(index, distances, after, other_turns(position, rules, after), worst) + 1
+    best = _fold_win(index, distances, after, plain_places(position, rules, after), least - 1, _NO_ENTRY)
+    if best != least - 1 << 1:
+        best = _fold_win(index, distances, after, other_turns(position, rules, after), least - 1, best)
+    return (best >> 1) + 1 | (OPEN if best & 1 else 0)
 
 
 @jit
 def sweep_distances(
-    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, excess: int, first: int,
-    positions: np.ndarray, after: np.ndarray,
+    index: Index, distances: np.ndarray, rules: int, first: int, rows: np.ndarray, positions: np.ndarray,
+    after: np.ndarray,
 ) -> int:  # fmt: skip
-    """Writes the distances of this excess that follow for ``positions``; returns how many.
-
-    Those of any lower excess must all be written.
-    """
+    """Raises and closes the open entries of ``positions``; returns how many it changed."""
     written = 0
-    for i in range(positions.shape[0]):
-        number, position = first + i, positions[i]
-        value = read_value(values, number)
-        if value == UNKNOWN or distances[number]:
-            continue
+    for i in range(rows.shape[0]):
+        number, position = first + rows[i], positions[i]
+        old = np.int64(distances[number])
         if position < 0:
-            distance = np.int64(distances[-1 - position])
-        elif value == WIN:
-            distance = _win_distance(index, distances, position, rules, after, True)
+            entry = np.int64(distances[-1 - position])
         else:
-            most = _bound(position, value, rules) + 2 * excess
-            distance = _loss_distance(index, distances, position, rules, after, most)
-        if distance:
-            distances[number] = distance
+            entry = _entry(index, distances, position, rules, old & OPEN - 1, after)
+        if entry != old:
+            distances[number] = entry
             written += 1
     return written
 
 
 @jit
-def check_distances(
-    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, first: int, positions: np.ndarray,
-    after: np.ndarray,
-) -> int:  # fmt: skip
-    """The number of ``positions`` whose distance does not follow from its successors and its value."""
-    wrong = 0
-    for i in range(positions.shape[0]):
-        position = positions[i]
-        value = read_value(values, first + i)
-        if value == UNKNOWN:
-            expected = 0
-        elif position < 0:
-            expected = np.int64(distances[-1 - position])
-        elif value == WIN:
-            expected = _win_distance(index, distances, position, rules, after, False)
-        else:
-            expected = _loss_distance(index, distances, position, rules, after, 255)
-        # Losses have odd entries, wins even ones that are not 0.
-        fits = (expected & 1) == (value == LOSS) and (expected > 0) == (value != UNKNOWN)
-        wrong += distances[first + i] != expected or not fits
-    return wrong
+def close_rows(distances: np.ndarray, first: int, rows: np.ndarray) -> None:
+    """Closes open entries."""
+    for row in rows:
+        distances[first + row] &= OPEN - 1
 
 
 @jit
-def survey_distances(
-    values: np.ndarray, distances: np.ndarray, rules: int, first: int, positions: np.ndarray
-) -> tuple[int, int]:
-    """How many ``positions`` lack the distance they must have, and the highest excess of the others, or -1."""
-    missing, highest = 0, -1
-    for i in range(positions.shape[0]):
-        value, distance = read_value(values, first + i), np.int64(distances[first + i])
-        if value != UNKNOWN and distance == 0:
-            missing += 1
-        elif distance and positions[i] >= 0:
-            highest = max(highest, (distance - _bound(positions[i], value, rules)) >> 1)
-    return missing, highest
+def check_distances(
+    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, first: int, rows: np.ndarray,
+    positions: np.ndarray, after: np.ndarray,
+) -> int:  # fmt: skip
+    """The number of ``positions`` whose distance does not follow from its successors and its value."""
+    wrong = 0
+    for i in range(rows.shape[0]):
+        number, position = first + rows[i], positions[i]
+        entry, value = np.int64(distances[number]), read_value(values, number)
+        expected, least = 0, 0
+        if value != UNKNOWN and position < 0:
+            expected = np.int64(distances[-1 - position])
+        elif value != UNKNOWN:
+            own = popcount(position & CELL_MASK)
+            least = _least_entry(own, popcount(position & _ALL_BALLS), value, rules)
+            expected = _entry(index, distances, position, rules, least, after)
+        # Losses have odd entries, wins even ones; _entry relies on the least ones.
+        wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
+    return wrong
 
 
 # What a table holds ------------------------------------------------------------------------------------------
@@ -272,15 +291,16 @@ def survey_distances(
 
 @jit
 def tally(
-    values: np.ndarray, distances: np.ndarray, first: int, positions: np.ndarray, counts: np.ndarray
-) -> None:
+    values: np.ndarray, distances: np.ndarray, first: int, rows: np.ndarray, positions: np.ndarray,
+    counts: np.ndarray,
+) -> None:  # fmt: skip
     """Adds to ``counts`` [256, 3, 2]: positions by entry and value, once all and once without images.
 
     Without a table of distances (an empty array) every entry is 0.
     """
-    for i in range(positions.shape[0]):
-        value = read_value(values, first + i)
-        distance = np.int64(distances[first + i]) if distances.shape[0] else 0
+    for i in range(rows.shape[0]):
+        value = read_value(values, first + rows[i])
+        distance = np.int64(distances[first + rows[i]]) if distances.shape[0] else 0
         counts[distance, value, 0] += 1
         counts[distance, value, 1] += positions[i] >= 0
 

@@ -26,8 +26,11 @@ CHUNK = 1 << 16
 """Positions that a thread takes at a time; a multiple of four, so that no two write to the same byte."""
 _MOST_SUCCESSORS = 1 << 19
 
-Work = Callable[[int, np.ndarray, np.ndarray], int]
-"""``work(first, positions, room)`` on the numbers from ``first`` on; returns how many entries it wrote."""
+Due = Callable[[int, int, int, np.ndarray], int]
+"""``due(shape, first, n, rows)`` writes which of the ``n`` numbers of a shape from ``first`` on are to be worked
+on, as rows from 0 on, and returns how many."""
+Work = Callable[[int, np.ndarray, np.ndarray, np.ndarray], int]
+"""``work(first, rows, positions, room)`` on the numbers ``first + rows``; returns how many entries it wrote."""
 
 
 @dataclass
@@ -62,87 +65,101 @@ class Sweeper:
         self.stage = ""
         self.sweeps = 0
         self._successors, self._starts = _dependencies(index, rules)
-        self._looked_at = np.zeros(len(index.shapes), np.int64)
-        self._written_at = np.zeros(len(index.shapes), np.int64)
         self._clock = 0
         self._lock = threading.Lock()
+        self.forget()
 
-    def latest(self, times: np.ndarray) -> np.ndarray:
-        """[S] for each shape the latest of ``times`` [S] among the shapes that its turns lead to."""
-        return np.maximum.reduceat(times[self._successors], self._starts)
+    def forget(self) -> None:
+        """Lets every shape count as never looked at."""
+        self._looked_at = np.full(len(self.index.shapes), -1)
+        self._written_at = np.zeros(len(self.index.shapes), np.int64)
 
-    def until_nothing_follows(self, shapes: np.ndarray, left: np.ndarray, work: Work) -> np.ndarray:
-        """Sweeps over ``shapes``, then over those that depend on what was written, until nothing is.
+    def until_nothing_changes(self, due: Due, work: Work) -> None:
+        """Sweeps over the shapes that depend on what was written since they were looked at, until none does.
 
-        Args:
-            shapes: where to begin.
-            left: [S] entries not written yet, counted down here. A shape without any is left alone.
-            work: writes what follows.
+        Two numbers of balls at a time, the fullest boards first: what these leave open costs every board with
+        fewer balls another look. Then all of them.
+        """
+        balls = np.bitwise_count(self.index.shapes)
+        maybe_due = np.ones(len(balls), np.bool_)
+        layers = [(balls == n) | (balls == n + 1) for n in range(balls.max(), -1, -1)]
+        for layer in [*layers, balls >= 0]:
+            while True:
+                shapes = np.flatnonzero(self._is_outdated() & layer & maybe_due)
+                if not len(shapes):
+                    break
+                maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
+
+    def _is_outdated(self) -> np.ndarray:
+        """[S] whether a shape to which a shape's turns lead was written to since the shape was looked at."""
+        return np.maximum.reduceat(self._written_at[self._successors], self._starts) > self._looked_at
+
+    def sweep(self, shapes: np.ndarray, due: Due, work: Work) -> tuple[np.ndarray, np.ndarray]:
+        """Runs ``work`` once on what is ``due`` of ``shapes``.
 
         Returns:
-            [S] whether anything was written.
+            By shape [S] the sum of what it returned, and how many rows were due.
         """
-        before = left.copy()
-        while len(shapes):
-            left -= self.sweep(shapes, work)
-            shapes = np.flatnonzero((self.latest(self._written_at) > self._looked_at) & (left > 0))
-        return left < before
-
-    def sweep(self, shapes: np.ndarray, work: Work) -> np.ndarray:
-        """Runs ``work`` once over ``shapes``; returns what it returned, summed by shape [S]."""
         self.sweeps += 1
-        results = np.zeros(len(self.index.shapes), np.int64)
+        results, open_rows = np.zeros((2, len(self.index.shapes)), np.int64)
         progress = Progress(self.stage, self.sweeps, 0, int(self.index.sizes[shapes].sum()))
         chunks = self._chunks(shapes)
-        threads = len(os.sched_getaffinity(0))
         stop = threading.Event()
 
         def run() -> None:
-            positions, room = np.empty(CHUNK, np.int64), np.empty(MAX_TURNS, np.int64)
+            rows, positions = np.empty(CHUNK, np.int32), np.empty(CHUNK, np.int64)
+            room = np.empty(MAX_TURNS, np.int64)
             while not stop.is_set():
                 with self._lock:
-                    shape, first = next(chunks, (-1, 0))
+                    shape, first, n = next(chunks, (-1, 0, 0))
                     self._clock += 1
                     if shape < 0:
                         return
                     if first == self.index.offsets[shape]:
                         self._looked_at[shape] = self._clock
-                n = solver.list_positions(self.index, self.rules, shape, first, positions)
-                result = work(first, positions[:n], room)
+                found = rows[: due(shape, first, n, rows)]
+                result = 0
+                if len(found):
+                    solver.list_positions(self.index, self.rules, shape, first, found, positions)
+                    result = work(first, found, positions[: len(found)], room)
                 with self._lock:
                     results[shape] += result
+                    open_rows[shape] += len(found)
                     progress.done += n
                     self._clock += 1
                     if result:
                         self._written_at[shape] = self._clock
                 self.report(progress)
 
+        threads = len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(threads) as pool:
             try:
                 for future in [pool.submit(run) for _ in range(threads)]:
                     future.result()
             finally:
                 stop.set()  # after Ctrl-C the threads end with the chunk they are at
-        return results
+        return results, open_rows
 
-    def check(self, work: Work) -> None:
-        """Runs ``work`` over all shapes.
+    def sweep_all(self, stage: str, work: Work, due: Due | None = None) -> int:
+        """Runs ``work`` once on all shapes, as a stage of its own; returns the sum of what it returned.
 
-        Raises:
-            TableError: it found something wrong.
+        Without a ``due`` everything is.
         """
-        stage, self.stage = self.stage, "check"
-        if wrong := self.sweep(np.arange(len(self.index.shapes)), work).sum():
-            raise TableError(
-                f"{wrong:,} {stage} do not follow from those of their successors: delete the unfinished file "
-                "and start again"
-            )
+        due = due or _all_rows
+        self.stage = stage
+        return int(self.sweep(np.arange(len(self.index.shapes)), due, work)[0].sum())
 
-    def _chunks(self, shapes: np.ndarray) -> Iterator[tuple[int, int]]:
+    def _chunks(self, shapes: np.ndarray) -> Iterator[tuple[int, int, int]]:
         for shape in shapes.tolist():
             offset, size = int(self.index.offsets[shape]), int(self.index.sizes[shape])
-            for first in range(offset, offset + size, CHUNK):
-                yield shape, first
+            for start in range(0, size, CHUNK):
+                yield shape, offset + start, min(CHUNK, size - start)
+
+
+def _all_rows(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+    """Everything is due."""
+    rows[:n] = np.arange(n)
+    return n
 
 
 def _dependencies(index: Index, rules: int) -> tuple[np.ndarray, np.ndarray]:
@@ -163,45 +180,55 @@ def _dependencies(index: Index, rules: int) -> tuple[np.ndarray, np.ndarray]:
 def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
     index, rules = sweeper.index, sweeper.rules
 
-    def work(first: int, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.sweep_values(index, values, rules, first, positions, room)
+    def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+        return solver.without_value(values, first, n, rows)
+
+    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        return solver.sweep_values(index, values, rules, first, rows, positions, room)
+
+    def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        return solver.check_values(index, values, rules, first, rows, positions, room)
 
     sweeper.stage = VALUES
-    sweeper.until_nothing_follows(np.arange(len(index.shapes)), index.sizes.copy(), work)
-    sweeper.check(
-        lambda first, positions, room: solver.check_values(index, values, rules, first, positions, room)
-    )
+    sweeper.until_nothing_changes(due, work)
+    _refuse(VALUES, sweeper.sweep_all("check", check))
 
 
 def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
     index, rules = sweeper.index, sweeper.rules
-    sweeper.stage = "survey"
-    seen = [-1]  # the excesses met in what an interrupted run has written
 
-    def survey(first: int, positions: np.ndarray, room: np.ndarray) -> int:
-        left, highest = solver.survey_distances(values, distances, rules, first, positions)
-        seen.append(highest)
-        return left
+    def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+        solver.open_distances(index, values, distances, rules, shape, first, n)
+        return 0
 
-    left = sweeper.sweep(np.arange(len(index.shapes)), survey)
-    excess = max(0, *seen)
-    written_in = np.full(len(index.shapes), excess)  # the excess at which each shape was last written to
+    def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+        return solver.open_rows(distances, first, n, rows)
 
-    def work(first: int, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.sweep_distances(index, values, distances, rules, excess, first, positions, room)
+    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        return solver.sweep_distances(index, distances, rules, first, rows, positions, room)
 
+    def close(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        solver.close_rows(distances, first, rows)
+        return 0
+
+    def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        return solver.check_distances(index, values, distances, rules, first, rows, positions, room)
+
+    sweeper.sweep_all("begin", work, begin)
+    sweeper.forget()
     sweeper.stage = DISTANCES
-    while left.any():
-        shapes = np.flatnonzero((sweeper.latest(written_in) >= excess - solver.MAX_EXTRA) & (left > 0))
-        written_in[sweeper.until_nothing_follows(shapes, left, work)] = excess
-        excess += 1
-        if excess > min(written_in.max() + solver.MAX_EXTRA + 1, solver.MAX_EXCESS):
-            raise TableError("from these values no distances follow; the table of values is not sound")
-    sweeper.check(
-        lambda first, positions, room: solver.check_distances(
-            index, values, distances, rules, first, positions, room
+    sweeper.until_nothing_changes(due, work)
+    sweeper.sweep_all("end", close, due)
+    _refuse(DISTANCES, sweeper.sweep_all("check", check))
+
+
+def _refuse(kind: str, wrong: int) -> None:
+    """Raises TableError if anything is wrong."""
+    if wrong:
+        raise TableError(
+            f"{wrong:,} {kind} do not follow from those of their successors: delete the unfinished file and "
+            "start again"
         )
-    )
 
 
 def _summarise(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> dict[str, Any]:
@@ -213,17 +240,16 @@ def _summarise(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> d
     classes = np.zeros(3, np.int64)
     lock = threading.Lock()
 
-    def work(first: int, positions: np.ndarray, room: np.ndarray) -> int:
+    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         found = np.zeros((256, 3, 2), np.int64)
-        solver.tally(values, distances, first, positions, found)
+        solver.tally(values, distances, first, rows, positions, found)
         shape = int(np.searchsorted(index.offsets, first, side="right")) - 1
         with lock:
             counts[int(index.shapes[shape]).bit_count()] += found[:, :, 0] * images[shape]
             classes[:] += found[:, :, 1].sum(axis=0)
         return 0
 
-    sweeper.stage = "count"
-    sweeper.sweep(np.arange(len(index.shapes)), work)
+    sweeper.sweep_all("count", work)
     order = [solver.WIN, solver.LOSS, solver.UNKNOWN]
     start = locate(index, 0, 0)
     facts = {
