@@ -6,8 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -22,6 +21,7 @@ from pylos.turns import MAX_TURNS
 
 VALUE_OF = np.array([0, -1, 1], np.int8)
 """[3] what UNKNOWN, LOSS and WIN are worth to the mover."""
+_NEVER = -1
 CHUNK = 1 << 16
 """Positions that a thread takes at a time; a multiple of four, so that no two write to the same byte."""
 _MOST_SUCCESSORS = 1 << 19
@@ -33,18 +33,28 @@ Work = Callable[[int, np.ndarray, np.ndarray, np.ndarray], int]
 """``work(first, rows, positions, room)`` on the numbers ``first + rows``; returns how many entries it wrote."""
 
 
-@dataclass
-class Progress:
+class Progress(NamedTuple):
     """How far a stage has come."""
 
     stage: str
-    """values, survey, distances, check or count."""
-    sweep: int
-    """From 1, in the order in which they run."""
+    """One of STAGES."""
     done: int
-    """Numbers that this sweep has been through."""
+    """Numbers that the stage has been through at least once."""
     total: int
-    """Numbers that this sweep will go through."""
+    """All of them. Then come further looks, until nothing changes any more."""
+
+
+STAGES = (
+    VALUES,
+    "check values",
+    "count values",
+    "begin",
+    DISTANCES,
+    "end",
+    "check distances",
+    "count distances",
+)
+"""In the order in which they run; those after the third only with distances."""
 
 
 def _ignore(progress: Progress) -> None:
@@ -62,16 +72,16 @@ class Sweeper:
         self.index = index
         self.rules = rules
         self.report = report
-        self.stage = ""
-        self.sweeps = 0
         self._successors, self._starts = _dependencies(index, rules)
         self._clock = 0
         self._lock = threading.Lock()
-        self.forget()
+        self.begin("")
 
-    def forget(self) -> None:
-        """Lets every shape count as never looked at."""
-        self._looked_at = np.full(len(self.index.shapes), -1)
+    def begin(self, stage: str) -> None:
+        """Begins a stage: no shape has been looked at in it."""
+        self.stage = stage
+        self._seen = 0
+        self._looked_at = np.full(len(self.index.shapes), _NEVER)
         self._written_at = np.zeros(len(self.index.shapes), np.int64)
 
     def until_nothing_changes(self, due: Due, work: Work) -> None:
@@ -100,11 +110,9 @@ class Sweeper:
         Returns:
             By shape [S] the sum of what it returned, and how many rows were due.
         """
-        self.sweeps += 1
         results, open_rows = np.zeros((2, len(self.index.shapes)), np.int64)
-        progress = Progress(self.stage, self.sweeps, 0, int(self.index.sizes[shapes].sum()))
         chunks = self._chunks(shapes)
-        stop = threading.Event()
+        stop, total = threading.Event(), int(self.index.sizes.sum())
 
         def run() -> None:
             rows, positions = np.empty(CHUNK, np.int32), np.empty(CHUNK, np.int64)
@@ -116,6 +124,8 @@ class Sweeper:
                     if shape < 0:
                         return
                     if first == self.index.offsets[shape]:
+                        if self._looked_at[shape] == _NEVER:
+                            self._seen += int(self.index.sizes[shape])
                         self._looked_at[shape] = self._clock
                 found = rows[: due(shape, first, n, rows)]
                 result = 0
@@ -125,10 +135,10 @@ class Sweeper:
                 with self._lock:
                     results[shape] += result
                     open_rows[shape] += len(found)
-                    progress.done += n
                     self._clock += 1
                     if result:
                         self._written_at[shape] = self._clock
+                    progress = Progress(self.stage, self._seen, total)
                 self.report(progress)
 
         threads = len(os.sched_getaffinity(0))
@@ -146,7 +156,7 @@ class Sweeper:
         Without a ``due`` everything is.
         """
         due = due or _all_rows
-        self.stage = stage
+        self.begin(stage)
         return int(self.sweep(np.arange(len(self.index.shapes)), due, work)[0].sum())
 
     def _chunks(self, shapes: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -189,9 +199,9 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
     def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         return solver.check_values(index, values, rules, first, rows, positions, room)
 
-    sweeper.stage = VALUES
+    sweeper.begin(VALUES)
     sweeper.until_nothing_changes(due, work)
-    _refuse(VALUES, sweeper.sweep_all("check", check))
+    _refuse(VALUES, sweeper.sweep_all("check values", check))
 
 
 def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
@@ -215,11 +225,10 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
         return solver.check_distances(index, values, distances, rules, first, rows, positions, room)
 
     sweeper.sweep_all("begin", work, begin)
-    sweeper.forget()
-    sweeper.stage = DISTANCES
+    sweeper.begin(DISTANCES)
     sweeper.until_nothing_changes(due, work)
     sweeper.sweep_all("end", close, due)
-    _refuse(DISTANCES, sweeper.sweep_all("check", check))
+    _refuse(DISTANCES, sweeper.sweep_all("check distances", check))
 
 
 def _refuse(kind: str, wrong: int) -> None:
@@ -249,7 +258,7 @@ def _summarise(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> d
             classes[:] += found[:, :, 1].sum(axis=0)
         return 0
 
-    sweeper.sweep_all("count", work)
+    sweeper.sweep_all("count distances" if len(distances) else "count values", work)
     order = [solver.WIN, solver.LOSS, solver.UNKNOWN]
     start = locate(index, 0, 0)
     facts = {

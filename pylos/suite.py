@@ -103,6 +103,17 @@ def write_suite(path: Path, suite: Suite) -> None:
     )
 
 
+def describe_suite(suite: Suite) -> str:
+    """How many positions a suite has, by stratum, and how well chance does on them."""
+    parts = [
+        f"{name.replace('_', '-')} {(suite.strata == number).sum():,}" for number, name in enumerate(STRATA)
+    ]
+    return (
+        f"{suite.rules}: {len(suite):,} decision positions ({', '.join(parts)}); "
+        f"a uniformly random action is right in {suite.uniform_accuracy.mean():.3f} of them"
+    )
+
+
 @jit
 def _mark_legal(positions: np.ndarray, rules: int, legal: np.ndarray) -> None:
     actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
