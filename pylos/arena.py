@@ -28,7 +28,7 @@ from pylos.rules import (
 RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
 
 
-class _Games(NamedTuple):
+class Games(NamedTuple):
     """The games of a match. G games, T = ``max_moves``."""
 
     positions: np.ndarray
@@ -38,9 +38,26 @@ class _Games(NamedTuple):
     outcome: np.ndarray
     """int64 [G] RUNNING, DRAW, WHITE_WINS or BLACK_WINS."""
 
+    @property
+    def agent_is_black(self) -> np.ndarray:
+        """[G] whether the agent moves second: in every other game."""
+        return np.asarray(np.arange(len(self.ply)) % 2 == 1)
+
+    @property
+    def lost(self) -> np.ndarray:
+        """[G] whether the agent has lost."""
+        return np.asarray(self.outcome == np.where(self.agent_is_black, WHITE_WINS, BLACK_WINS))
+
+    @property
+    def turns(self) -> np.ndarray:
+        """[G] whole turns so far; a take-back is part of the turn that earned it."""
+        passed = np.diff(self.positions >> 62, axis=1) != 0
+        played = np.arange(passed.shape[1]) < self.ply[:, None]
+        return np.asarray((passed & played).sum(axis=1))
+
 
 @jit
-def _open(games: _Games, rules: int, key: int, plies: int) -> None:
+def _open(games: Games, rules: int, key: int, plies: int) -> None:
     """Starts every pair of games (rows 2i and 2i + 1) with the same random actions."""
     for g in range(games.ply.shape[0]):
         position = START
@@ -54,7 +71,7 @@ def _open(games: _Games, rules: int, key: int, plies: int) -> None:
 
 
 @jit
-def _play(games: _Games, rows: np.ndarray, actions: np.ndarray, rules: int, repetition_limit: int) -> int:
+def _play(games: Games, rows: np.ndarray, actions: np.ndarray, rules: int, repetition_limit: int) -> int:
     """Plays one action in each of the given games; returns the first row whose action is illegal, or -1."""
     legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(rows.shape[0]):
@@ -137,6 +154,23 @@ def play_matches(
     Returns:
         The agent's result against each opponent, in their order.
     """
+    limits = (opening_plies, max_moves, repetition_limit)
+    table = play_games(agent, opponents, games, rules, seed, *limits, on_move)
+    return match_results(table, agent, opponents)
+
+
+def play_games(
+    agent: Player,
+    opponents: Sequence[Player],
+    games: int = 200,
+    rules: str = "standard",
+    seed: int = 0,
+    opening_plies: int = 4,
+    max_moves: int = 200,
+    repetition_limit: int = 3,
+    on_move: Callable[[int], None] = lambda finished: None,
+) -> Games:
+    """Does the same as ``play_matches``, but returns the games, those against the first opponent first."""
     if games < 2 or games % 2:
         raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
     code, total = rules_code(rules), games * len(opponents)
@@ -147,32 +181,27 @@ def play_matches(
             f"a match needs opening_plies from 0 to {longest_opening}, less than max_moves, "
             "and a repetition_limit of at least 2"
         )
-    table = _Games(
+    table = Games(
         np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
     )
     _open(table, code, derive_key(seed, "openings"), opening_plies)
     players = [agent, *opponents]
     for side, player in enumerate(players):
         player.reset(derive_key(seed, "player", side))
-    agent_is_black = np.arange(total) % 2 == 1
     opponent = 1 + np.arange(total) // games
     while len(running := np.flatnonzero(table.outcome == RUNNING)):
         positions = table.positions[running, table.ply[running]]
-        agent_to_move = (positions >> 62 == 1) == agent_is_black[running]
+        agent_to_move = (positions >> 62 == 1) == table.agent_is_black[running]
         to_move = np.where(agent_to_move, 0, opponent[running])
         for side, player in enumerate(players):
             if (mask := to_move == side).any():
                 _play_checked(table, running[mask], positions[mask], player, code, repetition_limit)
         on_move(int(np.count_nonzero(table.outcome != RUNNING)))
-    return [
-        _result(agent.name, other.name, table.outcome[rows], agent_is_black[rows])
-        for i, other in enumerate(opponents)
-        for rows in [slice(i * games, (i + 1) * games)]
-    ]
+    return table
 
 
 def _play_checked(
-    table: _Games, rows: np.ndarray, positions: np.ndarray, player: Player, rules: int, repetition_limit: int
+    table: Games, rows: np.ndarray, positions: np.ndarray, player: Player, rules: int, repetition_limit: int
 ) -> None:
     """Lets a player act in the given games; names what is illegal."""
     actions = _choices(player, positions)
@@ -190,6 +219,16 @@ def _choices(player: Player, positions: np.ndarray) -> np.ndarray:
     if actions.shape != positions.shape:
         raise IllegalActionError(f"{player.name} chose {actions.size} action(s) for {len(positions)} boards")
     return actions
+
+
+def match_results(table: Games, agent: Player, opponents: Sequence[Player]) -> list[MatchResult]:
+    """What the games of ``play_games`` came to against each opponent, in their order."""
+    games = len(table.ply) // max(1, len(opponents))
+    return [
+        _result(agent.name, other.name, table.outcome[rows], table.agent_is_black[rows])
+        for i, other in enumerate(opponents)
+        for rows in [slice(i * games, (i + 1) * games)]
+    ]
 
 
 def _result(name: str, opponent: str, outcome: np.ndarray, a_is_black: np.ndarray) -> MatchResult:

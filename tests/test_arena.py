@@ -1,6 +1,7 @@
 """Matches: openings, colours, ends of games and bookkeeping, told by players that follow a script."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from evaluators import hashed
 from naive_search import moved
 
 from pylos.actions import parse_action
-from pylos.arena import play_match
+from pylos.arena import match_results, play_games, play_match, play_matches
 from pylos.board import Board
 from pylos.errors import ConfigurationError, IllegalActionError, RulesError
 from pylos.players import RandomPlayer
@@ -200,3 +201,16 @@ def test_impossible_matches_are_refused(arguments, message):
 def test_rules_that_do_not_exist_are_refused():
     with pytest.raises(RulesError, match="chess"):
         play_match(RandomPlayer(), RandomPlayer(), rules="chess")
+
+
+def test_games_tell_their_turns_and_whether_the_agent_lost():
+    """A turn is over when the other player is to move, however many take-backs belong to it."""
+    agent, others = RandomPlayer("mature"), [RandomPlayer("mature"), RandomPlayer("mature")]
+    games = play_games(agent, others, 30, "mature", seed=3)
+    assert match_results(games, agent, others) == play_matches(agent, others, 30, "mature", seed=3)
+    for row, (plies, turns) in enumerate(zip(games.ply, games.turns, strict=True)):
+        boards = [Board.from_position(int(p), "mature") for p in games.positions[row, : plies + 1]]
+        assert turns == sum(a.turn != b.turn for a, b in pairwise(boards))
+        assert games.lost[row] == (boards[-1].winner == ("white" if row % 2 else "black"))
+    assert 0 < np.count_nonzero(games.lost) < 60
+    assert (games.turns < games.ply).any()
