@@ -21,10 +21,13 @@ if TYPE_CHECKING:
         PositionError,
         PylosError,
         RulesError,
+        TableError,
     )
     from pylos.module import PylosModule
     from pylos.network import PylosNetwork
     from pylos.players import make_player
+    from pylos.solving import solve
+    from pylos.tablebase import Tablebase
 
 __version__ = "0.1.0"
 
@@ -41,10 +44,13 @@ __all__ = [
     "PylosNetwork",
     "RulesError",
     "SelfPlayDataModule",
+    "TableError",
+    "Tablebase",
     "__version__",
     "make_player",
     "perft",
     "play_match",
+    "solve",
 ]
 
 _MODULES = {
@@ -52,9 +58,11 @@ _MODULES = {
     "PylosModule": "module",
     "PylosNetwork": "network",
     "SelfPlayDataModule": "datamodule",
+    "Tablebase": "tablebase",
     "make_player": "players",
     "perft": "board",
     "play_match": "arena",
+    "solve": "solving",
 }
 """Where an exported name lives; the errors, which are not listed, live in ``errors``."""
 

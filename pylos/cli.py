@@ -131,7 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "match",
         help="let two players play against each other",
-        description="Players: random, rollouts:N (search with N random playouts per decision), PATH.ckpt, "
+        description="Players: random, rollouts:N (search with N random playouts per decision), perfect (by "
+        "the solution of the rules, see pylos solve), perfect:P (random actions with probability P), PATH.ckpt, "
         "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy).",
     )
     command.add_argument("a", metavar="A", help="a player")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ class Player(Protocol):
         """
 
 
-class _KeyedPlayer(ABC):
+class KeyedPlayer(ABC):
     """The common part of our players: checks the boards and keys every decision.
 
     Args:
@@ -84,7 +85,7 @@ class _KeyedPlayer(ABC):
         """The actions [B] for positions [B], with ``key`` for whatever is random in them."""
 
 
-class RandomPlayer(_KeyedPlayer):
+class RandomPlayer(KeyedPlayer):
     """Plays uniformly random legal actions."""
 
     def __init__(self, rules: str = "standard", key: int = 0) -> None:
@@ -96,7 +97,7 @@ class RandomPlayer(_KeyedPlayer):
         return actions
 
 
-class _SearchPlayer(_KeyedPlayer):
+class _SearchPlayer(KeyedPlayer):
     """Searches without noise and plays the most visited action; chance decides between equals.
 
     Args:
@@ -236,6 +237,8 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     ==================  ===================================================================================
     ``random``          uniformly random legal actions
     ``rollouts:800``    tree search with 800 random playouts per decision
+    ``perfect``         plays by the solution of the rules: see `pylos.perfect`
+    ``perfect:0.1``     the same, but every tenth action is a uniformly random legal one
     ``PATH.ckpt``       a checkpoint with tree search
     ``PATH.ckpt:64``    the same with 64 simulations per decision; 0 means the bare policy
     ==================  ===================================================================================
@@ -249,6 +252,7 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     Raises:
         PlayerError: the text names no player, or its checkpoint was trained for other rules.
         CheckpointError: the checkpoint is missing, damaged or not ours.
+        TableError: the rules are not solved here; the message names the command that does it.
     """
     kind, colon, number = spec.rpartition(":")
     if not colon:
@@ -261,13 +265,29 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
         return RandomPlayer(rules or "standard")
     if kind == "rollouts" and colon:
         return RolloutPlayer(_number(spec, number, 1), rules or "standard")
-    raise PlayerError(f"no player {spec!r}; there are random, rollouts:N, PATH.ckpt and PATH.ckpt:N")
+    if kind == "perfect":
+        from pylos.perfect import load_perfect
+
+        return load_perfect(rules or "standard", _probability(spec, number) if colon else 0.0)
+    raise PlayerError(
+        f"no player {spec!r}; there are random, rollouts:N, perfect, perfect:P, PATH.ckpt and PATH.ckpt:N"
+    )
 
 
 def _number(spec: str, text: str, least: int) -> int:
     if not (text.isascii() and text.isdigit() and least <= int(text) <= 30_000):
         raise PlayerError(f"player {spec!r} needs a number of simulations from {least} to 30000")
     return int(text)
+
+
+def _probability(spec: str, text: str) -> float:
+    try:
+        probability = float(text)
+    except ValueError:
+        probability = math.nan
+    if not 0 <= probability <= 1:
+        raise PlayerError(f"player {spec!r} needs the probability of a random action, from 0 to 1")
+    return probability
 
 
 def load_player(

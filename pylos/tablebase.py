@@ -165,6 +165,15 @@ def missing(rules: str) -> str:
     return f"the {rules} rules are not solved here: `pylos solve --rules {rules}` does it in {seconds}"
 
 
+def missing_distances(rules: str) -> str:
+    """The sentence that says how to get a table with distances, and how long that takes."""
+    seconds = "some seconds" if rules_code(rules) & MINI else "about 45 minutes on two cores"
+    return (
+        f"the distances of the {rules} rules are not computed here: "
+        f"`pylos solve --rules {rules} --distance` does it in {seconds}"
+    )
+
+
 def open_if_present(rules: str) -> Tablebase | None:
     """The table of these rules, or None if they are not solved here.
 
