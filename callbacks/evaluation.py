@@ -8,12 +8,13 @@ import functools
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 
+from callbacks.tables import table_of_run
 from pylos.checkpoints import find_checkpoints
 from pylos.errors import ConfigurationError
 from pylos.evaluation import (
@@ -22,14 +23,19 @@ from pylos.evaluation import (
     agent_pairings,
     anchor_pairings,
     evaluate_agent,
+    perfect_metrics,
     play_anchors,
+    play_perfect,
 )
 from pylos.manifest import RANDOM, Entry, Manifest, step_name
 from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork
+from pylos.perfect import PerfectPlayer
 from pylos.players import NetworkPlayer, Player
 from pylos.results import MatchResult
 from pylos.runs import is_trial, last_checkpoint
+
+T = TypeVar("T")
 
 
 class EvaluationCallback(pl.Callback):
@@ -40,6 +46,11 @@ class EvaluationCallback(pl.Callback):
     of the same epoch, and keeps ``manifest.json`` beside the checkpoints. Should an evaluation fail, that is
     reported and recorded, and the training goes on.
 
+    Where the rules are solved with distances when the training starts, the agent also plays as many games against
+    the perfect player, from the start position. They are logged as ``eval/score_vs_perfect_as_second``,
+    ``eval/score_vs_perfect_as_first`` (wins and half the draws per game) and ``eval/turns_survived_vs_perfect``
+    (how long the games that it lost were), and are part of nothing else.
+
     Args:
         every_n_epochs: epochs from one evaluation to the next.
         games: games of every match, an even number.
@@ -47,6 +58,7 @@ class EvaluationCallback(pl.Callback):
         anchors: opponents besides random and the previous checkpoint, the weakest first. They also play each
             other once per run, because a rating needs opponents who win sometimes.
         seed: names the games.
+        perfect: whether to play the perfect player where that is possible.
     """
 
     def __init__(
@@ -56,11 +68,14 @@ class EvaluationCallback(pl.Callback):
         simulations: int = 32,
         anchors: Sequence[str] = ("rollouts:20", "rollouts:200"),
         seed: int = 0,
+        perfect: bool = True,
     ) -> None:
         if every_n_epochs < 1:
             raise ConfigurationError(f"every_n_epochs must be at least 1, got {every_n_epochs}")
         self.every_n_epochs = every_n_epochs
         self.settings = EvaluationSettings(games, simulations, tuple(anchors), seed)
+        self.perfect = perfect
+        self._perfect_player: PerfectPlayer | None = None
         self._manifest: Manifest | None = None
         self._previous_step: int | None = None
         self._previous_weights: dict[str, torch.Tensor] = {}
@@ -92,6 +107,8 @@ class EvaluationCallback(pl.Callback):
             self.manifest.anchor_matches = ()
         self.manifest.evaluation = settings
         self.manifest.truncate(trainer.global_step)
+        table = table_of_run(trainer, distances=True) if self.perfect else None
+        self._perfect_player = PerfectPlayer(table) if table else None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluates, if it is time to. Lightning calls checkpoint callbacks after this one."""
@@ -109,12 +126,16 @@ class EvaluationCallback(pl.Callback):
     def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
         start = time.perf_counter()
         network = _network(module)
-        results = self._play(trainer, self._player(step, network, module), self._previous_player(module))
+        agent = self._player(step, network, module)
+        results = self._play(trainer, agent, self._previous_player(module))
         self.manifest.record(trainer.current_epoch, step, results, time.perf_counter() - start)
         self.manifest.update_ratings()
         self._log(module, results, self.manifest.entries[step])
         self._previous_step = step
         self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+        if self._perfect_player is not None:
+            # Behind all that is recorded, which so is the same where there is no table.
+            module.log_dict(self._play_perfect(trainer, agent, self._perfect_player), logger=False)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the names of the checkpoints that the last epoch left."""
@@ -143,16 +164,22 @@ class EvaluationCallback(pl.Callback):
 
     def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
         """Plays an evaluation, each rank its share; all of them get the whole result."""
-        settings = self.settings
-        if is_trial(trainer):
-            settings = dataclasses.replace(settings, games=2)
+        settings, show = self._settings(trainer), _shows(trainer)
         rules = str(trainer.lightning_module.hparams["rules"])
-        show = trainer.progress_bar_callback is not None and trainer.is_global_zero
         if self._manifest is not None and not self._manifest.anchor_matches:
             anchors = functools.partial(play_anchors, settings, rules, show)
             self._manifest.anchor_matches = tuple(_share_out(trainer, anchors, anchor_pairings(settings)))
         play = functools.partial(evaluate_agent, settings, agent, previous, rules, show)
         return _share_out(trainer, play, agent_pairings(settings, agent, previous))
+
+    def _play_perfect(self, trainer: pl.Trainer, agent: Player, perfect: PerfectPlayer) -> dict[str, float]:
+        """Plays the perfect player, each rank its share; all of them get the metrics of all games."""
+        play = functools.partial(play_perfect, self._settings(trainer), agent, perfect, _shows(trainer))
+        counts = torch.tensor(_on_all_ranks(trainer, play), device=trainer.strategy.root_device)
+        return perfect_metrics(cast(torch.Tensor, trainer.strategy.reduce(counts, reduce_op="sum")).tolist())
+
+    def _settings(self, trainer: pl.Trainer) -> EvaluationSettings:
+        return dataclasses.replace(self.settings, games=2) if is_trial(trainer) else self.settings
 
     def _player(self, step: int, network: PylosNetwork, module: pl.LightningModule) -> Player:
         return NetworkPlayer(
@@ -192,18 +219,28 @@ def _network(module: pl.LightningModule) -> PylosNetwork:
     return cast(PylosNetwork, module.network)
 
 
+def _shows(trainer: pl.Trainer) -> bool:
+    return trainer.progress_bar_callback is not None and trainer.is_global_zero
+
+
 def _share_out(
     trainer: pl.Trainer, play: Callable[..., list[MatchResult]], pairings: Sequence[Pairing]
 ) -> list[MatchResult]:
-    """Lets every rank play its share and adds up the results. All ranks fail if one does, or they would wait for it."""
-    error: Exception | None = None
+    """Lets every rank play its share and adds up the results."""
     counts = MatchCounts(pairings).to(trainer.strategy.root_device)
+    counts.update(_on_all_ranks(trainer, play))
+    return counts.results()
+
+
+def _on_all_ranks(trainer: pl.Trainer, play: Callable[..., T]) -> T:
+    """Lets every rank play its share. All ranks fail if one does, or they would wait for it."""
+    error: Exception | None = None
     try:
-        counts.update(play(share=Share(trainer.global_rank, trainer.world_size)))
+        result = play(share=Share(trainer.global_rank, trainer.world_size))
     except Exception as caught:
         error = caught
         if not trainer.is_global_zero:  # the first one reports its own
             warnings.warn(f"the evaluation failed on rank {trainer.global_rank}: {error}", stacklevel=2)
     if not trainer.strategy.reduce_boolean_decision(error is None):
         raise error or RuntimeError("it failed on another rank")
-    return counts.results()
+    return result

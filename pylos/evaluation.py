@@ -14,18 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pylos.arena import play_match, play_matches
+import numpy as np
+
+from pylos.arena import match_results, play_games, play_match, play_matches
 from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
 from pylos.errors import CheckpointError, ConfigurationError, TableError
 from pylos.manifest import RANDOM, Manifest, step_name
 from pylos.players import NetworkPlayer, Player, load_player, make_player
 from pylos.progress import progress
 from pylos.randomness import derive_key
-from pylos.results import MatchResult
+from pylos.results import MatchResult, mean_points
 from pylos.runs import locked
 
 if TYPE_CHECKING:
     from pylos.metrics import Pairing
+    from pylos.perfect import PerfectPlayer
 
 ANCHOR_GAMES_FACTOR = 4
 """Games between two anchors, for every game of an agent's match."""
@@ -124,6 +127,55 @@ def agent_pairings(settings: EvaluationSettings, agent: Player, previous: Player
     """Who plays whom in ``evaluate_agent``."""
     opponents = [RANDOM, *settings.anchors, *([previous.name] if previous else [])]
     return [(agent.name, opponent) for opponent in opponents]
+
+
+def play_perfect(
+    settings: EvaluationSettings,
+    agent: Player,
+    perfect: PerfectPlayer,
+    show: bool = True,
+    share: Share = WHOLE,
+) -> np.ndarray:
+    """Lets the agent play the perfect player, which no rating would bear: it may lose none of its games.
+
+    All games begin at the start position, whose value is known; they differ because chance decides between
+    equally good actions.
+
+    Returns:
+        [7] wins, draws and losses of the agent moving first, the same moving second, and all the whole turns of
+        the games that it lost; zeros if the share is empty. What several ranks return may be added up.
+    """
+    if not (games := share.games(settings.games)):
+        return np.zeros(7, np.int64)
+    seed = share.seed(settings.seed, "perfect", agent.name)
+    with progress("perfect play", total=games, enabled=show) as update:
+        played = play_games(
+            agent,
+            [perfect],
+            games,
+            perfect.rules,
+            seed,
+            opening_plies=0,
+            on_move=lambda finished: update(finished, "games"),
+        )
+    result = match_results(played, agent, [perfect])[0]
+    return np.array([*result.as_first, *result.as_second, played.turns[played.lost].sum()])
+
+
+def perfect_metrics(counts: Sequence[int]) -> dict[str, float]:
+    """The metrics that follow from what ``play_perfect`` returned.
+
+    ``turns_survived_vs_perfect`` is the mean over the games that the agent lost, both players' turns counted;
+    where it lost none, there is nothing to say.
+    """
+    first_wins, first_draws, first_losses, wins, draws, losses, turns = counts
+    metrics = {
+        "eval/score_vs_perfect_as_second": mean_points((wins, draws, losses)),
+        "eval/score_vs_perfect_as_first": mean_points((first_wins, first_draws, first_losses)),
+    }
+    if lost := first_losses + losses:
+        metrics["eval/turns_survived_vs_perfect"] = turns / lost
+    return metrics
 
 
 def play_anchors(
