@@ -35,7 +35,7 @@ HARMLESS_WARNINGS = (
     "Your `IterableDataset` has `__len__` defined",
     "`ModelCheckpoint\\(monitor=.eval/.* could not find the monitored key",  # in epochs without an evaluation
     "You called `self.log\\(.*` but have no logger configured",  # the table is enough
-    "It is recommended to use `self.log\\('eval/",  # every rank knows the whole result
+    "It is recommended to use `self.log\\('(eval|selfplay/blunder_rate)",  # every rank knows the whole result
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
 """What Lightning warns of although it is meant so."""

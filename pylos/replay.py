@@ -127,6 +127,10 @@ class ReplayBuffer:
     def __len__(self) -> int:
         return min(self.added, self.capacity)
 
+    def newest(self, count: int) -> np.ndarray:
+        """Rows of the newest ``count`` samples, the oldest first; of all if there are not so many."""
+        return np.arange(self.added - min(count, len(self)), self.added) % self.capacity
+
     def batch(self, size: int, rules: int, key: int) -> Batch:
         """Draws a batch; the same key draws the same batch from the same buffer.
 

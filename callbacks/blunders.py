@@ -1,0 +1,42 @@
+"""The callback that compares the moves of self-play with the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from callbacks.tables import table_of_run
+from pylos.blunders import blunder_metrics, count_blunders
+from pylos.datamodule import SelfPlayDataModule
+from pylos.tablebase import Tablebase
+
+
+class BlunderRate(pl.Callback):
+    """Logs how often self-play throws away a win or a draw, where the rules are solved when the training starts.
+
+    After every epoch it looks at the games that were finished for that epoch: ``selfplay/blunder_rate`` is the
+    share of actions that did so among those that could, ``selfplay/blunder_rate/ply_00_09`` and the like are the
+    same for a part of the game. Without a solution it does nothing, and in no case does training learn of it.
+    """
+
+    def __init__(self) -> None:
+        self._table: Tablebase | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Looks for the solution."""
+        self._table = table_of_run(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Counts blunders in the epoch's games, on every rank in its own, and logs the rates of all."""
+        datamodule: Any = getattr(trainer, "datamodule", None)
+        if self._table is None or not isinstance(datamodule, SelfPlayDataModule) or datamodule.stats is None:
+            return
+        samples = datamodule.buffer.samples
+        rows = datamodule.buffer.newest(datamodule.stats.plies)  # every ply of a finished game is a sample
+        counts = count_blunders(self._table, samples.positions[rows], samples.outcomes[rows])
+        total: Any = trainer.strategy.reduce(
+            torch.from_numpy(counts).to(trainer.strategy.root_device), reduce_op="sum"
+        )
+        pl_module.log_dict(blunder_metrics(total.cpu().numpy()), logger=False)  # PylosModule does that
