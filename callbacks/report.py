@@ -141,9 +141,13 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
         ", ",
         ("selfplay/games", "{:.0f} games"),
         ("time/positions_per_second", "{:,.0f} positions/s"),
+        ("selfplay/blunder_rate", "blunders {:.3f}"),
     )
     losses = _join(metrics, " ", ("train/value_loss", "value {:.3f}"), ("train/policy_loss", "policy {:.3f}"))
     rates = [f"{name} {rate:.2f}" for name, rate in win_rates(metrics) if name in ("random", "previous")]
+    sides = [f"eval/score_vs_perfect_as_{side}" for side in ("second", "first")]
+    if all(name in metrics for name in sides):
+        rates.append("perfect " + "/".join(f"{metrics[name]:.2f}" for name in sides))
     parts = [
         f"epoch {epoch}{of}",
         selfplay,

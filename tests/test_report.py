@@ -37,6 +37,20 @@ def test_the_line_of_an_epoch():
     )
 
 
+def test_the_line_of_an_epoch_where_the_rules_are_solved():
+    truth = {
+        "selfplay/blunder_rate": 0.1234,
+        "selfplay/blunder_rate/ply_00_09": 0.5,
+        "eval/score_vs_perfect_as_second": 0.1,
+        "eval/score_vs_perfect_as_first": 0.02,
+        "eval/turns_survived_vs_perfect": 20.5,
+    }
+    assert epoch_line(3, 30, ALL | truth) == (
+        "epoch 3/30 | 256 games, 1,234 positions/s, blunders 0.123 | loss value 0.412 policy 1.830 "
+        "| vs random 0.97 previous 0.61 perfect 0.10/0.02 | Elo 1412 [1350, 1474]"
+    )
+
+
 def test_what_was_not_measured_is_left_out():
     assert epoch_line(3, -1, {}) == "epoch 3"
     assert epoch_line(3, None, {"train/policy_loss": 1.83}) == "epoch 3 | loss policy 1.830"
