@@ -165,3 +165,15 @@ def transform(position: int, symmetry: int) -> int:
     own = moved_mask(position & CELL_MASK, symmetry)
     opponent = moved_mask(position >> 30 & CELL_MASK, symmetry)
     return position >> 60 << 60 | opponent << 30 | own
+
+
+@jit
+def canonical(positions: np.ndarray) -> np.ndarray:
+    """Each position [B] as white's, turned to the smallest number of its eight images: equals look the same."""
+    out = np.empty_like(positions)
+    for i in range(positions.shape[0]):
+        as_white = positions[i] & ~(1 << 62)
+        out[i] = as_white
+        for s in range(1, NUM_SYMMETRIES):
+            out[i] = min(out[i], transform(as_white, s))
+    return out

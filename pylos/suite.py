@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pylos.actions import NUM_SYMMETRIES, transform
+from pylos.actions import canonical
 from pylos.jit import jit
 from pylos.randomness import derive_key
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, NUM_CELLS, START, legal_actions, rules_code, step
@@ -163,7 +163,7 @@ def _play(tablebase: Tablebase, rng: np.random.Generator) -> Iterator[np.ndarray
         counts = np.diff(found.starts)
         rows, keeping = found.rows(), found.keeping()
         kept = np.bincount(rows, keeping, minlength=len(positions))
-        yield _turned_alike(positions[(kept > 0) & (kept < counts)])
+        yield canonical(positions[(kept > 0) & (kept < counts)])
         random = rng.random(len(positions)) < mistakes
         # The highest of uniform draws: a fair choice among the allowed actions of each position.
         draws = np.where(keeping | random[rows], rng.random(len(rows)), -1.0)
@@ -183,18 +183,6 @@ def _strata(positions: np.ndarray) -> np.ndarray:
     balls = np.bitwise_count(positions & ((1 << 2 * NUM_CELLS) - 1))
     strata = np.digitize(balls, [OPENING_BALLS, MIDDLE_BALLS], right=True)
     return np.where(positions >> 60 & 3, STRATA.index("take_back"), strata)
-
-
-@jit
-def _turned_alike(positions: np.ndarray) -> np.ndarray:
-    """Each position as white's, turned to the smallest number of its eight images."""
-    out = np.empty_like(positions)
-    for i in range(positions.shape[0]):
-        as_white = positions[i] & ~(1 << 62)
-        out[i] = as_white
-        for s in range(1, NUM_SYMMETRIES):
-            out[i] = min(out[i], transform(as_white, s))
-    return out
 
 
 def _label(tablebase: Tablebase, positions: np.ndarray, strata: np.ndarray, recipe: dict[str, Any]) -> Suite:
