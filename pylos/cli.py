@@ -25,8 +25,8 @@ from pylos.stopping import (
 
 LIGHTNING_COMMANDS = {
     "fit": "train an agent, or go on training it",
-    "validate": "measure the loss of a checkpoint on validation positions",
-    "test": "measure the loss of a checkpoint on test positions",
+    "validate": "measure a checkpoint against the exact solution of the game",
+    "test": "measure the loss of a checkpoint on fresh games with itself",
     "predict": "print what a checkpoint thinks of positions",
 }
 """Subcommands that :mod:`pylos.lightning_cli` runs, with their help."""

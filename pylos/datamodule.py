@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader
 
 from pylos.board import Board
 from pylos.checkpoints import plain_values
-from pylos.errors import CheckpointError, ConfigurationError, PositionError
+from pylos.errors import CheckpointError, ConfigurationError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
+from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.replay import EpochBatches, ReplayBuffer, deal
@@ -26,14 +27,10 @@ from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions, max_visited
 from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
+from pylos.suite import load_suite
 
 UNFINISHED = -1
 """In place of the number of epochs filled, while self-play is under way."""
-
-
-def _single_batch(boards: list[Board]) -> DataLoader[list[Board]]:
-    """What Lightning takes for one loader; a plain list would be a list of loaders."""
-    return DataLoader([boards], batch_size=None, collate_fn=None)  # type: ignore[arg-type]  # a list will do
 
 
 class SelfPlayDataModule(pl.LightningDataModule):
@@ -59,7 +56,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: samples (positions) to keep for training, on every rank.
         batch_size: samples per batch, on every rank.
         batches_per_epoch: batches, and so optimizer steps, per epoch.
-        validation_games: games of the checkpoint against itself on which ``validate`` and ``test`` measure.
+        validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
+            fit measures, on all ranks together.
+        test_games: games of the checkpoint against itself on which ``test`` measures.
         positions: a file with one position text a line for ``predict``; the start position if not given.
         inference_precision: "float32", "bfloat16", or "auto" for the one that is faster (measured at the
             start of a run and kept by its checkpoints).
@@ -84,7 +83,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: int = 200_000,
         batch_size: int = 512,
         batches_per_epoch: int = 100,
-        validation_games: int = 64,
+        validation_positions: int = 2000,
+        test_games: int = 64,
         positions: str | None = None,
         inference_precision: str = "auto",
         search_threads: int = 0,
@@ -98,7 +98,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
             "parallel_games",
             "batch_size",
             "batches_per_epoch",
-            "validation_games",
+            "validation_positions",
+            "test_games",
         ):
             if self.hparams[name] < 1:
                 raise ConfigurationError(f"{name} must be at least 1, got {self.hparams[name]}")
@@ -133,9 +134,10 @@ class SelfPlayDataModule(pl.LightningDataModule):
             if self._epochs_filled != self._trainer.current_epoch:
                 self._selfplay, self._games_to_restore = None, None
                 self._buffer.added, self._epochs_filled = 0, 0
-            warnings.filterwarnings("ignore", "Total length of `list`")  # there is no validation during fit
+            warnings.filterwarnings("ignore", "Total length of `list`")  # no suite, no validation
             trainer: Any = self._trainer  # Lightning sets these from outside the class
             trainer.reload_dataloaders_every_n_epochs = 1
+            trainer.num_sanity_val_steps = 0  # a validation before the first epoch would say nothing
             for callback in trainer.callbacks:
                 if isinstance(callback, Timer):  # max_time; an epoch cut short could not be resumed exactly
                     callback._interval = Interval.epoch
@@ -158,41 +160,32 @@ class SelfPlayDataModule(pl.LightningDataModule):
             self._epochs_filled = epoch + 1
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch)
 
-    def val_dataloader(self) -> EpochBatches | list[Any]:
-        """For ``validate``: batches from fresh games of the checkpoint with itself. Empty during fit."""
-        if self._trainer.state.fn == "fit":
-            return []
-        games = self.hparams["validation_games"]
+    def val_dataloader(self) -> SuiteBatches | list[Any]:
+        """The suite of the module's rules: all of it for ``validate``, the same part every epoch during fit.
+
+        A fit whose rules have no suite goes without validation.
+        """
+        trainer, rules = self._trainer, self._module().rules
+        fitting, suite = trainer.state.fn == "fit", load_suite(rules)
+        if suite is None:
+            if fitting:
+                return []
+            raise ConfigurationError(f"no suite of solved positions ships for the {rules} rules")
+        most = self.hparams["validation_positions"] if fitting else len(suite)
+        return SuiteBatches(suite, share_of_suite(suite, most, trainer.global_rank, trainer.world_size))
+
+    def test_dataloader(self) -> EpochBatches:
+        """Batches from fresh games of the checkpoint with itself."""
+        games = self.hparams["test_games"]
         # Every game's samples fit, so each batch is drawn from whole games.
         buffer = ReplayBuffer(2 * games * self.hparams["max_moves"], max_visited(self.hparams["simulations"]))
-        self.stats = self._play(self._new_selfplay("validation", games), games, buffer, "validation games")
-        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "validation", 0)
-
-    def test_dataloader(self) -> EpochBatches | list[Any]:
-        """The same as for ``validate``."""
-        return self.val_dataloader()
+        self.stats = self._play(self._new_selfplay("test", games), games, buffer, "test games")
+        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
 
     def predict_dataloader(self) -> DataLoader[list[Board]]:
         """The boards to judge, as one batch."""
-        rules = self._module().rules
-        path = self.hparams["positions"]
-        if path is None:
-            return _single_batch([Board(rules)])
-        try:
-            with open(path, encoding="utf-8") as file:
-                lines = [line.strip() for line in file]
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"cannot read positions from {path}: {error}") from error
-        boards = []
-        for number, line in enumerate(lines, 1):
-            if line and not line.startswith("#"):
-                try:
-                    boards.append(Board.from_text(line, rules=rules))
-                except PositionError as error:
-                    raise PositionError(f"{path}, line {number}: {error}") from None
-        if not boards:
-            raise ConfigurationError(f"there is no position in {path}")
-        return _single_batch(boards)
+        rules, path = self._module().rules, self.hparams["positions"]
+        return single_batch([Board(rules)] if path is None else read_boards(path, rules))
 
     @property
     def _trainer(self) -> pl.Trainer:

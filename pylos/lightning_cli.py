@@ -35,7 +35,7 @@ HARMLESS_WARNINGS = (
     "Your `IterableDataset` has `__len__` defined",
     "`ModelCheckpoint\\(monitor=.eval/.* could not find the monitored key",  # in epochs without an evaluation
     "You called `self.log\\(.*` but have no logger configured",  # the table is enough
-    "It is recommended to use `self.log\\('(eval|selfplay/blunder_rate)",  # every rank knows the whole result
+    "It is recommended to use `self.log\\('(eval|truth|selfplay/blunder_rate)",  # every rank knows the result
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
 """What Lightning warns of although it is meant so."""
@@ -174,6 +174,18 @@ class PylosCLI(LightningCLI):
             print(f"pylos: {start_line(run_folder(self.trainer), start)}", file=sys.stderr)
         if start is None or Path(start).resolve() != last.resolve():
             begin_first_epoch(self.trainer, start)
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """As Lightning's own, without the switch of a table that ``validate`` does not print."""
+        commands = LightningCLI.subcommands()
+        return {**commands, "validate": commands["validate"] | {"verbose"}}
+
+    def validate(self, **kwargs: Any) -> None:
+        """Prints how the checkpoint compares with the exact solution of the game."""
+        self.trainer.validate(verbose=False, **kwargs)
+        if self.trainer.is_global_zero and self.model.truth is not None:
+            print(self.model.truth)
 
     def predict(self, **kwargs: Any) -> None:
         """Prints one line per position: the value for the player to move, and the likeliest actions."""

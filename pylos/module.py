@@ -20,11 +20,13 @@ from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
+from pylos.loaders import LabelledBatch
 from pylos.logger import RunLogger
 from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import Batch
 from pylos.rules import NUM_ACTIONS, rules_code
+from pylos.truth import Searcher, Truth, TruthResult
 
 
 class PylosModule(pl.LightningModule):
@@ -43,7 +45,11 @@ class PylosModule(pl.LightningModule):
         schedule_steps: optimizer steps from the one to the other.
         weight_decay: of AdamW, per step and learning rate, on weight matrices.
         value_loss_weight: of the value's squared error, against the policy's cross-entropy.
+        validation_simulations: per decision, of the search that validation measures; 0 measures none.
     """
+
+    truth: TruthResult | None = None
+    """What the newest validation found."""
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class PylosModule(pl.LightningModule):
         schedule_steps: int = 10_000,
         weight_decay: float = 1e-4,
         value_loss_weight: float = 1.0,
+        validation_simulations: int = 64,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -68,6 +75,10 @@ class PylosModule(pl.LightningModule):
             )
         if min(weight_decay, value_loss_weight) < 0:
             raise ConfigurationError("weight_decay and value_loss_weight must not be negative")
+        if not 0 <= validation_simulations <= 30_000:
+            raise ConfigurationError(
+                f"validation_simulations must be from 0 to 30000, got {validation_simulations}"
+            )
         self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks)
 
     @property
@@ -195,9 +206,27 @@ class PylosModule(pl.LightningModule):
             self.log("train/learning_rate", rate, on_step=True, on_epoch=False, logger=False)
         return losses
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Logs losses on games that were not trained on."""
-        self._losses(batch, "val")
+    def on_validation_epoch_start(self) -> None:
+        """Begins to measure against the truth, with the weights as they are now."""
+        simulations = self.hparams["validation_simulations"]
+        self._truth = Truth(simulations).to(self.device)
+        self._searcher = Searcher(self.network, self.rules, simulations, self.device) if simulations else None
+
+    def validation_step(self, batch: LabelledBatch, batch_index: int) -> None:
+        """Compares choices and values with the truth."""
+        values, log_policy = self(batch.observations)
+        searched = None
+        if self._searcher:
+            actions = self._searcher.choose(batch.positions.cpu().numpy())
+            searched = torch.from_numpy(actions).to(self.device)
+        self._truth.update(batch, values, log_policy, searched)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs what was found; all ranks know the whole."""
+        self.truth = self._truth.result()
+        del self._truth, self._searcher
+        # During fit on_train_epoch_end hands everything to the loggers; Trainer.validate returns what they get.
+        self.log_dict(self.truth.metrics(), logger=self.trainer.state.fn != "fit")
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         """Logs losses on games that were not trained on."""

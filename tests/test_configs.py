@@ -23,6 +23,8 @@ TINY = {
     "data.buffer_size": "500",
     "data.batch_size": "16",
     "data.batches_per_epoch": "2",
+    "data.validation_positions": "50",
+    "model.validation_simulations": "4",
     "model.schedule_steps": "4",
     "model.width": "16",
     "model.blocks": "1",

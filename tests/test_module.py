@@ -110,6 +110,7 @@ def test_schedule_that_does_not_match_the_training_is_warned_of(tmp_path: Path):
         ({"rules": "chess"}, RulesError),
         ({"width": 0}, ConfigurationError),
         ({"schedule_steps": 0}, ConfigurationError),
+        ({"validation_simulations": -1}, ConfigurationError),
         ({"learning_rate": 1e-6}, ConfigurationError),
         ({"learning_rate": 0.0, "min_learning_rate": 0.0}, ConfigurationError),
     ],

@@ -11,9 +11,10 @@ import pytest
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 SMALLER = {
-    "schedule_steps=5 * 100": "schedule_steps=4, width=16, blocks=1",
+    "schedule_steps=5 * 100": "schedule_steps=4, width=16, blocks=1, validation_simulations=4",
     "games_per_epoch=200, parallel_games=256, simulations=32, batches_per_epoch=100": (
-        "games_per_epoch=4, parallel_games=8, simulations=4, batches_per_epoch=4, batch_size=16"
+        "games_per_epoch=4, parallel_games=8, simulations=4, batches_per_epoch=4, batch_size=16, "
+        "validation_positions=50"
     ),
     "max_epochs=5": "max_epochs=1, accelerator='cpu', logger=False, enable_progress_bar=False",
     "EvaluationCallback(games=50)": "EvaluationCallback(games=2, simulations=2, anchors=('rollouts:2',))",

@@ -38,7 +38,7 @@ trainer:
     - class_path: callbacks.Report
     - class_path: lightning.pytorch.callbacks.ModelCheckpoint
       init_args: {{filename: last, save_top_k: 1, enable_version_counter: false}}
-model: {{width: 16, blocks: 1, schedule_steps: 40}}
+model: {{width: 16, blocks: 1, schedule_steps: 40, validation_simulations: 4}}
 data:
   games_per_epoch: {games}
   parallel_games: {games}
@@ -46,7 +46,8 @@ data:
   batch_size: 16
   batches_per_epoch: {batches_per_epoch}
   buffer_size: 1500
-  validation_games: 4
+  validation_positions: 50
+  test_games: 4
   inference_precision: float32
 """
 """A configuration for the command, with places for numbers."""
@@ -61,7 +62,13 @@ def config_text(
 
 def tiny_module(**changes: Any) -> PylosModule:
     pl.seed_everything(0, verbose=False)
-    return PylosModule(**{"width": 16, "blocks": 1, "schedule_steps": 4 * STEPS_PER_EPOCH, **changes})
+    settings = {
+        "width": 16,
+        "blocks": 1,
+        "schedule_steps": 4 * STEPS_PER_EPOCH,
+        "validation_simulations": 4,
+    }
+    return PylosModule(**{**settings, **changes})
 
 
 def tiny_data(**changes: Any) -> SelfPlayDataModule:
@@ -72,7 +79,8 @@ def tiny_data(**changes: Any) -> SelfPlayDataModule:
         "buffer_size": 1000,
         "batch_size": 32,
         "batches_per_epoch": STEPS_PER_EPOCH,
-        "validation_games": 4,
+        "validation_positions": 50,
+        "test_games": 4,
         "inference_precision": "float32",
         "search_threads": 1,
     }
