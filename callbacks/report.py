@@ -27,10 +27,10 @@ _LIVE_SECONDS = 0.1
 class Report(ProgressBar):
     """Reports a fit on the terminal, in place of Lightning's own progress bar.
 
-    While an epoch trains, a bar on stderr shows its losses. After every epoch one line of results goes to
-    stdout: after all other callbacks of the epoch, wherever this one stands in the trainer's list, and right
-    before the checkpoints are written. At the end of the fit comes a table, also when a finished run is
-    resumed and nothing was left to train.
+    While an epoch trains, a bar on stderr shows its losses, and another one its validation. After every epoch
+    one line of results goes to stdout: after all other callbacks of the epoch, wherever this one stands in the
+    trainer's list, and right before the checkpoints are written. At the end of the fit comes a table, also when
+    a finished run is resumed and nothing was left to train.
     """
 
     def __init__(self) -> None:
@@ -71,17 +71,16 @@ class Report(ProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar on. The first batch opens it and the last one closes it."""
-        if not self._enabled:
-            return
-        total = self.total_train_batches
-        if self._update is None:
-            title = f"training epoch {trainer.current_epoch + 1}"
-            self._update = self._bar.enter_context(progress(title, int(total)))
-        if (now := time.monotonic()) >= self._next_live:
-            self._next_live = now + _LIVE_SECONDS
-            self._update(batch_idx + 1, live_text(outputs))
-        if batch_idx + 1 >= total:
-            self._close_bar()
+        title = f"training epoch {trainer.current_epoch + 1}"
+        self._move_bar(title, batch_idx + 1, self.total_train_batches, outputs)
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:  # fmt: skip
+        """As for training."""
+        if not trainer.sanity_checking:
+            self._move_bar("validation", batch_idx + 1, sum(trainer.num_val_batches))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the line of results."""
@@ -111,6 +110,17 @@ class Report(ProgressBar):
             print_table(f"after {progress.processed} epochs", rows)
         if checkpoint:
             print_next_steps(trainer, checkpoint, progress.processed)
+
+    def _move_bar(self, title: str, done: int, total: float, outputs: Any = None) -> None:
+        if not self._enabled:
+            return
+        if self._update is None:
+            self._update = self._bar.enter_context(progress(title, int(total)))
+        if (now := time.monotonic()) >= self._next_live:
+            self._next_live = now + _LIVE_SECONDS
+            self._update(done, live_text(outputs))
+        if done >= total:
+            self._close_bar()
 
     def _close_bar(self) -> None:
         self._bar.close()
@@ -144,6 +154,13 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
         ("selfplay/blunder_rate", "blunders {:.3f}"),
     )
     losses = _join(metrics, " ", ("train/value_loss", "value {:.3f}"), ("train/policy_loss", "policy {:.3f}"))
+    truth = _join(
+        metrics,
+        " ",
+        ("truth/policy_accuracy", "policy {:.2f}"),
+        ("truth/search_accuracy", "search {:.2f}"),
+        ("truth/uniform_accuracy", "(random {:.2f})"),  # nobody could read the others without it
+    )
     rates = [f"{name} {rate:.2f}" for name, rate in win_rates(metrics) if name in ("random", "previous")]
     sides = [f"eval/score_vs_perfect_as_{side}" for side in ("second", "first")]
     if all(name in metrics for name in sides):
@@ -152,6 +169,7 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
         f"epoch {epoch}{of}",
         selfplay,
         losses and f"loss {losses}",
+        truth and f"truth {truth}",
         f"vs {' '.join(rates)}" if rates else "",
         f"Elo {elo_text(metrics)}" if "eval/elo" in metrics else "",
     ]
@@ -183,6 +201,12 @@ def summary_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
     rows += [
         (f"win rate against {'the previous checkpoint' if name == 'previous' else name}", f"{rate:.3f}")
         for name, rate in win_rates(metrics)
+    ]
+    uniform = metrics.get("truth/uniform_accuracy")
+    rows += [
+        (f"{name} keeps the exact value (uniformly random: {uniform:.3f})", f"{metrics[key]:.3f}")
+        for name, key in (("policy", "truth/policy_accuracy"), ("search", "truth/search_accuracy"))
+        if key in metrics and uniform is not None
     ]
     return rows + [
         (f"{name} loss", f"{metrics[key]:.3f}")

@@ -21,6 +21,10 @@ ALL = {
     "selfplay/game_length": 61.2,
     "time/positions_per_second": 1234.4,
     "selfplay/first_player_score": 0.456,
+    "truth/policy_accuracy": 0.712,
+    "truth/policy_accuracy/opening": 0.6,
+    "truth/search_accuracy": 0.861,
+    "truth/uniform_accuracy": 0.507,
     "eval/elo": 1412.4,
     "eval/elo_low": 1350.0,
     "eval/elo_high": 1474.0,
@@ -33,7 +37,7 @@ ALL = {
 def test_the_line_of_an_epoch():
     assert epoch_line(3, 30, ALL) == (
         "epoch 3/30 | 256 games, 1,234 positions/s | loss value 0.412 policy 1.830 "
-        "| vs random 0.97 previous 0.61 | Elo 1412 [1350, 1474]"
+        "| truth policy 0.71 search 0.86 (random 0.51) | vs random 0.97 previous 0.61 | Elo 1412 [1350, 1474]"
     )
 
 
@@ -64,6 +68,8 @@ def test_the_rows_of_the_table():
         ("win rate against random", "0.970"),
         ("win rate against the previous checkpoint", "0.610"),
         ("win rate against rollouts:200", "0.350"),
+        ("policy keeps the exact value (uniformly random: 0.507)", "0.712"),
+        ("search keeps the exact value (uniformly random: 0.507)", "0.861"),
         ("value loss", "0.412"),
         ("policy loss", "1.830"),
     ]
