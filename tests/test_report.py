@@ -51,7 +51,8 @@ def test_the_line_of_an_epoch_where_the_rules_are_solved():
     }
     assert epoch_line(3, 30, ALL | truth) == (
         "epoch 3/30 | 256 games, 1,234 positions/s, blunders 0.123 | loss value 0.412 policy 1.830 "
-        "| vs random 0.97 previous 0.61 perfect 0.10/0.02 | Elo 1412 [1350, 1474]"
+        "| truth policy 0.71 search 0.86 (random 0.51) | vs random 0.97 previous 0.61 perfect 0.10/0.02 "
+        "| Elo 1412 [1350, 1474]"
     )
 
 
