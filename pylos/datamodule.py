@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks.timer import Interval
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -22,7 +22,7 @@ from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, sin
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
 from pylos.progress import progress
 from pylos.randomness import derive_key
-from pylos.replay import EpochBatches, ReplayBuffer, deal
+from pylos.replay import EpochBatches, ReplayBuffer, deal, gather
 from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions, max_visited
@@ -139,6 +139,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
             trainer.reload_dataloaders_every_n_epochs = 1
             trainer.num_sanity_val_steps = 0  # a validation before the first epoch would say nothing
             for callback in trainer.callbacks:
+                if isinstance(callback, ModelCheckpoint) and callback._save_on_train_epoch_end is None:
+                    callback._save_on_train_epoch_end = True  # not within an epoch, after a validation
                 if isinstance(callback, Timer):  # max_time; an epoch cut short could not be resumed exactly
                     callback._interval = Interval.epoch
 
@@ -301,13 +303,3 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._epochs_filled = state["epochs_filled"]
         if self._precision == "auto":
             self._precision = state["precision"]
-
-
-def gather(value: Any) -> list[Any]:
-    """The values of all ranks, by rank, on the first one; an empty list on the others. Call it on all ranks."""
-    if not torch.distributed.is_initialized():
-        return [value]
-    first = torch.distributed.get_rank() == 0
-    values: list[Any] = [None] * torch.distributed.get_world_size() if first else []
-    torch.distributed.gather_object(value, values if first else None)
-    return values

@@ -273,10 +273,11 @@ def test_a_run_from_beginning_to_end(folder, capfd):
     match = run_here(capfd, "match", f"{LAST}:2", "random", "--games", "4")
     assert match.stdout.startswith(f"{LAST}:2 vs random: "), match.stderr
 
-    validated = run_here(
-        capfd, "validate", "--ckpt_path", LAST
-    )  # the network's sizes come from the checkpoint
-    assert "val/value_loss" in validated.stdout, validated.stderr
+    # The network's sizes come from the checkpoint.
+    validated = run_here(capfd, "validate", "--ckpt_path", LAST, "--trainer.limit_val_batches", "1")
+    assert "search (4)" in validated.stdout, validated.stderr
+    tested = run_here(capfd, "test", "--ckpt_path", LAST)
+    assert "test/value_loss" in tested.stdout, tested.stderr
 
     Path("positions.txt").write_text(
         "................/........./..../. w 0\nw.............../........./..../. b 0\n"

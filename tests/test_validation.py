@@ -105,6 +105,13 @@ def test_a_resumed_fit_measures_the_same(tmp_path: Path):
     assert straight.validations == halted.validations == 4
 
 
+def test_rare_validation_leaves_a_checkpoint_of_every_epoch(tmp_path: Path):
+    watch = Watch()
+    fit(tmp_path, watch, epochs=3, check_val_every_n_epoch=2)
+    assert [bool(truth) for truth in watch.epochs] == [False, True, False]
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 2
+
+
 def test_validate_takes_the_whole_suite(tmp_path: Path):
     suite = load_suite("mini-standard")
     assert suite is not None
