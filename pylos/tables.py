@@ -106,13 +106,14 @@ def read_header(path: Path) -> dict[str, Any]:
         with open(path, "rb") as file:
             header = json.loads(file.read(HEADER_BYTES))
         fits = (
-            header["format"] == "pylos table"
+            {"version", "crc32"} <= header.keys()
+            and header["format"] == "pylos table"
             and (header["rules"], header["kind"]) == (rules, kind)
             and path.stat().st_size == HEADER_BYTES + header["bytes"]
         )
     except OSError as error:
         raise TableError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         fits, header = False, {}
     if not fits:
         raise TableError(f"{path} is damaged: {_cure(path)}")
