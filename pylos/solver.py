@@ -251,7 +251,8 @@ def sweep_distances(
             entry = np.int64(distances[-1 - position])
         else:
             entry = _entry(index, distances, position, rules, old & OPEN - 1, after)
-        if entry != old:
+        # A bound that falls is one that went over 127: values that are not sound would raise it for ever.
+        if entry != old and entry & OPEN - 1 >= old & OPEN - 1:
             distances[number] = entry
             written += 1
     return written
