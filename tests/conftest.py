@@ -13,19 +13,17 @@ from hypothesis import settings
 settings.register_profile("pylos", deadline=None, max_examples=100)
 settings.load_profile("pylos")
 
-SOLVED = ("mini-standard", "mini-mature", "mini-children")
-"""Rule sets of the fixtures below: the start is a win, a draw and a loss for the player to move."""
-
 
 @pytest.fixture(scope="session")
 def solved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PYLOS_HOME with the tables of some mini games, distances included. Leave it as it is."""
+    """A PYLOS_HOME with the tables of all mini games, distances included. Leave it as it is."""
+    from pylos.rules import MINI_RULES
     from pylos.solving import solve
 
     folder = tmp_path_factory.mktemp("solved")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYLOS_HOME", str(folder))
-        for rules in SOLVED:
+        for rules in MINI_RULES:
             solve(rules, distance=True)
     return folder
 
