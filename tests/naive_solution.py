@@ -105,3 +105,36 @@ def solve(rules: str) -> Solution:
         solution |= found
         unsolved = [position for position in unsolved if position not in found]
         distance += 1
+
+
+def worth(game: naive.Game, rules: str) -> tuple[int, int | None]:
+    """Value and distance of any position of the mini game, in the middle of a turn too.
+
+    There the turn that is not finished counts among the turns to the end.
+    """
+    if not game.pending:
+        return solve(rules)[mask(game.own), mask(game.opponent)]
+    worths = action_worths(game, rules)
+    return worths[min(best_actions(worths), key=naive.name)]
+
+
+def action_worths(game: naive.Game, rules: str) -> dict[naive.Action, tuple[int, int | None]]:
+    """What each legal action is worth to the player who takes it."""
+    worths = {}
+    for action in naive.legal(game, rules):
+        after = naive.step(game, action, rules)
+        value, distance = worth(after, rules)
+        if after.side != game.side:
+            value, distance = -value, None if distance is None else distance + 1
+        worths[action] = value, distance
+    return worths
+
+
+def best_actions(worths: dict[naive.Action, tuple[int, int | None]]) -> set[naive.Action]:
+    """The actions of perfect play: the highest value, then the shortest win or the longest loss."""
+    best = max(value for value, _ in worths.values())
+    keeping = {action: distance for action, (value, distance) in worths.items() if value == best}
+    if best == 0:
+        return set(keeping)
+    wanted = (min if best == 1 else max)(keeping.values())
+    return {action for action, distance in keeping.items() if distance == wanted}
