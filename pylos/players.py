@@ -188,22 +188,22 @@ class NetworkPlayer(_SearchPlayer):
         from pylos.inference import NetworkEvaluator
 
         super().__init__(name, rules, max(simulations, 1), torch.get_num_threads(), key)
-        self._bare = simulations == 0
-        self._network = NetworkEvaluator(network, self._code, device, precision)
+        self.simulations = simulations
+        self.network = NetworkEvaluator(network, self._code, device, precision)
 
     def _evaluator(self, key: int) -> Evaluator:
-        return self._network
+        return self.network
 
     def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
         from pylos.inference import single_threaded_torch
 
-        if not self._bare:
+        if self.simulations:
             with single_threaded_torch():
                 return super()._choose(positions, key)
         padded = np.zeros(padded_size(len(positions)), np.int64)
         padded[: len(positions)] = positions
         actions = np.empty(len(positions), np.int64)
-        _likeliest_actions(positions, self._code, self._network(padded)[1], actions)
+        _likeliest_actions(positions, self._code, self.network(padded)[1], actions)
         return actions
 
 

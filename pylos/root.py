@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pylos.jit import jit
@@ -71,6 +73,28 @@ def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, val
             actions[g, 0] = tree.edge_action[g, likeliest]
             visits[g, 0] = 1
         values[g] = root_proof if root_proof else tree.value_sum[g, ROOT] / tree.visits[g, ROOT]
+
+
+class RootEdges(NamedTuple):
+    """What a search knows of the legal actions of one root, n of them, ascending."""
+
+    actions: np.ndarray
+    """int16 [n] action ids."""
+    visits: np.ndarray
+    """int32 [n] simulations that took the action; none where it is known to win at once."""
+    values: np.ndarray
+    """float32 [n] their mean value for who acts, exactly 1 or -1 where it is proven, NaN where nothing is known."""
+
+
+def root_edges(tree: Tree, g: int) -> RootEdges:
+    """Reads the edges of a root, as they are: ``root_visits`` says what follows from them for play."""
+    first = tree.first_edge[g, ROOT]
+    edges = slice(first, first + tree.num_edges[g, ROOT])
+    visits, proven = tree.edge_visits[g, edges].copy(), tree.edge_proven[g, edges]
+    means = np.full(len(visits), np.nan, np.float32)
+    np.divide(tree.edge_value_sum[g, edges], visits, out=means, where=visits > 0)
+    values = np.where(proven == UNPROVEN, means, proven).astype(np.float32)
+    return RootEdges(tree.edge_action[g, edges].copy(), visits, values)
 
 
 @jit

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pylos.errors import ConfigurationError
-from pylos.root import add_noise, root_visits
+from pylos.root import RootEdges, add_noise, root_edges, root_visits
 from pylos.rules import MAX_LEGAL_ACTIONS
 from pylos.tree import Tree, expand, new_tree, plant, select
 
@@ -135,6 +135,10 @@ class Search:
         else:
             self._run_in_threads(self._executor, shards)
         return result
+
+    def first_root(self) -> RootEdges:
+        """The edges of the first position that the last ``run`` searched."""
+        return root_edges(self._trees[0], 0)
 
     def _run_in_threads(self, executor: ThreadPoolExecutor, shards: list[Any]) -> None:
         """Runs the shards; whatever interrupts that, Ctrl-C for example, ends all of them within a simulation."""
