@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import time
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from lightning.pytorch.callbacks import ProgressBar, Timer
 
 from pylos.errors import CheckpointError
 from pylos.manifest import EVALUATED, Manifest
-from pylos.progress import Update, progress
+from pylos.progress import Update, progress, table_text
 from pylos.runs import is_trial
 
 _WIN_RATE = "eval/win_rate_vs_"
@@ -245,17 +244,12 @@ def saved_checkpoint(trainer: pl.Trainer) -> Path | None:
 def print_table(title: str, rows: list[tuple[str, str]]) -> None:
     """Prints names and values in two columns."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE, show_header=False)
     for row in rows:
         table.add_row(*row)
-    # Not straight to stdout: rich would end the process with code 1 where the reader has gone away.
-    buffer = io.StringIO()
-    width = sum(max(map(len, column)) for column in zip(*rows, strict=True)) + 10
-    Console(file=buffer, width=width, force_jupyter=False, markup=False, highlight=False).print(table)
-    print("\n".join(line.rstrip() for line in buffer.getvalue().splitlines()))
+    print(table_text(table))
 
 
 def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None:

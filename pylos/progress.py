@@ -1,8 +1,9 @@
-"""Live progress on the terminal: one bar at a time, gone when its phase is over."""
+"""What the terminal shows beside plain lines: one live bar at a time, gone when its phase is over, and tables."""
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.table import Table
 
 Update = Callable[[int, str], None]
 """``update(done, text)``: how much is done of the total, and what to say behind the bar."""
@@ -119,3 +121,12 @@ class _Display:
                 with suppress(*_OUTPUT_GONE):
                     self._bar.stop()  # gives sys.stdout and sys.stderr back
             self._bar = None
+
+
+def table_text(table: Table) -> str:
+    """A table as plain lines, to be printed: rich would end the process with code 1 where the reader has gone away."""
+    from rich.console import Console
+
+    buffer = io.StringIO()
+    Console(file=buffer, width=1000, force_jupyter=False, markup=False, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
