@@ -166,6 +166,22 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", help="the file to write (default: RULES.npz)")
     command.set_defaults(run=_suite)
 
+    command = commands.add_parser(
+        "analyse",
+        help="print what the legal actions of a position are worth",
+        description="Exact values need a solution of the rule set (pylos solve); prior, visits and mean values "
+        "are those of a checkpoint and of its search.",
+    )
+    command.add_argument(
+        "position", metavar="POSITION", nargs="*", help="a position (default: the empty board)"
+    )
+    _add_rules(command)
+    command.add_argument("--ckpt_path", metavar="PATH", help="also ask this checkpoint")
+    command.add_argument(
+        "--simulations", type=_natural, default=64, help="of its search; 0: none (default: 64)"
+    )
+    command.set_defaults(run=_analyse)
+
     command = commands.add_parser("perft", help="count the sequences of turns from a position")
     _add_rules(command)
     command.add_argument("--position", metavar="TEXT", help="where to start (default: the empty board)")
@@ -188,6 +204,23 @@ def _positive(text: str) -> int:
     if _natural(text) == 0:
         raise argparse.ArgumentTypeError(f"expected at least 1, but got {text!r}")
     return int(text)
+
+
+def _analyse(options: argparse.Namespace) -> int:
+    from pylos.analysis import analysis_text
+    from pylos.board import Board
+    from pylos.players import load_player
+    from pylos.tablebase import open_if_present
+
+    # A position has blanks in it, which need no quotes.
+    text = " ".join(options.position)
+    board = Board.from_text(text, options.rules) if text else Board(options.rules)
+    tablebase = open_if_present(options.rules)
+    player = None
+    if options.ckpt_path is not None:
+        player = load_player(options.ckpt_path, options.rules, options.simulations, "cpu")
+    print(analysis_text(board, tablebase, player))
+    return 0
 
 
 def _perft(options: argparse.Namespace) -> int:

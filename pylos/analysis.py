@@ -1,0 +1,155 @@
+"""What the legal actions of a position are worth: exactly, and to a network and its search."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.actions import action_name
+from pylos.board import Board
+from pylos.errors import RulesError
+from pylos.players import NetworkPlayer
+from pylos.progress import table_text
+from pylos.rules import rules_code
+from pylos.search import BATCH_MULTIPLE, Search, SearchOptions
+from pylos.tablebase import NO_DISTANCE, Tablebase, missing
+
+OUTCOMES = {1: "win", 0: "draw", -1: "loss"}
+
+
+class Row(NamedTuple):
+    """A legal action. All values are those for the player who acts; None stands for what was not asked."""
+
+    action: int
+    """Its id."""
+    name: str
+    """Its name."""
+    exact: int | None = None
+    """1 for a win, 0 for a draw, -1 for a loss with best play."""
+    distance: int | None = None
+    """Turns to the end with best play, the one of the action included; None for a draw, too."""
+    prior: float | None = None
+    """The network's probability among the legal actions."""
+    visits: int | None = None
+    """How often the search took it. A search stops as soon as it has proven the position won or lost."""
+    mean: float | None = None
+    """What the search found it worth, from -1 to 1; None if it never looked at it."""
+
+
+def analyse(
+    board: Board, tablebase: Tablebase | None = None, player: NetworkPlayer | None = None
+) -> list[Row]:
+    """Judges the legal actions of a position.
+
+    Args:
+        board: the position.
+        tablebase: gives the exact values.
+        player: gives the prior and, if it has any simulations, searches with them, without noise.
+
+    Returns:
+        A row for each legal action, none if the game is over. The best comes first: by exact value, where a won
+        one hurries and a lost one delays; then by visits; then by prior.
+
+    Raises:
+        RulesError: the board is of other rules than the tablebase or the player.
+    """
+    rows = [Row(action, action_name(action, board.pending)) for action in board.legal_actions.tolist()]
+    if tablebase is not None:
+        found = tablebase.probe_actions([board])
+        worths = zip(rows, found.values.tolist(), found.distances.tolist(), strict=True)
+        rows = [row._replace(exact=value, distance=_known(distance)) for row, value, distance in worths]
+    if player is not None and rows:
+        priors = zip(rows, _ask(board, player)[1].tolist(), strict=True)
+        rows = [row._replace(prior=prior) for row, prior in priors]
+        if player.simulations:
+            from pylos.inference import (
+                single_threaded_torch,
+            )  # torch takes seconds, and only a player needs it
+
+            search = Search(1, rules_code(board.rules), SearchOptions(simulations=player.simulations))
+            with single_threaded_torch():
+                search.run(np.array([board.position]), player.network, np.zeros(1, np.int64))
+            root = search.first_root()
+            edges = zip(rows, root.visits.tolist(), root.values.tolist(), strict=True)
+            rows = [
+                row._replace(visits=visits, mean=None if math.isnan(mean) else mean)
+                for row, visits, mean in edges
+            ]
+    return sorted(rows, key=_merit)
+
+
+def analysis_text(
+    board: Board, tablebase: Tablebase | None = None, player: NetworkPlayer | None = None
+) -> str:
+    """The same for the terminal: the board, what the position is worth, and a table of its actions.
+
+    Args:
+        board: the position.
+        tablebase: as for ``analyse``.
+        player: as for ``analyse``.
+
+    Raises:
+        RulesError: as for ``analyse``.
+    """
+    from rich import box
+    from rich.table import Table
+
+    rows = analyse(board, tablebase, player)
+    if not rows:
+        return f"{board}\n\nThe game is over: {board.turn} cannot move and has lost."
+    worths = []
+    if tablebase is not None:
+        values, distances = tablebase.probe([board])
+        turns = f" in {distances[0]} turns" if distances[0] != NO_DISTANCE else ""
+        worths.append(f"exact {OUTCOMES[int(values[0])]}{turns}")
+    if player is not None:
+        worths.append(f"network {_ask(board, player)[0]:+.3f}")
+    table = Table(box=box.SIMPLE)
+    columns = [
+        ("action", [row.name for row in rows]),
+        ("exact", ["" if row.exact is None else OUTCOMES[row.exact] for row in rows]),
+        ("turns", [_text(row.distance, "d") for row in rows]),
+        ("prior", [_text(row.prior, ".3f") for row in rows]),
+        ("visits", [_text(row.visits, "d") for row in rows]),
+        ("mean", [_text(row.mean, "+.3f") for row in rows]),
+    ]
+    shown = [(title, cells) for title, cells in columns if any(cells)]
+    for title, _ in shown:
+        table.add_column(title, justify="left" if title in ("action", "exact") else "right")
+    for cells in zip(*(cells for _, cells in shown), strict=True):
+        table.add_row(*cells)
+    parts = [str(board), f"\nFor {board.turn}: {'; '.join(worths)}" if worths else "", table_text(table)]
+    if tablebase is None:
+        parts.append(missing(board.rules))
+    elif not tablebase.has_distances:
+        parts.append(
+            f"the turns to the end are not known here: `pylos solve --rules {board.rules} --distance` finds them"
+        )
+    return "\n".join(part for part in parts if part)
+
+
+def _known(distance: int) -> int | None:
+    return None if distance == NO_DISTANCE else distance
+
+
+def _text(number: float | None, form: str) -> str:
+    return "" if number is None else format(number, form)
+
+
+def _ask(board: Board, player: NetworkPlayer) -> tuple[float, np.ndarray]:
+    """The bare network's value of a position, and its probabilities [n] of the legal actions."""
+    if board.rules != player.rules:
+        raise RulesError(f"{player.name} plays {player.rules!r} rules, the board is {board.rules!r}")
+    positions = np.zeros(BATCH_MULTIPLE, np.int64)
+    positions[0] = board.position
+    values, log_policy = player.network(positions)
+    weights = np.exp(log_policy[0, board.legal_actions] - log_policy[0, board.legal_actions].max())
+    return float(values[0]), weights / weights.sum()
+
+
+def _merit(row: Row) -> tuple[float, ...]:
+    """What rows are sorted by, the best first."""
+    exact, distance = row.exact or 0, row.distance or 0
+    return -exact, exact * distance, -(row.visits or 0), -(row.prior or 0.0), row.action
