@@ -76,7 +76,9 @@ def plot(solved: dict[str, dict[str, Any]], path: Path) -> None:
         won, lost, drawn = np.array(facts["by_balls"]).T
         total, bottom = won + lost + drawn, np.zeros(len(won))
         for name, counts in (("won", won), ("drawn", drawn), ("lost", lost)):
-            left.bar(range(len(won)), counts / total, bottom=bottom, color=COLOURS[name], label=name, width=0.9)
+            left.bar(
+                range(len(won)), counts / total, bottom=bottom, color=COLOURS[name], label=name, width=0.9
+            )
             bottom += counts / total
         left.set(ylabel=rules, ylim=(0, 1))
         if "longest_by_balls" in facts:
@@ -97,9 +99,17 @@ def main() -> None:
     full = {rules: facts for rules in FULL_RULES if (facts := facts_of(rules))}
     mini = {rules: facts for rules in MINI_RULES if (facts := facts_of(rules))}
     plot(full, PAGE.with_name("solution.svg"))
-    parts = ["## What came out\n", totals(full | mini), "\n![Shares and longest wins by number of balls](solution.svg)\n"]
+    parts = [
+        "## What came out\n",
+        totals(full | mini),
+        "\n![Shares and longest wins by number of balls](solution.svg)\n",
+    ]
     parts.append("## A perfect game\n")
-    parts += [f"`{rules}`: {perfect_game(rules)}\n" for rules, facts in full.items() if facts.get("start_distance", -1) > 0]
+    parts += [
+        f"`{rules}`: {perfect_game(rules)}\n"
+        for rules, facts in full.items()
+        if facts.get("start_distance", -1) > 0
+    ]
     parts.append("## By the number of balls\n\nAll positions, not only one of each class under symmetry.\n")
     parts += [f"### {rules}\n\n{by_balls(facts)}\n" for rules, facts in full.items()]
     text = PAGE.read_text()

@@ -24,18 +24,12 @@ from __future__ import annotations
 import numpy as np
 
 from pylos.actions import NUM_SYMMETRIES, moved_mask
-from pylos.indexing import Index, locate, next_word, nth_word, own_balls, rank, shape_of
-from pylos.jit import gather_bits, jit, lowest_bit, popcount, scatter_bits
+from pylos.indexing import Index, locate, next_word, nth_word, own_balls, rank
+from pylos.jit import gather_bits, jit, popcount, scatter_bits
 from pylos.rules import (
     CELL_MASK,
-    LIFTED_TO,
-    LINES,
     NUM_CELLS,
-    SQUARES,
     balls_per_player,
-    occupied_cells,
-    supported_cells,
-    uncovered_cells,
 )
 from pylos.turns import other_turns, plain_places
 
@@ -304,46 +298,3 @@ def tally(
         distance = np.int64(distances[first + rows[i]]) if distances.shape[0] else 0
         counts[distance, value, 0] += 1
         counts[distance, value, 1] += positions[i] >= 0
-
-
-# Which shapes depend on which --------------------------------------------------------------------------------
-
-
-@jit
-def successor_shapes(index: Index, rules: int, shape: int, out: np.ndarray) -> int:
-    """Writes the shapes that a turn may lead to, whatever the colouring, and some more than once."""
-    pile = index.shapes[shape]
-    supported = supported_cells(occupied_cells(pile, rules))
-    n = 0
-    sources = np.int64(1) << NUM_CELLS | pile & uncovered_cells(pile)  # bit 30: from the reserve
-    while sources:
-        source = sources & -sources
-        sources ^= source
-        targets = supported
-        if source >> NUM_CELLS == 0:
-            targets &= LIFTED_TO[lowest_bit(source)]
-        while targets:
-            after = pile & ~source | targets & -targets
-            targets &= targets - 1
-            out[n] = shape_of(index, after)
-            n += 1
-            if rules & (SQUARES | LINES):
-                n += _shapes_after_take_back(index, after, out[n:])
-    return n
-
-
-@jit
-def _shapes_after_take_back(index: Index, pile: int, out: np.ndarray) -> int:
-    n = 0
-    firsts = pile & uncovered_cells(pile)
-    while firsts:
-        left = pile ^ firsts & -firsts
-        firsts &= firsts - 1
-        out[n] = shape_of(index, left)
-        n += 1
-        seconds = left & uncovered_cells(left)
-        while seconds:
-            out[n] = shape_of(index, left ^ seconds & -seconds)
-            n += 1
-            seconds &= seconds - 1
-    return n

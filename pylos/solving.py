@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from pylos import solver
 from pylos.actions import NUM_SYMMETRIES
+from pylos.dependencies import dependencies
 from pylos.errors import TableError
 from pylos.indexing import Index, build_index, locate
 from pylos.rules import rules_code
@@ -24,7 +25,6 @@ VALUE_OF = np.array([0, -1, 1], np.int8)
 _NEVER = -1
 CHUNK = 1 << 16
 """Positions that a thread takes at a time; a multiple of four, so that no two write to the same byte."""
-_MOST_SUCCESSORS = 1 << 19
 
 Due = Callable[[int, int, int, np.ndarray], int]
 """``due(shape, first, n, rows)`` writes which of the ``n`` numbers of a shape from ``first`` on are to be worked
@@ -72,7 +72,7 @@ class Sweeper:
         self.index = index
         self.rules = rules
         self.report = report
-        self._successors, self._starts = _dependencies(index, rules)
+        self._successors, self._starts = dependencies(index, rules)
         self._clock = 0
         self._lock = threading.Lock()
         self.begin("")
@@ -170,21 +170,6 @@ def _all_rows(shape: int, first: int, n: int, rows: np.ndarray) -> int:
     """Everything is due."""
     rows[:n] = np.arange(n)
     return n
-
-
-def _dependencies(index: Index, rules: int) -> tuple[np.ndarray, np.ndarray]:
-    """The shapes to which the turns of each shape may lead: all in one row, and where each shape's begin.
-
-    Every shape counts among its own, which no turn can harm and which leaves none without.
-    """
-    room = np.empty(_MOST_SUCCESSORS, np.int64)
-    rows = []
-    for shape in range(len(index.shapes)):
-        n = solver.successor_shapes(index, rules, shape, room)
-        room[n] = shape
-        rows.append(np.unique(room[: n + 1]).astype(np.int32))
-    starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
-    return np.concatenate(rows), starts
 
 
 def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
