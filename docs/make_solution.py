@@ -96,20 +96,15 @@ def plot(solved: dict[str, dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
+    """Fills in the page and draws its picture."""
     full = {rules: facts for rules in FULL_RULES if (facts := facts_of(rules))}
     mini = {rules: facts for rules in MINI_RULES if (facts := facts_of(rules))}
     plot(full, PAGE.with_name("solution.svg"))
-    parts = [
-        "## What came out\n",
-        totals(full | mini),
-        "\n![Shares and longest wins by number of balls](solution.svg)\n",
-    ]
+    parts = ["## What came out\n", totals(full | mini)]
+    parts.append("\n![Shares and longest wins by number of balls](solution.svg)\n")
     parts.append("## A perfect game\n")
-    parts += [
-        f"`{rules}`: {perfect_game(rules)}\n"
-        for rules, facts in full.items()
-        if facts.get("start_distance", -1) > 0
-    ]
+    decided = [rules for rules, facts in full.items() if facts.get("start_distance", -1) > 0]
+    parts += [f"`{rules}`: {perfect_game(rules)}\n" for rules in decided]
     parts.append("## By the number of balls\n\nAll positions, not only one of each class under symmetry.\n")
     parts += [f"### {rules}\n\n{by_balls(facts)}\n" for rules, facts in full.items()]
     text = PAGE.read_text()

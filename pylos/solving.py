@@ -219,9 +219,9 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
 def _refuse(kind: str, wrong: int) -> None:
     """Raises TableError if anything is wrong."""
     if wrong:
+        files = "the unfinished file" if kind == VALUES else "the unfinished file and the values"
         raise TableError(
-            f"{wrong:,} {kind} do not follow from those of their successors: delete the unfinished file and "
-            "start again"
+            f"{wrong:,} {kind} do not follow from those of their successors: delete {files} and start again"
         )
 
 
