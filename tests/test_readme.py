@@ -58,7 +58,7 @@ def test_commands_exist(line: str):
         from pylos.cli import LIGHTNING_COMMANDS
 
         assert words[0] == "pylos"
-        assert words[1] in {*LIGHTNING_COMMANDS, "match", "evaluate", "analyse", "perft"}
+        assert words[1] in {*LIGHTNING_COMMANDS, "match", "evaluate", "analyse", "perft", "solve", "suite"}
 
 
 def test_folders_named_in_the_readme_exist():

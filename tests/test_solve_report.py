@@ -1,0 +1,74 @@
+"""`pylos solve` and `pylos suite` as their user sees them."""
+
+import numpy as np
+import pytest
+
+from pylos import solve_report
+from pylos.cli import main
+from pylos.solve_report import SolveReport, describe_solution
+from pylos.solving import STAGES, Progress
+from pylos.suite import load_suite, read_suite
+
+
+def test_solve_says_what_came_out(unsolved, capsys):
+    assert main(["solve", "--rules", "mini-children", "--distance"]) == 0
+    out = capsys.readouterr().out
+    for stage in STAGES:
+        assert f"{stage}: done" in out
+    assert "the start is a loss for the first player after 16 turns" in out
+    assert "105,053 positions (14,202 up to symmetry): 46,487 won, 58,566 lost, 0 drawn" in out
+    assert "GiB of memory" in out
+    assert (unsolved / "tables" / "mini-children.distances").exists()
+    assert main(["solve", "--rules", "mini-children"]) == 0
+    assert "done" not in capsys.readouterr().out, "nothing is left to do"
+
+
+@pytest.mark.parametrize(("command", "wrong"), [("solve", "no rules"), ("suite", "no rules")])
+def test_unknown_rules_are_refused(command, wrong, capsys):
+    assert main([command, "--rules", wrong]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_suite_needs_a_solution(unsolved, capsys):
+    assert main(["suite", "--rules", "standard"]) == 2
+    assert "pylos solve --rules standard" in capsys.readouterr().err
+
+
+def test_suite_writes_what_ships(solved, tmp_path, capsys):
+    path = tmp_path / "suite.npz"
+    assert main(["suite", "--rules", "mini-standard", "--out", str(path)]) == 0
+    shipped, made = load_suite("mini-standard"), read_suite(path)
+    assert shipped is not None
+    assert np.array_equal(made.positions, shipped.positions)
+    assert np.array_equal(made.action_values, shipped.action_values)
+    assert made.recipe == shipped.recipe
+    assert f"{len(made):,} decision positions" in capsys.readouterr().out
+
+
+def test_estimates_become_shorter(monkeypatch, capsys):
+    clock = [100.0]
+    monkeypatch.setattr(solve_report.time, "monotonic", lambda: clock[0])
+    with SolveReport() as report:
+        for stage in STAGES[:3]:
+            for done in (0, 50, 100):
+                report(Progress(stage, done, 100))
+                clock[0] += 60
+    lines = [line for line in capsys.readouterr().err.splitlines() if "left" in line]
+    left = [int(line.split("about ")[1].split(" ")[0]) for line in lines]
+    assert len(left) >= 4
+    assert left[-1] < left[0]
+    assert left[-1] <= 1
+
+
+def test_the_published_solution_is_compared():
+    facts = {
+        "rules": "standard",
+        "kind": "distances",
+        "start": -1,
+        "start_distance": 40,
+        "wins_losses_draws": [3, 2, 1],
+        "up_to_symmetry": [1, 1, 1],
+    }
+    assert ", as published (a loss after 40)" in describe_solution(facts)
+    assert ", NOT as published (a loss after 40)" in describe_solution({**facts, "start_distance": 38})
+    assert "published" not in describe_solution({**facts, "rules": "standard-optional"})
