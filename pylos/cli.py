@@ -252,7 +252,8 @@ def _solve(options: argparse.Namespace) -> int:
 def _suite(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from pylos.suite import describe_suite, make_suite, write_suite
+    from pylos.suite import describe_suite, write_suite
+    from pylos.suite_making import make_suite
     from pylos.tablebase import Tablebase
 
     suite = make_suite(Tablebase(options.rules), options.per_stratum, options.seed)

@@ -25,6 +25,13 @@ def test_a_board_needs_no_torch():
     assert not {"torch", "lightning"} & set(modules)
 
 
+def test_training_never_sees_the_solution():
+    code = "import pylos.module, pylos.datamodule, pylos.selfplay, pylos.search, sys; print(*sys.modules, sep='\\n')"
+    modules = run(code).split()
+    assert "pylos.module" in modules
+    assert not {"pylos.tablebase", "pylos.tables", "pylos.solving", "pylos.perfect"} & set(modules)
+
+
 @pytest.mark.parametrize("name", pylos.__all__)
 def test_every_exported_name_exists(name):
     assert getattr(pylos, name) is not None

@@ -12,7 +12,8 @@ from pylos.actions import action_name, transform
 from pylos.board import Board
 from pylos.errors import RulesError
 from pylos.rules import FULL_RULES, MINI_RULES, RULES
-from pylos.suite import STRATA, Suite, load_suite, make_suite, read_suite, write_suite
+from pylos.suite import STRATA, Suite, load_suite, read_suite, write_suite
+from pylos.suite_making import make_suite
 from pylos.tablebase import Tablebase, missing, open_if_present
 
 MINI = ["mini-children", "mini-standard-optional", "mini-mature"]
