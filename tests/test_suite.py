@@ -7,7 +7,7 @@ import naive_solution
 import numpy as np
 import pytest
 
-from pylos import suite as suites
+from pylos import suite_making as suites
 from pylos.actions import action_name, transform
 from pylos.board import Board
 from pylos.errors import RulesError
