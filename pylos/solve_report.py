@@ -15,7 +15,7 @@ from pylos.tables import DISTANCES, VALUES, table_path
 
 LINE_SECONDS = 30.0
 """Between two lines about the progress where no bar can be shown."""
-_SHARES = dict(zip(STAGES, (0.68, 0.26, 0.06, 0.03, 0.80, 0.01, 0.13, 0.03), strict=True))
+_SHARES = dict(zip(STAGES, (0.68, 0.26, 0.06, 0.05, 0.65, 0.22, 0.08), strict=True))
 """Of the time for the values, and of that for the distances, as measured for the standard rules."""
 _FIRST_LOOK = 0.85
 """The share of a stage's time after which every position has been looked at."""

@@ -10,13 +10,18 @@ of them is lost, LOSS if all of them are won. What never follows is a draw: eith
 (Zermelo, 1913; retrograde analysis: Thompson, 1986.)
 
 Distances begin as lower bounds, marked OPEN. Who loses must have played all of its balls, and a turn adds one
-at most: a loss takes at least 2 * (own reserve) turns, a win 2 * (opponent's reserve) + 1. The sweeps raise an
-open entry to what its successors' entries imply, and close it once these leave no doubt. When no entry changes
-any more, closed or not, all are right: the true distances are the only finite solution of the equations "a win
-is one more than the least of its lost successors, a loss one more than the greatest of its successors". (Of two
-solutions, take a position at which they differ and whose smaller entry is the least of all such: the successor
-that gives the smaller entry has a smaller one still, and there the two agree; contradiction.) So a table that
-fulfils them everywhere is proven, and its values with it.
+at most: a loss takes at least 2 * (own reserve) turns, a win 2 * (opponent's reserve) + 1. Half of what the true
+distance is above that is a position's *excess*. A win has the least excess of its lost successors (they all have
+the same bound); a loss the greatest of its successors, where a turn that adds d balls counts 1 - d more (0 to
+MAX_EXTRA). The sweeps close an entry once its successors leave no doubt: a loss when all of them are closed, a
+win when a closed one is as near as the open ones can be. While every open entry has an excess of e or more, a
+sweep of excess e may count on that; when nothing follows any more, everything open has e + 1 or more.
+
+The true distances are the only finite solution of the equations "a win is one more than the least of its lost
+successors, a loss one more than the greatest of its successors". (Of two solutions, take a position at which they
+differ and whose smaller entry is the least of all such: the successor that gives the smaller entry has a smaller
+one still, and there the two agree; contradiction.) So a table that fulfils them everywhere is proven, and its
+values with it.
 """
 
 from __future__ import annotations
@@ -37,7 +42,8 @@ UNKNOWN, LOSS, WIN = 0, 1, 2
 OPEN = 128
 """Marks a distance that is a lower bound so far. Without it distances go up to 126."""
 _ALL_BALLS = (1 << 2 * NUM_CELLS) - 1
-_NO_ENTRY = 2 * OPEN - 1
+MAX_EXTRA = 3
+_NO_ENTRY = 4 * OPEN - 1
 _FAR = 24
 """So many colourings on, it is quicker to begin anew than to go through those between."""
 
@@ -173,11 +179,11 @@ def _least_entry(own: int, balls: int, value: int, rules: int) -> int:
 def open_distances(
     index: Index, values: np.ndarray, distances: np.ndarray, rules: int, shape: int, first: int, n: int
 ) -> None:
-    """Opens the entries of ``n`` numbers of a shape that have none yet."""
+    """Opens the entries of ``n`` numbers of a shape, as far as they are not closed."""
     balls = popcount(index.shapes[shape])
     for number in range(first, first + n):
         value = read_value(values, number)
-        if value != UNKNOWN and distances[number] == 0:
+        if value != UNKNOWN and (distances[number] == 0 or distances[number] >= OPEN):
             own = own_balls(index, balls, number - index.offsets[shape], balls_per_player(rules))
             distances[number] = OPEN | _least_entry(own, balls, value, rules)
 
@@ -194,69 +200,75 @@ def open_rows(distances: np.ndarray, first: int, n: int, rows: np.ndarray) -> in
 
 
 @jit
-def _fold_win(index: Index, distances: np.ndarray, after: np.ndarray, n: int, least: int, so_far: int) -> int:
+def _fold_win(
+    index: Index, distances: np.ndarray, after: np.ndarray, n: int, least: int, excess: int, so_far: int
+) -> int:
     """Twice the least entry of the lost successors, plus 1 if it is open. Stops at a closed one of ``least``."""
     best = so_far
     for i in range(n):
         entry = np.int64(distances[_number(index, after[i])])
         if entry & 1:
-            best = min(best, (entry & OPEN - 1) << 1 | entry >> 7)
-            if best == least << 1:
-                return best
+            if entry >= OPEN:
+                best = min(best, (entry - OPEN + 2 * excess) << 1 | 1)
+            elif entry << 1 < best:
+                best = entry << 1
+                if entry <= least:
+                    return best
     return best
 
 
 @jit
-def _fold_loss(index: Index, distances: np.ndarray, after: np.ndarray, n: int, so_far: int) -> int:
-    """The greatest entry of any successor; OPEN is in it if one of them is open."""
-    worst, is_open = so_far & OPEN - 1, so_far & OPEN
+def _fold_loss(index: Index, distances: np.ndarray, after: np.ndarray, n: int) -> int:
+    """The greatest entry of any successor, 0 if there is none, _NO_ENTRY if one of them is open."""
+    worst = 0
     for i in range(n):
         entry = np.int64(distances[_number(index, after[i])])
-        is_open |= entry & OPEN
-        worst = max(worst, entry & OPEN - 1)
-    return worst | is_open
+        if entry >= OPEN:
+            return _NO_ENTRY
+        worst = max(worst, entry)
+    return worst
 
 
 @jit
 def _entry(
-    index: Index, distances: np.ndarray, position: int, rules: int, least: int, after: np.ndarray
+    index: Index, distances: np.ndarray, position: int, rules: int, bound: int, excess: int, after: np.ndarray
 ) -> int:
-    """What the successors imply for the entry of a decided position that is ``least`` or more."""
-    if least & 1:
-        worst = _fold_loss(index, distances, after, plain_places(position, rules, after), 0)
-        return _fold_loss(index, distances, after, other_turns(position, rules, after), worst) + 1
-    best = _fold_win(index, distances, after, plain_places(position, rules, after), least - 1, _NO_ENTRY)
-    if best != least - 1 << 1:
-        best = _fold_win(index, distances, after, other_turns(position, rules, after), least - 1, best)
-    return (best >> 1) + 1 | (OPEN if best & 1 else 0)
+    """The entry of a decided position with this bound as it follows from its successors; from OPEN on if not."""
+    if bound & 1:
+        worst = _fold_loss(index, distances, after, plain_places(position, rules, after))
+        if worst < OPEN:
+            worst = max(worst, _fold_loss(index, distances, after, other_turns(position, rules, after)))
+        return worst + 1
+    least = bound - 1 + 2 * excess
+    n = plain_places(position, rules, after)
+    best = _fold_win(index, distances, after, n, least, excess, _NO_ENTRY)
+    if best & 1 or best >> 1 > least:
+        n = other_turns(position, rules, after)
+        best = _fold_win(index, distances, after, n, least, excess, best)
+    return _NO_ENTRY if best & 1 else (best >> 1) + 1
 
 
 @jit
 def sweep_distances(
-    index: Index, distances: np.ndarray, rules: int, first: int, rows: np.ndarray, positions: np.ndarray,
-    after: np.ndarray,
+    index: Index, distances: np.ndarray, rules: int, excess: int, first: int, rows: np.ndarray,
+    positions: np.ndarray, after: np.ndarray,
 ) -> int:  # fmt: skip
-    """Raises and closes the open entries of ``positions``; returns how many it changed."""
-    written = 0
+    """Closes the entries of ``positions``, all open, that follow; returns how many.
+
+    No open entry of the whole table may have less than this excess.
+    """
+    closed = 0
     for i in range(rows.shape[0]):
         number, position = first + rows[i], positions[i]
-        old = np.int64(distances[number])
         if position < 0:
             entry = np.int64(distances[-1 - position])
         else:
-            entry = _entry(index, distances, position, rules, old & OPEN - 1, after)
-        # A bound that falls is one that went over 127: values that are not sound would raise it for ever.
-        if entry != old and entry & OPEN - 1 >= old & OPEN - 1:
+            bound = np.int64(distances[number]) - OPEN
+            entry = _entry(index, distances, position, rules, bound, excess, after)
+        if entry < OPEN:
             distances[number] = entry
-            written += 1
-    return written
-
-
-@jit
-def close_rows(distances: np.ndarray, first: int, rows: np.ndarray) -> None:
-    """Closes open entries."""
-    for row in rows:
-        distances[first + row] &= OPEN - 1
+            closed += 1
+    return closed
 
 
 @jit
@@ -275,7 +287,7 @@ def check_distances(
         elif value != UNKNOWN:
             own = popcount(position & CELL_MASK)
             least = _least_entry(own, popcount(position & _ALL_BALLS), value, rules)
-            expected = _entry(index, distances, position, rules, least, after)
+            expected = _entry(index, distances, position, rules, least, 0, after)
         # Losses have odd entries, wins even ones; _entry relies on the least ones.
         wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
     return wrong

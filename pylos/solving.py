@@ -50,7 +50,6 @@ STAGES = (
     "count values",
     "begin",
     DISTANCES,
-    "end",
     "check distances",
     "count distances",
 )
@@ -83,22 +82,32 @@ class Sweeper:
         self._seen = 0
         self._looked_at = np.full(len(self.index.shapes), _NEVER)
         self._written_at = np.zeros(len(self.index.shapes), np.int64)
+        self._maybe_due = np.ones(len(self.index.shapes), np.bool_)
 
-    def until_nothing_changes(self, due: Due, work: Work) -> None:
+    def until_nothing_changes(self, due: Due, work: Work) -> bool:
         """Sweeps over the shapes that depend on what was written since they were looked at, until none does.
 
         Two numbers of balls at a time, the fullest boards first: what these leave open costs every board with
         fewer balls another look. Then all of them.
+
+        Returns:
+            Whether anything was written.
         """
+        begun = self._clock
         balls = np.bitwise_count(self.index.shapes)
-        maybe_due = np.ones(len(balls), np.bool_)
         layers = [(balls == n) | (balls == n + 1) for n in range(balls.max(), -1, -1)]
         for layer in [*layers, balls >= 0]:
             while True:
-                shapes = np.flatnonzero(self._is_outdated() & layer & maybe_due)
+                shapes = np.flatnonzero(self._is_outdated() & layer & self._maybe_due)
                 if not len(shapes):
                     break
-                maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
+                self._maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
+        return bool(self._written_at.max() > begun)
+
+    def look_again(self) -> bool:
+        """Lets every shape that may have something due count as outdated; returns whether there is any."""
+        self._written_at[:] = self._clock = self._clock + 1
+        return bool(self._maybe_due.any())
 
     def _is_outdated(self) -> np.ndarray:
         """[S] whether a shape to which a shape's turns lead was written to since the shape was looked at."""
@@ -200,19 +209,19 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
         return solver.open_rows(distances, first, n, rows)
 
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.sweep_distances(index, distances, rules, first, rows, positions, room)
-
-    def close(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        solver.close_rows(distances, first, rows)
-        return 0
+        return solver.sweep_distances(index, distances, rules, excess, first, rows, positions, room)
 
     def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         return solver.check_distances(index, values, distances, rules, first, rows, positions, room)
 
     sweeper.sweep_all("begin", work, begin)
     sweeper.begin(DISTANCES)
-    sweeper.until_nothing_changes(due, work)
-    sweeper.sweep_all("end", close, due)
+    excess = idle = 0
+    while True:
+        idle = 0 if sweeper.until_nothing_changes(due, work) else idle + 1
+        if idle > solver.MAX_EXTRA or not sweeper.look_again():
+            break  # what is open now, the check will find
+        excess += 1
     _refuse(DISTANCES, sweeper.sweep_all("check distances", check))
 
 
