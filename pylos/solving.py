@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -153,10 +153,10 @@ class Sweeper:
         threads = len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for future in [pool.submit(run) for _ in range(threads)]:
+                for future in as_completed([pool.submit(run) for _ in range(threads)]):
                     future.result()
             finally:
-                stop.set()  # after Ctrl-C the threads end with the chunk they are at
+                stop.set()  # after Ctrl-C or an error in one of them the threads end with the chunk they are at
         return results, open_rows
 
     def sweep_all(self, stage: str, work: Work, due: Due | None = None) -> int:

@@ -13,13 +13,14 @@ import naive_solution
 import numpy as np
 import pytest
 
+from pylos import solving
 from pylos.board import Board
 from pylos.errors import TableError
 from pylos.indexing import build_index, locate
 from pylos.jit import home
 from pylos.rules import CELL_MASK, MINI_RULES, RULES
 from pylos.solver import LOSS, UNKNOWN, WIN, read_value
-from pylos.solving import STAGES, Progress, solve
+from pylos.solving import STAGES, Progress, Sweeper, solve
 from pylos.tables import DISTANCES, HEADER_BYTES, VALUES, open_table, part_path, read_header, table_path
 
 KINDS = (VALUES, DISTANCES)
@@ -230,6 +231,25 @@ def test_wins_and_losses_that_rest_on_nothing_but_each_other_get_no_distances(dr
     with pytest.raises(TableError, match="distances do not follow"):
         solve("mini-mature", distance=True, report=raising_after(100_000, TimeoutError))
     assert not table_path("mini-mature", DISTANCES).exists()
+
+
+def test_an_error_in_any_of_the_threads_ends_the_others(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(solving, "CHUNK", 4)
+    failed, afterwards = threading.Event(), []
+
+    def report(progress: Progress) -> None:
+        if threading.current_thread().name.endswith("_1"):  # not the one that was started first
+            failed.set()
+            raise TimeoutError
+        assert failed.wait(60)
+        afterwards.append(progress)
+
+    code = RULES["mini-standard"]
+    index = build_index(code)
+    with pytest.raises(TimeoutError):
+        Sweeper(index, code, report).sweep_all("test", lambda *_: 0)
+    assert len(afterwards) < sum(-(-index.sizes // 4)) / 2
 
 
 # What is refused ---------------------------------------------------------------------------------------------
