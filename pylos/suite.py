@@ -70,28 +70,37 @@ def load_suite(rules: str) -> Suite | None:
 def read_suite(path: Path) -> Suite:
     """Reads what ``write_suite`` wrote."""
     with np.load(path) as stored:
-        recipe = json.loads(str(stored["recipe"]))
-        positions, flat = stored["positions"], stored["action_values"]
-        strata = stored["strata"].astype(np.int64)
+        parts = stored["positions"], stored["strata"].astype(np.int64), stored["action_values"]
+        return suite_of(*parts, json.loads(str(stored["recipe"])))
+
+
+def suite_of(
+    positions: npt.NDArray[np.int64],
+    strata: npt.NDArray[np.int64],
+    action_values: npt.NDArray[np.int8],
+    recipe: dict[str, Any],
+) -> Suite:
+    """A suite from the values of all legal actions, one position's after the other's."""
+    rules = recipe["rules"]
     legal = np.zeros((len(positions), NUM_ACTIONS), np.bool_)
-    _mark_legal(positions, rules_code(recipe["rules"]), legal)
+    _mark_legal(positions, rules_code(rules), legal)
     values = np.zeros(legal.shape, np.int8)
-    values[legal] = flat
+    values[legal] = action_values
     best = np.where(legal, values, -2).max(axis=1).astype(np.int8)
-    keeping = legal & (values == best[:, None])
-    return Suite(recipe["rules"], positions, strata, best, legal, keeping, values, recipe)
+    return Suite(rules, positions, strata, best, legal, legal & (values == best[:, None]), values, recipe)
 
 
 def write_suite(path: Path, suite: Suite) -> None:
     """Writes a suite to a file of some 100 KB."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        positions=suite.positions,
-        strata=suite.strata.astype(np.uint8),
-        action_values=suite.action_values[suite.legal],
-        recipe=json.dumps(suite.recipe),
-    )
+    with open(path, "wb") as file:  # given a name, NumPy would add .npz to it
+        np.savez_compressed(
+            file,
+            positions=suite.positions,
+            strata=suite.strata.astype(np.uint8),
+            action_values=suite.action_values[suite.legal],
+            recipe=json.dumps(suite.recipe),
+        )
 
 
 def describe_suite(suite: Suite) -> str:

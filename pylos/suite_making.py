@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from pylos.actions import canonical
 from pylos.randomness import derive_key
-from pylos.rules import NUM_ACTIONS, NUM_CELLS, START, rules_code, step
-from pylos.suite import STRATA, Suite
+from pylos.rules import NUM_CELLS, START, rules_code, step
+from pylos.suite import STRATA, Suite, suite_of
 from pylos.tablebase import Tablebase
 
 OPENING_BALLS, MIDDLE_BALLS = 10, 20
@@ -26,7 +25,7 @@ def make_suite(tablebase: Tablebase, per_stratum: int = 2000, seed: int = 0) -> 
     Args:
         tablebase: the solution of the rule set.
         per_stratum: positions of each stratum. Where a rule set has fewer (no take-backs, a mini game), all
-            that were found once new games bring nothing new.
+            that were found when ``_MOST_ROUNDS`` are over.
         seed: names the games and the choice among their positions.
     """
     rng = np.random.default_rng(derive_key(seed, "suite", tablebase.rules))
@@ -45,7 +44,8 @@ def make_suite(tablebase: Tablebase, per_stratum: int = 2000, seed: int = 0) -> 
         "games": f"rounds of {_GAMES} until each stratum has {_SPARE} times its positions, {_MOST_ROUNDS} at most",
         "mistakes": list(MISTAKES),
     }
-    return _label(tablebase, positions[rows], strata[rows], recipe)
+    values = tablebase.probe_actions(positions[rows]).values
+    return suite_of(positions[rows], strata[rows], values, recipe)
 
 
 def _play(tablebase: Tablebase, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -79,15 +79,3 @@ def _strata(positions: np.ndarray) -> np.ndarray:
     balls = np.bitwise_count(positions & ((1 << 2 * NUM_CELLS) - 1))
     strata = np.digitize(balls, [OPENING_BALLS, MIDDLE_BALLS], right=True)
     return np.where(positions >> 60 & 3, STRATA.index("take_back"), strata)
-
-
-def _label(tablebase: Tablebase, positions: np.ndarray, strata: np.ndarray, recipe: dict[str, Any]) -> Suite:
-    found = tablebase.probe_actions(positions)
-    rows = found.rows()
-    shape = len(positions), NUM_ACTIONS
-    legal, keeping, values = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_), np.zeros(shape, np.int8)
-    legal[rows, found.actions] = True
-    keeping[rows, found.actions] = found.keeping()
-    values[rows, found.actions] = found.values
-    best = np.maximum.reduceat(found.values, found.starts[:-1])
-    return Suite(tablebase.rules, positions, strata, best, legal, keeping, values, recipe)
