@@ -133,7 +133,6 @@ def _rank_tables() -> np.ndarray:
     return np.minimum(tables, np.iinfo(np.int32).max).astype(np.int32)  # above: words that never occur
 
 
-@functools.cache
 def build_index(rules: int) -> Index:
     """The index of the board on which these rules are played. Takes a moment the first time."""
     return _build_index(rules & MINI)

@@ -263,15 +263,19 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
         return load_player(spec, rules, simulations, device)
     if spec == "random":
         return RandomPlayer(rules or "standard")
+    player: KeyedPlayer
     if kind == "rollouts" and colon:
-        return RolloutPlayer(_number(spec, number, 1), rules or "standard")
-    if kind == "perfect":
+        player = RolloutPlayer(_number(spec, number, 1), rules or "standard")
+    elif kind == "perfect":
         from pylos.perfect import load_perfect
 
-        return load_perfect(rules or "standard", _probability(spec, number) if colon else 0.0)
-    raise PlayerError(
-        f"no player {spec!r}; there are random, rollouts:N, perfect, perfect:P, PATH.ckpt and PATH.ckpt:N"
-    )
+        player = load_perfect(rules or "standard", _probability(spec, number) if colon else 0.0)
+    else:
+        raise PlayerError(
+            f"no player {spec!r}; there are random, rollouts:N, perfect, perfect:P, PATH.ckpt and PATH.ckpt:N"
+        )
+    player.name = spec  # as evaluations call it, however the number is written
+    return player
 
 
 def _number(spec: str, text: str, least: int) -> int:

@@ -2,7 +2,8 @@
 
 A file begins with 4,096 bytes of JSON, filled up with spaces: what it is, for which rules and which version of
 the index, the number of bytes that follow and their CRC-32. While it is being made its name ends in ``.part``;
-as everything in it is final once it is written, such a file can always be worked on, however it came to rest.
+as everything that is written stays true (a value for good, a distance as a lower bound), such a file can always be
+worked on, however it came to rest.
 """
 
 from __future__ import annotations

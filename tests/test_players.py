@@ -165,6 +165,7 @@ def test_players_are_made_from_texts(tmp_path):
     named = {
         "random": "random",
         "rollouts:7": "rollouts:7",
+        "rollouts:07": "rollouts:07",
         f"{path}": f"{path}:64",
         f"{path}:16": f"{path}:16",
         f"{path}:0": f"{path}:0",
