@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from pylos.dependencies import dependencies
 from pylos.errors import TableError
 from pylos.indexing import Index, build_index, locate
 from pylos.rules import rules_code
-from pylos.tables import DISTANCES, VALUES, finish, open_part, open_table, read_header, table_path
+from pylos.tables import DISTANCES, VALUES, finish, open_part, open_table, part_path, read_header, table_path
 from pylos.turns import MAX_TURNS
 
 VALUE_OF = np.array([0, -1, 1], np.int8)
@@ -181,7 +182,8 @@ def _all_rows(shape: int, first: int, n: int, rows: np.ndarray) -> int:
     return n
 
 
-def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
+def _solve_values(sweeper: Sweeper, values: np.ndarray) -> int:
+    """Fills the table; returns how many entries are wrong all the same."""
     index, rules = sweeper.index, sweeper.rules
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
@@ -195,10 +197,11 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
 
     sweeper.begin(VALUES)
     sweeper.until_nothing_changes(due, work)
-    _refuse(VALUES, sweeper.sweep_all("check values", check))
+    return sweeper.sweep_all("check values", check)
 
 
-def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
+def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> int:
+    """The same for distances."""
     index, rules = sweeper.index, sweeper.rules
 
     def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
@@ -222,15 +225,15 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
         if idle > solver.MAX_EXTRA or not sweeper.look_again():
             break  # what is open now, the check will find
         excess += 1
-    _refuse(DISTANCES, sweeper.sweep_all("check distances", check))
+    return sweeper.sweep_all("check distances", check)
 
 
-def _refuse(kind: str, wrong: int) -> None:
+def _refuse(wrong: int, kind: str, *files: Path) -> None:
     """Raises TableError if anything is wrong."""
     if wrong:
-        files = "the unfinished file" if kind == VALUES else "the unfinished file and the values"
         raise TableError(
-            f"{wrong:,} {kind} do not follow from those of their successors: delete {files} and start again"
+            f"{wrong:,} {kind} do not follow from those of their successors: "
+            f"delete {' and '.join(map(str, files))} and start again"
         )
 
 
@@ -297,14 +300,15 @@ def solve(
             none = np.empty(0, np.uint8)
             if not path.exists():
                 values = open_part(path, size // 4)
-                _solve_values(sweeper, values)
+                _refuse(_solve_values(sweeper, values), VALUES, part_path(path))
                 finish(path, values, _summarise(sweeper, values, none))
             if not distance:
                 return read_header(path)
             path = table_path(rules, DISTANCES)
             if not path.exists():
-                values, distances = open_table(table_path(rules, VALUES)), open_part(path, size)
-                _solve_distances(sweeper, values, distances)
+                source = table_path(rules, VALUES)
+                values, distances = open_table(source), open_part(path, size)
+                _refuse(_solve_distances(sweeper, values, distances), DISTANCES, part_path(path), source)
                 finish(path, distances, _summarise(sweeper, values, distances))
             return read_header(path)
     except Timeout:

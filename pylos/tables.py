@@ -48,7 +48,7 @@ def open_part(path: Path, size: int) -> np.ndarray:
     """The unfinished table ``path`` of so many bytes, to be written in place; zeros if there is none yet.
 
     Raises:
-        TableError: there is no room for it.
+        TableError: there is no room for it, or its folder may not be written to.
     """
     part = part_path(path)
     try:
@@ -59,7 +59,7 @@ def open_part(path: Path, size: int) -> np.ndarray:
             file.truncate(HEADER_BYTES + size)
             return np.memmap(file, np.uint8, "r+", HEADER_BYTES, (size,))
     except OSError as error:
-        raise TableError(f"no room for {part} ({size / 1e9:.1f} GB): {error.strerror}") from error
+        raise TableError(f"cannot create {part} ({size / 1e9:.1f} GB): {error.strerror}") from error
 
 
 def finish(path: Path, table: np.ndarray, facts: dict[str, Any]) -> None:

@@ -229,7 +229,7 @@ def test_a_full_disk_is_named_before_anything_is_mapped(monkeypatch):
     path = table_path("mature", VALUES)
     with pytest.raises(TableError) as error:
         open_part(path, 603_000_000)
-    assert str(error.value) == f"no room for {part_path(path)} (0.6 GB): No space left on device"
+    assert str(error.value) == f"cannot create {part_path(path)} (0.6 GB): No space left on device"
     monkeypatch.undo()
     assert not path.exists()
 
