@@ -10,12 +10,12 @@ of them is lost, LOSS if all of them are won. What never follows is a draw: eith
 (Zermelo, 1913; retrograde analysis: Thompson, 1986.)
 
 Distances begin as lower bounds, marked OPEN. Who loses must have played all of its balls, and a turn adds one
-at most: a loss takes at least 2 * (own reserve) turns, a win 2 * (opponent's reserve) + 1. Half of what the true
-distance is above that is a position's *excess*. A win has the least excess of its lost successors (they all have
-the same bound); a loss the greatest of its successors, where a turn that adds d balls counts 1 - d more (0 to
-MAX_EXTRA). The sweeps close an entry once its successors leave no doubt: a loss when all of them are closed, a
-win when a closed one is as near as the open ones can be. While every open entry has an excess of e or more, a
-sweep of excess e may count on that; when nothing follows any more, everything open has e + 1 or more.
+at most: a loss takes at least 2 * (own reserve) turns, a win 2 * (opponent's reserve) + 1. Half of what the
+true distance is above that is a position's *excess*. A win has the least excess of its lost successors (they
+all have the same bound); a loss the greatest of its successors, where a turn that adds d balls counts 1 - d
+more. The sweeps close an entry once its successors leave no doubt: a loss when all of them are closed, a win
+when a closed one is as near as the open ones can be. While every open entry has an excess of e or more, a sweep
+of excess e may count on that; when nothing follows any more, everything open has e + 1 or more.
 
 The true distances are the only finite solution of the equations "a win is one more than the least of its lost
 successors, a loss one more than the greatest of its successors". (Of two solutions, take a position at which they
@@ -42,7 +42,6 @@ UNKNOWN, LOSS, WIN = 0, 1, 2
 OPEN = 128
 """Marks a distance that is a lower bound so far. Without it distances go up to 126."""
 _ALL_BALLS = (1 << 2 * NUM_CELLS) - 1
-MAX_EXTRA = 3
 _NO_ENTRY = 4 * OPEN - 1
 _FAR = 24
 """So many colourings on, it is quicker to begin anew than to go through those between."""

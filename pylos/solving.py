@@ -85,16 +85,12 @@ class Sweeper:
         self._written_at = np.zeros(len(self.index.shapes), np.int64)
         self._maybe_due = np.ones(len(self.index.shapes), np.bool_)
 
-    def until_nothing_changes(self, due: Due, work: Work) -> bool:
+    def until_nothing_changes(self, due: Due, work: Work) -> None:
         """Sweeps over the shapes that depend on what was written since they were looked at, until none does.
 
         Two numbers of balls at a time, the fullest boards first: what these leave open costs every board with
         fewer balls another look. Then all of them.
-
-        Returns:
-            Whether anything was written.
         """
-        begun = self._clock
         balls = np.bitwise_count(self.index.shapes)
         layers = [(balls == n) | (balls == n + 1) for n in range(balls.max(), -1, -1)]
         for layer in [*layers, balls >= 0]:
@@ -103,7 +99,6 @@ class Sweeper:
                 if not len(shapes):
                     break
                 self._maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
-        return bool(self._written_at.max() > begun)
 
     def look_again(self) -> bool:
         """Lets every shape that may have something due count as outdated; returns whether there is any."""
@@ -219,12 +214,12 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
 
     sweeper.sweep_all("begin", work, begin)
     sweeper.begin(DISTANCES)
-    excess = idle = 0
-    while True:
-        idle = 0 if sweeper.until_nothing_changes(due, work) else idle + 1
-        if idle > solver.MAX_EXTRA or not sweeper.look_again():
-            break  # what is open now, the check will find
+    excess = 0
+    sweeper.until_nothing_changes(due, work)
+    # Up to the greatest excess of any entry: after a resume there may be nothing to close for a long while.
+    while sweeper.look_again() and excess < solver.OPEN // 2:
         excess += 1
+        sweeper.until_nothing_changes(due, work)
     return sweeper.sweep_all("check distances", check)
 
 

@@ -150,6 +150,24 @@ def test_interrupted_again_and_again_it_ends_with_the_same_bytes(rules, empty, s
     assert_solved_as_in(solved_folder, empty, rules)
 
 
+@pytest.mark.parametrize("excess", range(8))
+def test_interrupted_at_any_excess_it_ends_with_the_same_bytes(excess, empty, solved_folder, monkeypatch):
+    passes = iter(range(excess))
+    with monkeypatch.context() as patch:
+
+        def look_again(self: Sweeper) -> bool:
+            if next(passes, None) is None:
+                raise KeyboardInterrupt
+            return again(self)
+
+        again = Sweeper.look_again
+        patch.setattr(Sweeper, "look_again", look_again)
+        with pytest.raises(KeyboardInterrupt):
+            solve("mini-mature", distance=True)
+    solve("mini-mature", distance=True)
+    assert_solved_as_in(solved_folder, empty, "mini-mature")
+
+
 KILLED = """
 import os, signal, sys
 from pylos.solving import solve
