@@ -86,19 +86,12 @@ class Sweeper:
         self._maybe_due = np.ones(len(self.index.shapes), np.bool_)
 
     def until_nothing_changes(self, due: Due, work: Work) -> None:
-        """Sweeps over the shapes that depend on what was written since they were looked at, until none does.
-
-        Two numbers of balls at a time, the fullest boards first: what these leave open costs every board with
-        fewer balls another look. Then all of them.
-        """
-        balls = np.bitwise_count(self.index.shapes)
-        layers = [(balls == n) | (balls == n + 1) for n in range(balls.max(), -1, -1)]
-        for layer in [*layers, balls >= 0]:
-            while True:
-                shapes = np.flatnonzero(self._is_outdated() & layer & self._maybe_due)
-                if not len(shapes):
-                    break
-                self._maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
+        """Sweeps over the shapes that depend on what was written since they were looked at, until none does."""
+        while True:
+            shapes = np.flatnonzero(self._is_outdated() & self._maybe_due)
+            if not len(shapes):
+                return
+            self._maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
 
     def look_again(self) -> bool:
         """Lets every shape that may have something due count as outdated; returns whether there is any."""
