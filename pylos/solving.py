@@ -49,7 +49,7 @@ STAGES = (
     VALUES,
     "check values",
     "count values",
-    "begin",
+    "open distances",
     DISTANCES,
     "check distances",
     "count distances",
@@ -205,7 +205,7 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
     def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         return solver.check_distances(index, values, distances, rules, first, rows, positions, room)
 
-    sweeper.sweep_all("begin", work, begin)
+    sweeper.sweep_all("open distances", work, begin)
     sweeper.begin(DISTANCES)
     excess = 0
     sweeper.until_nothing_changes(due, work)
