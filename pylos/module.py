@@ -174,6 +174,9 @@ class PylosModule(pl.LightningModule):
         for logger in self.trainer.loggers:
             logger.log_metrics({"epoch": self.current_epoch, **metrics}, step=self.global_step)
             logger.save()
+        # An epoch without an evaluation, or with a failed one, lacks what a ModelCheckpoint monitors. Lightning
+        # takes that for a mistake and ends the training once a validation has run; otherwise it warns.
+        self.trainer.fit_loop.epoch_loop.val_loop._has_run = False
 
     def _log(
         self, metrics: Mapping[str, float | Tensor], batch_size: int = 1, in_training: bool = True
