@@ -206,7 +206,7 @@ def test_a_table_gets_its_name_after_everything_in_it_was_checked(empty):
         there.setdefault(progress.stage, set()).add(names)
 
     solve("mini-standard", distance=True, report=report)
-    expected = {stage: {(i >= STAGES.index("begin"), False)} for i, stage in enumerate(STAGES)}
+    expected = {stage: {(i >= STAGES.index("open distances"), False)} for i, stage in enumerate(STAGES)}
     assert there == expected
 
 
