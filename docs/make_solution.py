@@ -85,6 +85,8 @@ def plot(solved: dict[str, dict[str, Any]], path: Path) -> None:
             for name, turns in zip(("won", "lost"), np.array(facts["longest_by_balls"]).T, strict=True):
                 shown = np.flatnonzero(turns >= 0)
                 right.plot(shown, turns[shown], ".-", color=COLOURS[name], label=name)
+        else:
+            right.set_axis_off()
         right.set_ylim(bottom=0)
     axes[0, 0].set_title("share of positions, for the player to move")
     axes[0, 0].legend(loc="lower center", ncols=3, fontsize=7)
@@ -103,7 +105,7 @@ def main() -> None:
     parts = ["## What came out\n", totals(full | mini)]
     parts.append("\n![Shares and longest wins by number of balls](solution.svg)\n")
     parts.append("## A perfect game\n")
-    decided = [rules for rules, facts in full.items() if facts.get("start_distance", -1) > 0]
+    decided = [rules for rules, facts in (full | mini).items() if facts.get("start_distance", -1) > 0]
     parts += [f"`{rules}`: {perfect_game(rules)}\n" for rules in decided]
     parts.append("## By the number of balls\n\nAll positions, not only one of each class under symmetry.\n")
     parts += [f"### {rules}\n\n{by_balls(facts)}\n" for rules, facts in full.items()]

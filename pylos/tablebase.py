@@ -161,16 +161,16 @@ class Tablebase:
 
 def missing(rules: str) -> str:
     """The sentence that says how to get a table, and how long that takes."""
-    seconds = "some seconds" if rules_code(rules) & MINI else "about 10 minutes on two cores"
-    return f"the {rules} rules are not solved here: `pylos solve --rules {rules}` does it in {seconds}"
+    time = "some seconds" if rules_code(rules) & MINI else "10 minutes on two cores, longer for mature rules"
+    return f"the {rules} rules are not solved here: `pylos solve --rules {rules}` does it in {time}"
 
 
 def missing_distances(rules: str) -> str:
     """The sentence that says how to get a table with distances, and how long that takes."""
-    seconds = "some seconds" if rules_code(rules) & MINI else "about 45 minutes on two cores"
+    time = "some seconds" if rules_code(rules) & MINI else "about an hour on two cores"
     return (
         f"the distances of the {rules} rules are not computed here: "
-        f"`pylos solve --rules {rules} --distance` does it in {seconds}"
+        f"`pylos solve --rules {rules} --distance` does it in {time}"
     )
 
 
