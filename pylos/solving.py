@@ -17,7 +17,7 @@ from pylos.actions import NUM_SYMMETRIES
 from pylos.dependencies import dependencies
 from pylos.errors import TableError
 from pylos.indexing import Index, build_index, locate
-from pylos.rules import rules_code
+from pylos.rules import CELLS, NUM_CELLS, rules_code
 from pylos.tables import DISTANCES, VALUES, finish, open_part, open_table, part_path, read_header, table_path
 from pylos.turns import MAX_TURNS
 
@@ -73,6 +73,10 @@ class Sweeper:
         self.rules = rules
         self.report = report
         self._successors, self._starts = dependencies(index, rules)
+        levels = [level for level, _, _ in CELLS]
+        heights = (index.shapes[:, None] >> np.arange(NUM_CELLS) & 1) @ levels
+        # Shapes of one layer have as many balls, as high up: no place and no raise leads from one to another.
+        self._layers = 100 * np.bitwise_count(index.shapes).astype(np.int64) + heights
         self._clock = 0
         self._lock = threading.Lock()
         self.begin("")
@@ -109,10 +113,9 @@ class Sweeper:
             By shape [S] the sum of what it returned, and how many rows were due.
         """
         results, open_rows = np.zeros((2, len(self.index.shapes)), np.int64)
-        chunks = self._chunks(shapes)
         stop, total = threading.Event(), int(self.index.sizes.sum())
 
-        def run() -> None:
+        def run(chunks: Iterator[tuple[int, int, int]]) -> None:
             rows, positions = np.empty(CHUNK, np.int32), np.empty(CHUNK, np.int64)
             room = np.empty(MAX_TURNS, np.int64)
             while not stop.is_set():
@@ -142,8 +145,12 @@ class Sweeper:
         threads = len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for future in as_completed([pool.submit(run) for _ in range(threads)]):
-                    future.result()
+                # Layer by layer: a place or a raise leads to an earlier one. A successor that another thread is
+                # at would be missed, and so would most of what depends on it, further with every layer.
+                for layer in np.split(shapes, np.flatnonzero(np.diff(self._layers[shapes])) + 1):
+                    chunks = self._chunks(layer)
+                    for future in as_completed([pool.submit(run, chunks) for _ in range(threads)]):
+                        future.result()
             finally:
                 stop.set()  # after Ctrl-C or an error in one of them the threads end with the chunk they are at
         return results, open_rows
