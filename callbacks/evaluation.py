@@ -31,7 +31,8 @@ from pylos.manifest import RANDOM, Entry, Manifest, step_name
 from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork
 from pylos.perfect import PerfectPlayer
-from pylos.players import NetworkPlayer, Player
+from pylos.player import Player
+from pylos.players import NetworkPlayer
 from pylos.results import MatchResult
 from pylos.runs import is_trial, last_checkpoint
 

@@ -10,7 +10,7 @@ import numpy as np
 from pylos.actions import action_name
 from pylos.errors import ConfigurationError, IllegalActionError
 from pylos.jit import jit
-from pylos.players import Player
+from pylos.player import Player
 from pylos.playouts import random_action
 from pylos.randomness import derive_key, draw
 from pylos.results import MatchResult
@@ -132,31 +132,7 @@ def play_match(
         IllegalActionError: a player chose an action that is not legal.
     """
     limits = (opening_plies, max_moves, repetition_limit)
-    return play_matches(a, [b], games, rules, seed, *limits, on_move)[0]
-
-
-def play_matches(
-    agent: Player,
-    opponents: Sequence[Player],
-    games: int = 200,
-    rules: str = "standard",
-    seed: int = 0,
-    opening_plies: int = 4,
-    max_moves: int = 200,
-    repetition_limit: int = 3,
-    on_move: Callable[[int], None] = lambda finished: None,
-) -> list[MatchResult]:
-    """Plays a match against each of several opponents, all games at once.
-
-    The agent decides in the games of all matches together, which is much faster than one match after the other.
-    Arguments and errors are those of ``play_match``.
-
-    Returns:
-        The agent's result against each opponent, in their order.
-    """
-    limits = (opening_plies, max_moves, repetition_limit)
-    table = play_games(agent, opponents, games, rules, seed, *limits, on_move)
-    return match_results(table, agent, opponents)
+    return match_results(play_games(a, [b], games, rules, seed, *limits, on_move), a, [b])[0]
 
 
 def play_games(
@@ -170,7 +146,14 @@ def play_games(
     repetition_limit: int = 3,
     on_move: Callable[[int], None] = lambda finished: None,
 ) -> Games:
-    """Does the same as ``play_matches``, but returns the games, those against the first opponent first."""
+    """Plays a match against each of several opponents, all games at once.
+
+    The agent decides in the games of all matches together, which is much faster than one match after the other.
+    Arguments and errors are those of ``play_match``.
+
+    Returns:
+        The games, those against the first opponent first; `match_results` counts them.
+    """
     if games < 2 or games % 2:
         raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
     code, total = rules_code(rules), games * len(opponents)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pylos.arena import match_results, play_games, play_match, play_matches
+from pylos.arena import match_results, play_games, play_match
 from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
 from pylos.errors import CheckpointError, ConfigurationError, TableError
 from pylos.manifest import RANDOM, Manifest, step_name
-from pylos.players import NetworkPlayer, Player, load_player, make_player
+from pylos.player import Player
+from pylos.players import NetworkPlayer, load_player, make_player
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.results import MatchResult, mean_points
@@ -118,9 +119,10 @@ def evaluate_agent(
     opponents += [previous] if previous else []
     seed = share.seed(settings.seed, "evaluation", agent.name)
     with progress("evaluation", total=games * len(opponents), enabled=show) as update:
-        return play_matches(
+        played = play_games(
             agent, opponents, games, rules, seed, on_move=lambda finished: update(finished, "games")
         )
+    return match_results(played, agent, opponents)
 
 
 def agent_pairings(settings: EvaluationSettings, agent: Player, previous: Player | None) -> list[Pairing]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pylos.errors import TableError
 from pylos.jit import jit
-from pylos.players import KeyedPlayer
+from pylos.player import KeyedPlayer
 from pylos.randomness import draw, draw_below, draw_uniform
 from pylos.tablebase import Tablebase, missing_distances, open_if_present
 

@@ -1,88 +1,31 @@
-"""Players: everything that can choose an action, for many boards at once."""
+"""The players that a text can name: random, tree search with playouts or a network, perfect play."""
 
 from __future__ import annotations
 
 import math
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pylos.board import Board, as_positions
-from pylos.errors import PlayerError, RulesError
+from pylos.errors import PlayerError
 from pylos.jit import jit
+from pylos.perfect import load_perfect
+from pylos.player import KeyedPlayer, Player
 from pylos.playouts import playout, random_action
 from pylos.randomness import draw, draw_keys
 from pylos.root import pick_actions
-from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions, rules_code
+from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 from pylos.search import Evaluator, Search, SearchOptions, padded_size
 
 if TYPE_CHECKING:
     from torch import nn
 
-Boards = Sequence[Board] | np.ndarray
-"""Boards, or their packed positions as int64 [B]. None of them may be the end of a game."""
-
 MAX_ROWS = 256
 """Boards that a player searches at the same time; with more it makes several rounds."""
 PLAYOUT_LIMIT = 1000
 """Actions after which a random playout is called a draw; playouts do not come near it."""
-
-
-class Player(Protocol):
-    """What can take part in a match."""
-
-    name: str
-
-    def reset(self, key: int) -> None:
-        """Starts the player's random stream anew; ``key`` names it."""
-
-    def choose(self, boards: Boards) -> np.ndarray:
-        """Chooses an action on every board.
-
-        Returns:
-            int64 [B] legal action ids.
-        """
-
-
-class KeyedPlayer(ABC):
-    """The common part of our players: checks the boards and keys every decision.
-
-    Args:
-        name: how matches call it.
-        rules: name of the rule set.
-        key: names its random stream.
-    """
-
-    def __init__(self, name: str, rules: str, key: int = 0) -> None:
-        self.name = name
-        self.rules = rules
-        self._code = rules_code(rules)
-        self.reset(key)
-
-    def reset(self, key: int) -> None:
-        """See ``Player``."""
-        self._key, self._decisions = key, 0
-
-    def choose(self, boards: Boards) -> np.ndarray:
-        """See ``Player``.
-
-        Raises:
-            RulesError: a board is of other rules than the player's; packed positions do not tell.
-        """
-        if not isinstance(boards, np.ndarray):
-            for board in boards:
-                if board.rules != self.rules:
-                    raise RulesError(f"{self.name} plays {self.rules!r} rules, the board is {board.rules!r}")
-        key = draw(self._key, self._decisions)
-        self._decisions += 1
-        return self._choose(as_positions(boards), key)
-
-    @abstractmethod
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
-        """The actions [B] for positions [B], with ``key`` for whatever is random in them."""
 
 
 class RandomPlayer(KeyedPlayer):
@@ -267,8 +210,6 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     if kind == "rollouts" and colon:
         player = RolloutPlayer(_number(spec, number, 1), rules or "standard")
     elif kind == "perfect":
-        from pylos.perfect import load_perfect
-
         player = load_perfect(rules or "standard", _probability(spec, number) if colon else 0.0)
     else:
         raise PlayerError(

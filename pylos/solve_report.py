@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from pylos.progress import Update, progress
-from pylos.solving import STAGES, Progress
+from pylos.solving import STAGES
+from pylos.sweeping import Progress
 from pylos.tables import DISTANCES, VALUES, table_path
 
 LINE_SECONDS = 30.0

@@ -106,7 +106,9 @@ def _fold_values(index: Index, values: np.ndarray, after: np.ndarray, n: int) ->
 
 @jit
 def _value(index: Index, values: np.ndarray, position: int, rules: int, after: np.ndarray) -> int:
-    """The value of a position as far as it follows from its successors. ``after`` is room for them."""
+    """The value of a position (see ``list_positions``) as far as it follows; ``after`` is room for successors."""
+    if position < 0:
+        return np.int64(read_value(values, -1 - position))
     places = _fold_values(index, values, after, plain_places(position, rules, after))
     if places == WIN:
         return WIN
@@ -136,11 +138,8 @@ def sweep_values(
     """Writes the values that follow for ``positions`` without one (see ``list_positions``); returns how many."""
     written = 0
     for i in range(rows.shape[0]):
-        number, position = first + rows[i], positions[i]
-        if position < 0:
-            value = read_value(values, -1 - position)
-        else:
-            value = _value(index, values, position, rules, after)
+        number = first + rows[i]
+        value = _value(index, values, positions[i], rules, after)
         if value != UNKNOWN:
             values[number >> 2] |= value << 2 * (number & 3)
             written += 1
@@ -155,12 +154,7 @@ def check_values(
     """The number of ``positions`` whose value does not follow from its successors."""
     wrong = 0
     for i in range(positions.shape[0]):
-        position = positions[i]
-        if position < 0:
-            expected = read_value(values, -1 - position)
-        else:
-            expected = _value(index, values, position, rules, after)
-        wrong += read_value(values, first + rows[i]) != expected
+        wrong += read_value(values, first + rows[i]) != _value(index, values, positions[i], rules, after)
     return wrong
 
 

@@ -15,7 +15,8 @@ from pylos.board import Board
 from pylos.errors import CheckpointError, PlayerError, RulesError
 from pylos.inference import NetworkEvaluator
 from pylos.network import PylosNetwork
-from pylos.players import NetworkPlayer, Player, RandomPlayer, RolloutPlayer, make_player
+from pylos.player import Player
+from pylos.players import NetworkPlayer, RandomPlayer, RolloutPlayer, make_player
 
 
 def _network(seed: int = 0) -> PylosNetwork:

@@ -6,8 +6,9 @@ import pytest
 from pylos import solve_report
 from pylos.cli import main
 from pylos.solve_report import SolveReport, describe_solution
-from pylos.solving import STAGES, Progress
+from pylos.solving import STAGES
 from pylos.suite import load_suite, read_suite
+from pylos.sweeping import Progress
 
 
 def test_solve_says_what_came_out(unsolved, capsys):

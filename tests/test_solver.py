@@ -13,14 +13,15 @@ import naive_solution
 import numpy as np
 import pytest
 
-from pylos import solving
+from pylos import sweeping
 from pylos.board import Board
 from pylos.errors import TableError
 from pylos.indexing import build_index, locate
 from pylos.jit import home
 from pylos.rules import CELL_MASK, MINI_RULES, RULES
 from pylos.solver import LOSS, UNKNOWN, WIN, read_value
-from pylos.solving import STAGES, Progress, Sweeper, solve
+from pylos.solving import STAGES, solve
+from pylos.sweeping import Progress, Sweeper
 from pylos.tables import DISTANCES, HEADER_BYTES, VALUES, open_table, part_path, read_header, table_path
 
 KINDS = (VALUES, DISTANCES)
@@ -131,6 +132,25 @@ def test_the_report_tells_how_far_it_is(empty):
     solve("mini-standard", distance=True, report=report)
     assert tuple(told) == STAGES
     assert all(max(done) == COLOURINGS for done in told.values())
+
+
+def test_without_cycles_one_sweep_writes_everything(empty, monkeypatch):
+    # Small chunks keep the threads close to each other, where one might miss what the other is at.
+    monkeypatch.setattr("pylos.sweeping.CHUNK", 16)
+    written: dict[str, list[int]] = {}
+
+    def sweep(self, *arguments):
+        results = original(self, *arguments)
+        written.setdefault(self.stage, []).append(int(results[0].sum()))
+        return results
+
+    original = Sweeper.sweep
+    monkeypatch.setattr(Sweeper, "sweep", sweep)
+    solve("mini-children", distance=True)
+    for stage in (VALUES, DISTANCES):
+        first, *later = written[stage]
+        assert first == COLOURINGS
+        assert not any(later)
 
 
 # Interruptions -----------------------------------------------------------------------------------------------
@@ -253,7 +273,7 @@ def test_wins_and_losses_that_rest_on_nothing_but_each_other_get_no_distances(dr
 
 def test_an_error_in_any_of_the_threads_ends_the_others(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr(solving, "CHUNK", 4)
+    monkeypatch.setattr(sweeping, "CHUNK", 4)
     failed, afterwards = threading.Event(), []
 
     def report(progress: Progress) -> None:
