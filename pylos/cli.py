@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("b", metavar="B", help="its opponent")
     command.add_argument("--games", type=_positive, default=200, help="an even number (default: 200)")
     _add_rules(command)
-    command.add_argument("--seed", type=_natural, default=0, help="of all random choices (default: 0)")
+    _add_seed(command)
     command.add_argument(
         "--simulations", type=_natural, default=64, help="for a PATH.ckpt that does not say (default: 64)"
     )
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_rules(command)
     command.add_argument("--per_stratum", type=_positive, default=2000, help="positions (default: 2000)")
-    command.add_argument("--seed", type=_natural, default=0, help="of all random choices (default: 0)")
+    _add_seed(command)
     command.add_argument("--out", help="the file to write (default: RULES.npz)")
     command.set_defaults(run=_suite)
 
@@ -192,6 +192,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_rules(command: argparse.ArgumentParser) -> None:
     command.add_argument("--rules", default="standard", help="name of the rule set (default: standard)")
+
+
+def _add_seed(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seed", type=_natural, default=0, help="of all random choices (default: 0)")
 
 
 def _natural(text: str) -> int:

@@ -8,7 +8,7 @@ from pylos.errors import TableError
 from pylos.jit import jit
 from pylos.player import KeyedPlayer
 from pylos.randomness import draw, draw_below, draw_uniform
-from pylos.tablebase import Tablebase, missing_distances, open_if_present
+from pylos.tablebase import Tablebase, missing, open_if_present
 
 
 class PerfectPlayer(KeyedPlayer):
@@ -25,7 +25,7 @@ class PerfectPlayer(KeyedPlayer):
 
     def __init__(self, tablebase: Tablebase, mistakes: float = 0.0, key: int = 0) -> None:
         if not tablebase.has_distances:
-            raise TableError(missing_distances(tablebase.rules))
+            raise TableError(missing(tablebase.rules, distances=True))
         super().__init__(f"perfect:{mistakes:g}" if mistakes else "perfect", tablebase.rules, key)
         self._tablebase = tablebase
         self._mistakes = mistakes
@@ -46,7 +46,7 @@ def load_perfect(rules: str, mistakes: float = 0.0) -> PerfectPlayer:
     """
     tablebase = open_if_present(rules)
     if tablebase is None:
-        raise TableError(missing_distances(rules))
+        raise TableError(missing(rules, distances=True))
     return PerfectPlayer(tablebase, mistakes)
 
 

@@ -15,7 +15,8 @@ true distance is above that is a position's *excess*. A win has the least excess
 all have the same bound); a loss the greatest of its successors, where a turn that adds d balls counts 1 - d
 more. The sweeps close an entry once its successors leave no doubt: a loss when all of them are closed, a win
 when a closed one is as near as the open ones can be. While every open entry has an excess of e or more, a sweep
-of excess e may count on that; when nothing follows any more, everything open has e + 1 or more.
+of excess e may count on that; when nothing follows any more, everything open has e + 1 or more. Bounds rise with
+those of the successors on the way, and what has a bound of more than e is not looked at for so long.
 
 The true distances are the only finite solution of the equations "a win is one more than the least of its lost
 successors, a loss one more than the greatest of its successors". (Of two solutions, take a position at which they
@@ -172,11 +173,11 @@ def _least_entry(own: int, balls: int, value: int, rules: int) -> int:
 def open_distances(
     index: Index, values: np.ndarray, distances: np.ndarray, rules: int, shape: int, first: int, n: int
 ) -> None:
-    """Opens the entries of ``n`` numbers of a shape, as far as they are not closed."""
+    """Opens the entries of ``n`` numbers of a shape that have not been opened yet."""
     balls = popcount(index.shapes[shape])
     for number in range(first, first + n):
         value = read_value(values, number)
-        if value != UNKNOWN and (distances[number] == 0 or distances[number] >= OPEN):
+        if value != UNKNOWN and distances[number] == 0:
             own = own_balls(index, balls, number - index.offsets[shape], balls_per_player(rules))
             distances[number] = OPEN | _least_entry(own, balls, value, rules)
 
@@ -193,16 +194,18 @@ def open_rows(distances: np.ndarray, first: int, n: int, rows: np.ndarray) -> in
 
 
 @jit
-def _fold_win(
-    index: Index, distances: np.ndarray, after: np.ndarray, n: int, least: int, excess: int, so_far: int
-) -> int:
-    """Twice the least entry of the lost successors, plus 1 if it is open. Stops at a closed one of ``least``."""
+def _fold_win(index: Index, distances: np.ndarray, after: np.ndarray, n: int, least: int, so_far: int) -> int:
+    """Twice the least entry of the lost successors, plus 1 if it is open. Stops at a closed one of ``least``.
+
+    No open one can be less than ``least``.
+    """
     best = so_far
     for i in range(n):
         entry = np.int64(distances[_number(index, after[i])])
         if entry & 1:
             if entry >= OPEN:
-                best = min(best, (entry - OPEN + 2 * excess) << 1 | 1)
+                bound = np.int64(max(entry - OPEN, least))
+                best = min(best, bound << 1 | 1)
             elif entry << 1 < best:
                 best = entry << 1
                 if entry <= least:
@@ -211,44 +214,53 @@ def _fold_win(
 
 
 @jit
-def _fold_loss(index: Index, distances: np.ndarray, after: np.ndarray, n: int) -> int:
-    """The greatest entry of any successor, 0 if there is none, _NO_ENTRY if one of them is open."""
-    worst = 0
+def _fold_loss(index: Index, distances: np.ndarray, after: np.ndarray, n: int, so_far: int) -> int:
+    """Twice the greatest entry of any successor, 0 if there is none; plus 1 if one is open, or not won at all."""
+    worst, is_open = so_far >> 1, so_far & 1
     for i in range(n):
         entry = np.int64(distances[_number(index, after[i])])
-        if entry >= OPEN:
-            return _NO_ENTRY
-        worst = max(worst, entry)
-    return worst
+        is_open |= entry >= OPEN or entry == 0 or entry & 1
+        worst = max(worst, entry & OPEN - 1)
+    return worst << 1 | is_open
 
 
 @jit
 def _entry(
-    index: Index, distances: np.ndarray, position: int, rules: int, bound: int, excess: int, after: np.ndarray
+    index: Index, distances: np.ndarray, position: int, rules: int, least: int, after: np.ndarray
 ) -> int:
-    """The entry of a decided position with this bound as it follows from its successors; from OPEN on if not."""
-    if bound & 1:
-        worst = _fold_loss(index, distances, after, plain_places(position, rules, after))
-        if worst < OPEN:
-            worst = max(worst, _fold_loss(index, distances, after, other_turns(position, rules, after)))
-        return worst + 1
-    least = bound - 1 + 2 * excess
+    """The entry of a decided position as it follows from its successors: closed, or a lower bound marked OPEN.
+
+    Args:
+        index: the index.
+        distances: the table.
+        position: the position.
+        rules: the rule set's number.
+        least: what its entry is at least.
+        after: room for successors.
+    """
     n = plain_places(position, rules, after)
-    best = _fold_win(index, distances, after, n, least, excess, _NO_ENTRY)
-    if best & 1 or best >> 1 > least:
-        n = other_turns(position, rules, after)
-        best = _fold_win(index, distances, after, n, least, excess, best)
-    return _NO_ENTRY if best & 1 else (best >> 1) + 1
+    if least & 1:
+        found = _fold_loss(index, distances, after, n, 0)
+        found = _fold_loss(index, distances, after, other_turns(position, rules, after), found)
+    else:
+        found = _fold_win(index, distances, after, n, least - 1, _NO_ENTRY)
+        if found & 1 or found >> 1 > least - 1:
+            n = other_turns(position, rules, after)
+            found = _fold_win(index, distances, after, n, least - 1, found)
+    entry = (found >> 1) + 1
+    if found & 1 or entry >= OPEN:
+        return OPEN | min(max(entry, least), OPEN - 1)
+    return entry
 
 
 @jit
 def sweep_distances(
-    index: Index, distances: np.ndarray, rules: int, excess: int, first: int, rows: np.ndarray,
-    positions: np.ndarray, after: np.ndarray,
+    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, excess: int, first: int,
+    rows: np.ndarray, positions: np.ndarray, after: np.ndarray,
 ) -> int:  # fmt: skip
-    """Closes the entries of ``positions``, all open, that follow; returns how many.
+    """Closes the entries of ``positions``, all open, that follow, and raises others; returns how many it closed.
 
-    No open entry of the whole table may have less than this excess.
+    No open entry of the whole table may have less than this excess. Bounds above it are left alone.
     """
     closed = 0
     for i in range(rows.shape[0]):
@@ -256,11 +268,13 @@ def sweep_distances(
         if position < 0:
             entry = np.int64(distances[-1 - position])
         else:
-            bound = np.int64(distances[number]) - OPEN
-            entry = _entry(index, distances, position, rules, bound, excess, after)
-        if entry < OPEN:
-            distances[number] = entry
-            closed += 1
+            own, balls = popcount(position & CELL_MASK), popcount(position & _ALL_BALLS)
+            least = _least_entry(own, balls, read_value(values, number), rules) + 2 * excess
+            if distances[number] - OPEN > least:
+                continue
+            entry = _entry(index, distances, position, rules, least, after)
+        distances[number] = entry
+        closed += entry < OPEN
     return closed
 
 
@@ -280,7 +294,7 @@ def check_distances(
         elif value != UNKNOWN:
             own = popcount(position & CELL_MASK)
             least = _least_entry(own, popcount(position & _ALL_BALLS), value, rules)
-            expected = _entry(index, distances, position, rules, least, 0, after)
+            expected = _entry(index, distances, position, rules, least, after)
         # Losses have odd entries, wins even ones; _entry relies on the least ones.
         wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
     return wrong

@@ -66,7 +66,7 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
         return solver.open_rows(distances, first, n, rows)
 
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.sweep_distances(index, distances, rules, excess, first, rows, positions, room)
+        return solver.sweep_distances(index, values, distances, rules, excess, first, rows, positions, room)
 
     def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         return solver.check_distances(index, values, distances, rules, first, rows, positions, room)
@@ -153,9 +153,9 @@ def solve(
             size = int(sweeper.index.offsets[-1])
             none = np.empty(0, np.uint8)
             if not path.exists():
-                values = open_part(path, size // 4)
-                _refuse(_solve_values(sweeper, values), VALUES, part_path(path))
-                finish(path, values, _summarise(sweeper, values, none))
+                part = open_part(path, size // 4)
+                _refuse(_solve_values(sweeper, part), VALUES, part_path(path))
+                finish(path, part, _summarise(sweeper, part, none))
             if not distance:
                 return read_header(path)
             path = table_path(rules, DISTANCES)

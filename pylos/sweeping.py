@@ -143,7 +143,7 @@ class Sweeper:
                     progress = Progress(self.stage, self._seen, total)
                 self.report(progress)
 
-        threads = len(os.sched_getaffinity(0))
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         with ThreadPoolExecutor(threads) as pool:
             try:
                 for shapes, images in parts:

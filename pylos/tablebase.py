@@ -19,6 +19,8 @@ from pylos.tables import DISTANCES, VALUES, open_table, table_path
 
 NO_DISTANCE = -1
 """The distance of a draw, and of everything where there is no table of distances."""
+MINUTES = {"values": "10", "distances": "20"}
+"""About how long it takes to solve the full game, see docs/performance.md; distances with the values before them."""
 _ROWS = 1 << 14
 """Positions that a thread looks up at a time."""
 
@@ -159,18 +161,13 @@ class Tablebase:
         return as_positions(boards)
 
 
-def missing(rules: str) -> str:
-    """The sentence that says how to get a table, and how long that takes."""
-    time = "some seconds" if rules_code(rules) & MINI else "10 minutes on two cores, longer for mature rules"
-    return f"the {rules} rules are not solved here: `pylos solve --rules {rules}` does it in {time}"
-
-
-def missing_distances(rules: str) -> str:
-    """The sentence that says how to get a table with distances, and how long that takes."""
-    time = "some seconds" if rules_code(rules) & MINI else "about an hour on two cores"
+def missing(rules: str, distances: bool = False) -> str:
+    """The sentence that says how to get a table, or one with distances, and how long that takes."""
+    what, option = ("distances", " --distance") if distances else ("values", "")
+    time = "some seconds" if rules_code(rules) & MINI else f"{MINUTES[what]} minutes on two cores"
     return (
-        f"the distances of the {rules} rules are not computed here: "
-        f"`pylos solve --rules {rules} --distance` does it in {time}"
+        f"the {what} of the {rules} rules are not computed here: "
+        f"`pylos solve --rules {rules}{option}` does it in {time}"
     )
 
 

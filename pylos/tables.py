@@ -40,11 +40,11 @@ def table_path(rules: str, kind: str) -> Path:
 
 
 def part_path(path: Path) -> Path:
-    """The name of a table that is not finished."""
-    return path.with_name(path.name + ".part")
+    """The name of a table that is not finished; one of another version is not taken up."""
+    return path.with_name(f"{path.name}.v{VERSION}.part")
 
 
-def open_part(path: Path, size: int) -> np.ndarray:
+def open_part(path: Path, size: int) -> np.memmap[Any, Any]:
     """The unfinished table ``path`` of so many bytes, to be written in place; zeros if there is none yet.
 
     Raises:
@@ -55,14 +55,15 @@ def open_part(path: Path, size: int) -> np.ndarray:
         part.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "r+b" if part.exists() else "w+b") as file:
             # Reserved now, because a full disk under a memory map kills the process without a word.
-            os.posix_fallocate(file.fileno(), 0, HEADER_BYTES + size)
+            if hasattr(os, "posix_fallocate"):  # not on macOS and Windows
+                os.posix_fallocate(file.fileno(), 0, HEADER_BYTES + size)
             file.truncate(HEADER_BYTES + size)
             return np.memmap(file, np.uint8, "r+", HEADER_BYTES, (size,))
     except OSError as error:
         raise TableError(f"cannot create {part} ({size / 1e9:.1f} GB): {error.strerror}") from error
 
 
-def finish(path: Path, table: np.ndarray, facts: dict[str, Any]) -> None:
+def finish(path: Path, table: np.memmap[Any, Any], facts: dict[str, Any]) -> None:
     """Gives the unfinished table its header and its final name."""
     rules, kind = path.name.split(".")
     header = {
@@ -74,18 +75,13 @@ def finish(path: Path, table: np.ndarray, facts: dict[str, Any]) -> None:
         "crc32": checksum(table),
         **facts,
     }
-    _flush(table)
+    table.flush()
     part = part_path(path)
     with open(part, "r+b") as file:
         file.write(json.dumps(header).encode().ljust(HEADER_BYTES - 1) + b"\n")
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
-
-
-def _flush(table: np.ndarray) -> None:
-    if isinstance(table, np.memmap):
-        table.flush()
 
 
 def checksum(table: np.ndarray) -> int:

@@ -315,7 +315,7 @@ def test_no_room_on_the_disk_is_one_sentence(empty, monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(TableError) as error:
         solve("mini-standard")
-    assert str(error.value).startswith(f"cannot create {empty}/tables/mini-standard.values.part")
+    assert str(error.value).startswith(f"cannot create {empty}/tables/mini-standard.values.v1.part")
     assert str(error.value).endswith("No space left on device")
     assert not table_path("mini-standard", VALUES).exists()
 
