@@ -10,7 +10,7 @@ REACHABLE = import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeo
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help train test soak check bench clean
+.PHONY: help train test soak check bench peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ check: $(INSTALLED) ## check style and types
 
 bench: $(INSTALLED) ## run every benchmark
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+peers: $(INSTALLED) ## compare self-play with that of other libraries, which it installs beside
+	$(BIN)/python benchmarks/peers/compare.py
 
 clean: ## remove the environment and all caches; trained runs stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
-"""Self-play against the bare network: evaluations/s, simulations/s, and their ratio, measured in turns.
+"""Self-play against the bare network: evaluations/s, simulations/s without and with a cache, measured in turns.
 
-The ratio is what the search leaves of the network's speed. It counts leaves that need no network, too, so that it
-can exceed 1.
+The ratio is what the search leaves of the network's speed. It counts leaves that need no network, too: those that
+end a game, and with a cache those that it remembers, so that it can exceed 1.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
+from pylos.cache import CachedEvaluator
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
 from pylos.rules import NUM_ACTIONS, RULES
-from pylos.search import SearchOptions, max_visited
+from pylos.search import SearchOptions
 from pylos.selfplay import GameOptions, SelfPlay
 
 GAMES = 512
 SIMULATIONS = 32
+CACHE_SIZE = 200_000
 ROUNDS = 5
 RULE_SET = RULES["standard"]
 
@@ -52,21 +54,33 @@ def main() -> None:
     precision = fastest_precision(network, device, GAMES // threads)
     options = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25)
     selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(), seed=0, threads=threads)
-    buffer = ReplayBuffer(200_000, max_visited(SIMULATIONS))
-    evaluate = NetworkEvaluator(network, RULE_SET, device, precision)
-    evaluations, simulations = [], []
+    buffer = ReplayBuffer(200_000, options.width)
+    judge = NetworkEvaluator(network, RULE_SET, device, precision)
+    evaluations: list[float] = []
+    simulations: dict[int, list[float]] = {0: [], CACHE_SIZE: []}
+    shares = []
     with single_threaded_torch():
-        selfplay.play(GAMES, evaluate, buffer)  # compiles, and spreads the games over all plies
+        # Compiles, and spreads the games over all plies.
+        selfplay.play(GAMES, CachedEvaluator(judge, RULE_SET, 0), buffer)
         for _ in range(ROUNDS):
             evaluations.append(evaluations_per_second(network, device, precision, threads))
-            stats = selfplay.play(GAMES // 4, evaluate, buffer)
-            simulations.append(stats.positions * SIMULATIONS / stats.seconds)
+            for size, speeds in simulations.items():
+                evaluate = CachedEvaluator(judge, RULE_SET, size)
+                stats = selfplay.play(GAMES // 2, evaluate, buffer)
+                speeds.append(stats.positions * SIMULATIONS / stats.seconds)
+            shares.append(evaluate.evaluated / evaluate.asked)
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{device}, {threads} threads, {precision}, {parameters:,} parameters, {GAMES} games at once")
-    ratios = np.array(simulations) / np.array(evaluations)
-    for title, values in (("network evaluations/s", evaluations), ("self-play simulations/s", simulations)):
-        print(f"{title:24} {statistics.median(values):10,.0f}   ({min(values):,.0f} to {max(values):,.0f})")
-    print(f"{'ratio':24} {np.median(ratios):10.2f}   ({ratios.min():.2f} to {ratios.max():.2f})")
+    rows = {"network evaluations/s": evaluations}
+    for size, speeds in simulations.items():
+        kind = "with cache" if size else "no cache"
+        rows |= {f"simulations/s, {kind}": speeds, f"ratio, {kind}": list(np.array(speeds) / evaluations)}
+    rows["share of leaves evaluated"] = shares
+    for title, values in rows.items():
+        form = ",.0f" if max(values) > 100 else ".2f"
+        print(
+            f"{title:26} {statistics.median(values):10{form}}   ({min(values):{form}} to {max(values):{form}})"
+        )
 
 
 if __name__ == "__main__":

@@ -168,12 +168,21 @@ def transform(position: int, symmetry: int) -> int:
 
 
 @jit
+def canonical_image(position: int) -> tuple[int, int]:
+    """The position as white's, turned to the smallest number of its eight images, and by which symmetry."""
+    as_white = position & ~(1 << 62)
+    image, symmetry = as_white, 0
+    for s in range(1, NUM_SYMMETRIES):
+        turned = transform(as_white, s)
+        if turned < image:
+            image, symmetry = turned, s
+    return image, symmetry
+
+
+@jit
 def canonical(positions: np.ndarray) -> np.ndarray:
-    """Each position [B] as white's, turned to the smallest number of its eight images: equals look the same."""
+    """The canonical images of positions [B]: equals look the same."""
     out = np.empty_like(positions)
     for i in range(positions.shape[0]):
-        as_white = positions[i] & ~(1 << 62)
-        out[i] = as_white
-        for s in range(1, NUM_SYMMETRIES):
-            out[i] = min(out[i], transform(as_white, s))
+        out[i] = canonical_image(positions[i])[0]
     return out

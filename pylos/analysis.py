@@ -70,7 +70,7 @@ def analyse(
 
             search = Search(1, rules_code(board.rules), SearchOptions(simulations=player.simulations))
             with single_threaded_torch():
-                search.run(np.array([board.position]), player.network, np.zeros(1, np.int64))
+                search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
             root = search.first_root()
             edges = zip(rows, root.visits.tolist(), root.values.tolist(), strict=True)
             rows = [
@@ -124,9 +124,7 @@ def analysis_text(
     if tablebase is None:
         parts.append(missing(board.rules))
     elif not tablebase.has_distances:
-        parts.append(
-            f"the turns to the end are not known here: `pylos solve --rules {board.rules} --distance` finds them"
-        )
+        parts.append(missing(board.rules, distances=True))
     return "\n".join(part for part in parts if part)
 
 
@@ -139,12 +137,13 @@ def _text(number: float | None, form: str) -> str:
 
 
 def _ask(board: Board, player: NetworkPlayer) -> tuple[float, np.ndarray]:
-    """The bare network's value of a position, and its probabilities [n] of the legal actions."""
+    """The network's value of a position and its probabilities [n] of the legal actions, as the search sees them."""
     if board.rules != player.rules:
         raise RulesError(f"{player.name} plays {player.rules!r} rules, the board is {board.rules!r}")
     positions = np.zeros(BATCH_MULTIPLE, np.int64)
     positions[0] = board.position
-    values, log_policy = player.network(positions)
+    evaluate = player.evaluator if player.simulations else player.network
+    values, log_policy = evaluate(positions)
     weights = np.exp(log_policy[0, board.legal_actions] - log_policy[0, board.legal_actions].max())
     return float(values[0]), weights / weights.sum()
 

@@ -16,16 +16,17 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 
 from pylos.board import Board
+from pylos.cache import CachedEvaluator
 from pylos.checkpoints import plain_values
 from pylos.errors import CheckpointError, ConfigurationError
-from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
+from pylos.inference import CACHE_SIZE, PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.replay import EpochBatches, ReplayBuffer, deal, gather
 from pylos.rules import rules_code
 from pylos.runs import is_trial
-from pylos.search import SearchOptions, max_visited
+from pylos.search import SearchOptions
 from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
 from pylos.suite import load_suite
 
@@ -43,12 +44,15 @@ class SelfPlayDataModule(pl.LightningDataModule):
         games_per_epoch: games to finish per epoch, on every rank.
         parallel_games: games played at the same time, on every rank.
         simulations: simulations per decision.
+        root: how they choose at the root: "puct" by prior, value and Dirichlet noise, or "gumbel", which draws a few
+            actions, halves them step by step, and trains on an improved policy instead of visits.
+        gumbel_scale: scale of the noise by which "gumbel" draws.
         c_puct: weight of the prior against the value in the search.
         fpu_reduction: how much less than its parent an unvisited action is thought to be worth.
         dirichlet_alpha: concentration of the noise on the root's prior.
         dirichlet_fraction: weight of that noise.
-        temperature_moves: plies at the start of a game whose action is drawn in proportion to the visits;
-            then the most visited action is played.
+        temperature_moves: plies at the start of a game whose action is drawn in proportion to the search's
+            weights; then the heaviest is played.
         max_moves: plies after which a game is a draw.
         repetition_limit: how often a position must occur for a draw.
         move_limit_draw_value: what a draw by ``max_moves`` is worth to both players, in [-1, 1].
@@ -56,6 +60,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: samples (positions) to keep for training, on every rank.
         batch_size: samples per batch, on every rank.
         batches_per_epoch: batches, and so optimizer steps, per epoch.
+        value_mix: share of what the search found a position worth in the value's target; the rest is the outcome.
         validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
             fit measures, on all ranks together.
         test_games: games of the checkpoint against itself on which ``test`` measures.
@@ -63,6 +68,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         inference_precision: "float32", "bfloat16", or "auto" for the one that is faster (measured at the
             start of a run and kept by its checkpoints).
         search_threads: threads that search; 0 means as many as torch uses.
+        cache_size: positions whose evaluation self-play remembers within an epoch, about; on a CPU only, where an
+            evaluation does not depend on the batch that it is part of, so that games are the same without.
         seed: names all random draws of self-play and batches.
     """
 
@@ -71,6 +78,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         games_per_epoch: int = 512,
         parallel_games: int = 512,
         simulations: int = 64,
+        root: str = "puct",
+        gumbel_scale: float = 1.0,
         c_puct: float = 1.5,
         fpu_reduction: float = 0.25,
         dirichlet_alpha: float = 0.3,
@@ -83,11 +92,13 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: int = 200_000,
         batch_size: int = 512,
         batches_per_epoch: int = 100,
+        value_mix: float = 0.0,
         validation_positions: int = 2000,
         test_games: int = 64,
         positions: str | None = None,
         inference_precision: str = "auto",
         search_threads: int = 0,
+        cache_size: int = CACHE_SIZE,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -111,13 +122,18 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._search_options = SearchOptions(**{name: self.hparams[name] for name in names})
         names = {field.name for field in dataclasses.fields(GameOptions)}
         self._game_options = GameOptions(**{name: self.hparams[name] for name in names})
+        if not 0 <= value_mix <= 1:
+            raise ConfigurationError(f"value_mix must be in [0, 1], got {value_mix}")
+        if cache_size < 0:
+            raise ConfigurationError(f"cache_size must not be negative, got {cache_size}")
         self._precision = inference_precision
-        self._buffer = ReplayBuffer(buffer_size, max_visited(simulations))
+        self._buffer = ReplayBuffer(buffer_size, self._search_options.width)
         self._selfplay: SelfPlay | None = None
         self._games_to_restore: dict[str, Any] | None = None
         self._epochs_filled = 0
         self.stats: SelfPlayStats | None = None
         """Statistics of the newest self-play."""
+        self._network_share = 1.0
 
     @property
     def buffer(self) -> ReplayBuffer:
@@ -180,7 +196,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """Batches from fresh games of the checkpoint with itself."""
         games = self.hparams["test_games"]
         # Every game's samples fit, so each batch is drawn from whole games.
-        buffer = ReplayBuffer(2 * games * self.hparams["max_moves"], max_visited(self.hparams["simulations"]))
+        buffer = ReplayBuffer(2 * games * self.hparams["max_moves"], self._search_options.width)
         self.stats = self._play(self._new_selfplay("test", games), games, buffer, "test games")
         return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
 
@@ -208,7 +224,12 @@ class SelfPlayDataModule(pl.LightningDataModule):
             raise ConfigurationError("there are no samples to draw batches from: the checkpoint brought none")
         key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
         return EpochBatches(
-            buffer, batches, self.hparams["batch_size"], rules_code(self._module().rules), key
+            buffer,
+            batches,
+            self.hparams["batch_size"],
+            rules_code(self._module().rules),
+            key,
+            self.hparams["value_mix"],
         )
 
     @property
@@ -226,14 +247,15 @@ class SelfPlayDataModule(pl.LightningDataModule):
             threads=self._threads,
         )
 
-    def _evaluator(self) -> NetworkEvaluator:
+    def _evaluator(self) -> CachedEvaluator:
         module = self._module()
         if self._precision == "auto":
             rows = -(-self.hparams["parallel_games"] // self._threads)
             measured = fastest_precision(module.network, module.device, rows)
             self._precision = self._trainer.strategy.broadcast(measured)  # one for all ranks
             rank_zero_info(f"self-play in {self._precision}, the faster one on {module.device}")
-        return NetworkEvaluator(module.network, rules_code(module.rules), module.device, self._precision)
+        evaluate = NetworkEvaluator(module.network, rules_code(module.rules), module.device, self._precision)
+        return evaluate.cached(self.hparams["cache_size"])
 
     def _play(self, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str) -> SelfPlayStats:
         evaluate = self._evaluator()
@@ -250,7 +272,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
                     raise SIGTERMException
                 update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
 
-            return selfplay.play(games, evaluate, buffer, on_ply)
+            stats = selfplay.play(games, evaluate, buffer, on_ply)
+            self._network_share = evaluate.evaluated / evaluate.asked
+            return stats
 
     def metrics(self) -> dict[str, float]:
         """What the newest self-play was like, for the logs."""
@@ -264,6 +288,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
             "selfplay/game_length": stats.plies / stats.games,
             "selfplay/first_player_score": stats.first_player_score,
             "selfplay/draw_rate": stats.draw_rate,
+            "selfplay/network_share": self._network_share,
             "selfplay/buffer_fill": len(self._buffer) / self._buffer.capacity,
             "time/positions_per_second": speed,
             "time/simulations_per_second": speed * self._search_options.simulations,
@@ -290,7 +315,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
-        if "ranks" not in state_dict:
+        if "ranks" not in state_dict or "weights" not in state_dict["ranks"][0]["buffer"]:
             raise CheckpointError("the checkpoint's self-play is not of this version of pylos")
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -5,7 +5,6 @@ During training ``callbacks.EvaluationCallback`` plays them; ``evaluate_run`` do
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import time
@@ -18,10 +17,10 @@ import numpy as np
 
 from pylos.arena import match_results, play_games, play_match
 from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
-from pylos.errors import CheckpointError, ConfigurationError, TableError
+from pylos.errors import CheckpointError, ConfigurationError
 from pylos.manifest import RANDOM, Manifest, step_name
 from pylos.player import Player
-from pylos.players import NetworkPlayer, load_player, make_player
+from pylos.players import NetworkPlayer, load_player, make_player, parse_player
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.results import MatchResult, mean_points
@@ -56,7 +55,7 @@ class EvaluationSettings:
                 f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"
             )
         for anchor in self.anchors:
-            with contextlib.suppress(TableError):  # whether the rules are solved shows once they are known
+            if parse_player(anchor)[0] != "perfect":  # which needs the rules, not known here
                 make_player(anchor)  # complains about what is no player
 
     def to_dict(self) -> dict[str, Any]:

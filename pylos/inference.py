@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pylos.cache import CachedEvaluator
 from pylos.checkpoints import atomic_write
 from pylos.errors import ConfigurationError
 from pylos.fingerprint import device_name, processor
@@ -23,6 +24,8 @@ from pylos.jit import home
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.search import BATCH_MULTIPLE
 
+CACHE_SIZE = 200_000
+"""Positions to remember: some plies of the games that are searched at the same time."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -60,6 +63,14 @@ class NetworkEvaluator:
         with torch.inference_mode():
             values, log_policy = self._network(torch.from_numpy(observations).to(self.device, self.dtype))
             return values[:, 0].float().cpu().numpy(), log_policy.float().cpu().numpy()
+
+    def cached(self, size: int = CACHE_SIZE) -> CachedEvaluator:
+        """An evaluator for searches, which remembers about so many positions.
+
+        On other devices than a CPU it remembers none: what they compute for a position may depend on the batch that
+        it is part of, and so on what is remembered.
+        """
+        return CachedEvaluator(self, self._rules, size if self.device.type == "cpu" else 0)
 
 
 _idle_traces: dict[tuple[type, str, str], list[nn.Module]] = defaultdict(list)

@@ -69,7 +69,7 @@ class _SearchPlayer(KeyedPlayer):
             keys = draw_keys(draw(key, 1 + first), len(part))
             result = self._room(len(part)).run(part, evaluate, keys)
             greedy = np.ones(len(part), np.bool_)
-            pick_actions(result.actions, result.visits, keys, greedy, actions[first : first + MAX_ROWS])
+            pick_actions(result.actions, result.weights, keys, greedy, actions[first : first + MAX_ROWS])
         return actions
 
     def _room(self, boards: int) -> Search:
@@ -133,9 +133,11 @@ class NetworkPlayer(_SearchPlayer):
         super().__init__(name, rules, max(simulations, 1), torch.get_num_threads(), key)
         self.simulations = simulations
         self.network = NetworkEvaluator(network, self._code, device, precision)
+        self.evaluator = self.network.cached()
+        """What the searches ask."""
 
     def _evaluator(self, key: int) -> Evaluator:
-        return self.network
+        return self.evaluator
 
     def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
         from pylos.inference import single_threaded_torch
@@ -197,26 +199,38 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
         CheckpointError: the checkpoint is missing, damaged or not ours.
         TableError: the rules are not solved here; the message names the command that does it.
     """
-    kind, colon, number = spec.rpartition(":")
-    if not colon:
-        kind, number = spec, ""
+    kind, number = parse_player(spec)
     if kind.endswith(".ckpt"):
-        return load_player(kind, rules, _number(spec, number, 0) if colon else simulations, device)
-    if spec.endswith(".ckpt"):  # a path with a colon in it
-        return load_player(spec, rules, simulations, device)
-    if spec == "random":
-        return RandomPlayer(rules or "standard")
+        return load_player(kind, rules, simulations if number is None else int(number), device)
     player: KeyedPlayer
-    if kind == "rollouts" and colon:
-        player = RolloutPlayer(_number(spec, number, 1), rules or "standard")
-    elif kind == "perfect":
-        player = load_perfect(rules or "standard", _probability(spec, number) if colon else 0.0)
+    if kind == "random":
+        player = RandomPlayer(rules or "standard")
+    elif kind == "rollouts":
+        player = RolloutPlayer(int(number or 0), rules or "standard")
     else:
-        raise PlayerError(
-            f"no player {spec!r}; there are random, rollouts:N, perfect, perfect:P, PATH.ckpt and PATH.ckpt:N"
-        )
+        player = load_perfect(rules or "standard", number or 0.0)
     player.name = spec  # as evaluations call it, however the number is written
     return player
+
+
+def parse_player(spec: str) -> tuple[str, float | None]:
+    """What kind of player a text names, or the path of its checkpoint, and the number behind it.
+
+    Raises:
+        PlayerError: the text names no player.
+    """
+    kind, _, number = spec.rpartition(":")
+    if kind.endswith(".ckpt"):
+        return kind, _number(spec, number, 0)
+    if kind == "rollouts":
+        return kind, _number(spec, number, 1)
+    if kind == "perfect":
+        return kind, _probability(spec, number)
+    if spec in ("random", "perfect") or spec.endswith(".ckpt"):  # maybe a path with a colon in it
+        return spec, None
+    raise PlayerError(
+        f"no player {spec!r}; there are random, rollouts:N, perfect, perfect:P, PATH.ckpt and PATH.ckpt:N"
+    )
 
 
 def _number(spec: str, text: str, least: int) -> int:

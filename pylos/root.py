@@ -99,25 +99,25 @@ def root_edges(tree: Tree, g: int) -> RootEdges:
 
 @jit
 def pick_actions(
-    actions: np.ndarray, visits: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
+    actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
 ) -> None:
-    """Chooses an action per row: the most visited one, or one in proportion to its visits (temperature 1).
+    """Chooses an action per row: the heaviest one, or one in proportion to its weight (temperature 1).
 
     Args:
         actions: int16 [n, K], as in ``SearchResult``.
-        visits: int16 [n, K].
-        keys: int64 [n] random keys; among equally visited best actions, too, chance decides.
-        greedy: bool [n], whether to play the most visited action.
+        weights: int16 [n, K].
+        keys: int64 [n] random keys; among equally heavy best actions, too, chance decides.
+        greedy: bool [n], whether to play the heaviest action.
         out: int64 [n], receives the actions.
     """
     for g in range(actions.shape[0]):
-        top = visits[g].max()
+        top = weights[g].max()
         total = 0
         for k in range(actions.shape[1]):
-            total += int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
+            total += int(weights[g, k] == top) if greedy[g] else int(weights[g, k])
         rest = draw_below(keys[g], 0, total)
         for k in range(actions.shape[1]):
-            rest -= int(visits[g, k] == top) if greedy[g] else int(visits[g, k])
+            rest -= int(weights[g, k] == top) if greedy[g] else int(weights[g, k])
             if rest < 0:
                 out[g] = actions[g, k]
                 break

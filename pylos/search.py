@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pylos.errors import ConfigurationError
+from pylos.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
 from pylos.root import RootEdges, add_noise, root_edges, root_visits
 from pylos.rules import MAX_LEGAL_ACTIONS
-from pylos.tree import Tree, expand, new_tree, plant, select
+from pylos.tree import NO_EDGE, Tree, expand, new_tree, plant, select
 
+ROOTS = ("puct", "gumbel")
 BATCH_MULTIPLE = 8
 """Batches have a multiple of this size; smaller ones are computed by other means, with other rounding."""
 
@@ -37,6 +39,10 @@ class SearchOptions:
 
     simulations: int = 64
     """Leaves looked at per decision (AlphaZero: 800)."""
+    root: str = "puct"
+    """How simulations choose at the root: "puct", or "gumbel" (see `pylos.gumbel`)."""
+    gumbel_scale: float = 0.0
+    """Scale of the noise by which "gumbel" draws actions; 0 takes the likeliest (in self-play: 1)."""
     c_puct: float = 1.5
     """Weight of the prior against the value in PUCT (AlphaZero: about 1.25)."""
     fpu_reduction: float = 0.25
@@ -49,26 +55,30 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.simulations <= 30_000:
             raise ConfigurationError(f"simulations must be from 1 to 30000, got {self.simulations}")
+        if self.root not in ROOTS:
+            raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {self.root!r}")
+        if self.gumbel_scale < 0:
+            raise ConfigurationError(f"gumbel_scale must not be negative, got {self.gumbel_scale}")
         if self.c_puct <= 0 or self.dirichlet_alpha <= 0:
             raise ConfigurationError("c_puct and dirichlet_alpha must be greater than 0")
         if not 0 <= self.dirichlet_fraction <= 1:
             raise ConfigurationError(f"dirichlet_fraction must be in [0, 1], got {self.dirichlet_fraction}")
 
+    @property
+    def width(self) -> int:
+        """The most actions to which a search can give a weight."""
+        return MAX_LEGAL_ACTIONS if self.root == "gumbel" else min(self.simulations, MAX_LEGAL_ACTIONS)
+
 
 class SearchResult(NamedTuple):
-    """What a search found, a row per game. K = ``max_visited(simulations)``."""
+    """What a search found, a row per game. K = ``SearchOptions.width``."""
 
     actions: np.ndarray
-    """int16 [n, K] the visited actions, ascending, 0 behind the last one."""
-    visits: np.ndarray
-    """int16 [n, K] their visits, 0 behind the last one."""
+    """int16 [n, K] the actions with a weight, ascending, 0 behind the last one."""
+    weights: np.ndarray
+    """int16 [n, K] what their probabilities are proportional to: visits, or an improved policy; 0 behind the last."""
     values: np.ndarray
     """float32 [n] the expected outcome for the player to move; exactly 1 or -1 where it is proven."""
-
-
-def max_visited(simulations: int) -> int:
-    """The most actions that a search can have visited."""
-    return min(simulations, MAX_LEGAL_ACTIONS)
 
 
 def padded_size(count: int) -> int:
@@ -98,6 +108,7 @@ class Search:
         self._rules = rules
         rows = self._share(games, threads)
         self._trees = [new_tree(rows, options.simulations) for _ in range(threads)]
+        self._considered = considered_visits(options.simulations)
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
         self._interrupted = False
 
@@ -115,9 +126,9 @@ class Search:
             keys: int64 [n] random keys of the root noise; without noise they are not read.
 
         Returns:
-            The visits and values of the roots.
+            What it found for each of them.
         """
-        n, width = len(positions), max_visited(self.options.simulations)
+        n, width = len(positions), self.options.width
         if n > self.games:
             raise ValueError(f"there is room for {self.games} positions, not for {n}")
         result = SearchResult(
@@ -160,11 +171,19 @@ class Search:
         leaves = np.zeros(padded_size(n), np.int64)
         if count := plant(tree, positions, rules, leaves):
             expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
-        if options.dirichlet_fraction:
+        edges, gumbel = np.full(n, NO_EDGE, np.int32), options.root == "gumbel"
+        noise = np.zeros((n, MAX_LEGAL_ACTIONS))
+        if gumbel and options.gumbel_scale:
+            draw_gumbel(keys, options.gumbel_scale, noise)
+        elif options.dirichlet_fraction and not gumbel:
             add_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
-        for _ in range(options.simulations):
+        for simulation in range(options.simulations):
             if self._interrupted:
                 return
-            if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, leaves):
+            if gumbel:
+                choose_root_edges(tree, n, noise, self._considered, simulation, edges)
+            if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, edges, leaves):
                 expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, *result)
+        if gumbel:
+            improved_policy(tree, n, result.actions, result.weights)

@@ -16,7 +16,7 @@ from pylos.randomness import derive_key, draw
 from pylos.replay import ReplayBuffer, Samples
 from pylos.root import pick_actions
 from pylos.rules import START, is_over, step
-from pylos.search import Evaluator, Search, SearchOptions, max_visited
+from pylos.search import Evaluator, Search, SearchOptions
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 
@@ -26,7 +26,7 @@ class GameOptions:
     """How games are played out and where they are stopped. A ply is one action."""
 
     temperature_moves: int = 15
-    """Plies at the start of a game whose action is drawn in proportion to the visits; then the best is played."""
+    """Plies at the start of a game whose action is drawn by the search's weights; then the best is played."""
     max_moves: int = 200
     """Plies after which a game is a draw."""
     repetition_limit: int = 5
@@ -56,9 +56,11 @@ class Games(NamedTuple):
     positions: np.ndarray
     """int64 [G, T + 1] the positions so far, the current one at index ``ply``."""
     actions: np.ndarray
-    """int16 [G, T, K] what the search visited at every ply."""
-    visits: np.ndarray
+    """int16 [G, T, K] the actions to which the search gave a weight at every ply."""
+    weights: np.ndarray
     """int16 [G, T, K]"""
+    values: np.ndarray
+    """float32 [G, T] what the search found the positions worth to their movers."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
         row = added % samples.positions.shape[0]
         samples.positions[row] = games.positions[g, i]
         samples.actions[row] = games.actions[g, i]
-        samples.visits[row] = games.visits[g, i]
+        samples.weights[row] = games.weights[g, i]
+        samples.values[row] = games.values[g, i]
         samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
         added += 1
     return added
@@ -200,13 +203,14 @@ class SelfPlay:
         self._key = derive_key(seed, "selfplay", rank)
         self._search = Search(parallel_games, rules, search_options, threads)
         self._next_number = parallel_games
-        moves, width = game_options.max_moves, max_visited(search_options.simulations)
+        moves, width = game_options.max_moves, search_options.width
         self._games = Games(
             number=np.arange(parallel_games),
             ply=np.zeros(parallel_games, np.int64),
             positions=np.full((parallel_games, moves + 1), START, np.int64),
             actions=np.zeros((parallel_games, moves, width), np.int16),
-            visits=np.zeros((parallel_games, moves, width), np.int16),
+            weights=np.zeros((parallel_games, moves, width), np.int16),
+            values=np.zeros((parallel_games, moves), np.float32),
         )
 
     def play(
@@ -250,9 +254,10 @@ class SelfPlay:
         _current(games, self._key, positions, noise_keys, choice_keys)
         result = self._search.run(positions, evaluate, noise_keys)
         games.actions[rows, games.ply] = result.actions
-        games.visits[rows, games.ply] = result.visits
+        games.weights[rows, games.ply] = result.weights
+        games.values[rows, games.ply] = result.values
         greedy = games.ply >= options.temperature_moves
-        pick_actions(result.actions, result.visits, choice_keys, greedy, chosen)
+        pick_actions(result.actions, result.weights, choice_keys, greedy, chosen)
         self._next_number, buffer.added = _advance(
             games,
             chosen,

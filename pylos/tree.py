@@ -186,7 +186,15 @@ def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
 
 
 @jit
-def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, positions: np.ndarray) -> int:
+def select(
+    tree: Tree,
+    n: int,
+    rules: int,
+    c_puct: float,
+    fpu_reduction: float,
+    root_edges: np.ndarray,
+    positions: np.ndarray,
+) -> int:
     """Descends every tree to a new node, one simulation each.
 
     The end of a game is never a leaf: ``expand`` proves the node before it. Trees with a proven root are left alone.
@@ -197,6 +205,7 @@ def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, 
         rules: the rule set's number.
         c_puct: weight of the prior against the value.
         fpu_reduction: how much less than its parent an unvisited edge is thought to be worth.
+        root_edges: int32 [>= n] the edges to take at the roots; NO_EDGE where PUCT chooses there, too.
         positions: int64 [G], receives the positions of the new leaves, without gaps.
 
     Returns:
@@ -209,7 +218,9 @@ def select(tree: Tree, n: int, rules: int, c_puct: float, fpu_reduction: float, 
             continue
         node = ROOT
         while True:
-            edge = _best_edge(tree, g, node, c_puct, fpu_reduction)
+            edge = np.int64(root_edges[g]) if node == ROOT else NO_EDGE
+            if edge == NO_EDGE:
+                edge = _best_edge(tree, g, node, c_puct, fpu_reduction)
             child = tree.edge_child[g, edge]
             if child != NO_NODE:
                 node = child

@@ -182,7 +182,7 @@ class Searcher:
 
     def __init__(self, network: nn.Module, rules: str, simulations: int, device: torch.device) -> None:
         code = rules_code(rules)
-        self._evaluate = NetworkEvaluator(network, code, device, "float32")
+        self._evaluate = NetworkEvaluator(network, code, device, "float32").cached()
         options = SearchOptions(simulations=simulations)
         self._search = Search(SUITE_BATCH, code, options, torch.get_num_threads())
 
@@ -191,5 +191,5 @@ class Searcher:
         with single_threaded_torch():
             found = self._search.run(positions, self._evaluate, positions)
         actions = np.empty(len(positions), np.int64)
-        pick_actions(found.actions, found.visits, positions, np.ones(len(positions), np.bool_), actions)
+        pick_actions(found.actions, found.weights, positions, np.ones(len(positions), np.bool_), actions)
         return actions

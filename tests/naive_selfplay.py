@@ -9,8 +9,8 @@ import naive_search as twin
 from pylos.board import Board
 from pylos.selfplay import GameOptions
 
-Sample = tuple[int, dict[int, int], float]
-"""Packed position, visits, outcome for the player to move."""
+Sample = tuple[int, dict[int, int], float, float]
+"""Packed position, visits, and for the player to move the outcome and what the search found."""
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Slot:
 
     number: int
     board: Board
-    decisions: list[tuple[Board, dict[int, int]]] = field(default_factory=list)
+    decisions: list[tuple[Board, dict[int, int], float]] = field(default_factory=list)
 
 
 @dataclass
@@ -53,13 +53,13 @@ class NaiveSelfPlay:
         root = self.search.run(slot.board, twin.draw(key, 0))
         visits = dict(sorted(twin.root_visits(root).items())[: self.search.simulations])
         greedy = ply >= self.options.temperature_moves
-        slot.decisions.append((slot.board.copy(), visits))
+        slot.decisions.append((slot.board.copy(), visits, twin.root_value(root)))
         slot.board.push(twin.pick_action(visits, twin.draw(key, 1), greedy))
 
     def ending(self, slot: Slot) -> str | None:
         if slot.board.is_over:
             return slot.board.winner
-        seen = [board.text for board, _ in slot.decisions] + [slot.board.text]
+        seen = [board.text for board, _, _ in slot.decisions] + [slot.board.text]
         if seen.count(slot.board.text) >= self.options.repetition_limit:
             return "repetition"
         return "moves" if len(slot.decisions) >= self.options.max_moves else None
@@ -69,9 +69,9 @@ class NaiveSelfPlay:
             "repetition": self.options.repetition_draw_value,
             "moves": self.options.move_limit_draw_value,
         }
-        for board, visits in slot.decisions:
+        for board, visits, value in slot.decisions:
             outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
-            self.samples.append((board.position, visits, outcome))
+            self.samples.append((board.position, visits, outcome, value))
         self.results.append((ending, len(slot.decisions)))
 
     def first_player_score(self) -> float:

@@ -90,12 +90,14 @@ def test_visits_and_means_are_those_of_the_players_search():
         assert sum(row.visits for row in rows) == 40
         most = [row.action for row in rows if row.visits == rows[0].visits]
         assert player.choose([board])[0] in most
-        result = player._room(1).run(np.array([board.position]), player.network, np.zeros(1, np.int64))
+        result = player._room(1).run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
         visits = {row.action: row.visits for row in rows if row.visits}
         n = len(visits)
-        assert visits == dict(zip(result.actions[0, :n].tolist(), result.visits[0, :n].tolist(), strict=True))
+        assert visits == dict(
+            zip(result.actions[0, :n].tolist(), result.weights[0, :n].tolist(), strict=True)
+        )
         assert [row.mean is None for row in rows] == [row.visits == 0 for row in rows]
-        value = player.network(np.array([board.position] * 8))[0][0]
+        value = player.evaluator(np.array([board.position] * 8))[0][0]
         total = value + sum(row.visits * row.mean for row in rows if row.visits)
         assert result.values[0] == pytest.approx(total / 41, abs=1e-4)
 

@@ -48,7 +48,7 @@ def test_self_play_uses_the_newest_weights(tmp_path: Path):
 
         class Keep(pl.Callback):
             def on_train_epoch_start(self, trainer, pl_module):
-                kept.append(trainer.datamodule.buffer.state_dict()["visits"].clone())
+                kept.append(trainer.datamodule.buffer.state_dict()["weights"].clone())
 
         trainer = tiny_trainer(tmp_path / str(learning_rate), callbacks=(Keep(),))
         trainer.fit(tiny_module(learning_rate=learning_rate), datamodule=tiny_data())
@@ -110,6 +110,9 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
         {"move_limit_draw_value": -2.0},
         {"buffer_size": 0},
         {"inference_precision": "int8"},
+        {"cache_size": -1},
+        {"value_mix": 1.5},
+        {"root": "ucb"},
     ],
 )
 def test_bad_options_are_refused(changes):

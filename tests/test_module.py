@@ -19,7 +19,7 @@ def batch_of(buffer_size: int = 64) -> Batch:
     """A batch of one position in which one action is the target and white is sure to win."""
     buffer = ReplayBuffer(1, 4)
     buffer.samples.actions[0, 0] = parse_action("1B2")
-    buffer.samples.visits[0, 0] = 5
+    buffer.samples.weights[0, 0] = 5
     buffer.samples.outcomes[0] = 1
     buffer.added = 1
     return buffer.batch(buffer_size, rules=1, key=1)

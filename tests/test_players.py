@@ -130,7 +130,7 @@ def test_the_bare_policy_plays_the_likeliest_legal_action():
 def test_a_network_player_searches_without_noise_and_plays_the_most_visited_action():
     boards, network = _boards(), _network()
     chosen = NetworkPlayer("net", network, "standard", 24).choose(boards)
-    judge = NetworkEvaluator(network, 1, "cpu", "float32")
+    judge = NetworkEvaluator(network, 1, "cpu", "float32").cached(0)
     search = twin.NaiveSearch(lambda position: single(judge, position), 24)
     for board, action in zip(boards, chosen, strict=True):
         visits = twin.root_visits(search.run(board))

@@ -27,10 +27,11 @@ def _fill(buffer: ReplayBuffer, rules: str, count: int) -> None:
         visited = board.legal_actions[number % 3 :: 2][:WIDTH] if len(board.legal_actions) > 4 else [0]
         samples.positions[row] = board.position
         samples.actions[row] = 0
-        samples.visits[row] = 0
+        samples.weights[row] = 0
         samples.actions[row, : len(visited)] = visited
-        samples.visits[row, : len(visited)] = np.arange(len(visited)) * 7 + number % 5 + 1
+        samples.weights[row, : len(visited)] = np.arange(len(visited)) * 7 + number % 5 + 1
         samples.outcomes[row] = number / 1000
+        samples.values[row] = -number / 500
     buffer.added += count
 
 
@@ -55,7 +56,7 @@ def _turned_action(action: int, symmetry: int) -> int:
 def _twin_row(buffer: ReplayBuffer, rules: str, key: int, b: int) -> tuple[list, dict, set, float]:
     i = twin.draw_below(key, 2 * b, len(buffer))
     symmetry = twin.draw_below(key, 2 * b + 1, 8)
-    actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.visits[i].tolist()
+    actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.weights[i].tolist()
     game = naive.transform(naive.parse(format_position(int(buffer.samples.positions[i]))), symmetry)
     policy = {_turned_action(a, symmetry): n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
     legal = {twin.action_id(action) for action in naive.legal(game, rules)}
@@ -74,6 +75,14 @@ def test_a_batch_equals_its_twin(rules):
         )
         assert set(batch.legal[b].nonzero()[:, 0].tolist()) == legal
         assert batch.outcomes[b].item() == outcome
+
+
+def test_values_of_the_search_may_be_part_of_the_targets():
+    buffer = _buffer()
+    outcomes, values = (buffer.batch(64, RULES["standard"], 5, mix).outcomes for mix in (0.0, 1.0))
+    assert torch.equal(values, -2 * outcomes)
+    mixed = buffer.batch(64, RULES["standard"], 5, 0.25).outcomes
+    assert torch.allclose(mixed, 0.75 * outcomes + 0.25 * values)
 
 
 def test_a_batch_has_the_shapes_and_types_that_training_expects():
@@ -163,7 +172,7 @@ def test_a_buffer_of_another_capacity_takes_the_newest_that_fit(count, capacity)
 def test_a_wider_buffer_takes_the_samples_and_a_narrower_one_refuses():
     buffer, wider = _buffer(), ReplayBuffer(30, WIDTH + 3)
     wider.samples.actions[:] = 77  # what lay there before must go
-    wider.samples.visits[:] = 77
+    wider.samples.weights[:] = 77
     wider.load_state_dict(_saved(buffer))
     assert _same(wider.batch(50, 1, key=2), buffer.batch(50, 1, key=2))
     with pytest.raises(ConfigurationError, match="as many simulations"):
@@ -198,6 +207,6 @@ def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
 
 def test_a_buffer_that_no_memory_can_hold_is_refused():
     with pytest.raises(
-        ConfigurationError, match=r"replay buffer of 36,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
+        ConfigurationError, match=r"replay buffer of 40,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)

@@ -13,7 +13,7 @@ from pylos.board import Board
 from pylos.errors import ConfigurationError
 from pylos.root import pick_actions
 from pylos.rules import FULL_RULES, RULES
-from pylos.search import Search, SearchOptions, SearchResult, max_visited
+from pylos.search import Search, SearchOptions, SearchResult
 
 
 def _boards(rules: str, count: int, seed: int = 0) -> list[Board]:
@@ -48,8 +48,8 @@ def _search(boards, options=None, evaluate=hashed, keys=None, games=None, thread
 
 def _visits(result: SearchResult, row: int) -> dict[int, int]:
     """The visited actions and their visits of a row; checks that they are ascending and padded with zeros."""
-    k = np.count_nonzero(result.visits[row])
-    actions, visits = result.actions[row].tolist(), result.visits[row].tolist()
+    k = np.count_nonzero(result.weights[row])
+    actions, visits = result.actions[row].tolist(), result.weights[row].tolist()
     assert not any(actions[k:])
     assert not any(visits[k:])
     assert actions[:k] == sorted(set(actions[:k]))
@@ -68,7 +68,7 @@ def _assert_equals_twin(boards: list[Board], options: SearchOptions, evaluate=ha
     )
     for row, board in enumerate(boards):
         root = naive_search.run(board, key=row)
-        width = max_visited(options.simulations)
+        width = options.width
         assert _visits(result, row) == dict(list(twin.root_visits(root).items())[:width])
         assert result.values[row] == pytest.approx(twin.root_value(root), abs=1e-5)
 

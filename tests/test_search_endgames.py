@@ -41,7 +41,7 @@ def _search(boards: list[Board], simulations: int, evaluate=uninformed) -> tuple
     search = Search(len(boards), RULES[boards[0].rules], SearchOptions(simulations=simulations))
     positions = np.array([board.position for board in boards], np.int64)
     result = search.run(positions, evaluate, np.zeros(len(boards), np.int64))
-    pairs = zip(result.actions.tolist(), result.visits.tolist(), strict=True)
+    pairs = zip(result.actions.tolist(), result.weights.tolist(), strict=True)
     visits = [{a: n for a, n in zip(*pair, strict=True) if n} for pair in pairs]
     return visits, result.values.tolist()
 
