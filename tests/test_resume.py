@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
 import torch
 
@@ -37,14 +38,40 @@ def load(folder: Path) -> dict[str, Any]:
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "SelfPlayDataModule", "epoch", "global_step")
 
 
-def test_stopped_and_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path):
-    fit(tmp_path / "straight", 4)
-    fit(tmp_path / "halted", 2)
-    fit(tmp_path / "halted", 4, resume=True)
+GUMBEL = {"root": "gumbel", "value_mix": 0.5, "simulations": 6, "search_threads": 2}
+
+
+@pytest.mark.parametrize("options", [{}, GUMBEL], ids=["puct", "gumbel"])
+def test_stopped_and_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path, options: dict[str, Any]):
+    fit(tmp_path / "straight", 4, data=tiny_data(**options))
+    fit(tmp_path / "halted", 2, data=tiny_data(**options))
+    fit(tmp_path / "halted", 4, resume=True, data=tiny_data(**options))
     straight, halted = load(tmp_path / "straight"), load(tmp_path / "halted")
     for part in PARTS:
         assert_equal(straight[part], halted[part], part)
     assert_equal(straight["callbacks"]["EvaluationCallback"], halted["callbacks"]["EvaluationCallback"])
+
+
+def test_training_is_the_same_whatever_the_cache_remembers(tmp_path: Path):
+    sizes = (0, 50, 10_000)
+    trainers = [fit(tmp_path / str(size), 2, data=tiny_data(cache_size=size)) for size in sizes]
+    none, little, much = (load(tmp_path / str(size)) for size in sizes)
+    for state in (little, much):
+        assert_equal(none["state_dict"], state["state_dict"])
+    shares = [trainer.datamodule.metrics()["selfplay/network_share"] for trainer in trainers]
+    assert shares[2] < shares[1] < shares[0] <= 1
+
+
+def test_gumbel_trains_on_whole_policies_and_values_of_the_search(tmp_path: Path):
+    data = tiny_data(**GUMBEL)
+    fit(tmp_path, 1, data=data)
+    samples, rows = data.buffer.samples, slice(len(data.buffer))
+    totals = samples.weights[rows].astype(int).sum(axis=1)
+    assert (totals > 9_900).mean() > 0.5  # the others are proven
+    assert np.abs(samples.values[rows]).max() <= 1
+    assert len(np.unique(samples.values[rows])) > 20
+    batch = next(iter(data.train_dataloader()))
+    assert len(batch.outcomes.unique()) > 3  # outcomes alone are 1 and -1
 
 
 def test_adam_moments_and_learning_rate_after_a_resume_equal_those_before(tmp_path: Path):
