@@ -43,13 +43,25 @@ def main() -> None:
     simulations, seconds = int(sys.argv[1]), float(sys.argv[2])
     game = pyspiel.load_game("othello")
     evaluator = NetworkEvaluator(int(np.prod(game.observation_tensor_shape())))
+    rng = np.random.RandomState(0)
     bot = mcts.MCTSBot(
-        game, 1.5, simulations, evaluator, solve=False, child_selection_fn=mcts.SearchNode.puct_value
+        game,
+        1.5,
+        simulations,
+        evaluator,
+        solve=False,
+        random_state=rng,
+        child_selection_fn=mcts.SearchNode.puct_value,
+        dirichlet_noise=(0.25, 1.0),
     )
     state, positions = game.new_initial_state(), 0
     start = time.perf_counter()
     while time.perf_counter() - start < seconds:
-        state.apply_action(bot.step(state))
+        root = bot.mcts_search(state)
+        visits = np.array([child.explore_count for child in root.children], float)
+        if state.move_number() >= 15:  # before that by chance, as in self-play: no two games are the same
+            visits = visits == visits.max()
+        state.apply_action(root.children[rng.choice(len(visits), p=visits / visits.sum())].action)
         state = game.new_initial_state() if state.is_terminal() else state
         positions += 1
     print(json.dumps({"positions_per_second": positions / (time.perf_counter() - start)}))
