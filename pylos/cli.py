@@ -247,7 +247,7 @@ def _solve(options: argparse.Namespace) -> int:
     from pylos.solve_report import SolveReport, describe_solution
     from pylos.solving import solve
 
-    with SolveReport() as report:
+    with SolveReport(options.rules) as report:
         facts = solve(options.rules, distance=options.distance, report=report)
     print(describe_solution(facts))
     return 0

@@ -49,7 +49,7 @@ def test_suite_writes_what_ships(solved, tmp_path, capsys):
 def test_estimates_become_shorter(monkeypatch, capsys):
     clock = [100.0]
     monkeypatch.setattr(solve_report.time, "monotonic", lambda: clock[0])
-    with SolveReport() as report:
+    with SolveReport("standard") as report:
         for stage in STAGES[:3]:
             for done in (0, 50, 100):
                 report(Progress(stage, done, 100))
