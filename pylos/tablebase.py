@@ -19,8 +19,11 @@ from pylos.tables import DISTANCES, VALUES, open_table, table_path
 
 NO_DISTANCE = -1
 """The distance of a draw, and of everything where there is no table of distances."""
-MINUTES = {"values": "10", "distances": "20"}
-"""About how long it takes to solve the full game, see docs/performance.md; distances with the values before them."""
+_TIMES = {
+    "values": "10 minutes on two cores, 40 under mature rules",
+    "distances": "30 minutes on two cores, longer under mature rules",
+}
+"""About how long it takes to solve the full game, see docs/performance.md."""
 _ROWS = 1 << 14
 """Positions that a thread looks up at a time."""
 
@@ -164,7 +167,7 @@ class Tablebase:
 def missing(rules: str, distances: bool = False) -> str:
     """The sentence that says how to get a table, or one with distances, and how long that takes."""
     what, option = ("distances", " --distance") if distances else ("values", "")
-    time = "some seconds" if rules_code(rules) & MINI else f"{MINUTES[what]} minutes on two cores"
+    time = "some seconds" if rules_code(rules) & MINI else _TIMES[what]
     return (
         f"the {what} of the {rules} rules are not computed here: "
         f"`pylos solve --rules {rules}{option}` does it in {time}"

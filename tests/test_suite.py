@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+import endgames
 import naive
 import naive_solution
 import numpy as np
@@ -17,7 +18,7 @@ from pylos.suite_making import make_suite
 from pylos.tablebase import Tablebase, missing, open_if_present
 
 MINI = ["mini-children", "mini-standard-optional", "mini-mature"]
-SHIPPED = [rules for rules in RULES if (resources.files("pylos") / "suites" / f"{rules}.npz").is_file()]
+SHIPPED = list(RULES)
 
 
 @pytest.fixture
@@ -120,9 +121,7 @@ def test_a_suite_is_read_as_it_was_written(tmp_path, solved, few_rounds):
 # Those that ship ---------------------------------------------------------------------------------------------
 
 
-def test_rules_without_a_suite_have_none():
-    for rules in RULES:
-        assert (load_suite(rules) is None) == (rules not in SHIPPED)
+def test_there_is_no_suite_of_rules_that_do_not_exist():
     with pytest.raises(RulesError, match="unknown rule set 'nonsense'"):
         load_suite("nonsense")
 
@@ -139,6 +138,24 @@ def test_a_shipped_suite_is_sound(rules):
         assert (counts > 0).tolist() == expected
         assert 0.4 < suite.uniform_accuracy.mean() < 0.65
     assert (resources.files("pylos") / "suites" / f"{rules}.npz").stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize("rules", FULL_RULES)
+def test_late_positions_of_a_shipped_suite_are_labelled_as_a_search_to_the_end_says(rules):
+    suite = load_suite(rules)
+    balls = np.bitwise_count(suite.positions & (1 << 60) - 1)
+    compared = 0
+    for i in np.argsort(-balls.astype(np.int64), kind="stable")[:600]:
+        if compared == 20:
+            break
+        found = endgames.solve(Board.from_position(int(suite.positions[i]), rules), most=3000)
+        if found is not None:
+            compared += 1
+            assert found.value == suite.values[i]
+            assert found.action_values == {
+                a: suite.action_values[i, a] for a in np.flatnonzero(suite.legal[i])
+            }
+    assert compared == 20
 
 
 @pytest.mark.parametrize("rules", SHIPPED)
