@@ -85,6 +85,7 @@ def plot(solved: dict[str, dict[str, Any]], path: Path) -> None:
             for name, turns in zip(("won", "lost"), np.array(facts["longest_by_balls"]).T, strict=True):
                 shown = np.flatnonzero(turns >= 0)
                 right.plot(shown, turns[shown], ".-", color=COLOURS[name], label=name)
+            right.tick_params(labelbottom=True)  # the axes below may be empty
         else:
             right.set_axis_off()
         right.set_ylim(bottom=0)
