@@ -137,7 +137,7 @@ class CachedEvaluator:
 
     def __init__(self, evaluate: Evaluator, rules: int, size: int) -> None:
         self._evaluate, self._rules = evaluate, rules
-        slots = _WAYS << max(0, (2 * size - 1) // _WAYS).bit_length() if size else _WAYS
+        slots = _WAYS << (2 * size // _WAYS).bit_length()
         self._memory = _Memory(
             keys=np.full(slots, _NO_KEY),
             places=np.full(slots, _LONG_AGO),

@@ -18,7 +18,6 @@ from pylos.suite_making import make_suite
 from pylos.tablebase import Tablebase, missing, open_if_present
 
 MINI = ["mini-children", "mini-standard-optional", "mini-mature"]
-SHIPPED = list(RULES)
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_there_is_no_suite_of_rules_that_do_not_exist():
         load_suite("nonsense")
 
 
-@pytest.mark.parametrize("rules", SHIPPED)
+@pytest.mark.parametrize("rules", RULES)
 def test_a_shipped_suite_is_sound(rules):
     suite = load_suite(rules)
     assert suite.rules == suite.recipe["rules"] == rules
@@ -158,7 +157,7 @@ def test_late_positions_of_a_shipped_suite_are_labelled_as_a_search_to_the_end_s
     assert compared == 20
 
 
-@pytest.mark.parametrize("rules", SHIPPED)
+@pytest.mark.parametrize("rules", RULES)
 def test_a_shipped_suite_is_labelled_as_the_table_says(rules, solved_folder, monkeypatch):
     if rules in MINI_RULES:
         monkeypatch.setenv("PYLOS_HOME", str(solved_folder))
