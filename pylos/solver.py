@@ -183,14 +183,35 @@ def open_distances(
 
 
 @jit
-def open_rows(distances: np.ndarray, first: int, n: int, rows: np.ndarray) -> int:
-    """Writes the rows (0 to n - 1) of the numbers from ``first`` on whose entries are open; returns how many."""
-    m = 0
-    for row in range(n):
-        if distances[first + row] >= OPEN:
-            rows[m] = row
-            m += 1
+def due_distances(
+    index: Index, distances: np.ndarray, rules: int, excess: int, shape: int, first: int, n: int, rows: np.ndarray
+) -> int:  # fmt: skip
+    """Writes which of ``n`` numbers of a shape are open with a bound of at most this excess; returns how many."""
+    balls, most = popcount(index.shapes[shape]), balls_per_player(rules)
+    place = first - index.offsets[shape]
+    own = own_balls(index, balls, place, most)
+    row, m = 0, 0
+    while row < n:
+        # Colourings come by the number of own balls; among those with equally many the bounds differ by value only.
+        end = min(n, index.base[balls, own + 1] - place) if own < min(most, balls) else n
+        last_win = OPEN | _least_entry(own, balls, WIN, rules) + 2 * excess
+        last_loss = OPEN | _least_entry(own, balls, LOSS, rules) + 2 * excess
+        for k in range(row, end):
+            entry = np.int64(distances[first + k])
+            if entry >= OPEN and entry <= (last_loss if entry & 1 else last_win):
+                rows[m] = k
+                m += 1
+        row, own = end, own + 1
     return m
+
+
+@jit
+def any_open(distances: np.ndarray) -> bool:
+    """Whether an entry is open."""
+    for number in range(distances.shape[0]):  # noqa: SIM110  # numba has no any()
+        if distances[number] >= OPEN:
+            return True
+    return False
 
 
 @jit
@@ -260,7 +281,7 @@ def sweep_distances(
 ) -> int:  # fmt: skip
     """Closes the entries of ``positions``, all open, that follow, and raises others; returns how many it closed.
 
-    No open entry of the whole table may have less than this excess. Bounds above it are left alone.
+    No open entry of the whole table may have less than this excess.
     """
     closed = 0
     for i in range(rows.shape[0]):
@@ -270,8 +291,6 @@ def sweep_distances(
         else:
             own, balls = popcount(position & CELL_MASK), popcount(position & _ALL_BALLS)
             least = _least_entry(own, balls, read_value(values, number), rules) + 2 * excess
-            if distances[number] - OPEN > least:
-                continue
             entry = _entry(index, distances, position, rules, least, after)
         distances[number] = entry
         closed += entry < OPEN

@@ -63,7 +63,7 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
         return 0
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        return solver.open_rows(distances, first, n, rows)
+        return solver.due_distances(index, distances, rules, excess, shape, first, n, rows)
 
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         return solver.sweep_distances(index, values, distances, rules, excess, first, rows, positions, room)
@@ -76,8 +76,9 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
     sweeper.begin(DISTANCES)
     sweeper.until_nothing_changes(due, work)
     # Up to the greatest excess of any entry: after a resume there may be nothing to close for a long while.
-    while sweeper.look_again() and excess < solver.OPEN // 2:
+    while excess < solver.OPEN // 2 and solver.any_open(distances):
         excess += 1
+        sweeper.look_again()
         sweeper.until_nothing_changes(due, work)
     return sweeper.sweep_all("check distances", check)
 

@@ -74,10 +74,10 @@ class Sweeper:
                 return
             self._maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
 
-    def look_again(self) -> bool:
-        """Lets every shape that may have something due count as outdated; returns whether there is any."""
+    def look_again(self) -> None:
+        """Lets every shape count as outdated, because more is due than before."""
         self._written_at[:] = self._clock = self._clock + 1
-        return bool(self._maybe_due.any())
+        self._maybe_due[:] = True
 
     def _is_outdated(self) -> np.ndarray:
         """[S] whether a shape to which a shape's turns lead was written to since the shape was looked at."""

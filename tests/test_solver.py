@@ -175,10 +175,10 @@ def test_interrupted_at_any_excess_it_ends_with_the_same_bytes(excess, empty, so
     passes = iter(range(excess))
     with monkeypatch.context() as patch:
 
-        def look_again(self: Sweeper) -> bool:
+        def look_again(self: Sweeper) -> None:
             if next(passes, None) is None:
                 raise KeyboardInterrupt
-            return again(self)
+            again(self)
 
         again = Sweeper.look_again
         patch.setattr(Sweeper, "look_again", look_again)
