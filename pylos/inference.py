@@ -21,6 +21,7 @@ from pylos.checkpoints import atomic_write
 from pylos.errors import ConfigurationError
 from pylos.fingerprint import device_name, processor
 from pylos.jit import home
+from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.search import BATCH_MULTIPLE
 
@@ -48,6 +49,8 @@ class NetworkEvaluator:
         self.device = torch.device(device)
         self.dtype = PRECISIONS[precision]
         self._rules = rules
+        if isinstance(network, PylosNetwork):
+            network = network.dense()
         if self.device.type == "cpu":
             idle = _idle_traces[(type(network), repr(network), precision)]
             self._network = idle.pop() if idle else _trace(_frozen(network, self.device, self.dtype))

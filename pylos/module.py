@@ -22,7 +22,7 @@ from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
 from pylos.loaders import LabelledBatch
 from pylos.logger import RunLogger
-from pylos.network import PylosNetwork
+from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import Batch
 from pylos.rules import NUM_ACTIONS, rules_code
@@ -79,7 +79,7 @@ class PylosModule(pl.LightningModule):
             raise ConfigurationError(
                 f"validation_simulations must be from 0 to 30000, got {validation_simulations}"
             )
-        self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks)
+        self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE)
 
     @property
     def rules(self) -> str:

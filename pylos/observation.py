@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pylos.actions import CELL_SYMMETRY, NUM_SYMMETRIES
 from pylos.jit import jit, lowest_bit, popcount
 from pylos.rules import (
     BALLS_PER_PLAYER,
@@ -34,6 +35,17 @@ from pylos.rules import (
 
 OBSERVATION_SIZE = 184
 _PLANES = 34
+
+
+def _observation_symmetry() -> np.ndarray:
+    moves = np.tile(np.arange(OBSERVATION_SIZE), (NUM_SYMMETRIES, 1))
+    for plane in (0, *range(_PLANES, OBSERVATION_SIZE, NUM_CELLS)):
+        moves[:, plane : plane + NUM_CELLS] = plane + CELL_SYMMETRY
+    return moves
+
+
+OBSERVATION_SYMMETRY = _observation_symmetry()
+"""[8, 184] the number of an observation to which a symmetry moves each of its numbers."""
 
 
 @jit

@@ -63,13 +63,14 @@ class _SearchPlayer(KeyedPlayer):
 
     def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
         evaluate = self._evaluator(draw(key, 0))
+        keys = draw_keys(draw(key, 1), len(positions))
+        greedy = np.ones(len(positions), np.bool_)
         actions = np.empty(len(positions), np.int64)
         for first in range(0, len(positions), MAX_ROWS):
-            part = positions[first : first + MAX_ROWS]
-            keys = draw_keys(draw(key, 1 + first), len(part))
-            result = self._room(len(part)).run(part, evaluate, keys)
-            greedy = np.ones(len(part), np.bool_)
-            pick_actions(result.actions, result.weights, keys, greedy, actions[first : first + MAX_ROWS])
+            rows = slice(first, first + MAX_ROWS)
+            part = positions[rows]
+            result = self._room(len(part)).run(part, evaluate, keys[rows])
+            pick_actions(result.actions, result.weights, keys[rows], greedy[rows], actions[rows])
         return actions
 
     def _room(self, boards: int) -> Search:
@@ -255,7 +256,7 @@ def load_player(
     """Makes a player from a checkpoint; see ``make_player``."""
     from pylos.checkpoints import load_checkpoint
     from pylos.errors import CheckpointError
-    from pylos.network import PylosNetwork
+    from pylos.network import SQUARE, PylosNetwork
     from pylos.observation import OBSERVATION_SIZE
 
     checkpoint = load_checkpoint(path)
@@ -264,7 +265,8 @@ def load_player(
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
     try:
         trained_for = settings["rules"]
-        network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, settings["width"], settings["blocks"])
+        sizes = settings["width"], settings["blocks"]
+        network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, *sizes, SQUARE)
         network.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None

@@ -11,7 +11,7 @@ from pylos.analysis import analyse, analysis_text
 from pylos.board import Board
 from pylos.cli import main
 from pylos.errors import RulesError
-from pylos.network import PylosNetwork
+from pylos.network import SQUARE, PylosNetwork
 from pylos.players import NetworkPlayer
 from pylos.solving import solve
 from pylos.tablebase import Tablebase
@@ -22,7 +22,7 @@ OVER = "wbbwwbwwbwbwwbbw/wbbbbwwbw/bbww/. w 0"
 
 def small_network() -> PylosNetwork:
     torch.manual_seed(0)
-    return PylosNetwork((184,), 303, 16, 1)
+    return PylosNetwork((184,), 303, 16, 1, SQUARE)
 
 
 def make_player(rules: str, simulations: int) -> NetworkPlayer:

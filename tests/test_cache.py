@@ -9,7 +9,7 @@ from strategies import random_game
 from pylos.actions import ACTION_SYMMETRY, NUM_SYMMETRIES, canonical, transform
 from pylos.cache import CachedEvaluator
 from pylos.inference import NetworkEvaluator, single_threaded_torch
-from pylos.network import PylosNetwork
+from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
 from pylos.rules import NUM_ACTIONS, RULES
@@ -96,7 +96,7 @@ def play(evaluate, threads):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_self_play_is_the_same_to_the_last_bit_with_and_without(threads):
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=32, blocks=1)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=32, blocks=1, symmetries=SQUARE)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     with single_threaded_torch():

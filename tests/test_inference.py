@@ -7,7 +7,7 @@ import torch
 from pylos import inference
 from pylos.errors import ConfigurationError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
-from pylos.network import PylosNetwork
+from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.playouts import random_action
 from pylos.randomness import draw
@@ -19,7 +19,7 @@ STANDARD = RULES["standard"]
 @pytest.fixture
 def network() -> PylosNetwork:
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network
@@ -101,7 +101,7 @@ def test_torch_gets_its_threads_back():
 def test_traces_are_used_again_but_never_by_two_at_a_time(network, positions):
     """torch keeps every trace for ever, so a long training must not make new ones."""
     torch.manual_seed(1)
-    other = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2)
+    other = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
     first = NetworkEvaluator(network, STANDARD, "cpu", "float32")
     second = NetworkEvaluator(other, STANDARD, "cpu", "float32")
     assert first._network is not second._network

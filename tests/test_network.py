@@ -1,11 +1,18 @@
 """The network keeps the promises of its interface and can learn."""
 
+import numpy as np
 import pytest
 import torch
+from strategies import random_game
 from torch import nn
 
+from pylos.actions import NUM_SYMMETRIES, transform
+from pylos.board import as_positions
+from pylos.errors import ConfigurationError
 from pylos.inference import single_threaded_torch
-from pylos.network import PylosNetwork
+from pylos.network import SQUARE, PylosNetwork, Symmetries
+from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.rules import NUM_ACTIONS, rules_code
 
 
 @pytest.fixture
@@ -88,6 +95,65 @@ def test_observations_of_any_shape_are_flattened():
 def test_the_default_size_is_about_650_thousand_parameters():
     parameters = sum(parameter.numel() for parameter in PylosNetwork((184,), 303).parameters())
     assert 600_000 < parameters < 700_000
+
+
+@pytest.fixture
+def symmetric() -> PylosNetwork:
+    torch.manual_seed(0)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 64, 2, SQUARE)
+    assert isinstance(_perturb(network), PylosNetwork)
+    return network
+
+
+@pytest.mark.parametrize("symmetry", range(NUM_SYMMETRIES))
+def test_a_turned_position_has_the_same_value_and_the_policy_turned(symmetric, symmetry):
+    positions = as_positions([random_game("standard", plies, plies) for plies in range(30)])
+    turned = np.array([transform(position, symmetry) for position in positions.tolist()])
+    observations = np.empty((2, len(positions), OBSERVATION_SIZE), np.float32)
+    observe_all(positions, rules_code("standard"), observations[0])
+    observe_all(turned, rules_code("standard"), observations[1])
+    values, log_policy = symmetric(torch.from_numpy(observations).flatten(0, 1))
+    (value, turned_value), (policy, turned_policy) = values.view(2, -1), log_policy.view(2, -1, NUM_ACTIONS)
+    assert value.std() > 0.01
+    assert torch.allclose(value, turned_value, atol=1e-5)
+    assert torch.allclose(policy, turned_policy[:, SQUARE.actions[symmetry]], atol=1e-4)
+    assert symmetry == 0 or not torch.allclose(policy, turned_policy, atol=0.1)
+
+
+def test_any_group_will_do():
+    """Three numbers that may be shifted in a circle, and three actions that go with them."""
+    shifts = (np.arange(3)[:, None] + np.arange(3)) % 3
+    network = PylosNetwork((3,), 3, 24, 1, Symmetries(shifts, shifts))
+    _perturb(network)
+    observations = torch.randn(5, 3)
+    value, log_policy = network(observations)
+    shifted_value, shifted_policy = network(observations.roll(1, 1))
+    assert torch.allclose(value, shifted_value, atol=1e-5)
+    assert torch.allclose(log_policy.roll(1, 1), shifted_policy, atol=1e-5)
+
+
+def test_dense_computes_the_same_and_leaves_the_random_stream_alone(symmetric):
+    before = torch.random.get_rng_state()
+    dense = symmetric.dense()
+    assert torch.equal(before, torch.random.get_rng_state())
+    observations = torch.randn(50, OBSERVATION_SIZE)
+    for a, b in zip(symmetric(observations), dense(observations), strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+    size = {n: sum(p.numel() for p in net.parameters()) for n, net in (("tied", symmetric), ("dense", dense))}
+    assert 7 * size["tied"] < size["dense"] <= 8 * size["tied"]
+
+
+def test_dense_is_a_copy(symmetric):
+    dense = symmetric.dense()
+    observations = torch.randn(5, OBSERVATION_SIZE)
+    before = dense(observations)[0]
+    _perturb(symmetric)
+    assert torch.equal(before, dense(observations)[0])
+
+
+def test_a_width_that_the_symmetries_do_not_divide_is_refused():
+    with pytest.raises(ConfigurationError, match="multiple of 8, got 36"):
+        PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 36, symmetries=SQUARE)
 
 
 def test_every_parameter_is_used(network):
