@@ -194,8 +194,8 @@ def due_distances(
     while row < n:
         # Colourings come by the number of own balls; among those with equally many the bounds differ by value only.
         end = min(n, index.base[balls, own + 1] - place) if own < min(most, balls) else n
-        last_win = OPEN | _least_entry(own, balls, WIN, rules) + 2 * excess
-        last_loss = OPEN | _least_entry(own, balls, LOSS, rules) + 2 * excess
+        last_win = OPEN + _least_entry(own, balls, WIN, rules) + 2 * excess
+        last_loss = OPEN + _least_entry(own, balls, LOSS, rules) + 2 * excess
         for k in range(row, end):
             entry = np.int64(distances[first + k])
             if entry >= OPEN and entry <= (last_loss if entry & 1 else last_win):

@@ -16,10 +16,10 @@ import pytest
 from pylos import sweeping
 from pylos.board import Board
 from pylos.errors import TableError
-from pylos.indexing import build_index, locate
+from pylos.indexing import build_index, locate, position_at
 from pylos.jit import home
-from pylos.rules import CELL_MASK, MINI_RULES, RULES
-from pylos.solver import LOSS, UNKNOWN, WIN, read_value
+from pylos.rules import CELL_MASK, MINI_RULES, RULES, balls_per_player
+from pylos.solver import LOSS, OPEN, UNKNOWN, WIN, due_distances, read_value
 from pylos.solving import STAGES, solve
 from pylos.sweeping import Progress, Sweeper
 from pylos.tables import DISTANCES, HEADER_BYTES, VALUES, open_table, part_path, read_header, table_path
@@ -186,6 +186,33 @@ def test_interrupted_at_any_excess_it_ends_with_the_same_bytes(excess, empty, so
             solve("mini-mature", distance=True)
     solve("mini-mature", distance=True)
     assert_solved_as_in(solved_folder, empty, "mini-mature")
+
+
+@pytest.mark.parametrize("excess", [0, 1, 5, 30, 63])
+@pytest.mark.parametrize("rules", ["mini-standard", "standard"])
+def test_what_is_due_is_open_and_has_at_most_the_excess(rules, excess):
+    code = RULES[rules]
+    index, rng = build_index(code), np.random.default_rng(excess)
+    for shape in rng.choice(len(index.shapes), 30):
+        size = min(int(index.sizes[shape]), 3000)
+        first = int(index.offsets[shape]) + int(rng.integers(index.sizes[shape] - size + 1)) // 4 * 4
+        size = min(size, int(index.offsets[shape] + index.sizes[shape]) - first)
+        table = np.zeros(first + size, np.uint8)
+        table[first:] = rng.integers(0, 256, size)
+        rows = np.empty(size, np.int32)
+        found = rows[: due_distances(index, table, code, excess, shape, first, size, rows)].tolist()
+        assert found == [
+            row for row in range(size) if table[first + row] >= OPEN
+            and table[first + row] - OPEN <= least(index, code, first + row, int(table[first + row])) + 2 * excess
+        ]  # fmt: skip
+
+
+def least(index, code, number, entry):
+    """The least entry of a position, lost if ``entry`` is odd: the loser's reserve takes two turns a ball."""
+    position = position_at(index, number, code)
+    own, opponent = (position & CELL_MASK).bit_count(), (position >> 30 & CELL_MASK).bit_count()
+    reserve = balls_per_player(code) - (own if entry & 1 else opponent)
+    return 1 + 2 * reserve + 1 - (entry & 1)
 
 
 KILLED = """
