@@ -35,7 +35,8 @@ class BlunderRate(pl.Callback):
             return
         samples = datamodule.buffer.samples
         rows = datamodule.buffer.newest(datamodule.stats.plies)  # every ply of a finished game is a sample
-        counts = count_blunders(self._table, samples.positions[rows], samples.outcomes[rows])
+        columns = (samples.positions, samples.outcomes, samples.games, samples.plies)
+        counts = count_blunders(self._table, *(column[rows] for column in columns))
         total: Any = trainer.strategy.reduce(
             torch.from_numpy(counts).to(trainer.strategy.root_device), reduce_op="sum"
         )

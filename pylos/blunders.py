@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pylos.rules import START
 from pylos.tablebase import Tablebase
 
 PLIES_PER_BUCKET = 10
@@ -15,7 +14,11 @@ _POSITIONS_AT_A_TIME = 1 << 14
 
 
 def count_blunders(
-    tablebase: Tablebase, positions: npt.NDArray[np.int64], outcomes: npt.NDArray[np.float32]
+    tablebase: Tablebase,
+    positions: npt.NDArray[np.int64],
+    outcomes: npt.NDArray[np.float32],
+    games: npt.NDArray[np.int64],
+    plies: npt.NDArray[np.int16],
 ) -> npt.NDArray[np.int64]:
     """Counts over the actions of finished games, each game's after the other's.
 
@@ -25,21 +28,19 @@ def count_blunders(
 
     Args:
         tablebase: the values of the games' rules.
-        positions: [N] the position before each action, as packed positions. Each game begins with the empty
-            board. What comes before the first one is the rest of a game, and does not count.
+        positions: [N] the position before each action, as packed positions.
         outcomes: [N] the outcome of the game for the player who acts.
+        games: [N] the number of the game.
+        plies: [N] the actions before this one in its game.
 
     Returns:
         [7, 2] the number of decisions and of blunders among them, by ply: 0 to 9, 10 to 19, ..., 60 and more.
     """
     counts = np.zeros((BUCKETS, 2), np.int64)
-    first = np.flatnonzero(positions == START)[:1]  # no ball ever leaves the board to the last
-    if not len(first):
+    if not len(positions):
         return counts
-    positions, outcomes = positions[first[0] :], outcomes[first[0] :]
-    starts = np.flatnonzero(positions == START)
+    starts = np.flatnonzero(np.diff(games, prepend=games[0] - 1))
     ends = np.append(starts[1:], len(positions)) - 1
-    ply = np.arange(len(positions)) - np.repeat(starts, ends - starts + 1)
 
     values, _ = tablebase.probe(positions)
     passed = positions[1:] >> 62 != positions[:-1] >> 62
@@ -51,7 +52,7 @@ def count_blunders(
 
     rows = np.flatnonzero(known & (values >= 0))  # there is nothing to lose in a lost position
     rows = rows[_is_decision(tablebase, positions[rows], values[rows])]
-    bucket = np.minimum(ply[rows] // PLIES_PER_BUCKET, BUCKETS - 1)
+    bucket = np.minimum(plies[rows] // PLIES_PER_BUCKET, BUCKETS - 1)
     counts[:, 0] = np.bincount(bucket, minlength=BUCKETS)
     counts[:, 1] = np.bincount(bucket[left[rows] < values[rows]], minlength=BUCKETS)
     return counts

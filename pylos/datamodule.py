@@ -51,16 +51,17 @@ class SelfPlayDataModule(pl.LightningDataModule):
         fpu_reduction: how much less than its parent an unvisited action is thought to be worth.
         dirichlet_alpha: concentration of the noise on the root's prior.
         dirichlet_fraction: weight of that noise.
-        temperature_moves: plies at the start of a game whose action is drawn in proportion to the search's
+        opening_plies: the most uniformly random actions with which a game begins; how many is drawn, too. They show
+            the agent positions that neither player would go for, and are not trained on.
+        temperature_moves: plies after the opening whose action is drawn in proportion to the search's
             weights; then the heaviest is played.
-        max_moves: plies after which a game is a draw.
+        max_moves: plies after the opening after which a game is a draw.
         repetition_limit: how often a position must occur for a draw.
         move_limit_draw_value: what a draw by ``max_moves`` is worth to both players, in [-1, 1].
         repetition_draw_value: what a draw by repetition is worth to both players, in [-1, 1].
         buffer_size: samples (positions) to keep for training, on every rank.
         batch_size: samples per batch, on every rank.
         batches_per_epoch: batches, and so optimizer steps, per epoch.
-        value_mix: share of what the search found a position worth in the value's target; the rest is the outcome.
         validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
             fit measures, on all ranks together.
         test_games: games of the checkpoint against itself on which ``test`` measures.
@@ -84,6 +85,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         fpu_reduction: float = 0.25,
         dirichlet_alpha: float = 0.3,
         dirichlet_fraction: float = 0.25,
+        opening_plies: int = 0,
         temperature_moves: int = 15,
         max_moves: int = 200,
         repetition_limit: int = 5,
@@ -92,7 +94,6 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: int = 200_000,
         batch_size: int = 512,
         batches_per_epoch: int = 100,
-        value_mix: float = 0.0,
         validation_positions: int = 2000,
         test_games: int = 64,
         positions: str | None = None,
@@ -122,8 +123,6 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._search_options = SearchOptions(**{name: self.hparams[name] for name in names})
         names = {field.name for field in dataclasses.fields(GameOptions)}
         self._game_options = GameOptions(**{name: self.hparams[name] for name in names})
-        if not 0 <= value_mix <= 1:
-            raise ConfigurationError(f"value_mix must be in [0, 1], got {value_mix}")
         if cache_size < 0:
             raise ConfigurationError(f"cache_size must not be negative, got {cache_size}")
         self._precision = inference_precision
@@ -229,7 +228,6 @@ class SelfPlayDataModule(pl.LightningDataModule):
             self.hparams["batch_size"],
             rules_code(self._module().rules),
             key,
-            self.hparams["value_mix"],
         )
 
     @property
@@ -315,7 +313,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
-        if "ranks" not in state_dict or "weights" not in state_dict["ranks"][0]["buffer"]:
+        if "ranks" not in state_dict or "plies" not in state_dict["ranks"][0]["buffer"]:
             raise CheckpointError("the checkpoint's self-play is not of this version of pylos")
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

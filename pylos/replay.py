@@ -32,8 +32,10 @@ class Samples(NamedTuple):
     """int16 [C, K] their weights, 0 behind the last one."""
     outcomes: np.ndarray
     """float32 [C] the game's outcome for the player to move."""
-    values: np.ndarray
-    """float32 [C] what the search found the position worth to the player to move."""
+    games: np.ndarray
+    """int64 [C] the number of the game; samples of one game follow each other."""
+    plies: np.ndarray
+    """int16 [C] actions played in the game before this one, those of its random opening included."""
 
 
 class Batch(NamedTuple):
@@ -46,7 +48,7 @@ class Batch(NamedTuple):
     legal: Tensor
     """bool [B, 303] the legal actions."""
     outcomes: Tensor
-    """float32 [B, 1] the value's target: the outcome, or a mean of it and of what the search found."""
+    """float32 [B, 1] the value's target."""
 
 
 @jit
@@ -55,7 +57,6 @@ def _fill_batch(
     size: int,
     rules: int,
     key: int,
-    value_mix: float,
     observations: np.ndarray,
     policy: np.ndarray,
     legal: np.ndarray,
@@ -68,7 +69,7 @@ def _fill_batch(
         symmetry = draw_below(key, 2 * b + 1, NUM_SYMMETRIES)
         position = transform(samples.positions[i], symmetry)
         observe(position, rules, observations[b])
-        outcomes[b, 0] = (1 - value_mix) * samples.outcomes[i] + value_mix * samples.values[i]
+        outcomes[b, 0] = samples.outcomes[i]
         for k in range(legal_actions(position, rules, scratch)):
             legal[b, scratch[k]] = True
         total = np.float32(0.0)
@@ -104,7 +105,7 @@ class ReplayBuffer:
     def __init__(self, capacity: int, width: int) -> None:
         if capacity < 1:
             raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
-        needed, available = capacity * (16 + 4 * width), total_memory()
+        needed, available = capacity * (22 + 4 * width), total_memory()
         try:
             if needed > available:  # the system would promise it all the same, and kill us when we use it
                 raise MemoryError
@@ -113,7 +114,8 @@ class ReplayBuffer:
                 np.zeros((capacity, width), np.int16),
                 np.zeros((capacity, width), np.int16),
                 np.zeros(capacity, np.float32),
-                np.zeros(capacity, np.float32),
+                np.zeros(capacity, np.int64),
+                np.zeros(capacity, np.int16),
             )
         except MemoryError:
             raise ConfigurationError(
@@ -135,20 +137,19 @@ class ReplayBuffer:
         """Rows of the newest ``count`` samples, the oldest first; of all if there are not so many."""
         return np.arange(self.added - min(count, len(self)), self.added) % self.capacity
 
-    def batch(self, size: int, rules: int, key: int, value_mix: float = 0.0) -> Batch:
+    def batch(self, size: int, rules: int, key: int) -> Batch:
         """Draws a batch; the same key draws the same batch from the same buffer.
 
         Args:
             size: B, the number of samples.
             rules: the rule set's number.
             key: names the random draws.
-            value_mix: share of the search's values in the value's targets.
         """
         observations = np.empty((size, OBSERVATION_SIZE), np.float32)
         policy = np.zeros((size, NUM_ACTIONS), np.float32)
         legal = np.zeros((size, NUM_ACTIONS), np.bool_)
         outcomes = np.empty((size, 1), np.float32)
-        _fill_batch(self.samples, len(self), rules, key, value_mix, observations, policy, legal, outcomes)
+        _fill_batch(self.samples, len(self), rules, key, observations, policy, legal, outcomes)
         return Batch(*(torch.from_numpy(array) for array in (observations, policy, legal, outcomes)))
 
     def state_dict(self) -> dict[str, Any]:
@@ -189,27 +190,18 @@ class EpochBatches:
         batch_size: samples per batch.
         rules: the rule set's number.
         key: names the random draws of the epoch.
-        value_mix: share of the search's values in the value's targets.
     """
 
-    def __init__(
-        self,
-        buffer: ReplayBuffer,
-        batches: int,
-        batch_size: int,
-        rules: int,
-        key: int,
-        value_mix: float = 0.0,
-    ) -> None:
+    def __init__(self, buffer: ReplayBuffer, batches: int, batch_size: int, rules: int, key: int) -> None:
         self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
-        self._rules, self._key, self._value_mix = rules, key, value_mix
+        self._rules, self._key = rules, key
 
     def __len__(self) -> int:
         return self._batches
 
     def __iter__(self) -> Iterator[Batch]:
         for i in range(self._batches):
-            yield self._buffer.batch(self._batch_size, self._rules, derive_key(self._key, i), self._value_mix)
+            yield self._buffer.batch(self._batch_size, self._rules, derive_key(self._key, i))
 
 
 def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:

@@ -12,23 +12,28 @@ import torch
 
 from pylos.errors import ConfigurationError
 from pylos.jit import jit
-from pylos.randomness import derive_key, draw
+from pylos.playouts import random_action
+from pylos.randomness import derive_key, draw, draw_below
 from pylos.replay import ReplayBuffer, Samples
 from pylos.root import pick_actions
 from pylos.rules import START, is_over, step
 from pylos.search import Evaluator, Search, SearchOptions
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
+OPENING = -1
+"""What stands for the ply in the key of an opening's random draws."""
 
 
 @dataclass(frozen=True)
 class GameOptions:
-    """How games are played out and where they are stopped. A ply is one action."""
+    """How games begin, are played out and where they are stopped. A ply is one action."""
 
+    opening_plies: int = 0
+    """The most uniformly random actions with which a game begins; their number is drawn, too. They are not searched."""
     temperature_moves: int = 15
-    """Plies at the start of a game whose action is drawn by the search's weights; then the best is played."""
+    """Plies after the opening whose action is drawn by the search's weights; then the best is played."""
     max_moves: int = 200
-    """Plies after which a game is a draw."""
+    """Plies after the opening after which a game is a draw."""
     repetition_limit: int = 5
     """How often a position must occur for a draw."""
     move_limit_draw_value: float = 0.0
@@ -37,9 +42,13 @@ class GameOptions:
     """What a draw by repetition is worth to both players."""
 
     def __post_init__(self) -> None:
-        if self.max_moves < 1 or self.repetition_limit < 2 or self.temperature_moves < 0:
+        if (
+            self.max_moves < 1
+            or self.repetition_limit < 2
+            or min(self.temperature_moves, self.opening_plies) < 0
+        ):
             raise ConfigurationError(
-                "max_moves must be at least 1, repetition_limit 2 and temperature_moves 0"
+                "max_moves must be at least 1, repetition_limit 2, temperature_moves and opening_plies 0"
             )
         for name in ("move_limit_draw_value", "repetition_draw_value"):
             if not -1 <= getattr(self, name) <= 1:
@@ -51,16 +60,16 @@ class Games(NamedTuple):
 
     number: np.ndarray
     """int64 [G] which game of this stream of games it is; it names the game's random draws."""
+    opening: np.ndarray
+    """int64 [G] random actions with which it began."""
     ply: np.ndarray
-    """int64 [G] actions played so far."""
+    """int64 [G] actions played since then."""
     positions: np.ndarray
-    """int64 [G, T + 1] the positions so far, the current one at index ``ply``."""
+    """int64 [G, T + 1] the positions since the opening, the current one at index ``ply``."""
     actions: np.ndarray
     """int16 [G, T, K] the actions to which the search gave a weight at every ply."""
     weights: np.ndarray
     """int16 [G, T, K]"""
-    values: np.ndarray
-    """float32 [G, T] what the search found the positions worth to their movers."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +79,29 @@ class SelfPlayStats:
     games: int
     """Games finished."""
     plies: int
-    """Their actions, which is also the number of samples that they gave."""
+    """Their actions without the openings, which is also the number of samples that they gave."""
     first_player_score: float
-    """Wins and half the draws of the player who moved first, per game."""
+    """Wins and half the draws of the player who began, be it with a random action, per game."""
     draw_rate: float
     positions: int
     """Decisions searched, in finished and unfinished games."""
     seconds: float
+
+
+@jit
+def _begin(games: Games, g: int, number: int, seed: int, opening_plies: int, rules: int) -> None:
+    """Starts game ``number`` in a row: so many random actions as its number names, unless they would end it."""
+    key = draw(draw(seed, number), OPENING)
+    position, played = START, 0
+    for ply in range(draw_below(key, 0, opening_plies + 1)):
+        after = step(position, random_action(position, rules, draw(key, 1 + ply)), rules)
+        if is_over(after, rules):
+            break
+        position, played = after, played + 1
+    games.number[g] = number
+    games.opening[g] = played
+    games.ply[g] = 0
+    games.positions[g, 0] = position
 
 
 @jit
@@ -109,8 +134,9 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
         samples.positions[row] = games.positions[g, i]
         samples.actions[row] = games.actions[g, i]
         samples.weights[row] = games.weights[g, i]
-        samples.values[row] = games.values[g, i]
         samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
+        samples.games[row] = games.number[g]
+        samples.plies[row] = games.opening[g] + i
         added += 1
     return added
 
@@ -123,6 +149,8 @@ def _advance(
     repetition_limit: int,
     move_limit_draw_value: float,
     repetition_draw_value: float,
+    opening_plies: int,
+    seed: int,
     next_number: int,
     samples: Samples,
     added: int,
@@ -137,6 +165,8 @@ def _advance(
         repetition_limit: see ``GameOptions``, as the two values that follow.
         move_limit_draw_value: see ``GameOptions``.
         repetition_draw_value: see ``GameOptions``.
+        opening_plies: see ``GameOptions``.
+        seed: names the random draws of all games.
         next_number: the number of the next game to start.
         samples: the replay buffer's arrays.
         added: samples ever added to it.
@@ -166,8 +196,7 @@ def _advance(
         totals[PLIES] += ply
         totals[GAMES] += 1
         added = _add_samples(games, g, white, black, samples, added)
-        games.number[g] = next_number
-        games.ply[g] = 0
+        _begin(games, g, next_number, seed, opening_plies, rules)
         next_number += 1
     return next_number, added
 
@@ -206,12 +235,14 @@ class SelfPlay:
         moves, width = game_options.max_moves, search_options.width
         self._games = Games(
             number=np.arange(parallel_games),
+            opening=np.zeros(parallel_games, np.int64),
             ply=np.zeros(parallel_games, np.int64),
-            positions=np.full((parallel_games, moves + 1), START, np.int64),
+            positions=np.zeros((parallel_games, moves + 1), np.int64),
             actions=np.zeros((parallel_games, moves, width), np.int16),
             weights=np.zeros((parallel_games, moves, width), np.int16),
-            values=np.zeros((parallel_games, moves), np.float32),
         )
+        for g in range(parallel_games):
+            _begin(self._games, g, g, self._key, game_options.opening_plies, rules)
 
     def play(
         self,
@@ -255,7 +286,6 @@ class SelfPlay:
         result = self._search.run(positions, evaluate, noise_keys)
         games.actions[rows, games.ply] = result.actions
         games.weights[rows, games.ply] = result.weights
-        games.values[rows, games.ply] = result.values
         greedy = games.ply >= options.temperature_moves
         pick_actions(result.actions, result.weights, choice_keys, greedy, chosen)
         self._next_number, buffer.added = _advance(
@@ -265,6 +295,8 @@ class SelfPlay:
             options.repetition_limit,
             options.move_limit_draw_value,
             options.repetition_draw_value,
+            options.opening_plies,
+            self._key,
             self._next_number,
             buffer.samples,
             buffer.added,

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import naive_search as twin
 
 from pylos.board import Board
-from pylos.selfplay import GameOptions
+from pylos.playouts import random_action
+from pylos.rules import RULES
+from pylos.selfplay import OPENING, GameOptions
 
-Sample = tuple[int, dict[int, int], float, float]
-"""Packed position, visits, and for the player to move the outcome and what the search found."""
+Sample = tuple[int, dict[int, int], float, int, int]
+"""Packed position, visits, the outcome for the player to move, the game's number, and actions before this one."""
 
 
 @dataclass
@@ -19,7 +21,8 @@ class Slot:
 
     number: int
     board: Board
-    decisions: list[tuple[Board, dict[int, int], float]] = field(default_factory=list)
+    opening: int
+    decisions: list[tuple[Board, dict[int, int]]] = field(default_factory=list)
 
 
 @dataclass
@@ -34,7 +37,7 @@ class NaiveSelfPlay:
     """How each finished game ended: "white", "black", "repetition" or "moves"; and its plies."""
 
     def __post_init__(self) -> None:
-        self.slots = [Slot(number, Board(self.rules)) for number in range(self.parallel_games)]
+        self.slots = [self.begin(number) for number in range(self.parallel_games)]
         self.started = self.parallel_games
 
     def play(self, games: int) -> None:
@@ -44,8 +47,19 @@ class NaiveSelfPlay:
                 self.act(slot)
                 if ending := self.ending(slot):
                     self.finish(slot, ending)
-                    self.slots[i] = Slot(self.started, Board(self.rules))
+                    self.slots[i] = self.begin(self.started)
                     self.started += 1
+
+    def begin(self, number: int) -> Slot:
+        key = twin.draw(twin.draw(self.key, number), OPENING)
+        board, opening = Board(self.rules), 0
+        for ply in range((twin.draw(key, 0) >> 31) * (self.options.opening_plies + 1) >> 32):
+            after = board.copy()
+            after.push(random_action(board.position, RULES[self.rules], twin.draw(key, 1 + ply)))
+            if after.is_over:
+                break
+            board, opening = after, opening + 1
+        return Slot(number, board, opening)
 
     def act(self, slot: Slot) -> None:
         ply = len(slot.decisions)
@@ -53,13 +67,13 @@ class NaiveSelfPlay:
         root = self.search.run(slot.board, twin.draw(key, 0))
         visits = dict(sorted(twin.root_visits(root).items())[: self.search.simulations])
         greedy = ply >= self.options.temperature_moves
-        slot.decisions.append((slot.board.copy(), visits, twin.root_value(root)))
+        slot.decisions.append((slot.board.copy(), visits))
         slot.board.push(twin.pick_action(visits, twin.draw(key, 1), greedy))
 
     def ending(self, slot: Slot) -> str | None:
         if slot.board.is_over:
             return slot.board.winner
-        seen = [board.text for board, _, _ in slot.decisions] + [slot.board.text]
+        seen = [board.text for board, _ in slot.decisions] + [slot.board.text]
         if seen.count(slot.board.text) >= self.options.repetition_limit:
             return "repetition"
         return "moves" if len(slot.decisions) >= self.options.max_moves else None
@@ -69,9 +83,9 @@ class NaiveSelfPlay:
             "repetition": self.options.repetition_draw_value,
             "moves": self.options.move_limit_draw_value,
         }
-        for board, visits, value in slot.decisions:
+        for ply, (board, visits) in enumerate(slot.decisions):
             outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
-            self.samples.append((board.position, visits, outcome, value))
+            self.samples.append((board.position, visits, outcome, slot.number, slot.opening + ply))
         self.results.append((ending, len(slot.decisions)))
 
     def first_player_score(self) -> float:

@@ -46,11 +46,14 @@ def _left(board: Board, action: int, rules: str) -> int:
     return _value(after, rules) * (1 if after.turn == board.turn else -1)
 
 
-def _count_slowly(games: list[Game], rules: str) -> list[list[int]]:
+def _count_slowly(games: list[Game], rules: str, cut: int = 0) -> list[list[int]]:
+    """The first ``cut`` actions of the first game are missing."""
     counts = [[0, 0] for _ in range(BUCKETS)]
     for game in games:
-        for ply, board in enumerate(game.boards[:-1]):
-            if ply == len(game.boards) - 2 and not game.is_over:
+        first, cut = cut, 0
+        lost_somewhere = -1 in game.outcomes[first:]
+        for ply, board in list(enumerate(game.boards[:-1]))[first:]:
+            if ply == len(game.boards) - 2 and not (game.is_over and lost_somewhere):
                 continue
             value, after = _value(board, rules), game.boards[ply + 1]
             kept = _value(after, rules) * (1 if after.turn == board.turn else -1)
@@ -63,7 +66,9 @@ def _count_slowly(games: list[Game], rules: str) -> list[list[int]]:
 def _count(games: list[Game], rules: str) -> list[list[int]]:
     positions = np.array([position for game in games for position in game.positions])
     outcomes = np.array([outcome for game in games for outcome in game.outcomes], np.float32)
-    return count_blunders(Tablebase(rules), positions, outcomes).tolist()
+    numbers = np.repeat(np.arange(len(games)), [len(game.positions) for game in games])
+    plies = np.concatenate([np.arange(len(game.positions), dtype=np.int16) for game in games])
+    return count_blunders(Tablebase(rules), positions, outcomes, numbers, plies).tolist()
 
 
 @pytest.mark.parametrize("rules", MINI)
@@ -86,32 +91,49 @@ def test_the_last_action_of_a_game_that_was_stopped_does_not_count(solved, draw_
 def test_games_are_found_in_a_ring_that_wraps(solved, capacity):
     games = [Game("mini-standard", seed, max_moves=200) for seed in range(12)]
     buffer = ReplayBuffer(capacity, 1)
-    for position, outcome in [
-        pair for game in games for pair in zip(game.positions, game.outcomes, strict=True)
-    ]:
-        buffer.samples.positions[buffer.added % capacity] = position
-        buffer.samples.outcomes[buffer.added % capacity] = outcome
-        buffer.added += 1
+    for number, game in enumerate(games):
+        for ply, (position, outcome) in enumerate(zip(game.positions, game.outcomes, strict=True)):
+            row = buffer.added % capacity
+            buffer.samples.positions[row], buffer.samples.outcomes[row] = position, outcome
+            buffer.samples.games[row], buffer.samples.plies[row] = number, ply
+            buffer.added += 1
     newest = games[4:]
     rows = buffer.newest(sum(len(game.positions) for game in newest))
     assert len(rows) == min(capacity, sum(len(game.positions) for game in newest))
+    samples = ReplayBuffer(len(rows), 1).samples._make(column[rows] for column in buffer.samples)
     counts = count_blunders(
-        Tablebase("mini-standard"), buffer.samples.positions[rows], buffer.samples.outcomes[rows]
+        Tablebase("mini-standard"), samples.positions, samples.outcomes, samples.games, samples.plies
     )
-    while sum(len(game.positions) for game in newest) > len(rows):
-        newest = newest[1:]  # its beginning was overwritten
-    assert counts.tolist() == _count_slowly(newest, "mini-standard")
+    missing = sum(len(game.positions) for game in newest) - len(rows)
+    while missing >= len(newest[0].positions):
+        missing -= len(newest.pop(0).positions)
+    assert counts.tolist() == _count_slowly(newest, "mini-standard", missing)
     assert counts.any()
 
 
-def test_without_a_whole_game_there_is_nothing(solved):
-    game, table = Game("mini-standard", 0, 200), Tablebase("mini-standard")
-    for rows in (slice(0, 0), slice(3, None)):
-        positions, outcomes = np.array(game.positions)[rows], np.array(game.outcomes, np.float32)[rows]
-        counts = count_blunders(table, positions, outcomes)
-        assert counts.shape == (BUCKETS, 2)
-        assert not counts.any()
-        assert blunder_metrics(counts) == {}
+def test_without_a_game_there_is_nothing(solved):
+    whole, part = np.empty(0, np.int64), np.empty(0, np.float32)
+    counts = count_blunders(Tablebase("mini-standard"), whole, part, whole, whole.astype(np.int16))
+    assert counts.shape == (BUCKETS, 2)
+    assert not counts.any()
+    assert blunder_metrics(counts) == {}
+
+
+def test_actions_of_the_opening_count_as_plies(solved):
+    game = Game("mini-standard", 0, 200)
+    n = len(game.positions)
+    counts = [
+        count_blunders(
+            Tablebase("mini-standard"),
+            np.array(game.positions),
+            np.array(game.outcomes, np.float32),
+            np.zeros(n, np.int64),
+            np.arange(first, first + n, dtype=np.int16),
+        )
+        for first in (0, 10)
+    ]
+    assert counts[0][:-2].tolist() == counts[1][1:-1].tolist()
+    assert counts[0].any()
 
 
 @pytest.mark.parametrize("rules", MINI)
@@ -126,7 +148,13 @@ def test_perfect_players_do_not_blunder(solved, rules, spec):
         np.where(winner < 0, 0, np.where(row >> 62 == winner, 1, -1))
         for row, winner in zip(positions, winners, strict=True)
     ]
-    counts = count_blunders(Tablebase(rules), np.concatenate(positions), np.concatenate(outcomes))
+    counts = count_blunders(
+        Tablebase(rules),
+        np.concatenate(positions),
+        np.concatenate(outcomes),
+        np.repeat(np.arange(len(positions)), games.ply),
+        np.concatenate([np.arange(plies, dtype=np.int16) for plies in games.ply]),
+    )
     assert counts[:, 0].sum() > 0
     assert (counts[:, 1].sum() == 0) == (spec == "perfect")
 

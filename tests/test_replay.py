@@ -31,7 +31,7 @@ def _fill(buffer: ReplayBuffer, rules: str, count: int) -> None:
         samples.actions[row, : len(visited)] = visited
         samples.weights[row, : len(visited)] = np.arange(len(visited)) * 7 + number % 5 + 1
         samples.outcomes[row] = number / 1000
-        samples.values[row] = -number / 500
+        samples.games[row], samples.plies[row] = number // 10, number % 10
     buffer.added += count
 
 
@@ -75,14 +75,6 @@ def test_a_batch_equals_its_twin(rules):
         )
         assert set(batch.legal[b].nonzero()[:, 0].tolist()) == legal
         assert batch.outcomes[b].item() == outcome
-
-
-def test_values_of_the_search_may_be_part_of_the_targets():
-    buffer = _buffer()
-    outcomes, values = (buffer.batch(64, RULES["standard"], 5, mix).outcomes for mix in (0.0, 1.0))
-    assert torch.equal(values, -2 * outcomes)
-    mixed = buffer.batch(64, RULES["standard"], 5, 0.25).outcomes
-    assert torch.allclose(mixed, 0.75 * outcomes + 0.25 * values)
 
 
 def test_a_batch_has_the_shapes_and_types_that_training_expects():
@@ -207,6 +199,6 @@ def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
 
 def test_a_buffer_that_no_memory_can_hold_is_refused():
     with pytest.raises(
-        ConfigurationError, match=r"replay buffer of 40,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
+        ConfigurationError, match=r"replay buffer of 46,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)

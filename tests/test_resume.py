@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import pytest
 import torch
 
@@ -38,7 +37,7 @@ def load(folder: Path) -> dict[str, Any]:
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "SelfPlayDataModule", "epoch", "global_step")
 
 
-GUMBEL = {"root": "gumbel", "value_mix": 0.5, "simulations": 6, "search_threads": 2}
+GUMBEL = {"root": "gumbel", "opening_plies": 9, "simulations": 6, "search_threads": 2}
 
 
 @pytest.mark.parametrize("options", [{}, GUMBEL], ids=["puct", "gumbel"])
@@ -62,16 +61,12 @@ def test_training_is_the_same_whatever_the_cache_remembers(tmp_path: Path):
     assert shares[2] < shares[1] < shares[0] <= 1
 
 
-def test_gumbel_trains_on_whole_policies_and_values_of_the_search(tmp_path: Path):
+def test_gumbel_trains_on_whole_policies(tmp_path: Path):
     data = tiny_data(**GUMBEL)
     fit(tmp_path, 1, data=data)
     samples, rows = data.buffer.samples, slice(len(data.buffer))
     totals = samples.weights[rows].astype(int).sum(axis=1)
     assert (totals > 9_900).mean() > 0.5  # the others are proven
-    assert np.abs(samples.values[rows]).max() <= 1
-    assert len(np.unique(samples.values[rows])) > 20
-    batch = next(iter(data.train_dataloader()))
-    assert len(batch.outcomes.unique()) > 3  # outcomes alone are 1 and -1
 
 
 def test_adam_moments_and_learning_rate_after_a_resume_equal_those_before(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 import functools
 import io
-from itertools import pairwise
+import itertools
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from pylos.board import Board
 from pylos.errors import ConfigurationError
 from pylos.randomness import derive_key
 from pylos.replay import ReplayBuffer
-from pylos.rules import RULES, START
+from pylos.rules import RULES
 from pylos.search import SearchOptions
 from pylos.selfplay import GameOptions, SelfPlay
 
@@ -34,19 +34,14 @@ def _buffer(search: SearchOptions = SEARCH, capacity: int = 5000) -> ReplayBuffe
 def _samples(buffer: ReplayBuffer) -> list[Sample]:
     columns = (column[: len(buffer)].tolist() for column in buffer.samples)
     return [
-        (position, {a: n for a, n in zip(actions, weights, strict=True) if n}, outcome, value)
-        for position, actions, weights, outcome, value in zip(*columns, strict=True)
+        (position, {a: n for a, n in zip(actions, weights, strict=True) if n}, *rest)
+        for position, actions, weights, *rest in zip(*columns, strict=True)
     ]
 
 
 def _games(buffer: ReplayBuffer) -> list[list[Sample]]:
-    """The samples game by game: every game starts with the empty board, and only there is it empty."""
-    games = []
-    for sample in _samples(buffer):
-        if sample[0] == START:
-            games.append([])
-        games[-1].append(sample)
-    return games
+    """The samples game by game."""
+    return [list(samples) for _, samples in itertools.groupby(_samples(buffer), lambda sample: sample[3])]
 
 
 def _cyclic(positions: np.ndarray) -> Evaluation:
@@ -78,9 +73,7 @@ def _assert_equals_twin(rules, options, evaluate, games, seed=3, rank=0, search=
         assert stats.games == len(expected.results) - before
         assert stats.plies == sum(plies for _, plies in expected.results[before:])
     samples = _samples(buffer)
-    assert [s[:2] for s in samples] == [s[:2] for s in expected.samples]
-    for column in (2, 3):
-        assert [s[column] for s in samples] == pytest.approx([s[column] for s in expected.samples], abs=1e-5)
+    assert samples == expected.samples
     return expected
 
 
@@ -88,6 +81,23 @@ def _assert_equals_twin(rules, options, evaluate, games, seed=3, rank=0, search=
 def test_the_buffer_equals_that_of_the_twin(rules):
     expected = _assert_equals_twin(rules, GameOptions(temperature_moves=6), hashed, 5)
     assert {ending for ending, _ in expected.results} <= {"white", "black"}
+
+
+@pytest.mark.parametrize("rules", ["mini-mature", "standard"])
+@pytest.mark.parametrize("plies", [1, 9, 80])
+def test_games_begin_with_random_actions_that_do_not_end_them(rules, plies):
+    expected = _assert_equals_twin(rules, GameOptions(opening_plies=plies, temperature_moves=2), hashed, 12)
+    lengths = {number: ply for *_, number, ply in reversed(expected.samples)}.values()
+    assert max(lengths) > min(lengths)
+    assert max(lengths) <= plies
+
+
+def test_openings_are_of_every_length():
+    play, buffer = _self_play(games=40, options=GameOptions(opening_plies=4)), _buffer(capacity=20_000)
+    play.play(200, hashed, buffer)
+    counts = np.bincount([game[0][4] for game in _games(buffer)])
+    assert len(counts) == 5
+    assert min(counts) > 20
 
 
 def test_the_move_limit_ends_games_with_its_value():
@@ -127,12 +137,12 @@ def test_samples_are_real_games_with_outcomes_from_each_movers_view(rules):
     _self_play(rules, 8).play(12, hashed, buffer)
     for game in _games(buffer):
         boards = [Board.from_position(position, rules) for position, *_ in game]
-        for (board, after), (_, visits, *_) in zip(pairwise(boards), game, strict=False):
+        for (board, after), (_, visits, *_) in zip(itertools.pairwise(boards), game, strict=False):
             assert after in [moved(board, action) for action in visits]
         ends = [end for action in game[-1][1] if (end := moved(boards[-1], action)).is_over]
         assert ends
         winners = {end.winner for end in ends}
-        for board, (_, visits, outcome, _) in zip(boards, game, strict=True):
+        for board, (_, visits, outcome, *_) in zip(boards, game, strict=True):
             assert visits.keys() <= set(board.legal_actions.tolist())
             assert winners == {
                 board.turn if outcome == 1 else {"white": "black", "black": "white"}[board.turn]
@@ -145,7 +155,7 @@ def test_temperature_ends_after_its_moves():
     _self_play("children", 12, search, GameOptions(temperature_moves=3)).play(12, hashed, buffer)
     drawn = 0
     for game in _games(buffer):
-        for ply, ((position, visits, *_), (after, *_)) in enumerate(pairwise(game)):
+        for ply, ((position, visits, *_), (after, *_)) in enumerate(itertools.pairwise(game)):
             best = [action for action in visits if visits[action] == max(visits.values())]
             chosen_best = after in [
                 moved(Board.from_position(position, "children"), a).position for a in best
@@ -198,20 +208,21 @@ def _saved(state: dict) -> dict:
 @pytest.mark.parametrize("parts", [(3, 4), (1, 0, 6), (0, 5)])
 def test_a_resumed_run_goes_on_exactly(parts):
     """Stopped after each part or not, the same games come out, those in flight included."""
-    straight, buffer = _self_play(), _buffer()
+    options = GameOptions(opening_plies=6)
+    straight, buffer = _self_play(options=options), _buffer()
     for games in parts:
         _play(straight, games, buffer)
-    resumed, resumed_buffer = _self_play(), _buffer()
+    resumed, resumed_buffer = _self_play(options=options), _buffer()
     for games in parts:
         _play(resumed, games, resumed_buffer)
         states = _saved(resumed.state_dict()), _saved(resumed_buffer.state_dict())
-        resumed, resumed_buffer = _self_play(), _buffer()
+        resumed, resumed_buffer = _self_play(options=options), _buffer()
         resumed.load_state_dict(states[0])
         resumed_buffer.load_state_dict(states[1])
     assert _same(buffer, resumed_buffer)
     first, second = straight.state_dict(), resumed.state_dict()
     assert first["next_number"] == second["next_number"]
-    for name in ("number", "ply"):
+    for name in ("number", "opening", "ply"):
         assert torch.equal(first[name], second[name])
 
 
@@ -249,6 +260,7 @@ def test_games_that_do_not_fit_are_refused():
         {"max_moves": 0},
         {"repetition_limit": 1},
         {"temperature_moves": -1},
+        {"opening_plies": -1},
         {"move_limit_draw_value": 1.1},
         {"repetition_draw_value": -1.1},
     ],

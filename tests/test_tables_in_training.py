@@ -44,7 +44,8 @@ class Metrics(pl.Callback):
         self.added = buffer.added
         if (Path(pl_module.home) / "tables").exists():
             samples = buffer.samples
-            counts = count_blunders(Tablebase(RULES), samples.positions[rows], samples.outcomes[rows])
+            columns = (samples.positions, samples.outcomes, samples.games, samples.plies)
+            counts = count_blunders(Tablebase(RULES), *(column[rows] for column in columns))
             self.blunders.append(blunder_metrics(counts))
 
 
