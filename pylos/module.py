@@ -38,7 +38,7 @@ class PylosModule(pl.LightningModule):
 
     Args:
         rules: the rule set that the agent learns; see ``pylos.rules.RULES``.
-        width: numbers between the network's residual blocks.
+        width: numbers between the network's residual blocks, a multiple of 8.
         blocks: residual blocks.
         learning_rate: at the start.
         min_learning_rate: at the end of the schedule.
