@@ -15,7 +15,7 @@ import torch
 
 from pylos.cache import CachedEvaluator
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
-from pylos.network import PylosNetwork
+from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
 from pylos.rules import NUM_ACTIONS, RULES
@@ -50,7 +50,7 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     threads = torch.get_num_threads()
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, symmetries=SQUARE)
     precision = fastest_precision(network, device, GAMES // threads)
     options = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25)
     selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(), seed=0, threads=threads)

@@ -133,7 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         help="let two players play against each other",
         description="Players: random, rollouts:N (search with N random playouts per decision), perfect (by "
         "the solution of the rules, see pylos solve), perfect:P (random actions with probability P), PATH.ckpt, "
-        "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy).",
+        "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy), reference, reference:N (the "
+        "agent that ships).",
     )
     command.add_argument("a", metavar="A", help="a player")
     command.add_argument("b", metavar="B", help="its opponent")
@@ -141,7 +142,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_rules(command)
     _add_seed(command)
     command.add_argument(
-        "--simulations", type=_natural, default=64, help="for a PATH.ckpt that does not say (default: 64)"
+        "--simulations",
+        type=_natural,
+        default=64,
+        help="for a PATH.ckpt or reference that does not say (default: 64)",
     )
     command.set_defaults(run=_match)
 
@@ -176,7 +180,9 @@ def _parser() -> argparse.ArgumentParser:
         "position", metavar="POSITION", nargs="*", help="a position (default: the empty board)"
     )
     _add_rules(command)
-    command.add_argument("--ckpt_path", metavar="PATH", help="also ask this checkpoint")
+    command.add_argument(
+        "--ckpt_path", metavar="PATH", help="also ask this checkpoint; reference: the one that ships"
+    )
     command.add_argument(
         "--simulations", type=_natural, default=64, help="of its search; 0: none (default: 64)"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 from abc import abstractmethod
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 256
 """Boards that a player searches at the same time; with more it makes several rounds."""
+REFERENCE = "reference"
+"""What stands for the path of the checkpoint that ships with the package."""
 PLAYOUT_LIMIT = 1000
 """Actions after which a random playout is called a draw; playouts do not come near it."""
 
@@ -187,21 +191,23 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     ``perfect:0.1``     the same, but every tenth action is a uniformly random legal one
     ``PATH.ckpt``       a checkpoint with tree search
     ``PATH.ckpt:64``    the same with 64 simulations per decision; 0 means the bare policy
+    ``reference``       the agent that ships with the package, for the rule sets that have one
+    ``reference:64``    the same with 64 simulations per decision
     ==================  ===================================================================================
 
     Args:
         spec: the text.
         rules: name of the rule set; by default that of the checkpoint, else "standard".
-        simulations: per decision, for a checkpoint whose text does not say.
+        simulations: per decision, for a checkpoint or the reference agent whose text does not say.
         device: a torch device for networks.
 
     Raises:
-        PlayerError: the text names no player, or its checkpoint was trained for other rules.
+        PlayerError: the text names no player, its checkpoint was trained for other rules, or no agent ships for them.
         CheckpointError: the checkpoint is missing, damaged or not ours.
         TableError: the rules are not solved here; the message names the command that does it.
     """
     kind, number = parse_player(spec)
-    if kind.endswith(".ckpt"):
+    if kind == REFERENCE or kind.endswith(".ckpt"):
         return load_player(kind, rules, simulations if number is None else int(number), device)
     player: KeyedPlayer
     if kind == "random":
@@ -221,16 +227,19 @@ def parse_player(spec: str) -> tuple[str, float | None]:
         PlayerError: the text names no player.
     """
     kind, _, number = spec.rpartition(":")
-    if kind.endswith(".ckpt"):
+    if kind == REFERENCE or kind.endswith(".ckpt"):
         return kind, _number(spec, number, 0)
     if kind == "rollouts":
         return kind, _number(spec, number, 1)
     if kind == "perfect":
         return kind, _probability(spec, number)
-    if spec in ("random", "perfect") or spec.endswith(".ckpt"):  # maybe a path with a colon in it
+    if spec in ("random", "perfect", REFERENCE):
+        return spec, None
+    if spec.endswith(".ckpt"):  # maybe a path with a colon in it
         return spec, None
     raise PlayerError(
-        f"no player {spec!r}; there are random, rollouts:N, perfect, perfect:P, PATH.ckpt and PATH.ckpt:N"
+        f"no player {spec!r}; there are random, rollouts:N, reference, reference:N, perfect, perfect:P, PATH.ckpt "
+        "and PATH.ckpt:N"
     )
 
 
@@ -253,13 +262,17 @@ def _probability(spec: str, text: str) -> float:
 def load_player(
     path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
 ) -> NetworkPlayer:
-    """Makes a player from a checkpoint; see ``make_player``."""
+    """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
     from pylos.checkpoints import load_checkpoint
     from pylos.errors import CheckpointError
     from pylos.network import SQUARE, PylosNetwork
     from pylos.observation import OBSERVATION_SIZE
 
-    checkpoint = load_checkpoint(path)
+    if path == REFERENCE:
+        with resources.as_file(reference_file(rules or "standard")) as file:
+            checkpoint = load_checkpoint(file)
+    else:
+        checkpoint = load_checkpoint(path)
     settings = checkpoint["hyper_parameters"]
     prefix = "network."
     weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
@@ -274,3 +287,15 @@ def load_player(
         raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
     name = f"{os.fspath(path)}:{simulations}"
     return NetworkPlayer(name, network, trained_for, simulations, device)
+
+
+def reference_file(rules: str) -> Traversable:
+    """The checkpoint that ships for a rule set."""
+    folder = resources.files("pylos") / "reference"
+    file = folder / f"{rules}.ckpt"
+    if not file.is_file():
+        there = sorted(
+            name.removesuffix(".ckpt") for f in folder.iterdir() if (name := f.name).endswith(".ckpt")
+        )
+        raise PlayerError(f"no reference agent ships for the {rules} rules, only for {', '.join(there)}")
+    return file

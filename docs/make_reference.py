@@ -1,0 +1,81 @@
+"""Keeps a finished run as the reference: its weights in the package, its records and a picture in lightning_logs.
+
+    python docs/make_reference.py lightning_logs/laptop
+
+Needs matplotlib (``pip install 'pylos[docs]'``). What ships is the network of the run's last checkpoint.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pylos.checkpoints import FOLDER, REQUIRED, load_checkpoint, replacing
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS = ("metrics.csv", "config.yaml", f"{FOLDER}/manifest.json")
+TRUTH = {
+    "truth/search_accuracy": "search",
+    "truth/policy_accuracy": "policy",
+    "truth/uniform_accuracy": "uniformly random",
+}
+COLOURS = ["#4c9f70", "#c8553d", "#c9c9c9"]
+
+
+def ship(run: Path) -> Path:
+    """Writes what a player needs of the last checkpoint into the package."""
+    checkpoint = load_checkpoint(run / FOLDER / "last.ckpt")
+    path = ROOT / "pylos" / "reference" / f"{checkpoint['hyper_parameters']['rules']}.ckpt"
+    with replacing(path) as file:
+        torch.save({name: checkpoint[name] for name in REQUIRED}, file)
+    return path
+
+
+def plot(run: Path, path: Path) -> None:
+    """Truth accuracy and Elo over the minutes since the run began."""
+    [events] = run.glob(
+        "events.out.tfevents.*"
+    )  # a run that was interrupted has several, and no common clock
+    scalars = EventAccumulator(str(events)).Reload()
+    start = scalars.FirstEventTimestamp()
+
+    def series(tag: str) -> tuple[list[float], list[float]]:
+        found = scalars.Scalars(tag)
+        return [(event.wall_time - start) / 60 for event in found], [event.value for event in found]
+
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pylos", "font.size": 9})
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
+    for (tag, name), colour in zip(TRUTH.items(), COLOURS, strict=True):
+        left.plot(*series(tag), color=colour, label=name)
+    left.set(title="how often a choice keeps the exact value", xlabel="minutes", ylim=(0.5, 1))
+    left.grid(axis="y", color="#e4e4e4")
+    left.legend(loc="lower right")
+    minutes, low = series("eval/elo_low")
+    right.fill_between(minutes, low, series("eval/elo_high")[1], color="#4c9f7040", linewidth=0)
+    right.plot(*series("eval/elo"), color="#4c9f70")
+    right.set(title="Elo, with its 95 % interval", xlabel="minutes")
+    right.grid(axis="y", color="#e4e4e4")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main(run: Path) -> None:
+    """Does both, and copies the records."""
+    kept = ROOT / "lightning_logs" / "reference"
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in RECORDS:
+        shutil.copy(run / name, kept / Path(name).name)
+    plot(run, kept / "progress.svg")
+    print(ship(run))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

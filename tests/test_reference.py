@@ -1,0 +1,63 @@
+"""The agent that ships with the package: that it is there, plays by its name, and plays well."""
+
+import numpy as np
+import pytest
+import torch
+
+from pylos.board import Board
+from pylos.checkpoints import REQUIRED, load_checkpoint
+from pylos.cli import main
+from pylos.errors import PlayerError
+from pylos.players import load_player, make_player, reference_file
+from pylos.suite import load_suite
+
+
+def kept_share(spec: str, every: int) -> float:
+    """How often a player's choice keeps the exact value, in every so manieth position of the suite."""
+    suite = load_suite("standard")
+    rows = np.arange(0, len(suite), every)
+    return float(suite.keeping[rows, make_player(spec).choose(suite.positions[rows])].mean())
+
+
+def test_it_is_named_with_its_simulations():
+    assert make_player("reference").name == "reference:64"
+    assert make_player("reference", simulations=7).name == "reference:7"
+    assert make_player("reference:0").name == "reference:0"
+    assert load_player("reference", None, 5, "cpu").name == "reference:5"
+
+
+def test_it_holds_no_more_than_a_player_needs():
+    path = reference_file("standard")
+    checkpoint = load_checkpoint(str(path))
+    assert set(checkpoint) == set(REQUIRED)
+    assert checkpoint["hyper_parameters"]["rules"] == "standard"
+    assert path.stat().st_size < 1_000_000
+    assert all(torch.isfinite(weight).all() for weight in checkpoint["state_dict"].values())
+
+
+def test_it_plays_nearly_perfectly():
+    # An untrained network is at 0.5.
+    assert kept_share("reference:0", 16) > 0.87
+    assert kept_share("reference:64", 16) > 0.94
+
+
+@pytest.mark.parametrize("text", ["reference:", "reference:x", "reference:-1", "reference:30001"])
+def test_numbers_of_simulations_are_checked(text):
+    with pytest.raises(PlayerError, match="needs a number of simulations from 0 to 30000"):
+        make_player(text)
+
+
+def test_rules_without_one_are_refused():
+    with pytest.raises(
+        PlayerError, match=r"no reference agent ships for the mini-mature rules, only for .*standard"
+    ):
+        make_player("reference", "mini-mature")
+
+
+def test_it_needs_no_training(capsys):
+    assert main(["match", "reference:8", "random", "--games", "4"]) == 0
+    assert "reference:8" in capsys.readouterr().out
+    assert main(["analyse", "--ckpt_path", "reference", "--simulations", "8", Board().text]) == 0
+    assert "network" in capsys.readouterr().out
+    assert main(["match", "reference", "random", "--rules", "mini-mature"]) == 2
+    assert "no reference agent ships" in capsys.readouterr().err
