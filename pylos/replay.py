@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pylos.actions import ACTION_SYMMETRY, NUM_SYMMETRIES, transform
 from pylos.errors import ConfigurationError
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe
@@ -62,12 +61,11 @@ def _fill_batch(
     legal: np.ndarray,
     outcomes: np.ndarray,
 ) -> None:
-    """Draws samples uniformly with replacement, turns each by a random symmetry, and spreads it out."""
+    """Draws samples uniformly with replacement and spreads them out; the network is symmetric, so none is turned."""
     scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for b in range(outcomes.shape[0]):
-        i = draw_below(key, 2 * b, size)
-        symmetry = draw_below(key, 2 * b + 1, NUM_SYMMETRIES)
-        position = transform(samples.positions[i], symmetry)
+        i = draw_below(key, b, size)
+        position = samples.positions[i]
         observe(position, rules, observations[b])
         outcomes[b, 0] = samples.outcomes[i]
         for k in range(legal_actions(position, rules, scratch)):
@@ -77,8 +75,7 @@ def _fill_batch(
             total += samples.weights[i, k]
         for k in range(samples.weights.shape[1]):
             if samples.weights[i, k]:
-                action = ACTION_SYMMETRY[symmetry, samples.actions[i, k]]
-                policy[b, action] = samples.weights[i, k] / total
+                policy[b, samples.actions[i, k]] = samples.weights[i, k] / total
 
 
 def total_memory() -> float:

@@ -45,20 +45,11 @@ def _buffer(rules: str = "standard", capacity: int = 30, count: int = 30) -> Rep
     return buffer
 
 
-def _turned_action(action: int, symmetry: int) -> int:
-    """What a symmetry makes of an action, by way of its name."""
-    name = naive.action_names()[action]
-    cells = {text: naive.NAMES[naive.moved(cell, symmetry)] for cell, text in naive.NAMES.items()}
-    parts = name.removeprefix("-").split("^")
-    return twin.ACTION_IDS[("-" if name.startswith("-") else "") + "^".join(cells[part] for part in parts)]
-
-
 def _twin_row(buffer: ReplayBuffer, rules: str, key: int, b: int) -> tuple[list, dict, set, float]:
-    i = twin.draw_below(key, 2 * b, len(buffer))
-    symmetry = twin.draw_below(key, 2 * b + 1, 8)
+    i = twin.draw_below(key, b, len(buffer))
     actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.weights[i].tolist()
-    game = naive.transform(naive.parse(format_position(int(buffer.samples.positions[i]))), symmetry)
-    policy = {_turned_action(a, symmetry): n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
+    game = naive.parse(format_position(int(buffer.samples.positions[i])))
+    policy = {a: n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
     legal = {twin.action_id(action) for action in naive.legal(game, rules)}
     return twin.observe(game, rules), policy, legal, float(buffer.samples.outcomes[i])
 
@@ -95,15 +86,10 @@ def test_a_key_names_a_batch():
     assert not _same(first.batch(16, 1, key=3), first.batch(16, 1, key=4))
 
 
-def test_samples_and_symmetries_are_drawn_uniformly():
-    buffer = _buffer(capacity=40, count=20)
-    buffer.samples.positions[:] = Board.from_text("ww...w........../........./..../. b 0").position
-    batch = buffer.batch(8000, RULES["standard"], key=1)
+def test_samples_are_drawn_uniformly():
+    batch = _buffer(capacity=40, count=20).batch(8000, RULES["standard"], key=1)
     drawn = (batch.outcomes[:, 0] * 1000).round().int().numpy()
     assert stats.chisquare(np.bincount(drawn, minlength=20)).pvalue > 0.001
-    images, counts = np.unique(batch.observations[:, :16].numpy(), axis=0, return_counts=True)
-    assert len(images) == 8
-    assert stats.chisquare(counts).pvalue > 0.001
 
 
 def _numbers(buffer: ReplayBuffer) -> list[int]:
