@@ -1,6 +1,9 @@
 """Every benchmark still runs; its figures are for `make bench`."""
 
 import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +13,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 SMALL: dict[str, dict[str, int]] = {
     "checkpoint": {"REPEATS": 1},
     "epoch": {},
+    "learning": {},
     "playouts": {"GAMES": 10},
     "selfplay": {"GAMES": 16, "SIMULATIONS": 4, "ROUNDS": 1},
     "tablebase": {"POSITIONS": 100},
@@ -29,7 +33,7 @@ def test_no_benchmark_is_forgotten():
     assert {path.stem for path in FOLDER.glob("*.py")} == set(SMALL)
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "epoch"])
+@pytest.mark.parametrize("name", [name for name, sizes in SMALL.items() if sizes])
 def test_it_runs(name, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     module = load(name)
@@ -63,3 +67,30 @@ def test_the_parts_of_an_epoch_are_all_measured(capsys):
     }
     assert min(shown[name] for name in ("self-play", "training", "validation", "evaluation")) > 0
     assert shown["the rest"] < sum(shown.values()) / 2
+
+
+LEARN = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import learning
+
+learning.SMALLER = {
+    "model.rules": "mini-standard",
+    "model.width": 16,
+    "data.games_per_epoch": 16,
+    "data.parallel_games": 16,
+    "data.batches_per_epoch": 4,
+}
+learning.ANCHOR, learning.GAMES, learning.PLAY_SIMULATIONS = "random", 10, 2
+print(json.dumps(learning.train("puct", 0, 0.01)))
+"""
+
+
+def test_a_variant_learns_for_its_time_and_is_judged():
+    # In a process of its own, because it sets the number of threads.
+    command = [sys.executable, "-c", LEARN, str(FOLDER)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert set(load("learning").COLUMNS) <= set(found)
+    assert 0.01 < found["minutes"] < 0.1
+    assert found["epochs"] >= 1
