@@ -25,7 +25,7 @@ from pylos.checkpoint_io import AtomicCheckpointIO
 from pylos.cli import main as pylos
 from pylos.datamodule import SelfPlayDataModule
 
-PARTS = {
+PARTS: dict[str, tuple[Any, str]] = {
     "self-play": (SelfPlayDataModule, "_play"),
     "training": (_TrainingEpochLoop, "advance"),
     "validation": (_EvaluationLoop, "run"),
@@ -36,8 +36,8 @@ PARTS = {
 
 
 @contextlib.contextmanager
-def measured() -> Iterator[dict[str, list[tuple[float, float]]]]:
-    """Wraps the methods of PARTS; yields when each began, and the seconds it took."""
+def measured(parts: dict[str, tuple[Any, str]]) -> Iterator[dict[str, list[tuple[float, float]]]]:
+    """Wraps methods and functions, by owner and name; yields when each call began, and the seconds it took."""
     times: dict[str, list[tuple[float, float]]] = defaultdict(list)
 
     def timed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,7 +52,7 @@ def measured() -> Iterator[dict[str, list[tuple[float, float]]]]:
         return wrapper
 
     with contextlib.ExitStack() as stack:
-        for name, (owner, method) in PARTS.items():
+        for name, (owner, method) in parts.items():
             original = getattr(owner, method)
             setattr(owner, method, timed(name, original))
             stack.callback(setattr, owner, method, original)
@@ -60,7 +60,7 @@ def measured() -> Iterator[dict[str, list[tuple[float, float]]]]:
 
 
 def main(preset: str = "quick", epochs: str = "4", *options: str) -> None:
-    with tempfile.TemporaryDirectory() as folder, measured() as times:
+    with tempfile.TemporaryDirectory() as folder, measured(PARTS) as times:
         place = ["--trainer.max_epochs", epochs, "--trainer.logger.init_args.save_dir", folder]
         began = time.perf_counter()
         assert pylos(["fit", "-c", preset, *place, *options]) == 0

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from pylos.cache import CachedEvaluator
+from pylos.games import GameOptions
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
 from pylos.rules import NUM_ACTIONS, RULES
 from pylos.search import SearchOptions
-from pylos.selfplay import GameOptions, SelfPlay
+from pylos.selfplay import SelfPlay
 
 GAMES = 512
 SIMULATIONS = 32

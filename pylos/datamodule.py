@@ -19,6 +19,7 @@ from pylos.board import Board
 from pylos.cache import CachedEvaluator
 from pylos.checkpoints import plain_values
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.games import GameOptions
 from pylos.inference import CACHE_SIZE, PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
 from pylos.progress import progress
@@ -27,7 +28,7 @@ from pylos.replay import EpochBatches, ReplayBuffer, deal, gather
 from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions
-from pylos.selfplay import GameOptions, SelfPlay, SelfPlayStats
+from pylos.selfplay import SelfPlay, SelfPlayStats
 from pylos.suite import load_suite
 
 UNFINISHED = -1

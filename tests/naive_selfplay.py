@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import naive_search as twin
 
 from pylos.board import Board
+from pylos.games import OPENING, GameOptions
 from pylos.playouts import random_action
 from pylos.rules import RULES
-from pylos.selfplay import OPENING, GameOptions
 
 Sample = tuple[int, dict[int, int], float, int, int]
 """Packed position, visits, the outcome for the player to move, the game's number, and actions before this one."""

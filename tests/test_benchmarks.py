@@ -15,6 +15,7 @@ SMALL: dict[str, dict[str, int]] = {
     "epoch": {},
     "learning": {},
     "playouts": {"GAMES": 10},
+    "search": {"GAMES": 8, "SIMULATIONS": 4, "PLIES": 2},
     "selfplay": {"GAMES": 16, "SIMULATIONS": 4, "ROUNDS": 1},
     "tablebase": {"POSITIONS": 100},
     "training": {"CAPACITY": 1000, "STEPS": 2, "ROUNDS": 1},
@@ -36,6 +37,7 @@ def test_no_benchmark_is_forgotten():
 @pytest.mark.parametrize("name", [name for name, sizes in SMALL.items() if sizes])
 def test_it_runs(name, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(FOLDER)
     module = load(name)
     for constant, value in SMALL[name].items():
         monkeypatch.setattr(module, constant, value)

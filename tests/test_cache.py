@@ -8,13 +8,14 @@ from strategies import random_game
 
 from pylos.actions import ACTION_SYMMETRY, NUM_SYMMETRIES, canonical, transform
 from pylos.cache import CachedEvaluator
+from pylos.games import GameOptions
 from pylos.inference import NetworkEvaluator, single_threaded_torch
 from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
 from pylos.rules import NUM_ACTIONS, RULES
 from pylos.search import SearchOptions
-from pylos.selfplay import GameOptions, SelfPlay
+from pylos.selfplay import SelfPlay
 
 MATURE = RULES["mature"]
 

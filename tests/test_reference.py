@@ -37,8 +37,8 @@ def test_it_holds_no_more_than_a_player_needs():
 
 def test_it_plays_nearly_perfectly():
     # An untrained network is at 0.5.
-    assert kept_share("reference:0", 16) > 0.87
-    assert kept_share("reference:64", 16) > 0.94
+    assert kept_share("reference:0", 16) > 0.91
+    assert kept_share("reference:64", 16) > 0.96
 
 
 @pytest.mark.parametrize("text", ["reference:", "reference:x", "reference:-1", "reference:30001"])

@@ -14,11 +14,12 @@ from strategies import RULE_NAMES
 
 from pylos.board import Board
 from pylos.errors import ConfigurationError
+from pylos.games import GameOptions
 from pylos.randomness import derive_key
 from pylos.replay import ReplayBuffer
 from pylos.rules import RULES
 from pylos.search import SearchOptions
-from pylos.selfplay import GameOptions, SelfPlay
+from pylos.selfplay import SelfPlay
 
 SEARCH = SearchOptions(simulations=8, dirichlet_fraction=0.25)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from pylos.games import GameOptions
 from pylos.inference import NetworkEvaluator, single_threaded_torch
 from pylos.jit import home
 from pylos.network import PylosNetwork
@@ -24,7 +25,7 @@ from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
 from pylos.rules import NUM_ACTIONS, RULES
 from pylos.search import SearchOptions
-from pylos.selfplay import GameOptions, SelfPlay
+from pylos.selfplay import SelfPlay
 
 SIMULATIONS, SECONDS, GAMES = 64, 30.0, 512
 PEERS = {

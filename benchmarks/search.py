@@ -1,0 +1,78 @@
+"""Where the time of a simulation goes, on one thread: tree, cache, observation, network."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from epoch import measured
+
+import pylos.inference
+import pylos.search
+from pylos.cache import CachedEvaluator
+from pylos.games import GameOptions
+from pylos.inference import NetworkEvaluator, single_threaded_torch
+from pylos.network import SQUARE, PylosNetwork
+from pylos.observation import OBSERVATION_SIZE
+from pylos.replay import ReplayBuffer
+from pylos.rules import NUM_ACTIONS, RULES
+from pylos.search import ROOTS, Search, SearchOptions
+from pylos.selfplay import SelfPlay
+
+GAMES, SIMULATIONS, PLIES = 256, 32, 40
+RULE_SET = RULES["standard"]
+PARTS: dict[str, tuple[Any, str]] = {
+    "search": (Search, "run"),
+    "root": (pylos.search, "choose_root_edges"),
+    "select": (pylos.search, "select"),
+    "expand, back up": (pylos.search, "expand"),
+    "cache": (CachedEvaluator, "__call__"),
+    "network": (NetworkEvaluator, "__call__"),
+    "observe": (pylos.inference, "observe_all"),
+}
+INSIDE = {
+    "network": ("observe",),
+    "cache": ("network",),
+    "search": ("root", "select", "expand, back up", "cache"),
+}
+"""What runs within a part and is not its own."""
+
+
+def seconds_of_parts(root: str) -> tuple[dict[str, float], int, float]:
+    """The seconds of every part, the simulations, and the share of leaves that the network judged."""
+    torch.manual_seed(0)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, symmetries=SQUARE)
+    options = SearchOptions(simulations=SIMULATIONS, root=root, dirichlet_fraction=0.25, gumbel_scale=1.0)
+    selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(opening_plies=35), seed=0)
+    buffer = ReplayBuffer(10_000, options.width)
+    totals = np.zeros(4)
+    with single_threaded_torch():
+        evaluate = NetworkEvaluator(network, RULE_SET, "cpu", "float32").cached()
+        selfplay._play_ply(evaluate, buffer, totals)  # compiles
+        evaluate = NetworkEvaluator(network, RULE_SET, "cpu", "float32").cached()
+        with measured(PARTS) as times:
+            start = time.perf_counter()
+            for _ in range(PLIES):
+                selfplay._play_ply(evaluate, buffer, totals)
+            whole = time.perf_counter() - start
+    total = {name: sum(took for _, took in times[name]) for name in PARTS}
+    own = {name: total[name] - sum(total[inner] for inner in INSIDE.get(name, ())) for name in PARTS}
+    own["games"] = whole - total["search"]
+    return own, PLIES * GAMES * SIMULATIONS, evaluate.evaluated / evaluate.asked
+
+
+def main() -> None:
+    for root in ROOTS:
+        seconds, simulations, share = seconds_of_parts(root)
+        whole = sum(seconds.values())
+        print(
+            f"{root}: {1e6 * whole / simulations:.2f} us a simulation, {share:.2f} of the leaves for the network"
+        )
+        for name, took in seconds.items():
+            print(f"  {name:16} {1e6 * took / simulations:7.2f} us   {took / whole:6.1%}")
+
+
+if __name__ == "__main__":
+    main()
