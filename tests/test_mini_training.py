@@ -13,7 +13,7 @@ from pylos.tablebase import ActionValues, Tablebase
 
 RULES = "mini-standard"
 SIMULATIONS = 128
-EPOCHS, BATCHES = 6, 100
+EPOCHS, BATCHES = 10, 100
 
 
 def reachable_decisions(table: Tablebase) -> np.ndarray:
@@ -52,7 +52,7 @@ def test_training_from_nothing_finds_the_truth(solved):
         games_per_epoch=256,
         parallel_games=256,
         simulations=32,
-        temperature_moves=8,
+        temperature_moves=12,
         buffer_size=30_000,
         batch_size=256,
         batches_per_epoch=BATCHES,
