@@ -20,7 +20,7 @@ from pylos.tables import DISTANCES, VALUES, open_table, table_path
 NO_DISTANCE = -1
 """The distance of a draw, and of everything where there is no table of distances."""
 _TIMES = {
-    "values": "10 minutes on two cores, 40 under mature rules",
+    "values": "15 minutes on two cores, 50 under mature rules",
     "distances": "30 minutes on two cores, an hour under mature rules",
 }
 """About how long it takes to solve the full game, see docs/performance.md."""
