@@ -32,7 +32,7 @@ from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork
 from pylos.perfect import PerfectPlayer
 from pylos.player import Player
-from pylos.players import NetworkPlayer
+from pylos.players import NetworkPlayer, make_player
 from pylos.results import MatchResult
 from pylos.runs import is_trial, last_checkpoint
 
@@ -103,6 +103,8 @@ class EvaluationCallback(pl.Callback):
                 f"{self.manifest.folder} holds a run of {self.manifest.rules!r} rules, not of {rules!r}"
             )
         self.manifest.rules = rules
+        for anchor in self.settings.anchors:
+            make_player(anchor, rules)  # whom these rules do not have is refused now, not in every evaluation
         settings = self.settings.to_dict()
         if self.manifest.evaluation.get("anchors") != settings["anchors"]:
             self.manifest.anchor_matches = ()

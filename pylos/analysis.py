@@ -13,7 +13,7 @@ from pylos.errors import RulesError
 from pylos.players import NetworkPlayer
 from pylos.progress import table_text
 from pylos.rules import rules_code
-from pylos.search import BATCH_MULTIPLE, Search, SearchOptions
+from pylos.search import BATCH_MULTIPLE, Search, network_options
 from pylos.tablebase import NO_DISTANCE, Tablebase, missing
 
 OUTCOMES = {1: "win", 0: "draw", -1: "loss"}
@@ -36,6 +36,8 @@ class Row(NamedTuple):
     """How often the search took it. A search stops as soon as it has proven the position won or lost."""
     mean: float | None = None
     """What the search found it worth, from -1 to 1; None if it never looked at it."""
+    improved: float | None = None
+    """Its probability by the search's improved policy: the player plays the likeliest."""
 
 
 def analyse(
@@ -50,7 +52,7 @@ def analyse(
 
     Returns:
         A row for each legal action, none if the game is over. The best comes first: by exact value, where a won
-        one hurries and a lost one delays; then by visits; then by prior.
+        one hurries and a lost one delays; then by the improved policy, visits and prior.
 
     Raises:
         RulesError: the board is of other rules than the tablebase or the player.
@@ -64,20 +66,29 @@ def analyse(
         priors = zip(rows, _ask(board, player)[1].tolist(), strict=True)
         rows = [row._replace(prior=prior) for row, prior in priors]
         if player.simulations:
-            from pylos.inference import (
-                single_threaded_torch,
-            )  # torch takes seconds, and only a player needs it
-
-            search = Search(1, rules_code(board.rules), SearchOptions(simulations=player.simulations))
-            with single_threaded_torch():
-                search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
-            root = search.first_root()
-            edges = zip(rows, root.visits.tolist(), root.values.tolist(), strict=True)
-            rows = [
-                row._replace(visits=visits, mean=None if math.isnan(mean) else mean)
-                for row, visits, mean in edges
-            ]
+            rows = _search(board, player, rows)
     return sorted(rows, key=_merit)
+
+
+def _search(board: Board, player: NetworkPlayer, rows: list[Row]) -> list[Row]:
+    """The rows with what the player's search, without noise, makes of them."""
+    from pylos.inference import single_threaded_torch  # torch takes seconds, and only a player needs it
+
+    search = Search(1, rules_code(board.rules), network_options(player.simulations))
+    with single_threaded_torch():
+        result = search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
+    pairs = zip(result.actions[0].tolist(), result.weights[0].tolist(), strict=True)
+    weights = {action: weight for action, weight in pairs if weight}
+    root = search.first_root()
+    edges = zip(rows, root.visits.tolist(), root.values.tolist(), strict=True)
+    return [
+        row._replace(
+            visits=visits,
+            mean=None if math.isnan(mean) else mean,
+            improved=weights.get(row.action, 0) / sum(weights.values()),
+        )
+        for row, visits, mean in edges
+    ]
 
 
 def analysis_text(
@@ -114,6 +125,7 @@ def analysis_text(
         ("prior", [_text(row.prior, ".3f") for row in rows]),
         ("visits", [_text(row.visits, "d") for row in rows]),
         ("mean", [_text(row.mean, "+.3f") for row in rows]),
+        ("improved", [_text(row.improved, ".3f") for row in rows]),
     ]
     shown = [(title, cells) for title, cells in columns if any(cells)]
     for title, _ in shown:
@@ -151,4 +163,5 @@ def _ask(board: Board, player: NetworkPlayer) -> tuple[float, np.ndarray]:
 def _merit(row: Row) -> tuple[float, ...]:
     """What rows are sorted by, the best first."""
     exact, distance = row.exact or 0, row.distance or 0
-    return -exact, exact * distance, -(row.visits or 0), -(row.prior or 0.0), row.action
+    searched = -(row.improved or 0.0), -(row.visits or 0)
+    return -exact, exact * distance, *searched, -(row.prior or 0.0), row.action

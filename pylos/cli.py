@@ -266,8 +266,12 @@ def _suite(options: argparse.Namespace) -> int:
     from pylos.suite_making import make_suite
     from pylos.tablebase import Tablebase
 
-    suite = make_suite(Tablebase(options.rules), options.per_stratum, options.seed)
+    table = Tablebase(options.rules)
     path = Path(options.out or f"{options.rules}.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab"):
+        pass  # a file that cannot be written is refused before the work, not after it
+    suite = make_suite(table, options.per_stratum, options.seed)
     write_suite(path, suite)
     print(f"{describe_suite(suite)}\nwritten to {path}")
     return 0

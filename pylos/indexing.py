@@ -178,15 +178,22 @@ def rank(index: Index, word: int, n: int) -> int:
 
 
 @jit
-def locate(index: Index, own: int, opponent: int) -> int:
-    """The number of a position, given the balls of the mover and of the opponent."""
-    pile = own | opponent
-    entry = index.slots[_pile_slot(index.slots, pile)]
-    shape = entry >> NUM_CELLS & (1 << _SHAPE_BITS) - 1
+def turn_to_shape(index: Index, own: int, opponent: int) -> tuple[int, int]:
+    """The number of a position's shape, and the mover's balls in a position of that very shape that looks the same."""
+    entry = index.slots[_pile_slot(index.slots, own | opponent)]
     symmetry = entry >> NUM_CELLS + _SHAPE_BITS
     if symmetry:
         own = moved_mask(own, symmetry)
-    return index.offsets[shape] + rank(index, gather_bits(own, index.shapes[shape]), popcount(pile))
+    return entry >> NUM_CELLS & (1 << _SHAPE_BITS) - 1, own
+
+
+@jit
+def locate(index: Index, own: int, opponent: int) -> int:
+    """The number of a position, given the balls of the mover and of the opponent."""
+    shape, turned = turn_to_shape(index, own, opponent)
+    return index.offsets[shape] + rank(
+        index, gather_bits(turned, index.shapes[shape]), popcount(own | opponent)
+    )
 
 
 @jit

@@ -85,6 +85,13 @@ event.register("numba:compile", _Announcement())
 
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    def atomic_or(array: np.ndarray, index: int, bits: int) -> int:
+        """Sets bits of a byte of a uint8 array that other threads set bits of, too; returns the byte as it was."""
+
+    def prefetch(array: np.ndarray, index: int) -> None:
+        """Begins to fetch a byte of a uint8 array from memory, for it is to be read soon."""
 
     def popcount(value: int) -> int:
         """The number of set bits of an int64."""
@@ -99,6 +106,35 @@ if TYPE_CHECKING:
         """The low bits of ``value``, moved to the set bits of ``mask``: undoes ``gather_bits``."""
 
 else:
+
+    @intrinsic
+    def atomic_or(typing_context: Any, array: Any, index: Any, bits: Any) -> Any:
+        """Sets bits of a byte of a uint8 array that other threads set bits of, too; returns the byte as it was."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, args[0]).data
+            byte = builder.trunc(args[2], ir.IntType(8))
+            return builder.zext(
+                builder.atomic_rmw("or", builder.gep(data, [args[1]]), byte, "seq_cst"), ir.IntType(64)
+            )
+
+        return types.int64(array, types.int64, types.int64), generate
+
+    @intrinsic
+    def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+        """Begins to fetch a byte of a uint8 array from memory, for it is to be read soon."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, args[0]).data
+            number = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), number, number, number])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+            read, keep, data_cache = 0, 3, 1
+            flags = [ir.Constant(number, flag) for flag in (read, keep, data_cache)]
+            builder.call(function, [builder.gep(data, [args[1]]), *flags])
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64), generate
 
     @intrinsic
     def popcount(typing_context: Any, value: Any) -> Any:

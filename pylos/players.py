@@ -19,7 +19,7 @@ from pylos.playouts import playout, random_action
 from pylos.randomness import draw, draw_keys
 from pylos.root import pick_actions
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
-from pylos.search import Evaluator, Search, SearchOptions, padded_size
+from pylos.search import Evaluator, Search, SearchOptions, network_options, padded_size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,19 +45,19 @@ class RandomPlayer(KeyedPlayer):
 
 
 class _SearchPlayer(KeyedPlayer):
-    """Searches without noise and plays the most visited action; chance decides between equals.
+    """Searches and plays the action of the greatest weight; chance decides between equals.
 
     Args:
         name: how matches call it.
         rules: name of the rule set.
-        simulations: leaves looked at per decision, at least 1.
+        options: how it searches.
         threads: threads that search.
         key: names its random stream.
     """
 
-    def __init__(self, name: str, rules: str, simulations: int, threads: int, key: int = 0) -> None:
+    def __init__(self, name: str, rules: str, options: SearchOptions, threads: int, key: int = 0) -> None:
         super().__init__(name, rules, key)
-        self._options = SearchOptions(simulations=simulations)
+        self._options = options
         self._threads = threads
         self._search = Search(1, self._code, self._options)
 
@@ -95,7 +95,9 @@ class RolloutPlayer(_SearchPlayer):
     """
 
     def __init__(self, simulations: int, rules: str = "standard", key: int = 0) -> None:
-        super().__init__(f"rollouts:{simulations}", rules, simulations, os.cpu_count() or 1, key)
+        # By visits, as ever: a yardstick that changes is none, and there is no policy to improve.
+        options = SearchOptions(simulations=simulations)
+        super().__init__(f"rollouts:{simulations}", rules, options, os.cpu_count() or 1, key)
 
     def _evaluator(self, key: int) -> Evaluator:
         rules = self._code
@@ -109,7 +111,7 @@ class RolloutPlayer(_SearchPlayer):
 
 
 class NetworkPlayer(_SearchPlayer):
-    """Searches with a network.
+    """Searches with a network: Gumbel root, no noise; better than visits at few simulations (docs/experiments.md).
 
     Args:
         name: how matches call it.
@@ -135,7 +137,7 @@ class NetworkPlayer(_SearchPlayer):
 
         from pylos.inference import NetworkEvaluator
 
-        super().__init__(name, rules, max(simulations, 1), torch.get_num_threads(), key)
+        super().__init__(name, rules, network_options(max(simulations, 1)), torch.get_num_threads(), key)
         self.simulations = simulations
         self.network = NetworkEvaluator(network, self._code, device, precision)
         self.evaluator = self.network.cached()

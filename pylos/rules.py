@@ -89,28 +89,10 @@ def _mask(cells: list[int]) -> int:
     return sum(1 << cell for cell in cells)
 
 
-def _lines_through(cell: int) -> list[int]:
-    """Row and column of a cell on the two lower levels; elsewhere masks that no position fills."""
-    level, row, column = CELLS[cell]
-    if level > 1:
-        return [1 << NUM_CELLS] * 2
-    size = LEVEL_SIZE[level]
-    return [
-        _mask([cell_index(level, row, i) for i in range(size)]),
-        _mask([cell_index(level, i, column) for i in range(size)]),
-    ]
-
-
 _ANCHORS = [cell_index(level, r, c) for level in range(3) for r in range(LEVEL_SIZE[level] - 1)
             for c in range(LEVEL_SIZE[level] - 1)]  # fmt: skip
 SQUARE_ANCHORS = _mask(_ANCHORS)
 """Cells that are the first corner of a 2x2 square."""
-SQUARES_THROUGH = np.array(
-    [_mask([a for a in _ANCHORS if cell in _square(*CELLS[a])]) for cell in range(NUM_CELLS)], np.int64
-)
-"""[30] for each cell the first corners of the squares that contain it."""
-LINES_THROUGH = np.array([_lines_through(cell) for cell in range(NUM_CELLS)], np.int64)
-"""[30, 2] for each cell the cells of its row and of its column."""
 LIFTED_TO = np.array(
     [
         _mask([a for a in range(16, NUM_CELLS) if CELLS[a][0] > CELLS[cell][0]
@@ -186,14 +168,28 @@ def uncovered_cells(occupied: int) -> int:
 
 
 @jit
+def formation_cells(own: int, rules: int) -> int:
+    """The cells of all formations that earn a take-back: 2x2 squares; rows and columns of the two lower levels."""
+    cells = np.int64(0)
+    if rules & SQUARES:
+        full = full_squares(own)
+        pairs = full | full << 1
+        cells |= pairs & 0xFFFF | (pairs & 0xFFF) << 4
+        cells |= (pairs & 0x1FF << 16) | (pairs & 0x3F << 16) << 3
+        cells |= (pairs & 0xF << 25) | (pairs & 0x3 << 25) << 2
+    if rules & LINES:
+        two_by_row, two_by_column = own & own >> 1, own & own >> 4
+        cells |= (two_by_row & two_by_row >> 2 & 0x1111) * 0xF
+        cells |= (two_by_column & two_by_column >> 8 & 0xF) * 0x1111
+        cells |= (two_by_row & own >> 2 & 0x49 << 16) * 0x7
+        cells |= (own & own >> 3 & own >> 6 & 0x7 << 16) * 0x49
+    return cells
+
+
+@jit
 def completes_formation(own: int, cell: int, rules: int) -> bool:
     """Whether the ball on ``cell`` (part of ``own``) is in a formation that earns a take-back."""
-    if rules & SQUARES and full_squares(own) & SQUARES_THROUGH[cell]:
-        return True
-    if rules & LINES:
-        row, column = LINES_THROUGH[cell, 0], LINES_THROUGH[cell, 1]
-        return own & row == row or own & column == column
-    return False
+    return formation_cells(own, rules) >> cell & 1 != 0
 
 
 @jit

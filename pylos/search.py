@@ -35,7 +35,7 @@ class Evaluator(Protocol):
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How a search goes about it. The defaults are for play; self-play adds noise."""
+    """How a search goes about it. Without noise, unless it is asked for."""
 
     simulations: int = 64
     """Leaves looked at per decision (AlphaZero: 800)."""
@@ -68,6 +68,11 @@ class SearchOptions:
     def width(self) -> int:
         """The most actions to which a search can give a weight."""
         return MAX_LEGAL_ACTIONS if self.root == "gumbel" else min(self.simulations, MAX_LEGAL_ACTIONS)
+
+
+def network_options(simulations: int) -> SearchOptions:
+    """How a search with a network goes about it when it plays: what is found decides, chance has no part in it."""
+    return SearchOptions(simulations=simulations, root="gumbel")
 
 
 class SearchResult(NamedTuple):

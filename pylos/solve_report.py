@@ -17,7 +17,7 @@ from pylos.tables import DISTANCES, VALUES, table_path
 
 LINE_SECONDS = 30.0
 """Between two lines about the progress where no bar can be shown."""
-_SHARES = dict(zip(STAGES, (0.75, 0.20, 0.05, 0.02, 0.80, 0.15, 0.03), strict=True))
+_SHARES = dict(zip(STAGES, (0.78, 0.22, 0.02, 0.82, 0.16), strict=True))
 """Of the time for the values, and of that for the distances, roughly as under rules with take-backs."""
 _FIRST_LOOK = {VALUES: 0.5, DISTANCES: 0.3}
 """The share of a stage's time after which every position has been looked at; without take-backs that is all."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from pylos import solver
+from pylos import solver, solver_distances
 from pylos.actions import NUM_SYMMETRIES
 from pylos.errors import TableError
 from pylos.indexing import build_index, locate
@@ -20,81 +20,84 @@ from pylos.tables import DISTANCES, VALUES, finish, open_part, open_table, part_
 
 VALUE_OF = np.array([0, -1, 1], np.int8)
 """[3] what UNKNOWN, LOSS and WIN are worth to the mover."""
+FEW = 0.1
+"""Once a sweep writes fewer values than this per byte of the table, the next one follows every trail to its end."""
 STAGES = (
     VALUES,
     "check values",
-    "count values",
     "open distances",
     DISTANCES,
     "check distances",
-    "count distances",
 )
-"""In the order in which they run; those after the third only with distances."""
+"""In the order in which they run; those after the second only with distances."""
 
 
 def _ignore(progress: Progress) -> None:
     """A report that goes nowhere."""
 
 
-def _solve_values(sweeper: Sweeper, values: np.ndarray) -> int:
-    """Fills the table; returns how many entries are wrong all the same."""
+def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
+    """Fills the table."""
     index, rules = sweeper.index, sweeper.rules
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
         return solver.without_value(values, first, n, rows)
 
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.sweep_values(index, values, rules, first, rows, positions, room)
-
-    def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.check_values(index, values, rules, first, rows, positions, room)
+        written = np.zeros(len(index.shapes), np.int64)
+        follow = sweeper.latest < FEW * len(values)
+        solver.sweep_values(index, values, rules, resumed, follow, first, rows, positions, room, written)
+        sweeper.note_written(written)
+        return int(written.sum())
 
     sweeper.begin(VALUES)
+    resumed = bool(values.any())
+    if resumed:
+        sweeper.sweep(np.arange(len(index.shapes)), due, work)
+        resumed = False
     sweeper.until_nothing_changes(due, work)
-    return sweeper.sweep_all("check values", check)
 
 
-def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> int:
+def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
     """The same for distances."""
     index, rules = sweeper.index, sweeper.rules
 
     def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        solver.open_distances(index, values, distances, rules, shape, first, n)
+        solver_distances.open_distances(index, values, distances, rules, shape, first, n)
         return 0
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        return solver.due_distances(index, distances, rules, excess, shape, first, n, rows)
+        return solver_distances.due_distances(index, distances, rules, excess, shape, first, n, rows)
 
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.sweep_distances(index, values, distances, rules, excess, first, rows, positions, room)
-
-    def check(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver.check_distances(index, values, distances, rules, first, rows, positions, room)
+        return solver_distances.sweep_distances(
+            index, values, distances, rules, excess, first, rows, positions, room
+        )
 
     excess = 0
     sweeper.sweep_all("open distances", work, begin)
     sweeper.begin(DISTANCES)
     sweeper.until_nothing_changes(due, work)
     # Up to the greatest excess of any entry: after a resume there may be nothing to close for a long while.
-    while excess < solver.OPEN // 2 and solver.any_open(distances):
+    while excess < solver_distances.OPEN // 2 and solver_distances.any_open(distances):
         excess += 1
         sweeper.look_again()
         sweeper.until_nothing_changes(due, work)
-    return sweeper.sweep_all("check distances", check)
 
 
-def _refuse(wrong: int, kind: str, *files: Path) -> None:
-    """Raises TableError if anything is wrong."""
-    if wrong:
-        raise TableError(
-            f"{wrong:,} {kind} do not follow from those of their successors: "
-            f"delete {' and '.join(map(str, files))} and start again"
-        )
+def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files: Path) -> dict[str, Any]:
+    """Compares every entry with those of its successors; returns what the header says about the solution.
 
+    Args:
+        sweeper: goes through the positions.
+        values: the table of values.
+        distances: the table of distances, which is compared, or an empty array: then the values are.
+        files: those to delete if anything is wrong.
 
-def _summarise(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> dict[str, Any]:
-    """What the header says about the solution; an empty ``distances`` if there are none."""
-    index = sweeper.index
+    Raises:
+        TableError: something is wrong.
+    """
+    index, rules, kind = sweeper.index, sweeper.rules, DISTANCES if len(distances) else VALUES
     most = int(max(shape.bit_count() for shape in index.shapes.tolist()))
     images = NUM_SYMMETRIES // np.array([bits.bit_count() for bits in index.symmetries.tolist()])
     counts = np.zeros((most + 1, 256, 3), np.int64)
@@ -108,9 +111,15 @@ def _summarise(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> d
         with lock:
             counts[int(index.shapes[shape]).bit_count()] += found[:, :, 0] * images[shape]
             classes[:] += found[:, :, 1].sum(axis=0)
-        return 0
+        if kind == VALUES:
+            return solver.check_values(index, values, rules, first, rows, positions)
+        return solver_distances.check_distances(index, values, distances, rules, first, rows, positions, room)
 
-    sweeper.sweep_all("count distances" if len(distances) else "count values", work)
+    if wrong := sweeper.sweep_all(f"check {kind}", work):
+        raise TableError(
+            f"{wrong:,} {kind} do not follow from those of their successors: "
+            f"delete {' and '.join(map(str, files))} and start again"
+        )
     order = [solver.WIN, solver.LOSS, solver.UNKNOWN]
     start = locate(index, 0, 0)
     facts = {
@@ -155,16 +164,16 @@ def solve(
             none = np.empty(0, np.uint8)
             if not path.exists():
                 part = open_part(path, size // 4)
-                _refuse(_solve_values(sweeper, part), VALUES, part_path(path))
-                finish(path, part, _summarise(sweeper, part, none))
+                _solve_values(sweeper, part)
+                finish(path, part, _verify(sweeper, part, none, part_path(path)))
             if not distance:
                 return read_header(path)
             path = table_path(rules, DISTANCES)
             if not path.exists():
                 source = table_path(rules, VALUES)
                 values, distances = open_table(source), open_part(path, size)
-                _refuse(_solve_distances(sweeper, values, distances), DISTANCES, part_path(path), source)
-                finish(path, distances, _summarise(sweeper, values, distances))
+                _solve_distances(sweeper, values, distances)
+                finish(path, distances, _verify(sweeper, values, distances, part_path(path), source))
             return read_header(path)
     except Timeout:
         raise TableError(f"another process is solving the {rules} rules") from None

@@ -14,11 +14,10 @@ from pylos import solver
 from pylos.dependencies import dependencies
 from pylos.indexing import Index
 from pylos.rules import CELLS, NUM_CELLS
-from pylos.turns import MAX_TURNS
 
 _NEVER = -1
 CHUNK = 1 << 16
-"""Positions that a thread takes at a time; a multiple of four, so that no two write to the same byte."""
+"""Positions that a thread takes at a time; a multiple of four, so that none of its bytes holds values of another's."""
 
 Due = Callable[[int, int, int, np.ndarray], int]
 """``due(shape, first, n, rows)`` writes which of the ``n`` numbers of a shape from ``first`` on are to be worked
@@ -59,9 +58,13 @@ class Sweeper:
         self.begin("")
 
     def begin(self, stage: str) -> None:
-        """Begins a stage: no shape has been looked at in it."""
+        """Begins a stage: no shape has been looked at in it.
+
+        ``latest`` is how many entries its latest sweep wrote, before the first one: how many there are.
+        """
         self.stage = stage
         self._seen = 0
+        self.latest = int(self.index.sizes.sum())
         self._looked_at = np.full(len(self.index.shapes), _NEVER)
         self._written_at = np.zeros(len(self.index.shapes), np.int64)
         self._maybe_due = np.ones(len(self.index.shapes), np.bool_)
@@ -72,7 +75,15 @@ class Sweeper:
             shapes = np.flatnonzero(self._is_outdated() & self._maybe_due)
             if not len(shapes):
                 return
-            self._maybe_due[shapes] = self.sweep(shapes, due, work)[1][shapes] > 0
+            written, open_rows = self.sweep(shapes, due, work)
+            self.latest = int(written.sum())
+            self._maybe_due[shapes] = open_rows[shapes] > 0
+
+    def note_written(self, counts: np.ndarray) -> None:
+        """Takes note of the shapes [S] to which something was written that are not the one that is worked on."""
+        with self._lock:
+            self._clock += 1
+            self._written_at[counts > 0] = self._clock
 
     def look_again(self) -> None:
         """Lets every shape count as outdated, because more is due than before."""
@@ -118,7 +129,7 @@ class Sweeper:
 
         def run(chunks: Iterator[tuple[int, int, int]], images: bool | None) -> None:
             rows, positions = np.empty(CHUNK, np.int32), np.empty(CHUNK, np.int64)
-            room = np.empty(MAX_TURNS, np.int64)
+            room = np.empty(solver.ROOM, np.int64)
             while not stop.is_set():
                 with self._lock:
                     shape, first, n = next(chunks, (-1, 0, 0))

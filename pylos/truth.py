@@ -17,7 +17,7 @@ from pylos.inference import NetworkEvaluator, single_threaded_torch
 from pylos.loaders import SUITE_BATCH, LabelledBatch
 from pylos.root import pick_actions
 from pylos.rules import rules_code
-from pylos.search import Search, SearchOptions
+from pylos.search import Search, network_options
 from pylos.suite import STRATA
 
 BASELINE = "A uniformly random choice scores about 0.5."
@@ -170,7 +170,7 @@ class Truth(nn.Module):
 class Searcher:
     """Searches as a ``NetworkPlayer`` does, without noise.
 
-    Among equally visited actions chance decides by the position alone, so that it does not matter how many processes
+    Among equally good actions chance decides by the position alone, so that it does not matter how many processes
     share the positions.
 
     Args:
@@ -183,8 +183,7 @@ class Searcher:
     def __init__(self, network: nn.Module, rules: str, simulations: int, device: torch.device) -> None:
         code = rules_code(rules)
         self._evaluate = NetworkEvaluator(network, code, device, "float32").cached()
-        options = SearchOptions(simulations=simulations)
-        self._search = Search(SUITE_BATCH, code, options, torch.get_num_threads())
+        self._search = Search(SUITE_BATCH, code, network_options(simulations), torch.get_num_threads())
 
     def choose(self, positions: np.ndarray) -> np.ndarray:
         """The actions [B] that it plays in positions [B <= SUITE_BATCH], none of them the end of a game."""

@@ -42,7 +42,7 @@ def test_without_anyone_to_ask_the_actions_are_listed():
     for board in boards("standard", 10):
         rows = analyse(board)
         assert [row.action for row in rows] == board.legal_actions.tolist()
-        assert all(row[2:] == (None,) * 5 for row in rows)
+        assert all(row[2:] == (None,) * 6 for row in rows)
         other = board.copy()
         other.push(rows[0].name)
         assert other.actions[-1] == rows[0].action
@@ -83,19 +83,18 @@ def test_priors_are_those_of_the_network_over_the_legal_actions():
         assert all(row.visits is None and row.mean is None for row in rows)
 
 
-def test_visits_and_means_are_those_of_the_players_search():
+def test_what_is_found_is_what_the_players_search_finds():
     player = make_player("standard", simulations=40)
     for board in [board for board in boards("standard", 30) if min(board.reserves) >= 6]:
         rows = analyse(board, player=player)
         assert sum(row.visits for row in rows) == 40
-        most = [row.action for row in rows if row.visits == rows[0].visits]
-        assert player.choose([board])[0] in most
+        best = [row.action for row in rows if row.improved == rows[0].improved]
+        assert player.choose([board])[0] in best
         result = player._room(1).run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
-        visits = {row.action: row.visits for row in rows if row.visits}
-        n = len(visits)
-        assert visits == dict(
-            zip(result.actions[0, :n].tolist(), result.weights[0, :n].tolist(), strict=True)
-        )
+        improved = {row.action: row.improved for row in rows if row.improved}
+        n = len(improved)
+        weights = result.weights[0, :n] / result.weights[0].sum()
+        assert improved == dict(zip(result.actions[0, :n].tolist(), weights.tolist(), strict=True))
         assert [row.mean is None for row in rows] == [row.visits == 0 for row in rows]
         value = player.evaluator(np.array([board.position] * 8))[0][0]
         total = value + sum(row.visits * row.mean for row in rows if row.visits)
@@ -144,7 +143,7 @@ def test_the_text_shows_what_a_network_thinks(solved):
     text = analysis_text(board, Tablebase(MINI), player)
     assert f"For white: exact draw; network {player.network(np.zeros(8, np.int64))[0][0]:+.3f}\n" in text
     assert next(line for line in text.splitlines() if "action" in line).split() == [
-        "action", "exact", "prior", "visits", "mean",
+        "action", "exact", "prior", "visits", "mean", "improved",
     ]  # fmt: skip
     assert len(text.splitlines()) == 6 + 2 + 3 + 9 + 0
 

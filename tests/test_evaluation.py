@@ -81,6 +81,13 @@ def test_a_run_of_other_rules_is_not_gone_on_with(tmp_path: Path):
         trainer.fit(tiny_module(rules="mature"), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
 
 
+def test_an_anchor_that_does_not_play_these_rules_is_refused_at_the_start(tmp_path: Path):
+    trainer = tiny_trainer(tmp_path, 1, callbacks=(tiny_evaluation(anchors=("reference",)),))
+    with pytest.raises(PlayerError, match="no reference agent ships for the mini-standard rules"):
+        trainer.fit(tiny_module(rules="mini-standard"), datamodule=tiny_data())
+    assert not trainer.global_step
+
+
 def test_failed_evaluation_is_recorded_and_training_goes_on(tmp_path: Path, monkeypatch):
     play = callbacks.evaluation.evaluate_agent
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import naive_search as twin
+import naive_gumbel
 import numpy as np
 import pytest
 import torch
@@ -128,14 +128,14 @@ def test_the_bare_policy_plays_the_likeliest_legal_action():
         assert log_policy[0, action] == pytest.approx(log_policy[0, board.legal_actions].max(), abs=1e-5)
 
 
-def test_a_network_player_searches_without_noise_and_plays_the_most_visited_action():
+def test_a_network_player_searches_without_noise_and_plays_the_likeliest_improved_action():
     boards, network = _boards(), _network()
     chosen = NetworkPlayer("net", network, "standard", 24).choose(boards)
     judge = NetworkEvaluator(network, 1, "cpu", "float32").cached(0)
-    search = twin.NaiveSearch(lambda position: single(judge, position), 24)
+    search = naive_gumbel.NaiveGumbelSearch(lambda position: single(judge, position), 24)
     for board, action in zip(boards, chosen, strict=True):
-        visits = twin.root_visits(search.run(board))
-        assert visits[int(action)] == max(visits.values())
+        weights = naive_gumbel.weights(search.run(board))
+        assert weights[int(action)] == max(weights.values())
 
 
 def test_training_does_not_reach_the_network_of_a_player():

@@ -46,6 +46,12 @@ def test_suite_writes_what_ships(solved, tmp_path, capsys):
     assert f"{len(made):,} decision positions" in capsys.readouterr().out
 
 
+def test_a_suite_that_cannot_be_written_is_refused_before_it_is_made(solved, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pylos.suite_making.make_suite", lambda *_: pytest.fail("it was made"))
+    assert main(["suite", "--rules", "mini-standard", "--out", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
+
+
 def test_estimates_become_shorter(monkeypatch, capsys):
     clock = [100.0]
     monkeypatch.setattr(solve_report.time, "monotonic", lambda: clock[0])

@@ -9,7 +9,8 @@ from pylos.board import Board
 from pylos.errors import TableError
 from pylos.indexing import build_index, locate, position_at
 from pylos.rules import CELL_MASK, MINI_RULES, RULES, balls_per_player
-from pylos.solver import LOSS, OPEN, UNKNOWN, WIN, due_distances, read_value
+from pylos.solver import LOSS, UNKNOWN, WIN, read_value
+from pylos.solver_distances import OPEN, due_distances
 from pylos.solving import STAGES, solve
 from pylos.sweeping import Progress, Sweeper
 from pylos.tables import DISTANCES, HEADER_BYTES, VALUES, open_table, part_path, read_header, table_path
@@ -55,6 +56,15 @@ def test_without_distances_only_values_are_kept(unsolved, solved_folder):
     assert not table_path("mini-standard", DISTANCES).exists()
     assert solve("mini-standard", distance=True)["kind"] == DISTANCES
     assert_solved_as_in(solved_folder, unsolved, "mini-standard")
+
+
+@pytest.mark.parametrize("few", [0.0, 1e9])
+def test_whether_trails_are_followed_never_or_always_makes_no_difference(
+    few, unsolved, solved_folder, monkeypatch
+):
+    monkeypatch.setattr("pylos.solving.FEW", few)
+    solve("mini-mature", distance=True)
+    assert_solved_as_in(solved_folder, unsolved, "mini-mature")
 
 
 def test_what_is_solved_is_not_solved_again(solved):

@@ -8,26 +8,42 @@ from strategies import boards, colourings
 from pylos.board import Board
 from pylos.notation import format_position
 from pylos.rules import RULES
-from pylos.turns import MAX_TURNS, other_turns, plain_places
+from pylos.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn, moves
 
 
 def lists_of_turns(position: int, rules: str) -> tuple[list[int], list[int]]:
-    """What the turns lead to: the plain places, and all others."""
-    out = np.empty(MAX_TURNS, np.int64)
-    places = out[: plain_places(position, RULES[rules], out)].tolist()
-    return places, out[: other_turns(position, RULES[rules], out)].tolist()
+    """What the turns lead to: those that earn nothing, and those with a choice of balls to take back."""
+    room = np.empty(TURN_ROOM, np.int64)
+    n, m = moves(position, RULES[rules], room)
+    earning = room[EARNING:][:m].tolist()
+    return room[:n].tolist(), [
+        end
+        for middle in earning
+        for end in room[ENDS:][: ends_of_turn(middle, RULES[rules], room[ENDS:])].tolist()
+    ]
+
+
+def all_turns(position: int, rules: str) -> list[int]:
+    plain, earning = lists_of_turns(position, rules)
+    return plain + earning
 
 
 def assert_same_turns(game: naive.Game, rules: str) -> None:
-    places, others = lists_of_turns(Board.from_text(naive.format_game(game), rules).position, rules)
+    plain, earning = lists_of_turns(Board.from_text(naive.format_game(game), rules).position, rules)
     expected = [naive.format_game(after) for after in naive.turns(game, rules)]
-    assert sorted(map(format_position, places + others)) == sorted(expected)
-    plain = [
-        naive.format_game(after)
-        for action in naive.legal(game, rules)
-        if action[0] is None and not (after := naive.step(game, action, rules)).pending
-    ]
-    assert sorted(map(format_position, places)) == sorted(plain)
+    assert sorted(map(format_position, plain + earning)) == sorted(expected)
+    moved = [naive.step(game, action, rules) for action in naive.legal(game, rules)]
+    expected = [naive.format_game(after) for after in moved if not after.pending]
+    assert sorted(map(format_position, plain)) == sorted(expected)
+
+
+def assert_earlier_positions_are_those_with_a_turn_here(position: int, rules: str) -> None:
+    room = np.empty(MAX_EARLIER, np.int64)
+    for after in all_turns(position, rules):
+        assert position in room[: earlier_positions(after, RULES[rules], room)]
+    for earlier in set(room[: earlier_positions(position, RULES[rules], room)].tolist()):
+        Board.from_text(format_position(earlier), rules)  # refuses what cannot stand
+        assert position in all_turns(earlier, rules)
 
 
 @given(boards())
@@ -35,8 +51,12 @@ def test_turns_in_games(board):
     while board.pending:
         board.pop()
     assert_same_turns(naive.parse(board.text), board.rules)
+    assert_earlier_positions_are_those_with_a_turn_here(board.position, board.rules)
 
 
 @given(colourings())
 def test_turns_in_any_position(coloured):
-    assert_same_turns(*coloured)
+    game, rules = coloured
+    assert_same_turns(game, rules)
+    position = Board.from_text(naive.format_game(game), rules).position
+    assert_earlier_positions_are_those_with_a_turn_here(position, rules)
