@@ -27,7 +27,7 @@ UNKNOWN, LOSS, WIN = 0, 1, 2
 ROOM = 3 * MAX_EARLIER + TURN_ROOM
 """The size of the buffer that the kernels need for turns."""
 _MOST_FOLLOWED = 1 << 12
-_AHEAD = 8
+AHEAD = 8
 """So many positions before one is looked at, the values of its successors are asked for."""
 _FAR = 24
 """So many colourings on, it is quicker to begin anew than to go through those between."""
@@ -76,20 +76,26 @@ def number_of(index: Index, position: int) -> int:
 
 
 @jit
-def _look_ahead(
-    index: Index, values: np.ndarray, position: int, rules: int, turns: np.ndarray
-) -> tuple[int, int]:
-    """Writes the moves of a position (see ``moves``), as numbers where they end the turn, and asks for their values."""
-    n, m = moves(position, rules, turns)
+def ask_for(index: Index, table: np.ndarray, shift: int, positions: np.ndarray, n: int) -> None:
+    """Turns ``n`` packed positions into their numbers, and asks for their entries: ``1 << shift`` are in a byte."""
     for i in range(n):
-        turns[i] = number_of(index, turns[i])
-        prefetch(values, turns[i] >> 2)
+        positions[i] = number_of(index, positions[i])
+        prefetch(table, positions[i] >> shift)
+
+
+@jit
+def look_ahead(
+    index: Index, table: np.ndarray, shift: int, position: int, rules: int, turns: np.ndarray
+) -> tuple[int, int]:
+    """Writes the moves of a position, those that end the turn as numbers, and asks for their entries."""
+    n, m = moves(position, rules, turns)
+    ask_for(index, table, shift, turns, n)
     return n, m
 
 
 @jit
 def _value(index: Index, values: np.ndarray, rules: int, n: int, m: int, turns: np.ndarray) -> int:
-    """The value of a position as far as it follows from its ``turns`` (see ``_look_ahead``)."""
+    """The value of a position as far as it follows from its ``turns`` (see ``look_ahead``)."""
     result = LOSS
     for i in range(n):
         value = read_value(values, turns[i])
@@ -175,7 +181,7 @@ def _write_losses_before(
         if n == lost.shape[0]:
             break
         if read_value(values, number_of(index, earlier)) == UNKNOWN:
-            now, earning = _look_ahead(index, values, earlier, rules, turns)
+            now, earning = look_ahead(index, values, 2, earlier, rules, turns)
             if _is_lost(index, values, rules, now, earning, turns):
                 _write_values(index, values, earlier, LOSS, written)
                 lost[n] = earlier
@@ -227,9 +233,9 @@ def sweep_values(
     """
     shape = np.searchsorted(index.offsets, first, side="right") - 1
     lost = np.empty(_MOST_FOLLOWED, np.int64)
-    turns, moves_of = np.empty((_AHEAD, TURN_ROOM), np.int64), np.zeros((_AHEAD, 2), np.int64)
-    for ahead in range(rows.shape[0] + _AHEAD):
-        slot, i = ahead % _AHEAD, ahead - _AHEAD
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
         if i >= 0 and read_value(values, first + rows[i]) == UNKNOWN:
             n, m = moves_of[slot]
             value, position = UNKNOWN, positions[i]
@@ -251,7 +257,7 @@ def sweep_values(
                     )
                 _write_wins_before(index, values, rules, follow, room, written, lost, n)
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = _look_ahead(index, values, positions[ahead], rules, turns[slot])
+            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], rules, turns[slot])
 
 
 @jit
@@ -260,9 +266,9 @@ def check_values(
 ) -> int:
     """The number of ``positions`` whose value does not follow from its successors."""
     wrong = 0
-    turns, moves_of = np.empty((_AHEAD, TURN_ROOM), np.int64), np.zeros((_AHEAD, 2), np.int64)
-    for ahead in range(rows.shape[0] + _AHEAD):
-        slot, i = ahead % _AHEAD, ahead - _AHEAD
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
         if i >= 0:
             n, m = moves_of[slot]
             if positions[i] < 0:
@@ -271,7 +277,7 @@ def check_values(
                 value = _value(index, values, rules, n, m, turns[slot])
             wrong += read_value(values, first + rows[i]) != value
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = _look_ahead(index, values, positions[ahead], rules, turns[slot])
+            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], rules, turns[slot])
     return wrong
 
 

@@ -27,8 +27,8 @@ import numpy as np
 from pylos.indexing import Index, own_balls
 from pylos.jit import jit, popcount
 from pylos.rules import CELL_MASK, NUM_CELLS, balls_per_player
-from pylos.solver import LOSS, UNKNOWN, WIN, number_of, read_value
-from pylos.turns import EARNING, ENDS, ends_of_turn, moves
+from pylos.solver import AHEAD, LOSS, UNKNOWN, WIN, ask_for, look_ahead, read_value
+from pylos.turns import EARNING, ENDS, TURN_ROOM, ends_of_turn
 
 OPEN = 128
 """Marks a distance that is a lower bound so far. Without it distances go up to 126."""
@@ -89,14 +89,14 @@ def any_open(distances: np.ndarray) -> bool:
 
 
 @jit
-def _fold_win(index: Index, distances: np.ndarray, after: np.ndarray, n: int, least: int, so_far: int) -> int:
+def _fold_win(distances: np.ndarray, after: np.ndarray, n: int, least: int, so_far: int) -> int:
     """Twice the least entry of the lost successors, plus 1 if it is open. Stops at a closed one of ``least``.
 
     No open one can be less than ``least``.
     """
     best = so_far
     for i in range(n):
-        entry = np.int64(distances[number_of(index, after[i])])
+        entry = np.int64(distances[after[i]])
         if entry & 1:
             if entry >= OPEN:
                 bound = np.int64(max(entry - OPEN, least))
@@ -109,11 +109,11 @@ def _fold_win(index: Index, distances: np.ndarray, after: np.ndarray, n: int, le
 
 
 @jit
-def _fold_loss(index: Index, distances: np.ndarray, after: np.ndarray, n: int, so_far: int) -> int:
+def _fold_loss(distances: np.ndarray, after: np.ndarray, n: int, so_far: int) -> int:
     """Twice the greatest entry of any successor, 0 if there is none; plus 1 if one is open, or not won at all."""
     worst, is_open = so_far >> 1, so_far & 1
     for i in range(n):
-        entry = np.int64(distances[number_of(index, after[i])])
+        entry = np.int64(distances[after[i]])
         is_open |= entry >= OPEN or entry == 0 or entry & 1
         worst = max(worst, entry & OPEN - 1)
     return worst << 1 | is_open
@@ -121,32 +121,35 @@ def _fold_loss(index: Index, distances: np.ndarray, after: np.ndarray, n: int, s
 
 @jit
 def _entry(
-    index: Index, distances: np.ndarray, position: int, rules: int, least: int, room: np.ndarray
+    index: Index, distances: np.ndarray, rules: int, least: int, n: int, m: int, turns: np.ndarray
 ) -> int:
     """The entry of a decided position as it follows from its successors: closed, or a lower bound marked OPEN.
 
     Args:
         index: the index.
         distances: the table.
-        position: the position.
         rules: the rule set's number.
         least: what its entry is at least.
-        room: room for turns.
+        n: of its moves those that end the turn.
+        m: of its moves those that earn a take-back.
+        turns: its moves (see ``look_ahead``).
     """
-    n, m = moves(position, rules, room)
-    ends = room[ENDS:]
-    if least & 1:
-        found = _fold_loss(index, distances, room, n, 0)
-        for i in range(m):
-            k = ends_of_turn(room[EARNING + i], rules, ends)
-            found = _fold_loss(index, distances, ends, k, found)
-    else:
-        found = _fold_win(index, distances, room, n, least - 1, _NO_ENTRY)
-        for i in range(m):
-            if not found & 1 and found >> 1 <= least - 1:
-                break
-            k = ends_of_turn(room[EARNING + i], rules, ends)
-            found = _fold_win(index, distances, ends, k, least - 1, found)
+    ends = turns[ENDS:]
+    found = (
+        _fold_loss(distances, turns, n, 0)
+        if least & 1
+        else _fold_win(distances, turns, n, least - 1, _NO_ENTRY)
+    )
+    for i in range(m):
+        if not least & 1 and not found & 1 and found >> 1 <= least - 1:
+            break
+        k = ends_of_turn(turns[EARNING + i], rules, ends)
+        ask_for(index, distances, 0, ends, k)
+        found = (
+            _fold_loss(distances, ends, k, found)
+            if least & 1
+            else _fold_win(distances, ends, k, least - 1, found)
+        )
     entry = (found >> 1) + 1
     if found & 1 or entry >= OPEN:
         return OPEN | min(max(entry, least), OPEN - 1)
@@ -154,45 +157,61 @@ def _entry(
 
 
 @jit
+def _least_entry_of(position: int, value: int, rules: int) -> int:
+    """The least entry of a decided position."""
+    return _least_entry(popcount(position & CELL_MASK), popcount(position & _ALL_BALLS), value, rules)
+
+
+@jit
 def sweep_distances(
     index: Index, values: np.ndarray, distances: np.ndarray, rules: int, excess: int, first: int,
-    rows: np.ndarray, positions: np.ndarray, room: np.ndarray,
+    rows: np.ndarray, positions: np.ndarray,
 ) -> int:  # fmt: skip
     """Closes the entries of ``positions``, all open, that follow, and raises others; returns how many it closed.
 
     No open entry of the whole table may have less than this excess.
     """
     closed = 0
-    for i in range(rows.shape[0]):
-        number, position = first + rows[i], positions[i]
-        if position < 0:
-            entry = np.int64(distances[-1 - position])
-        else:
-            own, balls = popcount(position & CELL_MASK), popcount(position & _ALL_BALLS)
-            least = _least_entry(own, balls, read_value(values, number), rules) + 2 * excess
-            entry = _entry(index, distances, position, rules, least, room)
-        distances[number] = entry
-        closed += entry < OPEN
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
+        if i >= 0:
+            number, position = first + rows[i], positions[i]
+            if position < 0:
+                entry = np.int64(distances[-1 - position])
+            else:
+                least = _least_entry_of(position, read_value(values, number), rules) + 2 * excess
+                n, m = moves_of[slot]
+                entry = _entry(index, distances, rules, least, n, m, turns[slot])
+            distances[number] = entry
+            closed += entry < OPEN
+        if ahead < rows.shape[0] and positions[ahead] >= 0:
+            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], rules, turns[slot])
     return closed
 
 
 @jit
 def check_distances(
     index: Index, values: np.ndarray, distances: np.ndarray, rules: int, first: int, rows: np.ndarray,
-    positions: np.ndarray, room: np.ndarray,
+    positions: np.ndarray,
 ) -> int:  # fmt: skip
     """The number of ``positions`` whose distance does not follow from its successors and its value."""
     wrong = 0
-    for i in range(rows.shape[0]):
-        number, position = first + rows[i], positions[i]
-        entry, value = np.int64(distances[number]), read_value(values, number)
-        expected, least = 0, 0
-        if value != UNKNOWN and position < 0:
-            expected = np.int64(distances[-1 - position])
-        elif value != UNKNOWN:
-            own = popcount(position & CELL_MASK)
-            least = _least_entry(own, popcount(position & _ALL_BALLS), value, rules)
-            expected = _entry(index, distances, position, rules, least, room)
-        # Losses have odd entries, wins even ones; _entry relies on the least ones.
-        wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
+        if i >= 0:
+            number, position = first + rows[i], positions[i]
+            entry, value = np.int64(distances[number]), read_value(values, number)
+            expected, least = 0, 0
+            if value != UNKNOWN and position < 0:
+                expected = np.int64(distances[-1 - position])
+            elif value != UNKNOWN:
+                least = _least_entry_of(position, value, rules)
+                n, m = moves_of[slot]
+                expected = _entry(index, distances, rules, least, n, m, turns[slot])
+            # Losses have odd entries, wins even ones; _entry relies on the least ones.
+            wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
+        if ahead < rows.shape[0] and positions[ahead] >= 0:
+            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], rules, turns[slot])
     return wrong

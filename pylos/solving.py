@@ -71,7 +71,7 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
 
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         return solver_distances.sweep_distances(
-            index, values, distances, rules, excess, first, rows, positions, room
+            index, values, distances, rules, excess, first, rows, positions
         )
 
     excess = 0
@@ -113,7 +113,7 @@ def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files:
             classes[:] += found[:, :, 1].sum(axis=0)
         if kind == VALUES:
             return solver.check_values(index, values, rules, first, rows, positions)
-        return solver_distances.check_distances(index, values, distances, rules, first, rows, positions, room)
+        return solver_distances.check_distances(index, values, distances, rules, first, rows, positions)
 
     if wrong := sweeper.sweep_all(f"check {kind}", work):
         raise TableError(
