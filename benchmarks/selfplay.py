@@ -24,7 +24,7 @@ from pylos.search import SearchOptions
 from pylos.selfplay import SelfPlay
 
 GAMES = 512
-SIMULATIONS = 32
+SIMULATIONS = 64
 CACHE_SIZE = 200_000
 ROUNDS = 5
 RULE_SET = RULES["standard"]

@@ -63,6 +63,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: samples (positions) to keep for training, on every rank.
         batch_size: samples per batch, on every rank.
         batches_per_epoch: batches, and so optimizer steps, per epoch.
+        surprise_weight: how far batches prefer positions whose search came out unlike the network's prior, from 0
+            (not at all) to 1 (in proportion).
         validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
             fit measures, on all ranks together.
         test_games: games of the checkpoint against itself on which ``test`` measures.
@@ -95,6 +97,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: int = 200_000,
         batch_size: int = 512,
         batches_per_epoch: int = 100,
+        surprise_weight: float = 0.5,
         validation_positions: int = 2000,
         test_games: int = 64,
         positions: str | None = None,
@@ -126,6 +129,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._game_options = GameOptions(**{name: self.hparams[name] for name in names})
         if cache_size < 0:
             raise ConfigurationError(f"cache_size must not be negative, got {cache_size}")
+        if not 0 <= surprise_weight <= 1:
+            raise ConfigurationError(f"surprise_weight must be in [0, 1], got {surprise_weight}")
         self._precision = inference_precision
         self._buffer = ReplayBuffer(buffer_size, self._search_options.width)
         self._selfplay: SelfPlay | None = None
@@ -176,7 +181,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
             self._epochs_filled = UNFINISHED
             self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
             self._epochs_filled = epoch + 1
-        return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch)
+        return self._batches(
+            self._buffer, self.hparams["batches_per_epoch"], "train", epoch, self.hparams["surprise_weight"]
+        )
 
     def val_dataloader(self) -> SuiteBatches | list[Any]:
         """The suite of the module's rules: all of it for ``validate``, the same part every epoch during fit.
@@ -198,7 +205,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         # Every game's samples fit, so each batch is drawn from whole games.
         buffer = ReplayBuffer(2 * games * self.hparams["max_moves"], self._search_options.width)
         self.stats = self._play(self._new_selfplay("test", games), games, buffer, "test games")
-        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
+        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0, 0.0)
 
     def predict_dataloader(self) -> DataLoader[list[Board]]:
         """The boards to judge, as one batch."""
@@ -219,7 +226,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
             raise ConfigurationError("SelfPlayDataModule needs a module with `network` and `rules`")
         return module
 
-    def _batches(self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int) -> EpochBatches:
+    def _batches(
+        self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, surprise_weight: float
+    ) -> EpochBatches:
         if not len(buffer):
             raise ConfigurationError("there are no samples to draw batches from: the checkpoint brought none")
         key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
@@ -229,6 +238,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
             self.hparams["batch_size"],
             rules_code(self._module().rules),
             key,
+            surprise_weight,
         )
 
     @property
@@ -314,7 +324,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
-        if "ranks" not in state_dict or "plies" not in state_dict["ranks"][0]["buffer"]:
+        if "ranks" not in state_dict or "surprises" not in state_dict["ranks"][0]["buffer"]:
             raise CheckpointError("the checkpoint's self-play is not of this version of pylos")
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

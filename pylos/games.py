@@ -65,6 +65,8 @@ class Games(NamedTuple):
     """int16 [G, T, K] the actions to which the search gave a weight at every ply."""
     weights: np.ndarray
     """int16 [G, T, K]"""
+    surprises: np.ndarray
+    """float32 [G, T] how surprising each search was, see ``Samples``."""
 
 
 @jit
@@ -116,6 +118,7 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
         samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
         samples.games[row] = games.number[g]
         samples.plies[row] = games.opening[g] + i
+        samples.surprises[row] = games.surprises[g, i]
         added += 1
     return added
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from pylos.errors import ConfigurationError
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe
-from pylos.randomness import derive_key, draw_below
+from pylos.randomness import derive_key, draw, draw_below, draw_uniform
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 
 
@@ -35,6 +35,8 @@ class Samples(NamedTuple):
     """int64 [C] the number of the game; samples of one game follow each other."""
     plies: np.ndarray
     """int16 [C] actions played in the game before this one, those of its random opening included."""
+    surprises: np.ndarray
+    """float32 [C] how far the search came from its prior, against the mean of all games searched on the same ply."""
 
 
 class Batch(NamedTuple):
@@ -50,21 +52,38 @@ class Batch(NamedTuple):
     """float32 [B, 1] the value's target."""
 
 
+MOST_SURPRISE = 7.0
+"""What is more surprising than so many times the mean counts as this."""
+
+
+@jit
+def _draw_sample(surprises: np.ndarray, size: int, weight: float, key: int) -> int:
+    """Draws a sample in proportion to ``1 - weight + weight * surprise``, by rejection."""
+    most, attempt = 1 - weight + weight * MOST_SURPRISE, 0
+    while True:
+        i = draw_below(key, 2 * attempt, size)
+        wanted = 1 - weight + weight * min(np.float64(surprises[i]), MOST_SURPRISE)
+        if draw_uniform(key, 2 * attempt + 1) * most <= wanted:
+            return i
+        attempt += 1
+
+
 @jit
 def _fill_batch(
     samples: Samples,
     size: int,
     rules: int,
+    weight: float,
     key: int,
     observations: np.ndarray,
     policy: np.ndarray,
     legal: np.ndarray,
     outcomes: np.ndarray,
 ) -> None:
-    """Draws samples uniformly with replacement and spreads them out; the network is symmetric, so none is turned."""
+    """Draws samples with replacement and spreads them out; the network is symmetric, so none is turned."""
     scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for b in range(outcomes.shape[0]):
-        i = draw_below(key, b, size)
+        i = _draw_sample(samples.surprises, size, weight, draw(key, b))
         position = samples.positions[i]
         observe(position, rules, observations[b])
         outcomes[b, 0] = samples.outcomes[i]
@@ -102,7 +121,7 @@ class ReplayBuffer:
     def __init__(self, capacity: int, width: int) -> None:
         if capacity < 1:
             raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
-        needed, available = capacity * (22 + 4 * width), total_memory()
+        needed, available = capacity * (26 + 4 * width), total_memory()
         try:
             if needed > available:  # the system would promise it all the same, and kill us when we use it
                 raise MemoryError
@@ -113,6 +132,7 @@ class ReplayBuffer:
                 np.zeros(capacity, np.float32),
                 np.zeros(capacity, np.int64),
                 np.zeros(capacity, np.int16),
+                np.zeros(capacity, np.float32),
             )
         except MemoryError:
             raise ConfigurationError(
@@ -134,19 +154,23 @@ class ReplayBuffer:
         """Rows of the newest ``count`` samples, the oldest first; of all if there are not so many."""
         return np.arange(self.added - min(count, len(self)), self.added) % self.capacity
 
-    def batch(self, size: int, rules: int, key: int) -> Batch:
+    def batch(self, size: int, rules: int, key: int, surprise_weight: float = 0.0) -> Batch:
         """Draws a batch; the same key draws the same batch from the same buffer.
 
         Args:
             size: B, the number of samples.
             rules: the rule set's number.
             key: names the random draws.
+            surprise_weight: from 0, where all samples are equally likely, to 1, where they are as likely as they are
+                surprising (Wu, 2020, "Other methods implemented in KataGo: policy surprise weighting": 0.5).
         """
         observations = np.empty((size, OBSERVATION_SIZE), np.float32)
         policy = np.zeros((size, NUM_ACTIONS), np.float32)
         legal = np.zeros((size, NUM_ACTIONS), np.bool_)
         outcomes = np.empty((size, 1), np.float32)
-        _fill_batch(self.samples, len(self), rules, key, observations, policy, legal, outcomes)
+        _fill_batch(
+            self.samples, len(self), rules, surprise_weight, key, observations, policy, legal, outcomes
+        )
         return Batch(*(torch.from_numpy(array) for array in (observations, policy, legal, outcomes)))
 
     def state_dict(self) -> dict[str, Any]:
@@ -187,18 +211,28 @@ class EpochBatches:
         batch_size: samples per batch.
         rules: the rule set's number.
         key: names the random draws of the epoch.
+        surprise_weight: see ``ReplayBuffer.batch``.
     """
 
-    def __init__(self, buffer: ReplayBuffer, batches: int, batch_size: int, rules: int, key: int) -> None:
+    def __init__(
+        self,
+        buffer: ReplayBuffer,
+        batches: int,
+        batch_size: int,
+        rules: int,
+        key: int,
+        surprise_weight: float = 0.0,
+    ) -> None:
         self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
-        self._rules, self._key = rules, key
+        self._rules, self._key, self._surprise_weight = rules, key, surprise_weight
 
     def __len__(self) -> int:
         return self._batches
 
     def __iter__(self) -> Iterator[Batch]:
         for i in range(self._batches):
-            yield self._buffer.batch(self._batch_size, self._rules, derive_key(self._key, i))
+            key = derive_key(self._key, i)
+            yield self._buffer.batch(self._batch_size, self._rules, key, self._surprise_weight)
 
 
 def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:

@@ -75,6 +75,32 @@ def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, val
         values[g] = root_proof if root_proof else tree.value_sum[g, ROOT] / tree.visits[g, ROOT]
 
 
+@jit
+def surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    """Measures how far what a search found is from the root's prior: their Kullback-Leibler divergence, in nats.
+
+    Args:
+        tree: the trees.
+        n: trees in use.
+        actions: int16 [n, K] the actions with a weight, ascending, as in ``SearchResult``.
+        weights: int16 [n, K] their weights.
+        out: float32 [n], receives the divergences; at least 0.
+    """
+    for g in range(n):
+        total = 0.0
+        for k in range(actions.shape[1]):
+            total += weights[g, k]
+        edge, divergence = tree.first_edge[g, ROOT], 0.0
+        for k in range(actions.shape[1]):
+            if not weights[g, k]:
+                break
+            while tree.edge_action[g, edge] != actions[g, k]:
+                edge += 1
+            share = weights[g, k] / total
+            divergence += share * np.log(share / max(np.float64(tree.edge_prior[g, edge]), 1e-6))
+        out[g] = max(divergence, 0.0)
+
+
 class RootEdges(NamedTuple):
     """What a search knows of the legal actions of one root, n of them, ascending."""
 

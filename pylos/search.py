@@ -10,7 +10,7 @@ import numpy as np
 
 from pylos.errors import ConfigurationError
 from pylos.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
-from pylos.root import RootEdges, add_noise, root_edges, root_visits
+from pylos.root import RootEdges, add_noise, root_edges, root_visits, surprises
 from pylos.rules import MAX_LEGAL_ACTIONS
 from pylos.tree import NO_EDGE, Tree, expand, new_tree, plant, select
 
@@ -84,6 +84,8 @@ class SearchResult(NamedTuple):
     """int16 [n, K] what their probabilities are proportional to: visits, or an improved policy; 0 behind the last."""
     values: np.ndarray
     """float32 [n] the expected outcome for the player to move; exactly 1 or -1 where it is proven."""
+    surprises: np.ndarray
+    """float32 [n] how far the weights are from the prior that the search began with, in nats."""
 
 
 def padded_size(count: int) -> int:
@@ -137,7 +139,10 @@ class Search:
         if n > self.games:
             raise ValueError(f"there is room for {self.games} positions, not for {n}")
         result = SearchResult(
-            np.empty((n, width), np.int16), np.empty((n, width), np.int16), np.empty(n, np.float32)
+            np.empty((n, width), np.int16),
+            np.empty((n, width), np.int16),
+            np.empty(n, np.float32),
+            np.empty(n, np.float32),
         )
         share = self._share(n, len(self._trees))
         shards = [
@@ -189,6 +194,7 @@ class Search:
                 choose_root_edges(tree, n, noise, self._considered, simulation, edges)
             if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, edges, leaves):
                 expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
-        root_visits(tree, n, *result)
+        root_visits(tree, n, result.actions, result.weights, result.values)
         if gumbel:
             improved_policy(tree, n, result.actions, result.weights)
+        surprises(tree, n, result.actions, result.weights, result.surprises)

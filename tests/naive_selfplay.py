@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import naive_search as twin
 
@@ -11,8 +13,9 @@ from pylos.games import OPENING, GameOptions
 from pylos.playouts import random_action
 from pylos.rules import RULES
 
-Sample = tuple[int, dict[int, int], float, int, int]
-"""Packed position, visits, the outcome for the player to move, the game's number, and actions before this one."""
+Sample = tuple[int, dict[int, int], float, int, int, float]
+"""Packed position, visits, the outcome for the player to move, the game's number, actions before this one, and how
+surprising the search was."""
 
 
 @dataclass
@@ -22,7 +25,7 @@ class Slot:
     number: int
     board: Board
     opening: int
-    decisions: list[tuple[Board, dict[int, int]]] = field(default_factory=list)
+    decisions: list[tuple[Board, dict[int, int], float]] = field(default_factory=list)
 
 
 @dataclass
@@ -43,8 +46,9 @@ class NaiveSelfPlay:
     def play(self, games: int) -> None:
         enough = len(self.results) + games
         while len(self.results) < enough:
+            surprises = [self.act(slot) for slot in self.slots]
             for i, slot in enumerate(self.slots):
-                self.act(slot)
+                slot.decisions[-1] = (*slot.decisions[-1][:2], surprises[i] / max(fmean(surprises), 1e-6))
                 if ending := self.ending(slot):
                     self.finish(slot, ending)
                     self.slots[i] = self.begin(self.started)
@@ -61,19 +65,23 @@ class NaiveSelfPlay:
             board, opening = after, opening + 1
         return Slot(number, board, opening)
 
-    def act(self, slot: Slot) -> None:
+    def act(self, slot: Slot) -> float:
+        """Searches and plays; returns how far the search is from its prior, in nats."""
         ply = len(slot.decisions)
         key = twin.draw(twin.draw(self.key, slot.number), ply)
         root = self.search.run(slot.board, twin.draw(key, 0))
         visits = dict(sorted(twin.root_visits(root).items())[: self.search.simulations])
         greedy = ply >= self.options.temperature_moves
-        slot.decisions.append((slot.board.copy(), visits))
+        slot.decisions.append((slot.board.copy(), visits, 0.0))
         slot.board.push(twin.pick_action(visits, twin.draw(key, 1), greedy))
+        priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(visits.values())
+        divergence = sum(n / total * math.log(n / total / priors[action]) for action, n in visits.items())
+        return max(divergence, 0.0)
 
     def ending(self, slot: Slot) -> str | None:
         if slot.board.is_over:
             return slot.board.winner
-        seen = [board.text for board, _ in slot.decisions] + [slot.board.text]
+        seen = [board.text for board, *_ in slot.decisions] + [slot.board.text]
         if seen.count(slot.board.text) >= self.options.repetition_limit:
             return "repetition"
         return "moves" if len(slot.decisions) >= self.options.max_moves else None
@@ -83,9 +91,9 @@ class NaiveSelfPlay:
             "repetition": self.options.repetition_draw_value,
             "moves": self.options.move_limit_draw_value,
         }
-        for ply, (board, visits) in enumerate(slot.decisions):
+        for ply, (board, visits, surprise) in enumerate(slot.decisions):
             outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
-            self.samples.append((board.position, visits, outcome, slot.number, slot.opening + ply))
+            self.samples.append((board.position, visits, outcome, slot.number, slot.opening + ply, surprise))
         self.results.append((ending, len(slot.decisions)))
 
     def first_player_score(self) -> float:

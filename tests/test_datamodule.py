@@ -110,6 +110,7 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
         {"move_limit_draw_value": -2.0},
         {"buffer_size": 0},
         {"inference_precision": "int8"},
+        {"surprise_weight": 1.5},
         {"cache_size": -1},
         {"opening_plies": -1},
         {"root": "ucb"},

@@ -1,6 +1,7 @@
 """Gumbel root selection against its plain twin, and what it promises."""
 
 import functools
+import math
 
 import naive_gumbel as twin
 import numpy as np
@@ -45,10 +46,14 @@ def assert_equals_twin(boards, options, evaluate=hashed):
         functools.partial(single, evaluate), options.simulations, gumbel_scale=options.gumbel_scale
     )
     for i, board in enumerate(boards):
-        ours, theirs = row(result, i), twin.weights(naive.run(board, key=i))
+        root = naive.run(board, key=i)
+        ours, theirs = row(result, i), twin.weights(root)
         assert ours.keys() | theirs.keys() <= set(board.legal_actions.tolist())
         for action in ours.keys() | theirs.keys():  # the last digit may be rounded another way
             assert abs(ours.get(action, 0) - theirs.get(action, 0)) <= 1
+        priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(ours.values())
+        divergence = sum(n / total * math.log(n / total / priors[action]) for action, n in ours.items())
+        assert result.surprises[i] == pytest.approx(max(divergence, 0), rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)

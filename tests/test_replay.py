@@ -1,6 +1,7 @@
 """The replay buffer against a plain-Python twin: batches, overwriting, and its state."""
 
 import io
+import itertools
 
 import naive
 import naive_search as twin
@@ -32,6 +33,7 @@ def _fill(buffer: ReplayBuffer, rules: str, count: int) -> None:
         samples.weights[row, : len(visited)] = np.arange(len(visited)) * 7 + number % 5 + 1
         samples.outcomes[row] = number / 1000
         samples.games[row], samples.plies[row] = number // 10, number % 10
+        samples.surprises[row] = number % 4 * 3
     buffer.added += count
 
 
@@ -45,8 +47,20 @@ def _buffer(rules: str = "standard", capacity: int = 30, count: int = 30) -> Rep
     return buffer
 
 
-def _twin_row(buffer: ReplayBuffer, rules: str, key: int, b: int) -> tuple[list, dict, set, float]:
-    i = twin.draw_below(key, b, len(buffer))
+def _twin_draw(buffer: ReplayBuffer, key: int, weight: float) -> int:
+    for attempt in itertools.count():
+        i = twin.draw_below(key, 2 * attempt, len(buffer))
+        surprise = min(float(buffer.samples.surprises[i]), 7.0)
+        accepted = ((twin.draw(key, 2 * attempt + 1) >> 10) + 0.5) / 2**53
+        if accepted * (1 + 6 * weight) <= 1 + weight * (surprise - 1):
+            return i
+    raise AssertionError
+
+
+def _twin_row(
+    buffer: ReplayBuffer, rules: str, key: int, weight: float, b: int
+) -> tuple[list, dict, set, float]:
+    i = _twin_draw(buffer, twin.draw(key, b), weight)
     actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.weights[i].tolist()
     game = naive.parse(format_position(int(buffer.samples.positions[i])))
     policy = {a: n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
@@ -55,11 +69,12 @@ def _twin_row(buffer: ReplayBuffer, rules: str, key: int, b: int) -> tuple[list,
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
-def test_a_batch_equals_its_twin(rules):
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_batch_equals_its_twin(rules, weight):
     buffer = _buffer(rules, capacity=60, count=50)
-    batch = buffer.batch(64, RULES[rules], key=5)
+    batch = buffer.batch(64, RULES[rules], key=5, surprise_weight=weight)
     for b in range(64):
-        observation, policy, legal, outcome = _twin_row(buffer, rules, 5, b)
+        observation, policy, legal, outcome = _twin_row(buffer, rules, 5, weight, b)
         assert batch.observations[b].tolist() == np.array(observation, np.float32).tolist()
         assert {a: batch.policy[b, a].item() for a in batch.policy[b].nonzero()[:, 0].tolist()} == (
             pytest.approx(policy, abs=1e-6)
@@ -90,6 +105,17 @@ def test_samples_are_drawn_uniformly():
     batch = _buffer(capacity=40, count=20).batch(8000, RULES["standard"], key=1)
     drawn = (batch.outcomes[:, 0] * 1000).round().int().numpy()
     assert stats.chisquare(np.bincount(drawn, minlength=20)).pvalue > 0.001
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0])
+def test_surprising_samples_are_drawn_more_often(weight):
+    buffer = _buffer(capacity=40, count=20)
+    batch = buffer.batch(8000, RULES["standard"], key=1, surprise_weight=weight)
+    drawn = np.bincount((batch.outcomes[:, 0] * 1000).round().int().numpy(), minlength=20)
+    expected = 1 - weight + weight * np.minimum(np.arange(20) % 4 * 3, 7)
+    assert not drawn[expected == 0].any()
+    drawn, expected = drawn[expected > 0], expected[expected > 0]
+    assert stats.chisquare(drawn, 8000 * expected / expected.sum()).pvalue > 0.001
 
 
 def _numbers(buffer: ReplayBuffer) -> list[int]:
@@ -185,6 +211,6 @@ def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
 
 def test_a_buffer_that_no_memory_can_hold_is_refused():
     with pytest.raises(
-        ConfigurationError, match=r"replay buffer of 46,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
+        ConfigurationError, match=r"replay buffer of 50,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)
