@@ -6,17 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-SMALL: dict[str, dict[str, int]] = {
+SMALL: dict[str, dict[str, Any]] = {
     "checkpoint": {"REPEATS": 1},
     "epoch": {},
     "learning": {},
     "playouts": {"GAMES": 10},
     "search": {"GAMES": 8, "SIMULATIONS": 4, "PLIES": 2},
     "selfplay": {"GAMES": 16, "SIMULATIONS": 4, "ROUNDS": 1},
+    "strength": {"SIMULATIONS": (0, 2), "MATCHES": {"random": 2}, "POSITIONS": 64},
     "tablebase": {"POSITIONS": 100},
     "training": {"CAPACITY": 1000, "STEPS": 2, "ROUNDS": 1},
 }
