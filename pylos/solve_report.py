@@ -24,6 +24,7 @@ _FIRST_LOOK = {VALUES: 0.5, DISTANCES: 0.3}
 PUBLISHED = {"children": 36, "standard": 40, "mature-optional": 46}
 """Turns after which the first player loses (ICGA Journal, doi 10.1177/13896911261418683). It speaks of "mature"
 rules; that these are ours with an optional take-back is a finding of ours, see docs/solution.md."""
+_DISTANCES_FROM = STAGES.index("open distances")
 _WORDS = {1: "a win", 0: "a draw", -1: "a loss"}
 
 
@@ -71,7 +72,7 @@ class SolveReport:
 
     def _begin(self, news: Progress, now: float) -> None:
         self._bars.close()
-        if self._stage in ("", STAGES[2]):
+        if news.stage in (STAGES[0], STAGES[_DISTANCES_FROM]):
             self._started = now
         if self._stage:
             print(f"{self._stage}: done in {_minutes(now - self._stage_started)}", flush=True)
@@ -80,7 +81,8 @@ class SolveReport:
 
     def _estimate(self, done: float, now: float) -> str:
         """What is left of the values, or of the distances, as far as one can tell."""
-        part = STAGES[:3] if self._stage in STAGES[:3] else STAGES[3:]
+        values, distances = STAGES[:_DISTANCES_FROM], STAGES[_DISTANCES_FROM:]
+        part = values if self._stage in values else distances
         before = sum(_SHARES[stage] for stage in part[: part.index(self._stage)])
         spent = before + _SHARES[self._stage] * done * self._first_look.get(self._stage, 1)
         if spent < 0.02:

@@ -27,6 +27,8 @@ UNKNOWN, LOSS, WIN = 0, 1, 2
 ROOM = 3 * MAX_EARLIER + TURN_ROOM
 """The size of the buffer that the kernels need for turns."""
 _MOST_FOLLOWED = 1 << 12
+_MOST_WINS = 1 << 16
+"""So many wins further on a trail is left to a later sweep, so that an interruption need not wait."""
 AHEAD = 8
 """So many positions before one is looked at, the values of its successors are asked for."""
 _FAR = 24
@@ -194,8 +196,9 @@ def _write_wins_before(
     index: Index, values: np.ndarray, rules: int, follow: bool, room: np.ndarray, written: np.ndarray,
     lost: np.ndarray, n: int,
 ) -> None:  # fmt: skip
-    """Writes that all positions before the first ``n`` of ``lost`` are won, and with ``follow`` what follows."""
+    """Writes that all positions before the first ``n`` of ``lost`` are won; with ``follow`` much of what follows."""
     earlier, numbers, more = room[:MAX_EARLIER], room[MAX_EARLIER : 2 * MAX_EARLIER], room[2 * MAX_EARLIER :]
+    wins = 0
     while n:
         n -= 1
         found = earlier_positions(lost[n], rules, earlier)
@@ -203,12 +206,12 @@ def _write_wins_before(
             numbers[k] = number_of(index, earlier[k])
             prefetch(values, numbers[k] >> 2)
         for k in range(found):
-            if (
-                read_value(values, numbers[k]) == UNKNOWN
-                and _write_values(index, values, earlier[k], WIN, written)
-                and follow
+            if read_value(values, numbers[k]) == UNKNOWN and _write_values(
+                index, values, earlier[k], WIN, written
             ):
-                n = _write_losses_before(index, values, earlier[k], rules, more, written, lost, n)
+                wins += 1
+                if follow and wins < _MOST_WINS:
+                    n = _write_losses_before(index, values, earlier[k], rules, more, written, lost, n)
 
 
 @jit
@@ -222,8 +225,7 @@ def sweep_values(
         index: the index.
         values: the table.
         rules: the rule set's number.
-        wins: whether to look for wins, too: needed once after a kill, which may have cut short what a loss had
-            to write.
+        wins: whether to look for wins, too: needed after a kill, which may have cut short what a loss had to write.
         follow: whether to go on at once with what follows from what was written, as far as it leads.
         first: the number of row 0.
         rows: the rows of the positions.

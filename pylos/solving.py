@@ -46,16 +46,19 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         written = np.zeros(len(index.shapes), np.int64)
         follow = sweeper.latest < FEW * len(values)
-        solver.sweep_values(index, values, rules, resumed, follow, first, rows, positions, room, written)
+        solver.sweep_values(index, values, rules, looking, follow, first, rows, positions, room, written)
         sweeper.note_written(written)
         return int(written.sum())
 
+    looking, incomplete = False, bool(values.any())
     sweeper.begin(VALUES)
-    resumed = bool(values.any())
-    if resumed:
-        sweeper.sweep(np.arange(len(index.shapes)), due, work)
-        resumed = False
     sweeper.until_nothing_changes(due, work)
+    while incomplete:
+        # An interruption may have kept a loss from writing its wins: look for them until there are no more.
+        looking = True
+        incomplete = bool(sweeper.sweep(np.arange(len(index.shapes)), due, work)[0].any())
+        looking = False
+        sweeper.until_nothing_changes(due, work)
 
 
 def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:

@@ -17,7 +17,7 @@ from pylos.rules import CELLS, NUM_CELLS
 
 _NEVER = -1
 CHUNK = 1 << 16
-"""Positions that a thread takes at a time; a multiple of four, so that none of its bytes holds values of another's."""
+"""Positions that a thread takes at a time; a multiple of four: values are looked at byte by byte."""
 
 Due = Callable[[int, int, int, np.ndarray], int]
 """``due(shape, first, n, rows)`` writes which of the ``n`` numbers of a shape from ``first`` on are to be worked

@@ -16,6 +16,7 @@ from pylos.errors import TableError
 from pylos.indexing import build_index
 from pylos.jit import home
 from pylos.rules import RULES
+from pylos.solver import WIN, list_positions
 from pylos.solving import STAGES, solve
 from pylos.sweeping import Progress, Sweeper
 from pylos.tables import DISTANCES, HEADER_BYTES, VALUES, part_path, table_path
@@ -57,6 +58,36 @@ def test_interrupted_at_any_excess_it_ends_with_the_same_bytes(excess, unsolved,
             solve("mini-mature", distance=True)
     solve("mini-mature", distance=True)
     assert_solved_as_in(solved_folder, unsolved, "mini-mature")
+
+
+@pytest.mark.parametrize("rules", ["mini-mature", "mini-standard-optional"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("which", ["any", "images"])
+def test_whatever_part_of_the_values_was_written_it_ends_with_the_same_bytes(
+    rules, kept, which, unsolved, solved_folder
+):
+    """A kill, of the process or of the machine, may cut short what a loss has to write at any place."""
+    index, code = build_index(RULES[rules]), RULES[rules]
+    numbers = int(index.offsets[-1])
+    values = np.frombuffer((solved_folder / f"tables/{rules}.{VALUES}").read_bytes(), np.uint8)[HEADER_BYTES:]
+    whole = values[np.arange(numbers) >> 2] >> 2 * (np.arange(numbers) & 3) & 3
+    erased = np.random.default_rng(round(100 * kept)).random(numbers) >= kept
+    if which == "images":  # and the wins, which what was written about the others does not bring back
+        first_of_all = np.ones(numbers, np.bool_)
+        for shape, size in enumerate(index.sizes.tolist()):
+            positions, offset = np.empty(size, np.int64), int(index.offsets[shape])
+            list_positions(index, code, shape, offset, np.arange(size, dtype=np.int32), positions)
+            first_of_all[offset : offset + size] = positions >= 0
+        erased &= ~first_of_all | (whole == WIN)
+    left = np.where(erased, 0, whole).astype(np.uint8)
+    left = np.append(left, np.zeros(-len(left) % 4, np.uint8)).reshape(-1, 4)
+    part = part_path(table_path(rules, VALUES))
+    part.parent.mkdir(parents=True)
+    part.write_bytes(
+        bytes(HEADER_BYTES) + (left << np.array([0, 2, 4, 6], np.uint8)).sum(1, np.uint8).tobytes()
+    )
+    solve(rules, distance=True)
+    assert_solved_as_in(solved_folder, unsolved, rules)
 
 
 KILLED = """
