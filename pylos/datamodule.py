@@ -324,7 +324,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
-        if "ranks" not in state_dict or "ends" not in state_dict["ranks"][0]["buffer"]:
+        if "ranks" not in state_dict or "surprises" not in state_dict["ranks"][0]["buffer"]:
             raise CheckpointError("the checkpoint's self-play is not of this version of pylos")
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

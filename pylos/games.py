@@ -118,7 +118,6 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
         samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
         samples.games[row] = games.number[g]
         samples.plies[row] = games.opening[g] + i
-        samples.ends[row] = games.positions[g, games.ply[g]]
         samples.surprises[row] = games.surprises[g, i]
         added += 1
     return added

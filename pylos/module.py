@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
-from torch.nn.functional import mse_loss
 from torch.optim import Optimizer
 
-from pylos.actions import CELL_SYMMETRY, action_name
+from pylos.actions import action_name
 from pylos.board import Board, as_positions
 from pylos.checkpoints import plain_values
 from pylos.datamodule import SelfPlayDataModule
@@ -23,7 +22,7 @@ from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
 from pylos.loaders import LabelledBatch
 from pylos.logger import RunLogger
-from pylos.network import SQUARE, PylosNetwork, TiedHead
+from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import Batch
 from pylos.rules import NUM_ACTIONS, rules_code
@@ -37,10 +36,6 @@ class PylosModule(pl.LightningModule):
     the weight decay moved to the optimizer: AdamW (Loshchilov and Hutter, 2019), on weight matrices only. The
     learning rate follows a cosine (Loshchilov and Hutter, 2017, section 3) and stays at its minimum thereafter.
 
-    A head that only training uses predicts whose ball lies on each cell at the end of the game, from what the other
-    two heads see, too: the outcome is one number, this says more about how it came (Wu, 2019, "Accelerating
-    self-play learning in Go", section 4.1).
-
     Args:
         rules: the rule set that the agent learns; see ``pylos.rules.RULES``.
         width: numbers between the network's residual blocks, a multiple of 8.
@@ -50,7 +45,6 @@ class PylosModule(pl.LightningModule):
         schedule_steps: optimizer steps from the one to the other.
         weight_decay: of AdamW, per step and learning rate, on weight matrices.
         value_loss_weight: of the value's squared error, against the policy's cross-entropy.
-        ownership_loss_weight: of the mean squared error over the cells, likewise.
         validation_simulations: per decision, of the search that validation measures; 0 measures none.
     """
 
@@ -67,7 +61,6 @@ class PylosModule(pl.LightningModule):
         schedule_steps: int = 10_000,
         weight_decay: float = 1e-4,
         value_loss_weight: float = 1.0,
-        ownership_loss_weight: float = 0.5,
         validation_simulations: int = 64,
     ) -> None:
         super().__init__()
@@ -80,16 +73,13 @@ class PylosModule(pl.LightningModule):
             raise ConfigurationError(
                 f"need 0 <= min_learning_rate <= learning_rate <= 1, got {min_learning_rate} and {learning_rate}"
             )
-        if min(weight_decay, value_loss_weight, ownership_loss_weight) < 0:
-            raise ConfigurationError(
-                "weight_decay, value_loss_weight and ownership_loss_weight must not be negative"
-            )
+        if min(weight_decay, value_loss_weight) < 0:
+            raise ConfigurationError("weight_decay and value_loss_weight must not be negative")
         if not 0 <= validation_simulations <= 30_000:
             raise ConfigurationError(
                 f"validation_simulations must be from 0 to 30000, got {validation_simulations}"
             )
         self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE)
-        self.ownership_head = TiedHead(width, CELL_SYMMETRY)
 
     @property
     def rules(self) -> str:
@@ -247,20 +237,15 @@ class PylosModule(pl.LightningModule):
 
     def _losses(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         """The loss of a batch and its parts, which are also logged."""
-        features = self.network.features(batch.observations)
-        values, log_policy = self.network.judge(features)
-        value_loss = mse_loss(values, batch.outcomes)
-        ownership_loss = mse_loss(self.ownership_head(features), batch.ownership)
+        values, log_policy = self(batch.observations)
+        value_loss = torch.nn.functional.mse_loss(values, batch.outcomes)
         log_policy = torch.log_softmax(log_policy.masked_fill(~batch.legal, -torch.inf), dim=-1)
         log_policy = log_policy.masked_fill(~batch.legal, 0.0)  # 0 x -inf would not be a number
         policy_loss = -(batch.policy * log_policy).sum(-1).mean()
         losses = {
-            "loss": policy_loss
-            + self.hparams["value_loss_weight"] * value_loss
-            + self.hparams["ownership_loss_weight"] * ownership_loss,
+            "loss": policy_loss + self.hparams["value_loss_weight"] * value_loss,
             "value_loss": value_loss.detach(),
             "policy_loss": policy_loss.detach(),
-            "ownership_loss": ownership_loss.detach(),
         }
         entropy = -(log_policy.exp() * batch.legal * log_policy).sum(-1).mean()
         # A value head that always says the same is the classic silent failure: its spread would stay near 0.

@@ -181,17 +181,10 @@ class PylosNetwork(nn.Module):
             The expected outcome for the player to move in [-1, 1], [B, 1], and the logarithm of the policy,
             [B, num_actions]. The policy covers all actions; who uses it masks the illegal ones.
         """
-        return self.judge(self.features(observations))
-
-    def features(self, observations: Tensor) -> Tensor:
-        """What the heads see of a batch of positions, [B, width]; it turns as the output of a ``TiedLinear`` does."""
-        x: Tensor = self.norm(self.blocks(torch.relu(self.stem(observations.flatten(1)))))
-        return x
-
-    def judge(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Value and policy, as ``forward`` returns them."""
-        value = torch.tanh(self.value_head(torch.relu(self.value_hidden(features))))
-        return value, torch.log_softmax(self.policy_head(features), dim=-1)
+        x = self.norm(self.blocks(torch.relu(self.stem(observations.flatten(1)))))
+        value = torch.tanh(self.value_head(torch.relu(self.value_hidden(x))))
+        log_policy = torch.log_softmax(self.policy_head(x), dim=-1)
+        return value, log_policy
 
     def dense(self) -> PylosNetwork:
         """A copy that computes the same from whole matrices: faster while the weights stay."""

@@ -17,7 +17,7 @@ from pylos.errors import ConfigurationError
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe
 from pylos.randomness import derive_key, draw, draw_below, draw_uniform
-from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, NUM_CELLS, legal_actions
+from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 
 
 class Samples(NamedTuple):
@@ -35,8 +35,6 @@ class Samples(NamedTuple):
     """int64 [C] the number of the game; samples of one game follow each other."""
     plies: np.ndarray
     """int16 [C] actions played in the game before this one, those of its random opening included."""
-    ends: np.ndarray
-    """int64 [C] the packed position in which the game ended."""
     surprises: np.ndarray
     """float32 [C] how far the search came from its prior, against the mean of all games searched on the same ply."""
 
@@ -52,9 +50,6 @@ class Batch(NamedTuple):
     """bool [B, 303] the legal actions."""
     outcomes: Tensor
     """float32 [B, 1] the value's target."""
-    ownership: Tensor
-    """float32 [B, 30] the board at the end of the game: 1 where a ball of the player to move lies, -1 where one of the
-    opponent's does, 0 on empty cells."""
 
 
 MOST_SURPRISE = 7.0
@@ -84,7 +79,6 @@ def _fill_batch(
     policy: np.ndarray,
     legal: np.ndarray,
     outcomes: np.ndarray,
-    ownership: np.ndarray,
 ) -> None:
     """Draws samples with replacement and spreads them out; the network is symmetric, so none is turned."""
     scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
@@ -93,10 +87,6 @@ def _fill_batch(
         position = samples.positions[i]
         observe(position, rules, observations[b])
         outcomes[b, 0] = samples.outcomes[i]
-        end = samples.ends[i]
-        sign = 1 if end >> 62 == position >> 62 else -1
-        for cell in range(NUM_CELLS):
-            ownership[b, cell] = sign * ((end >> cell & 1) - (end >> NUM_CELLS + cell & 1))
         for k in range(legal_actions(position, rules, scratch)):
             legal[b, scratch[k]] = True
         total = np.float32(0.0)
@@ -131,7 +121,7 @@ class ReplayBuffer:
     def __init__(self, capacity: int, width: int) -> None:
         if capacity < 1:
             raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
-        needed, available = capacity * (34 + 4 * width), total_memory()
+        needed, available = capacity * (26 + 4 * width), total_memory()
         try:
             if needed > available:  # the system would promise it all the same, and kill us when we use it
                 raise MemoryError
@@ -142,7 +132,6 @@ class ReplayBuffer:
                 np.zeros(capacity, np.float32),
                 np.zeros(capacity, np.int64),
                 np.zeros(capacity, np.int16),
-                np.zeros(capacity, np.int64),
                 np.zeros(capacity, np.float32),
             )
         except MemoryError:
@@ -179,10 +168,10 @@ class ReplayBuffer:
         policy = np.zeros((size, NUM_ACTIONS), np.float32)
         legal = np.zeros((size, NUM_ACTIONS), np.bool_)
         outcomes = np.empty((size, 1), np.float32)
-        ownership = np.empty((size, NUM_CELLS), np.float32)
-        arrays = observations, policy, legal, outcomes, ownership
-        _fill_batch(self.samples, len(self), rules, surprise_weight, key, *arrays)
-        return Batch(*map(torch.from_numpy, arrays))
+        _fill_batch(
+            self.samples, len(self), rules, surprise_weight, key, observations, policy, legal, outcomes
+        )
+        return Batch(*(torch.from_numpy(array) for array in (observations, policy, legal, outcomes)))
 
     def state_dict(self) -> dict[str, Any]:
         """The samples in use as tensors, and how many were ever added."""

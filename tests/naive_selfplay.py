@@ -13,9 +13,9 @@ from pylos.games import OPENING, GameOptions
 from pylos.playouts import random_action
 from pylos.rules import RULES
 
-Sample = tuple[int, dict[int, int], float, int, int, int, float]
-"""Packed position, visits, the outcome for the player to move, the game's number, actions before this one, the
-packed position at its end, and how surprising the search was."""
+Sample = tuple[int, dict[int, int], float, int, int, float]
+"""Packed position, visits, the outcome for the player to move, the game's number, actions before this one, and how
+surprising the search was."""
 
 
 @dataclass
@@ -93,8 +93,7 @@ class NaiveSelfPlay:
         }
         for ply, (board, visits, surprise) in enumerate(slot.decisions):
             outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
-            end = slot.opening + ply, slot.board.position, surprise
-            self.samples.append((board.position, visits, outcome, slot.number, *end))
+            self.samples.append((board.position, visits, outcome, slot.number, slot.opening + ply, surprise))
         self.results.append((ending, len(slot.decisions)))
 
     def first_player_score(self) -> float:

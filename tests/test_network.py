@@ -6,11 +6,11 @@ import torch
 from strategies import random_game
 from torch import nn
 
-from pylos.actions import CELL_SYMMETRY, NUM_SYMMETRIES, transform
+from pylos.actions import NUM_SYMMETRIES, transform
 from pylos.board import as_positions
 from pylos.errors import ConfigurationError
 from pylos.inference import single_threaded_torch
-from pylos.network import SQUARE, PylosNetwork, Symmetries, TiedHead
+from pylos.network import SQUARE, PylosNetwork, Symmetries
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.rules import NUM_ACTIONS, rules_code
 
@@ -118,18 +118,6 @@ def test_a_turned_position_has_the_same_value_and_the_policy_turned(symmetric, s
     assert torch.allclose(value, turned_value, atol=1e-5)
     assert torch.allclose(policy, turned_policy[:, SQUARE.actions[symmetry]], atol=1e-4)
     assert symmetry == 0 or not torch.allclose(policy, turned_policy, atol=0.1)
-
-
-def test_a_head_for_cells_turns_with_the_position(symmetric):
-    head = TiedHead(64, CELL_SYMMETRY)
-    position = as_positions([random_game("standard", 17, 3)])[0]
-    positions = np.array([transform(position, symmetry) for symmetry in range(NUM_SYMMETRIES)])
-    observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
-    observe_all(positions, rules_code("standard"), observations)
-    cells = head(symmetric.features(torch.from_numpy(observations)))
-    assert cells[0].std() > 0.01
-    for symmetry, turned in enumerate(cells):
-        assert torch.allclose(cells[0], turned[CELL_SYMMETRY[symmetry]], atol=1e-5)
 
 
 def test_any_group_will_do():

@@ -33,7 +33,6 @@ def _fill(buffer: ReplayBuffer, rules: str, count: int) -> None:
         samples.weights[row, : len(visited)] = np.arange(len(visited)) * 7 + number % 5 + 1
         samples.outcomes[row] = number / 1000
         samples.games[row], samples.plies[row] = number // 10, number % 10
-        samples.ends[row] = _board(rules, number + 7).position
         samples.surprises[row] = number % 4 * 3
     buffer.added += count
 
@@ -60,16 +59,13 @@ def _twin_draw(buffer: ReplayBuffer, key: int, weight: float) -> int:
 
 def _twin_row(
     buffer: ReplayBuffer, rules: str, key: int, weight: float, b: int
-) -> tuple[list, dict, set, float, list]:
+) -> tuple[list, dict, set, float]:
     i = _twin_draw(buffer, twin.draw(key, b), weight)
     actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.weights[i].tolist()
     game = naive.parse(format_position(int(buffer.samples.positions[i])))
     policy = {a: n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
     legal = {twin.action_id(action) for action in naive.legal(game, rules)}
-    end = Board.from_position(int(buffer.samples.ends[i]), rules).text.split()[0].replace("/", "")
-    mover = "bw"[format_position(int(buffer.samples.positions[i])).split()[1] == "w"]
-    owners = [0 if ball == "." else 1 if ball == mover else -1 for ball in end]
-    return twin.observe(game, rules), policy, legal, float(buffer.samples.outcomes[i]), owners
+    return twin.observe(game, rules), policy, legal, float(buffer.samples.outcomes[i])
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
@@ -78,27 +74,20 @@ def test_a_batch_equals_its_twin(rules, weight):
     buffer = _buffer(rules, capacity=60, count=50)
     batch = buffer.batch(64, RULES[rules], key=5, surprise_weight=weight)
     for b in range(64):
-        observation, policy, legal, outcome, owners = _twin_row(buffer, rules, 5, weight, b)
+        observation, policy, legal, outcome = _twin_row(buffer, rules, 5, weight, b)
         assert batch.observations[b].tolist() == np.array(observation, np.float32).tolist()
         assert {a: batch.policy[b, a].item() for a in batch.policy[b].nonzero()[:, 0].tolist()} == (
             pytest.approx(policy, abs=1e-6)
         )
         assert set(batch.legal[b].nonzero()[:, 0].tolist()) == legal
         assert batch.outcomes[b].item() == outcome
-        assert batch.ownership[b].tolist() == owners
 
 
 def test_a_batch_has_the_shapes_and_types_that_training_expects():
     batch = _buffer().batch(7, RULES["standard"], key=0)
     shapes = [(tensor.shape, tensor.dtype) for tensor in batch]
     float32 = torch.float32
-    assert shapes == [
-        ((7, 184), float32),
-        ((7, 303), float32),
-        ((7, 303), torch.bool),
-        ((7, 1), float32),
-        ((7, 30), float32),
-    ]
+    assert shapes == [((7, 184), float32), ((7, 303), float32), ((7, 303), torch.bool), ((7, 1), float32)]
     assert torch.allclose(batch.policy.sum(1), torch.ones(7))
 
 
@@ -222,6 +211,6 @@ def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
 
 def test_a_buffer_that_no_memory_can_hold_is_refused():
     with pytest.raises(
-        ConfigurationError, match=r"replay buffer of 58,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
+        ConfigurationError, match=r"replay buffer of 50,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)
