@@ -18,7 +18,7 @@ from pylos.replay import Batch, EpochBatches, ReplayBuffer
 from pylos.rules import RULES, START, is_over, step
 
 RULE_SET = RULES["standard"]
-CAPACITY, WIDTH, BATCH, STEPS, ROUNDS = 100_000, 32, 512, 100, 5
+CAPACITY, WIDTH, BATCH, STEPS, ROUNDS, SURPRISE_WEIGHT = 100_000, 32, 512, 100, 5, 0.5
 
 
 def filled_buffer() -> ReplayBuffer:
@@ -34,6 +34,7 @@ def filled_buffer() -> ReplayBuffer:
             position = START
         row += 1
     buffer.samples.weights[:, 0] = 1
+    buffer.samples.surprises[:] = np.random.default_rng(0).exponential(size=CAPACITY)
     buffer.samples.outcomes[:] = np.where(np.arange(CAPACITY) % 2, 1, -1)
     buffer.added = CAPACITY
     return buffer
@@ -61,7 +62,7 @@ def lightning_seconds(module: PylosModule, buffer: ReplayBuffer) -> float:
     trainer = pl.Trainer(
         max_epochs=1, accelerator="cpu", logger=False, gradient_clip_val=1.0, callbacks=[clock], **quiet
     )
-    batches = EpochBatches(buffer, STEPS, BATCH, RULE_SET, 0)
+    batches = EpochBatches(buffer, STEPS, BATCH, RULE_SET, 0, SURPRISE_WEIGHT)
     trainer.fit(module, batches)
     return clock.seconds
 

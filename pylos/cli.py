@@ -173,8 +173,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "analyse",
         help="print what the legal actions of a position are worth",
-        description="Exact values need a solution of the rule set (pylos solve); prior, visits and mean values "
-        "are those of a checkpoint and of its search.",
+        description="Exact values need a solution of the rule set (pylos solve); the prior is that of a checkpoint, "
+        "visits, mean values and improved policy are those of its search.",
     )
     command.add_argument(
         "position", metavar="POSITION", nargs="*", help="a position (default: the empty board)"
@@ -269,8 +269,11 @@ def _suite(options: argparse.Namespace) -> int:
     table = Tablebase(options.rules)
     path = Path(options.out or f"{options.rules}.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
+    existed = path.exists()
     with open(path, "ab"):
         pass  # a file that cannot be written is refused before the work, not after it
+    if not existed:
+        path.unlink()
     suite = make_suite(table, options.per_stratum, options.seed)
     write_suite(path, suite)
     print(f"{describe_suite(suite)}\nwritten to {path}")

@@ -63,8 +63,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         buffer_size: samples (positions) to keep for training, on every rank.
         batch_size: samples per batch, on every rank.
         batches_per_epoch: batches, and so optimizer steps, per epoch.
-        surprise_weight: how far batches prefer positions whose search came out unlike the network's prior, from 0
-            (not at all) to 1 (in proportion).
+        surprise_weight: how far batches prefer positions whose search came out unlike its prior, compared with the
+            other games in flight: from 0 (not at all) to 1 (in proportion).
         validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
             fit measures, on all ranks together.
         test_games: games of the checkpoint against itself on which ``test`` measures.

@@ -36,7 +36,8 @@ class Samples(NamedTuple):
     plies: np.ndarray
     """int16 [C] actions played in the game before this one, those of its random opening included."""
     surprises: np.ndarray
-    """float32 [C] how far the search came from its prior, against the mean of all games searched on the same ply."""
+    """float32 [C] how far the search came from its prior, relative to the mean of the games that were searched at the
+    same time (so always 1 if there is only one)."""
 
 
 class Batch(NamedTuple):

@@ -85,7 +85,7 @@ class SearchResult(NamedTuple):
     values: np.ndarray
     """float32 [n] the expected outcome for the player to move; exactly 1 or -1 where it is proven."""
     surprises: np.ndarray
-    """float32 [n] how far the weights are from the prior that the search began with, in nats."""
+    """float32 [n] how far the weights are from the prior that the search began with, noise included, in nats."""
 
 
 def padded_size(count: int) -> int:

@@ -20,8 +20,8 @@ from pylos.tables import DISTANCES, VALUES, open_table, table_path
 NO_DISTANCE = -1
 """The distance of a draw, and of everything where there is no table of distances."""
 _TIMES = {
-    "values": "15 minutes on two cores, 50 under mature rules",
-    "distances": "30 minutes on two cores, an hour under mature rules",
+    "values": "10 to 15 minutes on two cores",
+    "distances": "20 minutes on two cores, 45 under mature rules",
 }
 """About how long it takes to solve the full game, see docs/performance.md."""
 _ROWS = 1 << 14

@@ -48,6 +48,9 @@ def test_suite_writes_what_ships(solved, tmp_path, capsys):
 
 def test_a_suite_that_cannot_be_written_is_refused_before_it_is_made(solved, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("pylos.suite_making.make_suite", lambda *_: pytest.fail("it was made"))
+    with pytest.raises(pytest.fail.Exception):
+        main(["suite", "--rules", "mini-standard", "--out", str(tmp_path / "new.npz")])
+    assert not list(tmp_path.glob("*.npz"))  # an interrupted one leaves nothing
     assert main(["suite", "--rules", "mini-standard", "--out", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
 
