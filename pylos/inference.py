@@ -49,15 +49,17 @@ class NetworkEvaluator:
         self.device = torch.device(device)
         self.dtype = PRECISIONS[precision]
         self._rules = rules
-        if isinstance(network, PylosNetwork):
-            network = network.dense()
-        if self.device.type == "cpu":
-            idle = _idle_traces[(type(network), repr(network), precision)]
-            self._network = idle.pop() if idle else _trace(_frozen(network, self.device, self.dtype))
-            self._network.load_state_dict(network.state_dict())
-            weakref.finalize(self, idle.append, self._network)
-        else:
-            self._network = _frozen(network, self.device, self.dtype)
+        # Made within Lightning's validation, a trace could not be given other weights outside of it.
+        with torch.inference_mode(False), torch.no_grad():
+            if isinstance(network, PylosNetwork):
+                network = network.dense()
+            if self.device.type == "cpu":
+                idle = _idle_traces[(type(network), repr(network), precision)]
+                self._network = idle.pop() if idle else _trace(_frozen(network, self.device, self.dtype))
+                self._network.load_state_dict(network.state_dict())
+                weakref.finalize(self, idle.append, self._network)
+            else:
+                self._network = _frozen(network, self.device, self.dtype)
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See ``Evaluator``."""

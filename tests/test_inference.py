@@ -112,3 +112,14 @@ def test_traces_are_used_again_but_never_by_two_at_a_time(network, positions):
     third = NetworkEvaluator(other, STANDARD, "cpu", "float32")
     assert third._network is trace
     assert np.array_equal(third(positions)[0], direct(other, positions)[0])
+
+
+def test_a_trace_of_a_validation_serves_training(network, positions):
+    """Lightning validates in inference mode, whose tensors nobody may write to outside of it."""
+    inference._idle_traces.clear()
+    for mode in (True, False, True):
+        with torch.inference_mode(mode):
+            evaluate = NetworkEvaluator(network, STANDARD, "cpu", "float32")
+        assert np.array_equal(evaluate(positions)[0], direct(network, positions)[0])
+        del evaluate
+        torch.nn.init.normal_(network.value_head.weight)
