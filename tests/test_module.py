@@ -145,6 +145,12 @@ def test_everything_promised_is_logged(tmp_path: Path):
     assert metrics["time/simulations_per_second"] == pytest.approx(4 * metrics["time/positions_per_second"])
 
 
+def test_an_epoch_that_max_steps_cuts_short_is_logged_too(tmp_path: Path):
+    trainer = tiny_trainer(tmp_path, max_epochs=-1, max_steps=STEPS_PER_EPOCH - 1)
+    trainer.fit(tiny_module(schedule_steps=STEPS_PER_EPOCH), datamodule=tiny_data())
+    assert 0 < float(trainer.callback_metrics["train/loss"]) < 10
+
+
 def test_predict_names_legal_actions_with_their_probabilities(tmp_path: Path):
     texts = ["................/........./..../. w 0", "wwww............/........./..../. b 0"]
     file = tmp_path / "positions.txt"
