@@ -29,7 +29,6 @@ PRESET = "quick"
 VARIANTS: dict[str, dict[str, Any]] = {
     "preset": {},
     "uniform": {"data.surprise_weight": 0.0},
-    "surprise-1": {"data.surprise_weight": 1.0},
     "puct": {"data.root": "puct"},
     "puct-32": {"data.root": "puct", "data.simulations": 32, "data.games_per_epoch": 750},
     "gumbel-32": {"data.simulations": 32, "data.games_per_epoch": 750},

@@ -51,7 +51,6 @@ def test_learning_rate_falls_along_a_cosine_and_stays_at_its_minimum():
 
 def test_loss_is_cross_entropy_over_legal_actions_plus_weighted_squared_error():
     module = tiny_module(value_loss_weight=3.0)
-    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]  # only for this object
     batch = batch_of(4)
     values, log_policy = module(batch.observations)
     expected = 0.0
@@ -66,7 +65,6 @@ def test_loss_is_cross_entropy_over_legal_actions_plus_weighted_squared_error():
 
 def test_training_on_a_decided_position_moves_value_and_policy():
     module = tiny_module(learning_rate=1e-2)
-    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]  # only for this object
     optimizer = module.configure_optimizers()["optimizer"]
     batch = batch_of()
     for _ in range(150):
