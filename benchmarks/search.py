@@ -60,7 +60,7 @@ def seconds_of_parts(root: str) -> tuple[dict[str, float], int, float]:
     total = {name: sum(took for _, took in times[name]) for name in PARTS}
     own = {name: total[name] - sum(total[inner] for inner in INSIDE.get(name, ())) for name in PARTS}
     own["games"] = whole - total["search"]
-    return own, PLIES * GAMES * SIMULATIONS, evaluate.evaluated / evaluate.asked
+    return own, PLIES * GAMES * SIMULATIONS, evaluate.network_share
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def main() -> None:
                 evaluate = CachedEvaluator(judge, RULE_SET, size)
                 stats = selfplay.play(GAMES // 2, evaluate, buffer)
                 speeds.append(stats.positions * SIMULATIONS / stats.seconds)
-            shares.append(evaluate.evaluated / evaluate.asked)
+            shares.append(evaluate.network_share)
     parameters = sum(p.numel() for p in network.parameters())
     print(f"{device}, {threads} threads, {precision}, {parameters:,} parameters, {GAMES} games at once")
     rows = {"network evaluations/s": evaluations}

@@ -60,7 +60,7 @@ def lightning_seconds(module: PylosModule, buffer: ReplayBuffer) -> float:
     clock = Clock()
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
     trainer = pl.Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, gradient_clip_val=1.0, callbacks=[clock], **quiet
+        max_epochs=1, devices=1, logger=False, gradient_clip_val=1.0, callbacks=[clock], **quiet
     )
     batches = EpochBatches(buffer, STEPS, BATCH, RULE_SET, 0, SURPRISE_WEIGHT)
     trainer.fit(module, batches)

@@ -151,6 +151,11 @@ class CachedEvaluator:
         self.evaluated = 0
         """Those that the other evaluator was asked about, padding included."""
 
+    @property
+    def network_share(self) -> float:
+        """The share of the positions asked about that the other evaluator was asked about."""
+        return self.evaluated / max(self.asked, 1)
+
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Evaluator`; of log policies only those of legal actions have a meaning."""
         n = len(positions)

@@ -8,7 +8,6 @@ import warnings
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks.timer import Interval
 from lightning.pytorch.utilities import rank_zero_info
@@ -20,11 +19,18 @@ from pylos.cache import CachedEvaluator
 from pylos.checkpoints import plain_values
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.games import GameOptions
-from pylos.inference import CACHE_SIZE, PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
+from pylos.inference import (
+    CACHE_SIZE,
+    PRECISIONS,
+    NetworkEvaluator,
+    fastest_precision,
+    search_threads,
+    single_threaded_torch,
+)
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
 from pylos.progress import progress
 from pylos.randomness import derive_key
-from pylos.replay import EpochBatches, ReplayBuffer, deal, gather
+from pylos.replay import Batch, EpochBatches, ReplayBuffer, deal, gather
 from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions
@@ -71,9 +77,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
         positions: a file with one position text a line for ``predict``; the start position if not given.
         inference_precision: "float32", "bfloat16", or "auto" for the one that is faster (measured at the
             start of a run and kept by its checkpoints).
-        search_threads: threads that search; 0 means as many as torch uses.
-        cache_size: positions whose evaluation self-play remembers within an epoch, about; on a CPU only, where an
-            evaluation does not depend on the batch that it is part of, so that games are the same without.
+        search_threads: threads that search; 0 means as many as torch uses, at most 8 beside an accelerator.
+        cache_size: positions whose evaluation self-play remembers within an epoch, about; games are the same without.
+            On a CPU only: beside an accelerator looking them up costs more than it saves.
         seed: names all random draws of self-play and batches.
     """
 
@@ -212,6 +218,12 @@ class SelfPlayDataModule(pl.LightningDataModule):
         rules, path = self._module().rules, self.hparams["positions"]
         return single_batch([Board(rules)] if path is None else read_boards(path, rules))
 
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Puts a training batch where a GPU fetches it from while the CPU goes on."""
+        if isinstance(batch, Batch) and self._module().device.type == "cuda":
+            return Batch(*(part.pin_memory() for part in batch))
+        return batch
+
     @property
     def _trainer(self) -> pl.Trainer:
         if self.trainer is None:
@@ -243,7 +255,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
     @property
     def _threads(self) -> int:
-        return int(self.hparams["search_threads"]) or torch.get_num_threads()
+        games = self.hparams["parallel_games"]
+        return int(self.hparams["search_threads"]) or search_threads(self._module().device, games)
 
     def _new_selfplay(self, purpose: str, parallel_games: int) -> SelfPlay:
         return SelfPlay(
@@ -256,7 +269,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
             threads=self._threads,
         )
 
-    def _evaluator(self) -> CachedEvaluator:
+    def _evaluator(self) -> CachedEvaluator | NetworkEvaluator:
         module = self._module()
         if self._precision == "auto":
             rows = -(-self.hparams["parallel_games"] // self._threads)
@@ -282,7 +295,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
                 update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
 
             stats = selfplay.play(games, evaluate, buffer, on_ply)
-            self._network_share = evaluate.evaluated / evaluate.asked
+            self._network_share = evaluate.network_share
             return stats
 
     def metrics(self) -> dict[str, float]:

@@ -22,6 +22,7 @@ from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
 from pylos.loaders import LabelledBatch
 from pylos.logger import RunLogger
+from pylos.losses import CapturedLosses, Losses, losses
 from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import Batch
@@ -52,6 +53,7 @@ class PylosModule(pl.LightningModule):
     """What the newest validation found."""
     _rate: float = math.nan
     """The learning rate of the newest step."""
+    _captured: CapturedLosses | None = None
 
     def __init__(
         self,
@@ -104,6 +106,9 @@ class PylosModule(pl.LightningModule):
                 {"params": others, "weight_decay": 0.0},
             ],
             lr=self.hparams["learning_rate"],
+            # The scaler of 16-mixed cannot work with it.
+            fused=self.device.type == "cuda"
+            and (self._trainer is None or self.trainer.precision != "16-mixed"),
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._cosine)
         return {
@@ -142,6 +147,7 @@ class PylosModule(pl.LightningModule):
             for group in optimizer.param_groups:
                 group["lr"] = self.hparams["learning_rate"] * self._cosine(schedule.last_epoch)
             optimizer.param_groups[0]["weight_decay"] = self.hparams["weight_decay"]
+        self._captured = None  # of an earlier fit, whose weights lay elsewhere
         self._check_horizon()
         for logger in self.trainer.loggers:
             if isinstance(logger, RunLogger):
@@ -173,6 +179,10 @@ class PylosModule(pl.LightningModule):
         if self.trainer.is_last_batch or 0 <= self.trainer.max_steps <= self.global_step:
             means = {name: total / count for name, (total, count) in self._sums.items()}
             self._log({**means, "train/learning_rate": self._rate})
+
+    def on_train_end(self) -> None:
+        """Gives back the device's memory."""
+        self._captured = None
 
     def on_train_epoch_end(self) -> None:
         """Hands the epoch's metrics to the loggers, once.
@@ -213,16 +223,17 @@ class PylosModule(pl.LightningModule):
         Raises:
             NonFiniteLossError: the loss is infinite or not a number; weights are as before the step.
         """
-        losses = self._losses(batch, "train")
-        if not torch.isfinite(losses["loss"]):
+        found = self._losses(batch)
+        self._add({f"train/{name}": value for name, value in found._asdict().items()})
+        if not torch.isfinite(found.loss):
             raise NonFiniteLossError(
-                f"the loss is {losses['loss'].item()} at step {self.global_step} (epoch {self.current_epoch}, "
+                f"the loss is {found.loss.item()} at step {self.global_step} (epoch {self.current_epoch}, "
                 f"batch {batch_index}); stopped. A lower learning_rate usually helps"
             )
         schedule = self.lr_schedulers()
         if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
             self._rate = float(schedule.get_last_lr()[0])
-        return losses
+        return found._asdict()
 
     def on_validation_epoch_start(self) -> None:
         """Begins to measure against the truth, with the weights as they are now."""
@@ -248,30 +259,21 @@ class PylosModule(pl.LightningModule):
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
         """Logs losses on games that were not trained on."""
-        self._losses(batch, "test")
-
-    def _losses(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        """The loss of a batch and its parts, which are also logged."""
         values, log_policy = self(batch.observations)
-        value_loss = torch.nn.functional.mse_loss(values, batch.outcomes)
-        log_policy = torch.log_softmax(log_policy.masked_fill(~batch.legal, -torch.inf), dim=-1)
-        log_policy = log_policy.masked_fill(~batch.legal, 0.0)  # 0 x -inf would not be a number
-        policy_loss = -(batch.policy * log_policy).sum(-1).mean()
-        losses = {
-            "loss": policy_loss + self.hparams["value_loss_weight"] * value_loss,
-            "value_loss": value_loss.detach(),
-            "policy_loss": policy_loss.detach(),
-        }
-        entropy = -(log_policy.exp() * batch.legal * log_policy).sum(-1).mean()
-        # A value head that always says the same is the classic silent failure: its spread would stay near 0.
-        spread = values.std(correction=0)
-        metrics = {**losses, "policy_entropy": entropy, "value_std": spread}
-        staged = {f"{stage}/{name}": value.detach() for name, value in metrics.items()}
-        if stage == "train":
-            self._add(staged)
-        else:
-            self._log(staged, len(values), in_training=False)
-        return losses
+        found = losses(values, log_policy, batch, self.hparams["value_loss_weight"])
+        metrics = {f"test/{name}": value.detach() for name, value in found._asdict().items()}
+        self._log(metrics, len(batch.outcomes), in_training=False)
+
+    def _losses(self, batch: Batch) -> Losses:
+        """The losses of a batch in training; on a single GPU captured, from the first batch of a fit on."""
+        trainer, weight = self.trainer, self.hparams["value_loss_weight"]
+        alone = trainer.world_size == trainer.accumulate_grad_batches == 1 and trainer.precision == "32-true"
+        if self.device.type != "cuda" or not alone:
+            values, log_policy = self(batch.observations)
+            return losses(values, log_policy, batch, weight)
+        if self._captured is None:
+            self._captured = CapturedLosses(self.network, batch, weight)
+        return self._captured(batch)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Logs the norm of the gradient before it is clipped.

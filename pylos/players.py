@@ -135,9 +135,10 @@ class NetworkPlayer(_SearchPlayer):
     ) -> None:
         import torch
 
-        from pylos.inference import NetworkEvaluator
+        from pylos.inference import NetworkEvaluator, search_threads
 
-        super().__init__(name, rules, network_options(max(simulations, 1)), torch.get_num_threads(), key)
+        threads = search_threads(torch.device(device), MAX_ROWS)
+        super().__init__(name, rules, network_options(max(simulations, 1)), threads, key)
         self.simulations = simulations
         self.network = NetworkEvaluator(network, self._code, device, precision)
         self.evaluator = self.network.cached()

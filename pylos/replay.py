@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -231,9 +232,16 @@ class EpochBatches:
         return self._batches
 
     def __iter__(self) -> Iterator[Batch]:
-        for i in range(self._batches):
+        def draw_batch(i: int) -> Batch:
             key = derive_key(self._key, i)
-            yield self._buffer.batch(self._batch_size, self._rules, key, self._surprise_weight)
+            return self._buffer.batch(self._batch_size, self._rules, key, self._surprise_weight)
+
+        with ThreadPoolExecutor(1) as executor:  # draws the next one while the training works on this
+            following = executor.submit(draw_batch, 0)
+            for i in range(self._batches):
+                batch = following.result()
+                following = executor.submit(draw_batch, i + 1)
+                yield batch
 
 
 def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MeanSquaredError, Metric
 from torchmetrics.classification import BinaryCalibrationError
 
-from pylos.inference import NetworkEvaluator, single_threaded_torch
+from pylos.inference import NetworkEvaluator, search_threads, single_threaded_torch
 from pylos.loaders import SUITE_BATCH, LabelledBatch
 from pylos.root import pick_actions
 from pylos.rules import rules_code
@@ -183,7 +183,9 @@ class Searcher:
     def __init__(self, network: nn.Module, rules: str, simulations: int, device: torch.device) -> None:
         code = rules_code(rules)
         self._evaluate = NetworkEvaluator(network, code, device, "float32").cached()
-        self._search = Search(SUITE_BATCH, code, network_options(simulations), torch.get_num_threads())
+        self._search = Search(
+            SUITE_BATCH, code, network_options(simulations), search_threads(device, SUITE_BATCH)
+        )
 
     def choose(self, positions: np.ndarray) -> np.ndarray:
         """The actions [B] that it plays in positions [B <= SUITE_BATCH], none of them the end of a game."""

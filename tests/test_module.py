@@ -10,6 +10,7 @@ import torch
 from pylos import Board
 from pylos.actions import parse_action
 from pylos.errors import ConfigurationError, NonFiniteLossError, RulesError
+from pylos.losses import losses
 from pylos.module import PylosModule
 from pylos.replay import Batch, ReplayBuffer
 from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_module, tiny_trainer
@@ -60,7 +61,7 @@ def test_loss_is_cross_entropy_over_legal_actions_plus_weighted_squared_error():
         normaliser = torch.logsumexp(log_policy[i, legal], 0)
         cross_entropy = -(batch.policy[i, legal] * (log_policy[i, legal] - normaliser)).sum()
         expected += float((cross_entropy + 3.0 * (values[i, 0] - batch.outcomes[i, 0]) ** 2).detach()) / 4
-    assert float(module._losses(batch, "train")["loss"]) == pytest.approx(expected, rel=1e-5)
+    assert float(losses(values, log_policy, batch, 3.0).loss) == pytest.approx(expected, rel=1e-5)
 
 
 def test_training_on_a_decided_position_moves_value_and_policy():
@@ -69,7 +70,7 @@ def test_training_on_a_decided_position_moves_value_and_policy():
     batch = batch_of()
     for _ in range(150):
         optimizer.zero_grad()
-        module._losses(batch, "train")["loss"].backward()
+        losses(*module(batch.observations), batch, 1.0).loss.backward()
         optimizer.step()
     values, log_policy = module(batch.observations)
     assert values.min() > 0.9

@@ -1,0 +1,84 @@
+"""A network on an accelerator, called with batches of one size."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.rules import NUM_ACTIONS
+
+ROWS = 512
+"""Positions per call. An H100 takes hardly longer for them than for one."""
+_capture = threading.Lock()
+
+
+class FixedBatch:
+    """Judges up to ``ROWS`` positions by one launch on the device; for one thread at a time.
+
+    The batch has the same size whatever is in it, so that the device computes the same way and a position is judged
+    the same, to the last bit, whatever else is asked. Memory is allocated once, on this side pinned. With CUDA the
+    copies there and back and all layers are one graph on a stream of its own: several of these overlap, and none
+    waits for the interpreter between layers.
+
+    Args:
+        network: frozen; maps observations [B, 184] to values [B, 1] and log policies [B, 303].
+        device: where it lies.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self._network, self._device = network, device
+        self._dtype = next(network.parameters()).dtype
+        cuda = device.type == "cuda"
+        self._inputs = torch.zeros(ROWS, OBSERVATION_SIZE, pin_memory=cuda)
+        self._values = torch.zeros(ROWS, 1, pin_memory=cuda)
+        self._log_policy = torch.zeros(ROWS, NUM_ACTIONS, pin_memory=cuda)
+        self._graph: Any = None
+        if cuda:
+            with _capture:
+                self._record()
+
+    def _record(self) -> None:
+        """Captures the computation, after a few runs in which libraries make themselves ready."""
+        self._stream: Any = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
+        with torch.cuda.stream(self._stream):
+            for _ in range(3):
+                self._compute()
+        self._stream.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may be at work on the device meanwhile.
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            self._compute()
+        self._graph = graph
+
+    def _compute(self) -> None:
+        with torch.inference_mode():
+            values, log_policy = self._network(
+                self._inputs.to(self._device, non_blocking=True).to(self._dtype)
+            )
+            self._values.copy_(values.float(), non_blocking=True)
+            self._log_policy.copy_(log_policy.float(), non_blocking=True)
+
+    def __call__(self, positions: np.ndarray, rules: int, values: np.ndarray, log_policy: np.ndarray) -> None:
+        """Judges positions.
+
+        Args:
+            positions: int64 [B <= ROWS] packed positions.
+            rules: the rule set's number.
+            values: float32 [B], receives the values for the players to move.
+            log_policy: float32 [B, 303], receives the log policies.
+        """
+        n = len(positions)
+        observe_all(positions, rules, self._inputs.numpy()[:n])
+        if self._graph is None:
+            self._compute()
+        else:
+            with torch.cuda.stream(self._stream):
+                self._graph.replay()
+            self._stream.synchronize()
+        values[:] = self._values.numpy()[:n, 0]
+        log_policy[:] = self._log_policy.numpy()[:n]

@@ -1,0 +1,89 @@
+"""Batches of one size on an accelerator: what they say does not depend on what else is in them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from pylos.fixed_batch import ROWS, FixedBatch
+from pylos.inference import NetworkEvaluator
+from pylos.network import SQUARE, PylosNetwork
+from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.playouts import random_action
+from pylos.randomness import draw
+from pylos.rules import NUM_ACTIONS, RULES, START, is_over, step
+
+STANDARD = RULES["standard"]
+# Without a GPU the same code computes here, only without a graph.
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture
+def network() -> PylosNetwork:
+    torch.manual_seed(0)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture
+def positions() -> np.ndarray:
+    positions = [START]
+    while len(positions) < 2 * ROWS + 8:
+        action = random_action(positions[-1], STANDARD, draw(0, len(positions)))
+        after = step(positions[-1], action, STANDARD)
+        positions.append(START if is_over(after, STANDARD) else after)
+    return np.array(positions)
+
+
+def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
+    observe_all(positions, STANDARD, observations)
+    values, log_policy = network.cpu()(torch.from_numpy(observations))
+    return values[:, 0].numpy(), log_policy.numpy()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_any_number_of_positions_is_judged_as_the_network_does(network, positions, device):
+    expected_values, expected_policy = direct(network, positions)
+    evaluate = NetworkEvaluator(network, STANDARD, device, "float32")
+    for count in (1, 8, ROWS, ROWS + 1, len(positions)):
+        values, log_policy = evaluate.in_fixed_batches(positions[:count])
+        np.testing.assert_allclose(values, expected_values[:count], atol=1e-5)
+        np.testing.assert_allclose(log_policy, expected_policy[:count], atol=1e-4)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_position_is_judged_the_same_in_any_company(network, positions, device, precision):
+    evaluate = NetworkEvaluator(network, STANDARD, device, precision)
+    values, log_policy = evaluate.in_fixed_batches(positions)
+    order = np.random.default_rng(0).permutation(len(positions))
+    for rows in (order, order[:3], order[5:400]):
+        again_values, again_policy = evaluate.in_fixed_batches(positions[rows])
+        assert np.array_equal(again_values, values[rows])
+        assert np.array_equal(again_policy, log_policy[rows])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_many_threads_at_once_disturb_nobody(network, positions, device):
+    evaluate = NetworkEvaluator(network, STANDARD, device, "float32")
+    expected = evaluate.in_fixed_batches(positions)[0]
+
+    def ask(i: int) -> bool:
+        part = slice(8 * i, 8 * i + 200)
+        return np.array_equal(evaluate.in_fixed_batches(positions[part])[0], expected[part])
+
+    with ThreadPoolExecutor(8) as executor:
+        assert all(executor.map(ask, range(100)))
+
+
+def test_weights_are_those_of_the_network_it_was_made_for(network, positions):
+    first = FixedBatch(network, torch.device("cpu"))
+    values, log_policy = np.empty(8, np.float32), np.empty((8, NUM_ACTIONS), np.float32)
+    first(positions[:8], STANDARD, values, log_policy)
+    assert np.array_equal(values, direct(network, positions[:8])[0])
