@@ -1,21 +1,24 @@
 """Self-play against the bare network: evaluations/s, simulations/s without and with a cache, measured in turns.
 
 The ratio is what the search leaves of the network's speed. It counts leaves that need no network, too: those that
-end a game, and with a cache those that it remembers, so that it can exceed 1.
+end a game, and with a cache those that it remembers, so that it can exceed 1. On a GPU nothing is remembered.
+
+    python benchmarks/selfplay.py [WIDTH BLOCKS [GAMES]]
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 
-from pylos.cache import CachedEvaluator
+from pylos.fixed_batch import ROWS, FixedBatch
 from pylos.games import GameOptions
-from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
+from pylos.inference import NetworkEvaluator, fastest_precision, search_threads, single_threaded_torch
 from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
@@ -30,31 +33,37 @@ ROUNDS = 5
 RULE_SET = RULES["standard"]
 
 
-def evaluations_per_second(network: torch.nn.Module, device: str, precision: str, threads: int) -> float:
+def evaluations_per_second(judge: NetworkEvaluator, games: int, threads: int) -> float:
     """The network alone, on ready observations, in as many threads and batches as self-play has."""
-    dtype, rows, calls = PRECISIONS[precision], GAMES // threads, 100
-    copy = NetworkEvaluator(network, RULE_SET, device, precision)._network
-    batch = torch.randn(rows, OBSERVATION_SIZE).to(device, dtype)
+    rows, calls = games // threads, 100
+    batch = torch.randn(rows, OBSERVATION_SIZE).to(judge.dtype)
+    with single_threaded_torch():
+        fixed = (
+            [FixedBatch(judge.network, judge.device) for _ in range(threads)] if judge.on_accelerator else []
+        )
 
-    def work(_: int) -> None:
+    def work(thread: int) -> None:
         with torch.inference_mode():
             for _ in range(calls):
-                copy(batch)[0].float().cpu()
+                if fixed:
+                    fixed[thread].launch()
+                else:
+                    judge.network(batch)[0].float()
 
     with ThreadPoolExecutor(threads) as executor:
         start = time.perf_counter()
         list(executor.map(work, range(threads)))
-        return threads * calls * rows / (time.perf_counter() - start)
+        return threads * calls * (ROWS if fixed else rows) / (time.perf_counter() - start)
 
 
-def main() -> None:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    threads = torch.get_num_threads()
+def main(width: str = "256", blocks: str = "4", parallel_games: str = "") -> None:
+    device, games = torch.device("cuda" if torch.cuda.is_available() else "cpu"), int(parallel_games or GAMES)
+    threads = search_threads(device, games)
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, symmetries=SQUARE)
-    precision = fastest_precision(network, device, GAMES // threads)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, int(width), int(blocks), SQUARE)
+    precision = fastest_precision(network, device, games // threads)
     options = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25)
-    selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(), seed=0, threads=threads)
+    selfplay = SelfPlay(games, RULE_SET, options, GameOptions(), seed=0, threads=threads)
     buffer = ReplayBuffer(200_000, options.width)
     judge = NetworkEvaluator(network, RULE_SET, device, precision)
     evaluations: list[float] = []
@@ -62,16 +71,16 @@ def main() -> None:
     shares = []
     with single_threaded_torch():
         # Compiles, and spreads the games over all plies.
-        selfplay.play(GAMES, CachedEvaluator(judge, RULE_SET, 0), buffer)
+        selfplay.play(games, judge.cached(0), buffer)
         for _ in range(ROUNDS):
-            evaluations.append(evaluations_per_second(network, device, precision, threads))
+            evaluations.append(evaluations_per_second(judge, games, threads))
             for size, speeds in simulations.items():
-                evaluate = CachedEvaluator(judge, RULE_SET, size)
-                stats = selfplay.play(GAMES // 2, evaluate, buffer)
+                evaluate = judge.cached(size)
+                stats = selfplay.play(games // 2, evaluate, buffer)
                 speeds.append(stats.positions * SIMULATIONS / stats.seconds)
             shares.append(evaluate.network_share)
     parameters = sum(p.numel() for p in network.parameters())
-    print(f"{device}, {threads} threads, {precision}, {parameters:,} parameters, {GAMES} games at once")
+    print(f"{device}, {threads} threads, {precision}, {parameters:,} parameters, {games} games at once")
     rows = {"network evaluations/s": evaluations}
     for size, speeds in simulations.items():
         kind = "with cache" if size else "no cache"
@@ -85,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

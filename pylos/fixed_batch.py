@@ -74,11 +74,15 @@ class FixedBatch:
         """
         n = len(positions)
         observe_all(positions, rules, self._inputs.numpy()[:n])
-        if self._graph is None:
-            self._compute()
-        else:
-            with torch.cuda.stream(self._stream):
-                self._graph.replay()
-            self._stream.synchronize()
+        self.launch()
         values[:] = self._values.numpy()[:n, 0]
         log_policy[:] = self._log_policy.numpy()[:n]
+
+    def launch(self) -> None:
+        """Judges what the memory holds, and waits for the answers."""
+        if self._graph is None:
+            self._compute()
+            return
+        with torch.cuda.stream(self._stream):
+            self._graph.replay()
+        self._stream.synchronize()

@@ -51,29 +51,30 @@ class NetworkEvaluator:
         if precision not in PRECISIONS:
             raise ConfigurationError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
         self.device = torch.device(device)
+        self.on_accelerator = self.device.type != "cpu"
         self.dtype = PRECISIONS[precision]
         self._rules = rules
         # Made within Lightning's validation, a trace could not be given other weights outside of it.
         with torch.inference_mode(False), torch.no_grad():
             if isinstance(network, PylosNetwork):
                 network = network.dense()
-            if self.device.type == "cpu":
+            if not self.on_accelerator:
                 idle = _idle_traces[(type(network), repr(network), precision)]
-                self._network = idle.pop() if idle else _trace(_frozen(network, self.device, self.dtype))
-                self._network.load_state_dict(network.state_dict())
-                weakref.finalize(self, idle.append, self._network)
+                self.network = idle.pop() if idle else _trace(_frozen(network, self.device, self.dtype))
+                self.network.load_state_dict(network.state_dict())
+                weakref.finalize(self, idle.append, self.network)
             else:
-                self._network = _frozen(network, self.device, self.dtype)
+                self.network = _frozen(network, self.device, self.dtype)
         self._idle_batches: list[FixedBatch] = []
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See ``Evaluator``; several threads may ask at the same time."""
-        if self.device.type != "cpu":
+        if self.on_accelerator:
             return self.in_fixed_batches(positions)
         observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
         observe_all(positions, self._rules, observations)
         with torch.inference_mode():
-            values, log_policy = self._network(torch.from_numpy(observations).to(self.dtype))
+            values, log_policy = self.network(torch.from_numpy(observations).to(self.dtype))
             return values[:, 0].float().numpy(), log_policy.float().numpy()
 
     def in_fixed_batches(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +84,7 @@ class NetworkEvaluator:
         try:
             batch = self._idle_batches.pop()
         except IndexError:
-            batch = FixedBatch(self._network, self.device)
+            batch = FixedBatch(self.network, self.device)
         for first in range(0, n, ROWS):
             rows = slice(first, first + ROWS)
             batch(positions[rows], self._rules, values[rows], log_policy[rows])
@@ -95,7 +96,7 @@ class NetworkEvaluator:
 
         On an accelerator that would cost more than it saves: there the network is the cheaper part.
         """
-        return CachedEvaluator(self, self._rules, size) if self.device.type == "cpu" else self
+        return self if self.on_accelerator else CachedEvaluator(self, self._rules, size)
 
     @property
     def network_share(self) -> float:

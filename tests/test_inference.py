@@ -104,13 +104,13 @@ def test_traces_are_used_again_but_never_by_two_at_a_time(network, positions):
     other = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
     first = NetworkEvaluator(network, STANDARD, "cpu", "float32")
     second = NetworkEvaluator(other, STANDARD, "cpu", "float32")
-    assert first._network is not second._network
+    assert first.network is not second.network
     assert np.array_equal(first(positions)[0], direct(network, positions)[0])
     assert np.array_equal(second(positions)[0], direct(other, positions)[0])
-    trace = first._network
+    trace = first.network
     del first
     third = NetworkEvaluator(other, STANDARD, "cpu", "float32")
-    assert third._network is trace
+    assert third.network is trace
     assert np.array_equal(third(positions)[0], direct(other, positions)[0])
 
 
