@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import torch
@@ -67,6 +68,8 @@ class CapturedLosses:
     def __init__(self, network: nn.Module, batch: Batch, value_loss_weight: float) -> None:
         self._size = len(batch.outcomes)
         self._step = _Step(network, value_loss_weight)
+        # The gradient's last nodes stay on the stream of the capture: a wait more in a step, as torch says at length.
+        warnings.filterwarnings("ignore", "The AccumulateGrad node's stream does not match")
         example = tuple(part.clone() for part in batch)
         self._captured: Any = torch.cuda.make_graphed_callables(_Step(network, value_loss_weight), example)
 
