@@ -111,6 +111,7 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
         {"buffer_size": 0},
         {"inference_precision": "int8"},
         {"surprise_weight": 1.5},
+        {"value_mix": -0.1},
         {"cache_size": -1},
         {"opening_plies": -1},
         {"root": "ucb"},
