@@ -72,7 +72,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         surprise_weight: how far batches prefer positions whose search came out unlike its prior, compared with the
             other games in flight: from 0 (not at all) to 1 (in proportion).
         value_mix: weight of the search's value against the game's outcome in the value's target at the end of the
-            learning rate's schedule; it grows from 0 with the steps, because a young network's searches know nothing.
+            learning rate's schedule; it grows from 0 with the steps, because a young network's searches know little.
         validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
             fit measures, on all ranks together.
         test_games: games of the checkpoint against itself on which ``test`` measures.
@@ -106,7 +106,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         batch_size: int = 512,
         batches_per_epoch: int = 100,
         surprise_weight: float = 0.5,
-        value_mix: float = 0.5,
+        value_mix: float = 0.0,
         validation_positions: int = 2000,
         test_games: int = 64,
         positions: str | None = None,

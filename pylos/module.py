@@ -119,7 +119,7 @@ class PylosModule(pl.LightningModule):
     @property
     def schedule_progress(self) -> float:
         """How much of the learning rate's schedule is over, from 0 to 1."""
-        return min(self.global_step / self.hparams["schedule_steps"], 1.0)
+        return float(min(self.global_step / self.hparams["schedule_steps"], 1.0))
 
     def _cosine(self, step: int) -> float:
         """The learning rate after ``step`` optimizer steps, relative to the first one."""
