@@ -71,6 +71,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         batches_per_epoch: batches, and so optimizer steps, per epoch.
         surprise_weight: how far batches prefer positions whose search came out unlike its prior, compared with the
             other games in flight: from 0 (not at all) to 1 (in proportion).
+        value_mix: weight of the search's value against the game's outcome in the value's target at the end of the
+            learning rate's schedule; it grows from 0 with the steps, because a young network's searches know little.
         validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
             fit measures, on all ranks together.
         test_games: games of the checkpoint against itself on which ``test`` measures.
@@ -104,6 +106,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         batch_size: int = 512,
         batches_per_epoch: int = 100,
         surprise_weight: float = 0.5,
+        value_mix: float = 0.0,
         validation_positions: int = 2000,
         test_games: int = 64,
         positions: str | None = None,
@@ -137,6 +140,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
             raise ConfigurationError(f"cache_size must not be negative, got {cache_size}")
         if not 0 <= surprise_weight <= 1:
             raise ConfigurationError(f"surprise_weight must be in [0, 1], got {surprise_weight}")
+        if not 0 <= value_mix <= 1:
+            raise ConfigurationError(f"value_mix must be in [0, 1], got {value_mix}")
         self._precision = inference_precision
         self._buffer = ReplayBuffer(buffer_size, self._search_options.width)
         self._selfplay: SelfPlay | None = None
@@ -187,9 +192,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
             self._epochs_filled = UNFINISHED
             self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
             self._epochs_filled = epoch + 1
-        return self._batches(
-            self._buffer, self.hparams["batches_per_epoch"], "train", epoch, self.hparams["surprise_weight"]
-        )
+        value_mix = self.hparams["value_mix"] * self._module().schedule_progress
+        weights = self.hparams["surprise_weight"], value_mix
+        return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
 
     def val_dataloader(self) -> SuiteBatches | list[Any]:
         """The suite of the module's rules: all of it for ``validate``, the same part every epoch during fit.
@@ -211,7 +216,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         # Every game's samples fit, so each batch is drawn from whole games.
         buffer = ReplayBuffer(2 * games * self.hparams["max_moves"], self._search_options.width)
         self.stats = self._play(self._new_selfplay("test", games), games, buffer, "test games")
-        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0, 0.0)
+        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
 
     def predict_dataloader(self) -> DataLoader[list[Board]]:
         """The boards to judge, as one batch."""
@@ -234,24 +239,20 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
     def _module(self) -> Any:
         module = self._trainer.lightning_module
-        if not hasattr(module, "network") or not hasattr(module, "rules"):
-            raise ConfigurationError("SelfPlayDataModule needs a module with `network` and `rules`")
+        if not all(hasattr(module, name) for name in ("network", "rules", "schedule_progress")):
+            raise ConfigurationError(
+                "SelfPlayDataModule needs a module with `network`, `rules` and `schedule_progress`"
+            )
         return module
 
     def _batches(
-        self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, surprise_weight: float
+        self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
     ) -> EpochBatches:
         if not len(buffer):
             raise ConfigurationError("there are no samples to draw batches from: the checkpoint brought none")
         key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
-        return EpochBatches(
-            buffer,
-            batches,
-            self.hparams["batch_size"],
-            rules_code(self._module().rules),
-            key,
-            surprise_weight,
-        )
+        size, rules = self.hparams["batch_size"], rules_code(self._module().rules)
+        return EpochBatches(buffer, batches, size, rules, key, *weights)
 
     @property
     def _threads(self) -> int:
@@ -337,7 +338,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
-        if "ranks" not in state_dict or "surprises" not in state_dict["ranks"][0]["buffer"]:
+        if "ranks" not in state_dict or "values" not in state_dict["ranks"][0]["buffer"]:
             raise CheckpointError("the checkpoint's self-play is not of this version of pylos")
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

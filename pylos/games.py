@@ -65,6 +65,8 @@ class Games(NamedTuple):
     """int16 [G, T, K] the actions to which the search gave a weight at every ply."""
     weights: np.ndarray
     """int16 [G, T, K]"""
+    values: np.ndarray
+    """float32 [G, T] what every search found the position to be worth for its mover."""
     surprises: np.ndarray
     """float32 [G, T] how surprising each search was, see ``Samples``."""
 
@@ -118,6 +120,7 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
         samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
         samples.games[row] = games.number[g]
         samples.plies[row] = games.opening[g] + i
+        samples.values[row] = games.values[g, i]
         samples.surprises[row] = games.surprises[g, i]
         added += 1
     return added

@@ -53,8 +53,11 @@ def draw_gumbel(keys: np.ndarray, scale: float, out: np.ndarray) -> None:
 
 
 @jit
-def _scores(tree: Tree, g: int, out: np.ndarray) -> int:
-    """Writes the improved log policy, up to a constant, of the root's actions; returns their number."""
+def _scores(tree: Tree, g: int, out: np.ndarray, worths: np.ndarray) -> int:
+    """Writes the improved log policy, up to a constant, of the root's actions, and what each is thought to be worth.
+
+    Returns their number.
+    """
     first: int = tree.first_edge[g, ROOT]
     n: int = tree.num_edges[g, ROOT]
     # All that the root was backed up, but for the network's own value, came along an edge.
@@ -72,8 +75,9 @@ def _scores(tree: Tree, g: int, out: np.ndarray) -> int:
     for k in range(n):
         edge = first + k
         known = tree.edge_visits[g, edge] > 0 or tree.edge_proven[g, edge] != UNPROVEN
-        value = _worth(tree, g, edge) if known else average
-        out[k] = np.log(max(np.float64(tree.edge_prior[g, edge]), 1e-30)) + (_VISITS + most) * _SCALE * value
+        worths[k] = _worth(tree, g, edge) if known else average
+        prior = max(np.float64(tree.edge_prior[g, edge]), 1e-30)
+        out[k] = np.log(prior) + (_VISITS + most) * _SCALE * worths[k]
     return n
 
 
@@ -99,12 +103,12 @@ def choose_root_edges(
         simulation: which simulation it is, from 0.
         out: int32 [>= n] receives the edges; NO_EDGE where the root is proven.
     """
-    scores = np.empty(MAX_LEGAL_ACTIONS)
+    scores, worths = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     for g in range(n):
         out[g] = NO_EDGE
         if tree.proven[g, ROOT] != UNPROVEN:
             continue
-        edges, first = _scores(tree, g, scores), tree.first_edge[g, ROOT]
+        edges, first = _scores(tree, g, scores, worths), tree.first_edge[g, ROOT]
         wanted = considered[min(edges, considered.shape[0] - 1), simulation]
         best, best_fits, best_score = NO_EDGE, False, -np.inf
         for k in range(edges):
@@ -120,20 +124,22 @@ def choose_root_edges(
 
 
 @jit
-def improved_policy(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray) -> None:
-    """Replaces what ``root_visits`` wrote for roots that are not proven by their improved policy.
+def improved_policy(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, values: np.ndarray) -> None:
+    """Replaces what ``root_visits`` wrote for roots that are not proven by their improved policy and its value.
 
     Args:
         tree: the trees.
         n: trees in use.
         actions: int16 [n, MAX_LEGAL_ACTIONS] receives the actions with a weight, ascending.
         weights: int16 [n, MAX_LEGAL_ACTIONS] receives their probabilities times WEIGHT, rounded; 0 behind the last.
+        values: float32 [n] receives what that policy is worth: unlike the mean of all visits, it leaves out what bad
+            actions brought that were only tried.
     """
-    scores = np.empty(MAX_LEGAL_ACTIONS)
+    scores, worths = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     for g in range(n):
         if tree.proven[g, ROOT] != UNPROVEN:
             continue
-        edges, first = _scores(tree, g, scores), tree.first_edge[g, ROOT]
+        edges, first = _scores(tree, g, scores, worths), tree.first_edge[g, ROOT]
         highest, total = -np.inf, 0.0
         for k in range(edges):
             if tree.edge_proven[g, first + k] != LOSS:
@@ -144,10 +150,12 @@ def improved_policy(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray
             total += scores[k]
         actions[g, :] = 0
         weights[g, :] = 0
-        kept = 0
+        kept, value = 0, 0.0
         for k in range(edges):
+            value += scores[k] / total * worths[k]
             weight = np.rint(WEIGHT * scores[k] / total)
             if weight > 0:
                 actions[g, kept] = tree.edge_action[g, first + k]
                 weights[g, kept] = np.int16(weight)
                 kept += 1
+        values[g] = value

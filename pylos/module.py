@@ -116,6 +116,11 @@ class PylosModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
         }
 
+    @property
+    def schedule_progress(self) -> float:
+        """How much of the learning rate's schedule is over, from 0 to 1."""
+        return float(min(self.global_step / self.hparams["schedule_steps"], 1.0))
+
     def _cosine(self, step: int) -> float:
         """The learning rate after ``step`` optimizer steps, relative to the first one."""
         lowest = self.hparams["min_learning_rate"] / self.hparams["learning_rate"]

@@ -36,6 +36,8 @@ class Samples(NamedTuple):
     """int64 [C] the number of the game; samples of one game follow each other."""
     plies: np.ndarray
     """int16 [C] actions played in the game before this one, those of its random opening included."""
+    values: np.ndarray
+    """float32 [C] what the search found, for the player to move."""
     surprises: np.ndarray
     """float32 [C] how far the search came from its prior, relative to the mean of the games that were searched at the
     same time (so always 1 if there is only one)."""
@@ -76,6 +78,7 @@ def _fill_batch(
     size: int,
     rules: int,
     weight: float,
+    mix: float,
     key: int,
     observations: np.ndarray,
     policy: np.ndarray,
@@ -88,7 +91,7 @@ def _fill_batch(
         i = _draw_sample(samples.surprises, size, weight, draw(key, b))
         position = samples.positions[i]
         observe(position, rules, observations[b])
-        outcomes[b, 0] = samples.outcomes[i]
+        outcomes[b, 0] = (1 - mix) * samples.outcomes[i] + mix * samples.values[i]
         for k in range(legal_actions(position, rules, scratch)):
             legal[b, scratch[k]] = True
         total = np.float32(0.0)
@@ -123,7 +126,7 @@ class ReplayBuffer:
     def __init__(self, capacity: int, width: int) -> None:
         if capacity < 1:
             raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
-        needed, available = capacity * (26 + 4 * width), total_memory()
+        needed, available = capacity * (30 + 4 * width), total_memory()
         try:
             if needed > available:  # the system would promise it all the same, and kill us when we use it
                 raise MemoryError
@@ -134,6 +137,7 @@ class ReplayBuffer:
                 np.zeros(capacity, np.float32),
                 np.zeros(capacity, np.int64),
                 np.zeros(capacity, np.int16),
+                np.zeros(capacity, np.float32),
                 np.zeros(capacity, np.float32),
             )
         except MemoryError:
@@ -156,7 +160,9 @@ class ReplayBuffer:
         """Rows of the newest ``count`` samples, the oldest first; of all if there are not so many."""
         return np.arange(self.added - min(count, len(self)), self.added) % self.capacity
 
-    def batch(self, size: int, rules: int, key: int, surprise_weight: float = 0.0) -> Batch:
+    def batch(
+        self, size: int, rules: int, key: int, surprise_weight: float = 0.0, value_mix: float = 0.0
+    ) -> Batch:
         """Draws a batch; the same key draws the same batch from the same buffer.
 
         Args:
@@ -165,15 +171,15 @@ class ReplayBuffer:
             key: names the random draws.
             surprise_weight: from 0, where all samples are equally likely, to 1, where they are as likely as they are
                 surprising (Wu, 2020, "Other methods implemented in KataGo: policy surprise weighting": 0.5).
+            value_mix: weight of the search's value in the value's target; the rest is the outcome of the game.
         """
         observations = np.empty((size, OBSERVATION_SIZE), np.float32)
         policy = np.zeros((size, NUM_ACTIONS), np.float32)
         legal = np.zeros((size, NUM_ACTIONS), np.bool_)
         outcomes = np.empty((size, 1), np.float32)
-        _fill_batch(
-            self.samples, len(self), rules, surprise_weight, key, observations, policy, legal, outcomes
-        )
-        return Batch(*(torch.from_numpy(array) for array in (observations, policy, legal, outcomes)))
+        arrays = observations, policy, legal, outcomes
+        _fill_batch(self.samples, len(self), rules, surprise_weight, value_mix, key, *arrays)
+        return Batch(*(torch.from_numpy(array) for array in arrays))
 
     def state_dict(self) -> dict[str, Any]:
         """The samples in use as tensors, and how many were ever added."""
@@ -214,6 +220,7 @@ class EpochBatches:
         rules: the rule set's number.
         key: names the random draws of the epoch.
         surprise_weight: see ``ReplayBuffer.batch``.
+        value_mix: see ``ReplayBuffer.batch``.
     """
 
     def __init__(
@@ -224,9 +231,11 @@ class EpochBatches:
         rules: int,
         key: int,
         surprise_weight: float = 0.0,
+        value_mix: float = 0.0,
     ) -> None:
         self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
-        self._rules, self._key, self._surprise_weight = rules, key, surprise_weight
+        self._rules, self._key = rules, key
+        self._surprise_weight, self._value_mix = surprise_weight, value_mix
 
     def __len__(self) -> int:
         return self._batches
@@ -234,7 +243,8 @@ class EpochBatches:
     def __iter__(self) -> Iterator[Batch]:
         def draw_batch(i: int) -> Batch:
             key = derive_key(self._key, i)
-            return self._buffer.batch(self._batch_size, self._rules, key, self._surprise_weight)
+            weights = self._surprise_weight, self._value_mix
+            return self._buffer.batch(self._batch_size, self._rules, key, *weights)
 
         with ThreadPoolExecutor(1) as executor:  # draws the next one while the training works on this
             following = executor.submit(draw_batch, 0)

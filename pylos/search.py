@@ -196,5 +196,5 @@ class Search:
                 expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, result.actions, result.weights, result.values)
         if gumbel:
-            improved_policy(tree, n, result.actions, result.weights)
+            improved_policy(tree, n, result.actions, result.weights, result.values)
         surprises(tree, n, result.actions, result.weights, result.surprises)

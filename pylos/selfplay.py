@@ -73,6 +73,7 @@ class SelfPlay:
             positions=np.zeros((parallel_games, moves + 1), np.int64),
             actions=np.zeros((parallel_games, moves, width), np.int16),
             weights=np.zeros((parallel_games, moves, width), np.int16),
+            values=np.zeros((parallel_games, moves), np.float32),
             surprises=np.zeros((parallel_games, moves), np.float32),
         )
         for g in range(parallel_games):
@@ -120,6 +121,7 @@ class SelfPlay:
         result = self._search.run(positions, evaluate, noise_keys)
         games.actions[rows, games.ply] = result.actions
         games.weights[rows, games.ply] = result.weights
+        games.values[rows, games.ply] = result.values
         games.surprises[rows, games.ply] = result.surprises / max(result.surprises.mean(), 1e-6)
         greedy = games.ply >= options.temperature_moves
         pick_actions(result.actions, result.weights, choice_keys, greedy, chosen)

@@ -19,7 +19,7 @@ LINE_SECONDS = 30.0
 """Between two lines about the progress where no bar can be shown."""
 _SHARES = dict(zip(STAGES, (0.78, 0.22, 0.02, 0.82, 0.16), strict=True))
 """Of the time for the values, and of that for the distances, roughly as under rules with take-backs."""
-_FIRST_LOOK = {VALUES: 0.5, DISTANCES: 0.3}
+_FIRST_LOOK = {VALUES: 0.5, DISTANCES: 0.22}
 """The share of a stage's time after which every position has been looked at; without take-backs that is all."""
 PUBLISHED = {"children": 36, "standard": 40, "mature-optional": 46}
 """Turns after which the first player loses (ICGA Journal, doi 10.1177/13896911261418683). It speaks of "mature"
@@ -42,7 +42,7 @@ class SolveReport:
         self._stage = ""
         self._update: Update | None = None
         self._began = time.monotonic()
-        self._started = self._stage_started = self._next_line = 0.0
+        self._started = self._stage_started = self._looked = self._next_line = 0.0
 
     def __enter__(self) -> SolveReport:
         return self
@@ -77,6 +77,7 @@ class SolveReport:
         if self._stage:
             print(f"{self._stage}: done in {_minutes(now - self._stage_started)}", flush=True)
         self._stage, self._stage_started, self._next_line = news.stage, now, now + LINE_SECONDS
+        self._looked = 0.0
         self._update = self._bars.enter_context(progress(news.stage, total=1000))
 
     def _estimate(self, done: float, now: float) -> str:
@@ -84,11 +85,18 @@ class SolveReport:
         values, distances = STAGES[:_DISTANCES_FROM], STAGES[_DISTANCES_FROM:]
         part = values if self._stage in values else distances
         before = sum(_SHARES[stage] for stage in part[: part.index(self._stage)])
-        spent = before + _SHARES[self._stage] * done * self._first_look.get(self._stage, 1)
+        part_done = done * self._first_look.get(self._stage, 1)
+        if (
+            done == 1 and part_done < 1
+        ):  # everything has been looked at; only the clock tells how far it may be
+            self._looked = self._looked or now
+            part_done *= (now - self._stage_started) / max(self._looked - self._stage_started, 1.0)
+            if part_done > 0.95:
+                return "nearly done, as far as one can tell"
+        spent = before + _SHARES[self._stage] * part_done
         if spent < 0.02:
             return "estimating"
-        left = (now - self._started) * (1 - spent) / spent
-        return f"about {_minutes(left)} left" + (" or less" if done == 1 else "")
+        return f"about {_minutes((now - self._started) * (1 - spent) / spent)} left"
 
 
 def _minutes(seconds: float) -> str:

@@ -31,8 +31,8 @@ def worth(edge: Edge) -> float | None:
     return float(edge.total) / edge.visits if edge.visits else None
 
 
-def log_policy(root: Node) -> list[float]:
-    """The improved policy's logarithm, up to a constant: of edge after edge."""
+def worths(root: Node) -> list[float]:
+    """What each edge is thought to be worth: what is known, else an average."""
     visited = [edge for edge in root.edges if edge.visits]
     visits = sum(edge.visits for edge in visited)
     average = own = float(root.total) - sum(float(edge.total) for edge in visited)
@@ -40,9 +40,13 @@ def log_policy(root: Node) -> list[float]:
         mass = sum(float(edge.prior) for edge in visited)
         mean = sum(float(edge.prior) * worth(edge) for edge in visited) / mass
         average = (own + visits * mean) / (1 + visits)
-    scale = (50 + max((edge.visits for edge in visited), default=0)) / 2
-    values = [average if (q := worth(edge)) is None else q for edge in root.edges]
-    return [math.log(float(edge.prior)) + scale * q for edge, q in zip(root.edges, values, strict=True)]
+    return [average if (q := worth(edge)) is None else q for edge in root.edges]
+
+
+def log_policy(root: Node) -> list[float]:
+    """The improved policy's logarithm, up to a constant: of edge after edge."""
+    scale = (50 + max(edge.visits for edge in root.edges)) / 2
+    return [math.log(float(edge.prior)) + scale * q for edge, q in zip(root.edges, worths(root), strict=True)]
 
 
 @dataclass
@@ -83,3 +87,14 @@ def weights(root: Node) -> dict[int, int]:
     exps = {action: math.exp(score - highest) for action, score in alive.items()}
     rounded = {action: round(10_000 * e / sum(exps.values())) for action, e in exps.items()}
     return {action: weight for action, weight in rounded.items() if weight}
+
+
+def value(root: Node) -> float:
+    """What the improved policy is worth."""
+    if root.proof:
+        return float(root.proof)
+    edges = zip(log_policy(root), worths(root), root.edges, strict=True)
+    alive = [(score, worth) for score, worth, edge in edges if edge.proof != -1]
+    highest = max(score for score, _ in alive)
+    exps = [math.exp(score - highest) for score, _ in alive]
+    return sum(e * worth for e, (_, worth) in zip(exps, alive, strict=True)) / sum(exps)

@@ -13,9 +13,9 @@ from pylos.games import OPENING, GameOptions
 from pylos.playouts import random_action
 from pylos.rules import RULES
 
-Sample = tuple[int, dict[int, int], float, int, int, float]
-"""Packed position, visits, the outcome for the player to move, the game's number, actions before this one, and how
-surprising the search was."""
+Sample = tuple[int, dict[int, int], float, int, int, float, float]
+"""Packed position, visits, the outcome for the player to move, the game's number, actions before this one, and what the
+search found, and how surprising it was."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Slot:
     number: int
     board: Board
     opening: int
-    decisions: list[tuple[Board, dict[int, int], float]] = field(default_factory=list)
+    decisions: list[tuple[Board, dict[int, int], float, float]] = field(default_factory=list)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class NaiveSelfPlay:
         while len(self.results) < enough:
             surprises = [self.act(slot) for slot in self.slots]
             for i, slot in enumerate(self.slots):
-                slot.decisions[-1] = (*slot.decisions[-1][:2], surprises[i] / max(fmean(surprises), 1e-6))
+                slot.decisions[-1] = (*slot.decisions[-1][:-1], surprises[i] / max(fmean(surprises), 1e-6))
                 if ending := self.ending(slot):
                     self.finish(slot, ending)
                     self.slots[i] = self.begin(self.started)
@@ -72,7 +72,7 @@ class NaiveSelfPlay:
         root = self.search.run(slot.board, twin.draw(key, 0))
         visits = dict(sorted(twin.root_visits(root).items())[: self.search.simulations])
         greedy = ply >= self.options.temperature_moves
-        slot.decisions.append((slot.board.copy(), visits, 0.0))
+        slot.decisions.append((slot.board.copy(), visits, twin.root_value(root), 0.0))
         slot.board.push(twin.pick_action(visits, twin.draw(key, 1), greedy))
         priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(visits.values())
         divergence = sum(n / total * math.log(n / total / priors[action]) for action, n in visits.items())
@@ -91,9 +91,10 @@ class NaiveSelfPlay:
             "repetition": self.options.repetition_draw_value,
             "moves": self.options.move_limit_draw_value,
         }
-        for ply, (board, visits, surprise) in enumerate(slot.decisions):
+        for ply, (board, visits, value, surprise) in enumerate(slot.decisions):
             outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
-            self.samples.append((board.position, visits, outcome, slot.number, slot.opening + ply, surprise))
+            number = slot.opening + ply
+            self.samples.append((board.position, visits, outcome, slot.number, number, value, surprise))
         self.results.append((ending, len(slot.decisions)))
 
     def first_player_score(self) -> float:

@@ -97,8 +97,11 @@ def test_what_is_found_is_what_the_players_search_finds():
         assert improved == dict(zip(result.actions[0, :n].tolist(), weights.tolist(), strict=True))
         assert [row.mean is None for row in rows] == [row.visits == 0 for row in rows]
         value = player.evaluator(np.array([board.position] * 8))[0][0]
-        total = value + sum(row.visits * row.mean for row in rows if row.visits)
-        assert result.values[0] == pytest.approx(total / 41, abs=1e-4)
+        tried = [row for row in rows if row.visits]
+        mean = sum(row.prior * row.mean for row in tried) / sum(row.prior for row in tried)
+        average = (value + 40 * mean) / 41  # what an action that was not tried counts as
+        worth = sum((row.improved or 0) * (row.mean if row.visits else average) for row in rows)
+        assert result.values[0] == pytest.approx(worth, abs=0.005)
 
 
 def test_a_proven_action_is_worth_what_it_is(solved):

@@ -59,6 +59,24 @@ def test_self_play_uses_the_newest_weights(tmp_path: Path):
     assert slow[1].shape != fast[1].shape or not torch.equal(slow[1], fast[1])
 
 
+def test_targets_mix_in_more_of_what_the_search_found_as_the_learning_rate_falls(tmp_path: Path):
+    """With searches that all came out at 9, the largest target tells how much of that is mixed in."""
+    largest: list[float] = []
+
+    class Look(pl.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            trainer.datamodule.buffer.samples.values[:] = 9.0
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            largest.append(float(batch.outcomes.max()))
+
+    trainer = tiny_trainer(tmp_path, max_epochs=4, callbacks=(Look(),))
+    trainer.fit(tiny_module(schedule_steps=2 * STEPS_PER_EPOCH), datamodule=tiny_data(value_mix=0.5))
+    last_of_epoch = largest[STEPS_PER_EPOCH - 1 :: STEPS_PER_EPOCH]
+    mixes = [0.0, 0.25, 0.5, 0.5]
+    assert last_of_epoch == pytest.approx([1 - mix + 9 * mix for mix in mixes])
+
+
 def test_test_plays_games_of_the_checkpoint(tmp_path: Path):
     trainer = tiny_trainer(tmp_path)
     module = tiny_module()
@@ -111,6 +129,7 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
         {"buffer_size": 0},
         {"inference_precision": "int8"},
         {"surprise_weight": 1.5},
+        {"value_mix": -0.1},
         {"cache_size": -1},
         {"opening_plies": -1},
         {"root": "ucb"},

@@ -47,6 +47,7 @@ def assert_equals_twin(boards, options, evaluate=hashed):
     )
     for i, board in enumerate(boards):
         root = naive.run(board, key=i)
+        assert result.values[i] == pytest.approx(twin.value(root), abs=1e-4)
         ours, theirs = row(result, i), twin.weights(root)
         assert ours.keys() | theirs.keys() <= set(board.legal_actions.tolist())
         for action in ours.keys() | theirs.keys():  # the last digit may be rounded another way

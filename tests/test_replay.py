@@ -34,6 +34,7 @@ def _fill(buffer: ReplayBuffer, rules: str, count: int) -> None:
         samples.outcomes[row] = number / 1000
         samples.games[row], samples.plies[row] = number // 10, number % 10
         samples.surprises[row] = number % 4 * 3
+        samples.values[row] = -number / 500
     buffer.added += count
 
 
@@ -58,29 +59,30 @@ def _twin_draw(buffer: ReplayBuffer, key: int, weight: float) -> int:
 
 
 def _twin_row(
-    buffer: ReplayBuffer, rules: str, key: int, weight: float, b: int
+    buffer: ReplayBuffer, rules: str, key: int, weight: float, mix: float, b: int
 ) -> tuple[list, dict, set, float]:
     i = _twin_draw(buffer, twin.draw(key, b), weight)
     actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.weights[i].tolist()
     game = naive.parse(format_position(int(buffer.samples.positions[i])))
     policy = {a: n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
     legal = {twin.action_id(action) for action in naive.legal(game, rules)}
-    return twin.observe(game, rules), policy, legal, float(buffer.samples.outcomes[i])
+    outcome, value = float(buffer.samples.outcomes[i]), float(buffer.samples.values[i])
+    return twin.observe(game, rules), policy, legal, outcome + mix * (value - outcome)
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
-@pytest.mark.parametrize("weight", [0.0, 0.5])
-def test_a_batch_equals_its_twin(rules, weight):
+@pytest.mark.parametrize(("weight", "mix"), [(0.0, 0.0), (0.5, 0.25)])
+def test_a_batch_equals_its_twin(rules, weight, mix):
     buffer = _buffer(rules, capacity=60, count=50)
-    batch = buffer.batch(64, RULES[rules], key=5, surprise_weight=weight)
+    batch = buffer.batch(64, RULES[rules], key=5, surprise_weight=weight, value_mix=mix)
     for b in range(64):
-        observation, policy, legal, outcome = _twin_row(buffer, rules, 5, weight, b)
+        observation, policy, legal, outcome = _twin_row(buffer, rules, 5, weight, mix, b)
         assert batch.observations[b].tolist() == np.array(observation, np.float32).tolist()
         assert {a: batch.policy[b, a].item() for a in batch.policy[b].nonzero()[:, 0].tolist()} == (
             pytest.approx(policy, abs=1e-6)
         )
         assert set(batch.legal[b].nonzero()[:, 0].tolist()) == legal
-        assert batch.outcomes[b].item() == outcome
+        assert batch.outcomes[b].item() == pytest.approx(outcome, abs=1e-6)
 
 
 def test_a_batch_has_the_shapes_and_types_that_training_expects():
@@ -211,6 +213,6 @@ def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
 
 def test_a_buffer_that_no_memory_can_hold_is_refused():
     with pytest.raises(
-        ConfigurationError, match=r"replay buffer of 50,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
+        ConfigurationError, match=r"replay buffer of 54,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)

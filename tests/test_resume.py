@@ -37,7 +37,7 @@ def load(folder: Path) -> dict[str, Any]:
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "SelfPlayDataModule", "epoch", "global_step")
 
 
-GUMBEL = {"root": "gumbel", "opening_plies": 9, "simulations": 6, "search_threads": 2}
+GUMBEL = {"root": "gumbel", "opening_plies": 9, "simulations": 6, "search_threads": 2, "value_mix": 0.5}
 
 
 @pytest.mark.parametrize("options", [{}, GUMBEL], ids=["puct", "gumbel"])

@@ -72,6 +72,23 @@ def test_estimates_become_shorter(stages, monkeypatch, capsys):
     assert left[-1] <= 1
 
 
+@pytest.mark.parametrize("stages", [STAGES[:1], STAGES[3:4]])
+def test_estimates_do_not_grow_after_the_first_look(stages, monkeypatch, capsys):
+    """Nobody knows how many more sweeps there will be, but so far estimates fell as time went by."""
+    clock = [100.0]
+    monkeypatch.setattr(solve_report.time, "monotonic", lambda: clock[0])
+    with SolveReport("mature") as report:
+        for stage in stages:
+            for done in (0, *range(10, 100, 10), *[100] * 20):
+                report(Progress(stage, done, 100))
+                clock[0] += 60
+    lines = [line for line in capsys.readouterr().err.splitlines() if f"{stages[-1]}: 100%" in line]
+    assert len(lines) == 20
+    left = [int(line.split("about ")[1].split(" ")[0]) for line in lines if " min left" in line]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < left[0] - 5
+
+
 def test_the_published_solution_is_compared():
     facts = {
         "rules": "standard",
