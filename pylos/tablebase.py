@@ -21,7 +21,7 @@ NO_DISTANCE = -1
 """The distance of a draw, and of everything where there is no table of distances."""
 _TIMES = {
     "values": "10 to 15 minutes on two cores",
-    "distances": "25 minutes on two cores, longer under mature rules",
+    "distances": "25 to 35 minutes on two cores",
 }
 """About how long it takes to solve the full game, see docs/performance.md."""
 _ROWS = 1 << 14
