@@ -69,6 +69,7 @@ def lightning_seconds(module: PylosModule, buffer: ReplayBuffer) -> float:
 
 def bare_seconds(module: PylosModule, batches: list[Batch]) -> float:
     """Forward, backward and step on prepared tensors, nothing else."""
+    module.to(batches[0].observations.device)
     optimizer = module.configure_optimizers()["optimizer"]
     start = time.perf_counter()
     for i in range(STEPS):
@@ -80,6 +81,8 @@ def bare_seconds(module: PylosModule, batches: list[Batch]) -> float:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    if loss.is_cuda:
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
@@ -87,7 +90,8 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     buffer = filled_buffer()
-    batches = [buffer.batch(BATCH, RULE_SET, i) for i in range(8)]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    batches = [Batch(*(t.to(device) for t in buffer.batch(BATCH, RULE_SET, i))) for i in range(8)]
     for width in (128, 256):
         module = PylosModule(width=width)
         lightning_seconds(module, buffer)

@@ -72,14 +72,15 @@ class SelfPlayDataModule(pl.LightningDataModule):
         surprise_weight: how far batches prefer positions whose search came out unlike its prior, compared with the
             other games in flight: from 0 (not at all) to 1 (in proportion).
         value_mix: weight of the search's value against the game's outcome in the value's target at the end of the
-            learning rate's schedule; it grows from 0 with the steps, because a young network's searches know little.
+            learning rate's schedule; it grows with the epochs, from 0, for a young network's searches know little.
         validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
             fit measures, on all ranks together.
         test_games: games of the checkpoint against itself on which ``test`` measures.
         positions: a file with one position text a line for ``predict``; the start position if not given.
         inference_precision: "float32", "bfloat16", or "auto" for the one that is faster (measured at the
             start of a run and kept by its checkpoints).
-        search_threads: threads that search; 0 means as many as torch uses, at most 8 beside an accelerator.
+        search_threads: threads that search; 0 means as many as torch uses, beside an accelerator one for 128 games
+            and at most 8.
         cache_size: positions whose evaluation self-play remembers within an epoch, about; games are the same without.
             On a CPU only: beside an accelerator looking them up costs more than it saves.
         seed: names all random draws of self-play and batches.
@@ -224,7 +225,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return single_batch([Board(rules)] if path is None else read_boards(path, rules))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Puts a training batch where a GPU fetches it from while the CPU goes on."""
+        """Puts a batch of samples where a GPU fetches it from while the CPU goes on."""
         if isinstance(batch, Batch) and self._module().device.type == "cuda":
             return Batch(*(part.pin_memory() for part in batch))
         return batch
@@ -254,9 +255,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         size, rules = self.hparams["batch_size"], rules_code(self._module().rules)
         return EpochBatches(buffer, batches, size, rules, key, *weights)
 
-    @property
-    def _threads(self) -> int:
-        games = self.hparams["parallel_games"]
+    def _threads(self, games: int) -> int:
         return int(self.hparams["search_threads"]) or search_threads(self._module().device, games)
 
     def _new_selfplay(self, purpose: str, parallel_games: int) -> SelfPlay:
@@ -267,13 +266,14 @@ class SelfPlayDataModule(pl.LightningDataModule):
             self._game_options,
             seed=derive_key(self.hparams["seed"], purpose),
             rank=self._trainer.global_rank,
-            threads=self._threads,
+            threads=self._threads(parallel_games),
         )
 
     def _evaluator(self) -> CachedEvaluator | NetworkEvaluator:
         module = self._module()
         if self._precision == "auto":
-            rows = -(-self.hparams["parallel_games"] // self._threads)
+            games = self.hparams["parallel_games"]
+            rows = -(-games // self._threads(games))
             measured = fastest_precision(module.network, module.device, rows)
             self._precision = self._trainer.strategy.broadcast(measured)  # one for all ranks
             rank_zero_info(f"self-play in {self._precision}, the faster one on {module.device}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import weakref
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -15,15 +17,17 @@ from pylos.rules import NUM_ACTIONS
 ROWS = 512
 """Positions per call. An H100 takes hardly longer for them than for one."""
 _capture = threading.Lock()
+_idle_streams: dict[torch.device, list[Any]] = defaultdict(list)
+"""Streams without an owner: for every one that was ever used, torch keeps memory for its libraries."""
 
 
 class FixedBatch:
     """Judges up to ``ROWS`` positions by one launch on the device; for one thread at a time.
 
     The batch has the same size whatever is in it, so that the device computes the same way and a position is judged
-    the same, to the last bit, whatever else is asked. Memory is allocated once, on this side pinned. With CUDA the
-    copies there and back and all layers are one graph on a stream of its own: several of these overlap, and none
-    waits for the interpreter between layers.
+    the same, to the last bit, whatever else is asked. Memory is allocated once. With CUDA it is pinned on this side,
+    and the copies there and back and all layers are one graph on a stream of its own: several of these overlap, and
+    none waits for the interpreter between layers.
 
     Args:
         network: frozen; maps observations [B, 184] to values [B, 1] and log policies [B, 303].
@@ -39,12 +43,15 @@ class FixedBatch:
         self._log_policy = torch.zeros(ROWS, NUM_ACTIONS, pin_memory=cuda)
         self._graph: Any = None
         if cuda:
-            with _capture:
+            with _capture, torch.cuda.device(device):
                 self._record()
 
     def _record(self) -> None:
         """Captures the computation, after a few runs in which libraries make themselves ready."""
-        self._stream: Any = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
+        idle = _idle_streams[self._device]
+        self._stream: Any = idle.pop() if idle else torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
+        weakref.finalize(self, idle.append, self._stream)
+        self._stream.wait_stream(torch.cuda.current_stream())  # for the weights
         with torch.cuda.stream(self._stream):
             for _ in range(3):
                 self._compute()
@@ -56,12 +63,12 @@ class FixedBatch:
         self._graph = graph
 
     def _compute(self) -> None:
+        cuda = self._device.type == "cuda"  # elsewhere nothing waits for what is under way
         with torch.inference_mode():
-            values, log_policy = self._network(
-                self._inputs.to(self._device, non_blocking=True).to(self._dtype)
-            )
-            self._values.copy_(values.float(), non_blocking=True)
-            self._log_policy.copy_(log_policy.float(), non_blocking=True)
+            inputs = self._inputs.to(self._device, non_blocking=cuda).to(self._dtype)
+            values, log_policy = self._network(inputs)
+            self._values.copy_(values.float(), non_blocking=cuda)
+            self._log_policy.copy_(log_policy.float(), non_blocking=cuda)
 
     def __call__(self, positions: np.ndarray, rules: int, values: np.ndarray, log_policy: np.ndarray) -> None:
         """Judges positions.

@@ -77,3 +77,7 @@ class CapturedLosses:
         """The losses, whose numbers are overwritten by the next call."""
         step = self._captured if len(batch.outcomes) == self._size else self._step
         return Losses(*step(*batch))
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Copied or pickled, it is None: a graph belongs to its place, and is captured anew where it is needed."""
+        return type(None), ()

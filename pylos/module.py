@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
@@ -106,15 +107,18 @@ class PylosModule(pl.LightningModule):
                 {"params": others, "weight_decay": 0.0},
             ],
             lr=self.hparams["learning_rate"],
-            # The scaler of 16-mixed cannot work with it.
-            fused=self.device.type == "cuda"
-            and (self._trainer is None or self.trainer.precision != "16-mixed"),
+            # Under autocast Lightning does not clip the gradients of a fused optimizer.
+            fused=True if self.device.type == "cuda" and not self._in_autocast else None,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._cosine)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step", "name": "learning_rate"},
         }
+
+    @property
+    def _in_autocast(self) -> bool:
+        return self._trainer is not None and str(self._trainer.precision).endswith("-mixed")
 
     @property
     def schedule_progress(self) -> float:
@@ -270,10 +274,15 @@ class PylosModule(pl.LightningModule):
         self._log(metrics, len(batch.outcomes), in_training=False)
 
     def _losses(self, batch: Batch) -> Losses:
-        """The losses of a batch in training; on a single GPU captured, from the first batch of a fit on."""
+        """The losses of a batch in training.
+
+        On a single GPU they are captured, from the first batch of a fit on: of the network as it is, without what a
+        subclass may do in ``forward``.
+        """
         trainer, weight = self.trainer, self.hparams["value_loss_weight"]
-        alone = trainer.world_size == trainer.accumulate_grad_batches == 1 and trainer.precision == "32-true"
-        if self.device.type != "cuda" or not alone:
+        plain = trainer.precision == "32-true" and not torch.is_anomaly_enabled()
+        alone = isinstance(trainer.strategy, SingleDeviceStrategy) and trainer.accumulate_grad_batches == 1
+        if self.device.type != "cuda" or not (plain and alone):
             values, log_policy = self(batch.observations)
             return losses(values, log_policy, batch, weight)
         if self._captured is None:

@@ -250,7 +250,8 @@ class EpochBatches:
             following = executor.submit(draw_batch, 0)
             for i in range(self._batches):
                 batch = following.result()
-                following = executor.submit(draw_batch, i + 1)
+                if i + 1 < self._batches:
+                    following = executor.submit(draw_batch, i + 1)
                 yield batch
 
 

@@ -24,6 +24,8 @@ _FIRST_LOOK = {VALUES: 0.5, DISTANCES: 0.22}
 PUBLISHED = {"children": 36, "standard": 40, "mature-optional": 46}
 """Turns after which the first player loses (ICGA Journal, doi 10.1177/13896911261418683). It speaks of "mature"
 rules; that these are ours with an optional take-back is a finding of ours, see docs/solution.md."""
+LEAST_LOOK = 240.0
+"""Seconds; a first look takes longer."""
 _DISTANCES_FROM = STAGES.index("open distances")
 _WORDS = {1: "a win", 0: "a draw", -1: "a loss"}
 
@@ -90,7 +92,8 @@ class SolveReport:
             done == 1 and part_done < 1
         ):  # everything has been looked at; only the clock tells how far it may be
             self._looked = self._looked or now
-            part_done *= (now - self._stage_started) / max(self._looked - self._stage_started, 1.0)
+            # After a resume there was little to look at, which says nothing.
+            part_done *= (now - self._stage_started) / max(self._looked - self._stage_started, LEAST_LOOK)
             if part_done > 0.95:
                 return "nearly done, as far as one can tell"
         spent = before + _SHARES[self._stage] * part_done

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.fixed_batch import ROWS, FixedBatch
-from pylos.inference import NetworkEvaluator
+from pylos.fixed_batch import ROWS
+from pylos.inference import NetworkEvaluator, search_threads
 from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.playouts import random_action
@@ -82,8 +82,21 @@ def test_many_threads_at_once_disturb_nobody(network, positions, device):
         assert all(executor.map(ask, range(100)))
 
 
-def test_weights_are_those_of_the_network_it_was_made_for(network, positions):
-    first = FixedBatch(network, torch.device("cpu"))
-    values, log_policy = np.empty(8, np.float32), np.empty((8, NUM_ACTIONS), np.float32)
-    first(positions[:8], STANDARD, values, log_policy)
-    assert np.array_equal(values, direct(network, positions[:8])[0])
+@pytest.mark.parametrize("device", DEVICES)
+def test_weights_are_those_of_the_moment_it_was_made(network, positions, device):
+    evaluate = NetworkEvaluator(network, STANDARD, device, "float32")
+    before = evaluate.in_fixed_batches(positions[:8])[0]
+    with torch.no_grad():
+        network.value_head.bias += 1
+    assert np.array_equal(evaluate.in_fixed_batches(positions[:8])[0], before)
+    again = NetworkEvaluator(network, STANDARD, device, "float32")
+    assert not np.array_equal(again.in_fixed_batches(positions[:8])[0], before)
+
+
+def test_few_threads_search_beside_an_accelerator(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    assert search_threads(torch.device("cpu"), 8) == 16
+    threads = {games: search_threads(torch.device("cuda"), games) for games in (8, 128, 512, 4096, 100_000)}
+    assert threads == {8: 1, 128: 1, 512: 4, 4096: 8, 100_000: 8}
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert search_threads(torch.device("cuda"), 4096) == 2

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import threading
 
 import naive
 import naive_search as twin
@@ -216,3 +217,11 @@ def test_a_buffer_that_no_memory_can_hold_is_refused():
         ConfigurationError, match=r"replay buffer of 54,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)
+
+
+def test_batches_left_early_leave_no_thread_behind():
+    before = threading.active_count()
+    batches = iter(EpochBatches(_buffer(), 5, 4, RULES["standard"], key=0))
+    next(batches)
+    batches.close()
+    assert threading.active_count() == before

@@ -51,6 +51,27 @@ def test_stopped_and_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path, 
     assert_equal(straight["callbacks"]["EvaluationCallback"], halted["callbacks"]["EvaluationCallback"])
 
 
+@pytest.mark.parametrize("accelerator", ["cpu", *(["gpu"] if torch.cuda.is_available() else [])])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"precision": "bf16-mixed"}, {"accumulate_grad_batches": 2}, {"detect_anomaly": True}],
+    ids=["plain", "bf16", "accumulating", "anomalies"],
+)
+def test_a_resume_is_exact_however_the_trainer_computes(
+    tmp_path: Path, accelerator: str, changes: dict[str, Any]
+):
+    """On a GPU only the plain one is captured."""
+    options = {"accelerator": accelerator, "devices": 1, "deterministic": "warn", **changes}
+    for name, stops in (("straight", (3,)), ("halted", (2, 3))):
+        for epochs in stops:
+            trainer = tiny_trainer(tmp_path / name, epochs, **options)
+            resume = tmp_path / name / "last.ckpt" if epochs == 3 and len(stops) > 1 else None
+            trainer.fit(tiny_module(), datamodule=tiny_data(**GUMBEL), ckpt_path=resume)
+    straight, halted = load(tmp_path / "straight"), load(tmp_path / "halted")
+    for part in PARTS:
+        assert_equal(straight[part], halted[part], part)
+
+
 def test_training_is_the_same_whatever_the_cache_remembers(tmp_path: Path):
     sizes = (0, 50, 10_000)
     trainers = [fit(tmp_path / str(size), 2, data=tiny_data(cache_size=size)) for size in sizes]
