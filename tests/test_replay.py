@@ -15,7 +15,7 @@ from strategies import RULE_NAMES, random_game
 from pylos.board import Board
 from pylos.errors import ConfigurationError
 from pylos.notation import format_position
-from pylos.replay import Batch, ReplayBuffer, deal
+from pylos.replay import Batch, EpochBatches, ReplayBuffer, deal
 from pylos.rules import RULES
 
 WIDTH = 6
