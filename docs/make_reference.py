@@ -1,4 +1,4 @@
-"""Keeps a finished run as the reference: its weights in the package, its records and a picture in lightning_logs.
+"""Keeps a finished run as the reference: weights in the package, records and a picture in lightning_logs/reference.
 
     python docs/make_reference.py lightning_logs/laptop
 
@@ -69,12 +69,15 @@ def plot(run: Path, path: Path) -> None:
 
 def main(run: Path) -> None:
     """Does both, and copies the records."""
+    shipped = ship(run)
     kept = ROOT / "lightning_logs" / "reference"
+    if shipped.stem != "standard":
+        kept /= shipped.stem
     kept.mkdir(parents=True, exist_ok=True)
     for name in RECORDS:
         shutil.copy(run / name, kept / Path(name).name)
     plot(run, kept / "progress.svg")
-    print(ship(run))
+    print(shipped)
 
 
 if __name__ == "__main__":
