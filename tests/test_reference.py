@@ -1,9 +1,12 @@
 """The agent that ships with the package: that it is there, plays by its name, and plays well."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import pylos
 from pylos.board import Board
 from pylos.checkpoints import REQUIRED, load_checkpoint
 from pylos.cli import main
@@ -12,11 +15,14 @@ from pylos.players import load_player, make_player, reference_file
 from pylos.suite import load_suite
 
 
-def kept_share(spec: str, every: int) -> float:
+SHIPPED = sorted(path.stem for path in (Path(pylos.__file__).parent / "reference").glob("*.ckpt"))
+
+
+def kept_share(spec: str, every: int, rules: str = "standard") -> float:
     """How often a player's choice keeps the exact value, in every so manieth position of the suite."""
-    suite = load_suite("standard")
+    suite = load_suite(rules)
     rows = np.arange(0, len(suite), every)
-    return float(suite.keeping[rows, make_player(spec).choose(suite.positions[rows])].mean())
+    return float(suite.keeping[rows, make_player(spec, rules).choose(suite.positions[rows])].mean())
 
 
 def test_it_is_named_with_its_simulations():
@@ -26,11 +32,12 @@ def test_it_is_named_with_its_simulations():
     assert load_player("reference", None, 5, "cpu").name == "reference:5"
 
 
-def test_it_holds_no_more_than_a_player_needs():
-    path = reference_file("standard")
+@pytest.mark.parametrize("rules", SHIPPED)
+def test_it_holds_no_more_than_a_player_needs(rules):
+    path = reference_file(rules)
     checkpoint = load_checkpoint(str(path))
     assert set(checkpoint) == set(REQUIRED)
-    assert checkpoint["hyper_parameters"]["rules"] == "standard"
+    assert checkpoint["hyper_parameters"]["rules"] == rules
     assert path.stat().st_size < 1_000_000
     assert all(torch.isfinite(weight).all() for weight in checkpoint["state_dict"].values())
 
@@ -39,6 +46,16 @@ def test_it_plays_nearly_perfectly():
     # An untrained network is at 0.5.
     assert kept_share("reference:0", 16) > 0.91
     assert kept_share("reference:64", 16) > 0.96
+
+
+@pytest.mark.parametrize("rules", SHIPPED)
+def test_those_of_all_rules_play_well(rules):
+    assert kept_share("reference:0", 32, rules) > 0.85
+    assert kept_share("reference:16", 32, rules) > 0.9
+
+
+def test_the_standard_rules_have_one():
+    assert "standard" in SHIPPED
 
 
 @pytest.mark.parametrize("text", ["reference:", "reference:x", "reference:-1", "reference:30001"])
