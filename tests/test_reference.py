@@ -14,7 +14,6 @@ from pylos.errors import PlayerError
 from pylos.players import load_player, make_player, reference_file
 from pylos.suite import load_suite
 
-
 SHIPPED = sorted(path.stem for path in (Path(pylos.__file__).parent / "reference").glob("*.ckpt"))
 
 
