@@ -43,8 +43,8 @@ def test_it_holds_no_more_than_a_player_needs(rules):
 
 def test_it_plays_nearly_perfectly():
     # An untrained network is at 0.5.
-    assert kept_share("reference:0", 16) > 0.91
-    assert kept_share("reference:64", 16) > 0.96
+    assert kept_share("reference:0", 16) > 0.92
+    assert kept_share("reference:64", 16) > 0.97
 
 
 @pytest.mark.parametrize("rules", SHIPPED)
