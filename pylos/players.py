@@ -61,6 +61,8 @@ class _SearchPlayer(KeyedPlayer):
         self._threads = threads
         self._search = Search(1, self._code, self._options)
 
+    _max_rows = MAX_ROWS
+
     @abstractmethod
     def _evaluator(self, key: int) -> Evaluator:
         """What judges the leaves of the searches of one decision."""
@@ -70,8 +72,8 @@ class _SearchPlayer(KeyedPlayer):
         keys = draw_keys(draw(key, 1), len(positions))
         greedy = np.ones(len(positions), np.bool_)
         actions = np.empty(len(positions), np.int64)
-        for first in range(0, len(positions), MAX_ROWS):
-            rows = slice(first, first + MAX_ROWS)
+        for first in range(0, len(positions), self._max_rows):
+            rows = slice(first, first + self._max_rows)
             part = positions[rows]
             result = self._room(len(part)).run(part, evaluate, keys[rows])
             pick_actions(result.actions, result.weights, keys[rows], greedy[rows], actions[rows])
@@ -80,7 +82,7 @@ class _SearchPlayer(KeyedPlayer):
     def _room(self, boards: int) -> Search:
         """A search with room for so many boards; a player of single games needs little."""
         if boards > self._search.games:
-            rows = min(2 * boards, MAX_ROWS)
+            rows = min(2 * boards, self._max_rows)
             self._search = Search(rows, self._code, self._options, self._threads)
         return self._search
 
@@ -93,6 +95,9 @@ class RolloutPlayer(_SearchPlayer):
         rules: name of the rule set.
         key: names its random stream.
     """
+
+    _max_rows = 32
+    """There is no batch to fill, and trees of many simulations are large."""
 
     def __init__(self, simulations: int, rules: str = "standard", key: int = 0) -> None:
         # By visits, as ever: a yardstick that changes is none, and there is no policy to improve.
