@@ -88,11 +88,10 @@ class SolveReport:
         part = values if self._stage in values else distances
         before = sum(_SHARES[stage] for stage in part[: part.index(self._stage)])
         part_done = done * self._first_look.get(self._stage, 1)
-        if (
-            done == 1 and part_done < 1
-        ):  # everything has been looked at; only the clock tells how far it may be
+        if done == 1 and part_done < 1:
+            # Everything has been looked at; now only the clock tells how far it may be. How long the first look took
+            # says nothing after a resume, when there was little to look at.
             self._looked = self._looked or now
-            # After a resume there was little to look at, which says nothing.
             part_done *= (now - self._stage_started) / max(self._looked - self._stage_started, LEAST_LOOK)
             if part_done > 0.95:
                 return "nearly done, as far as one can tell"

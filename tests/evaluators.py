@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from pylos.rules import NUM_ACTIONS
+from pylos.network import SQUARE, PylosNetwork
+from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.rules import NUM_ACTIONS, RULES
 
 Evaluation = tuple[np.ndarray, np.ndarray]
 
@@ -40,3 +43,21 @@ def single(evaluate, position: int) -> tuple[float, np.ndarray]:
     """The evaluation of one position, as the naive search asks for it."""
     values, log_policy = evaluate(np.array([position], np.int64))
     return float(values[0]), log_policy[0]
+
+
+def small_network() -> PylosNetwork:
+    """A network whose weights are all drawn, the last layers' too."""
+    torch.manual_seed(0)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a network says of positions, layer by layer in float32."""
+    observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
+    observe_all(positions, RULES["standard"], observations)
+    with torch.no_grad():
+        values, log_policy = network(torch.from_numpy(observations))
+    return values[:, 0].numpy(), log_policy.numpy()

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from evaluators import direct, small_network
 
 from pylos.fixed_batch import ROWS
 from pylos.inference import NetworkEvaluator, search_threads
-from pylos.network import SQUARE, PylosNetwork
-from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.network import PylosNetwork
 from pylos.playouts import random_action
 from pylos.randomness import draw
-from pylos.rules import NUM_ACTIONS, RULES, START, is_over, step
+from pylos.rules import RULES, START, is_over, step
 
 STANDARD = RULES["standard"]
 # Without a GPU the same code computes here, only without a graph.
@@ -23,11 +23,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 @pytest.fixture
 def network() -> PylosNetwork:
-    torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return network.eval().requires_grad_(False)
+    return small_network()
 
 
 @pytest.fixture
@@ -38,13 +34,6 @@ def positions() -> np.ndarray:
         after = step(positions[-1], action, STANDARD)
         positions.append(START if is_over(after, STANDARD) else after)
     return np.array(positions)
-
-
-def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
-    observe_all(positions, STANDARD, observations)
-    values, log_policy = network.cpu()(torch.from_numpy(observations))
-    return values[:, 0].numpy(), log_policy.numpy()
 
 
 @pytest.mark.parametrize("device", DEVICES)

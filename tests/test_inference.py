@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from evaluators import direct, small_network
 
 from pylos import inference
 from pylos.errors import ConfigurationError
 from pylos.inference import PRECISIONS, NetworkEvaluator, fastest_precision, single_threaded_torch
 from pylos.network import SQUARE, PylosNetwork
-from pylos.observation import OBSERVATION_SIZE, observe_all
+from pylos.observation import OBSERVATION_SIZE
 from pylos.playouts import random_action
 from pylos.randomness import draw
 from pylos.rules import NUM_ACTIONS, RULES, START, step
@@ -18,11 +19,7 @@ STANDARD = RULES["standard"]
 
 @pytest.fixture
 def network() -> PylosNetwork:
-    torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    return network
+    return small_network()
 
 
 @pytest.fixture
@@ -32,14 +29,6 @@ def positions() -> np.ndarray:
         action = random_action(positions[-1], STANDARD, draw(0, len(positions)))
         positions.append(step(positions[-1], action, STANDARD))
     return np.array(positions)
-
-
-def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
-    observe_all(positions, STANDARD, observations)
-    with torch.no_grad():
-        values, log_policy = network(torch.from_numpy(observations))
-    return values[:, 0].numpy(), log_policy.numpy()
 
 
 def test_it_computes_what_the_network_does_to_the_last_bit_in_every_padded_batch(network, positions):
