@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +31,47 @@ SQUARE = Symmetries(OBSERVATION_SYMMETRY, ACTION_SYMMETRY)
 _VALUE_UNITS = 64
 
 
-class TiedLinear(nn.Linear):
+class _Moved(torch.autograd.Function):
+    """``index_select`` by all rows of ``moves`` [G, n], permutations, whose gradient is gathered and summed, too.
+
+    torch's own is scattered, and where threads meet it adds up in the order in which they come: on a GPU, for some
+    indexing also on a CPU, no two runs would have the same bits.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int, moves: Tensor, back: Tensor) -> Tensor:
+        """Makes dimension ``dim`` G times as long."""
+        ctx.dim, ctx.shape = dim, moves.shape
+        ctx.save_for_backward(back)
+        return x.index_select(dim, moves.flatten())
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        """Brings every gradient back to where its number came from."""
+        (back,) = ctx.saved_tensors
+        parts = torch.unflatten(gradient.index_select(ctx.dim, back.flatten()), ctx.dim, ctx.shape)
+        return parts.sum(ctx.dim), None, None, None
+
+
+class _Tied(nn.Linear):
+    """A linear layer whose parameters stand for those of all elements of a group."""
+
+    moves: Tensor | None
+    _back: Tensor | None
+
+    def __init__(self, in_features: int, out_features: int, moves: np.ndarray) -> None:
+        super().__init__(in_features, out_features)
+        elements, n = moves.shape
+        back = np.argsort(moves, axis=1) + n * np.arange(elements)[:, None]
+        for name, table in (("moves", moves), ("_back", back)):
+            self.register_buffer(name, torch.from_numpy(table) if elements > 1 else None, persistent=False)
+
+    def _moved(self, x: Tensor, dim: int) -> Tensor:
+        moved: Tensor = _Moved.apply(x, dim, self.moves, self._back)  # type: ignore[no-untyped-call]  # torch's
+        return moved
+
+
+class TiedLinear(_Tied):
     """A linear layer that turns with its input: a group convolution (Cohen and Welling, 2016, section 6).
 
     The outputs fall into G parts, one for each element of the group. A part sees the input as its element moves it,
@@ -42,17 +82,14 @@ class TiedLinear(nn.Linear):
         out_features: a multiple of G.
     """
 
-    moves: Tensor | None
-
     def __init__(self, moves: np.ndarray, out_features: int) -> None:
-        super().__init__(moves.shape[1], out_features // len(moves))
-        self.register_buffer("moves", torch.from_numpy(moves) if len(moves) > 1 else None, persistent=False)
+        super().__init__(moves.shape[1], out_features // len(moves), moves)
 
     def dense(self) -> tuple[Tensor, Tensor]:
         """The whole matrix [out, in] and the whole bias [out]."""
         if self.moves is None:
             return self.weight, self.bias
-        weight = self.weight.index_select(1, self.moves.flatten()).view(len(self.weight), *self.moves.shape)
+        weight = self._moved(self.weight, 1).view(len(self.weight), *self.moves.shape)
         return weight.transpose(0, 1).flatten(0, 1), self.bias.repeat(len(self.moves))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,7 +97,7 @@ class TiedLinear(nn.Linear):
         return functional.linear(x, *self.dense())
 
 
-class TiedHead(nn.Linear):
+class TiedHead(_Tied):
     """The counterpart of ``TiedLinear``: its outputs move as the elements of the group move them.
 
     Args:
@@ -68,11 +105,8 @@ class TiedHead(nn.Linear):
         moves: int64 [G, out] where each element moves each output.
     """
 
-    moves: Tensor | None
-
     def __init__(self, in_features: int, moves: np.ndarray) -> None:
-        super().__init__(in_features // len(moves), moves.shape[1])
-        self.register_buffer("moves", torch.from_numpy(moves) if len(moves) > 1 else None, persistent=False)
+        super().__init__(in_features // len(moves), moves.shape[1], moves)
         with torch.no_grad():
             self.weight /= math.sqrt(len(moves))  # there are as many times more inputs than torch knows of
 
@@ -80,7 +114,8 @@ class TiedHead(nn.Linear):
         """The whole matrix [out, in] and the bias [out], each output's the mean of those it can be moved to."""
         if self.moves is None:
             return self.weight, self.bias
-        return self.weight[self.moves].transpose(0, 1).flatten(1), self.bias[self.moves].mean(0)
+        weight = self._moved(self.weight, 0).view(*self.moves.shape, -1)
+        return weight.transpose(0, 1).flatten(1), self._moved(self.bias, 0).view_as(self.moves).mean(0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, in] to [B, out]."""

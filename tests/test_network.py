@@ -10,7 +10,7 @@ from pylos.actions import NUM_SYMMETRIES, transform
 from pylos.board import as_positions
 from pylos.errors import ConfigurationError
 from pylos.inference import single_threaded_torch
-from pylos.network import SQUARE, PylosNetwork, Symmetries
+from pylos.network import SQUARE, PylosNetwork, Symmetries, TiedHead
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.rules import NUM_ACTIONS, rules_code
 
@@ -130,6 +130,41 @@ def test_any_group_will_do():
     shifted_value, shifted_policy = network(observations.roll(1, 1))
     assert torch.allclose(value, shifted_value, atol=1e-5)
     assert torch.allclose(log_policy.roll(1, 1), shifted_policy, atol=1e-5)
+
+
+def test_gradients_are_those_of_plain_indexing(symmetric):
+    torch.manual_seed(1)
+    for layer in (symmetric.stem, symmetric.value_hidden, symmetric.policy_head, symmetric.value_head):
+        weight, bias = layer.dense()
+        upstream = torch.randn_like(weight), torch.randn_like(bias)
+        got = torch.autograd.grad((weight, bias), (layer.weight, layer.bias), upstream)
+        if isinstance(layer, TiedHead):
+            plain = layer.weight[layer.moves].transpose(0, 1).flatten(1), layer.bias[layer.moves].mean(0)
+        else:
+            plain = layer.weight[:, layer.moves].transpose(0, 1).flatten(0, 1), layer.bias.repeat(8)
+        assert torch.equal(plain[0], weight)
+        assert torch.equal(plain[1], bias)
+        expected = torch.autograd.grad(plain, (layer.weight, layer.bias), upstream)
+        for a, b in zip(got, expected, strict=True):
+            assert torch.allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [128, 256])
+def test_gradients_have_the_same_bits_every_time(width):
+    """With two threads torch adds some gradients up in the order in which the threads come."""
+    torch.manual_seed(0)
+    network = _perturb(PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, 2, SQUARE))
+    observations, policy = torch.rand(512, OBSERVATION_SIZE), torch.rand(512, NUM_ACTIONS)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    found = set()
+    for _ in range(20):
+        network.zero_grad()
+        values, log_policy = network(observations)
+        (values.square().mean() - (policy * log_policy).sum(1).mean()).backward()
+        found.add(b"".join(parameter.grad.numpy().tobytes() for parameter in network.parameters()))
+    torch.set_num_threads(threads)
+    assert len(found) == 1
 
 
 def test_dense_computes_the_same_and_leaves_the_random_stream_alone(symmetric):
