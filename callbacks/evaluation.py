@@ -213,7 +213,8 @@ class EvaluationCallback(pl.Callback):
         return (RANDOM, *self.settings.anchors)
 
     def _save(self, trainer: pl.Trainer) -> None:
-        if trainer.is_global_zero and not is_trial(trainer) and self.manifest.entries:
+        known = self.manifest.entries or self.manifest.path.exists()  # it may hold what was forgotten
+        if trainer.is_global_zero and not is_trial(trainer) and known:
             self.manifest.sync_files(find_checkpoints(self.manifest.folder)[0])
             self.manifest.save()
 

@@ -53,10 +53,10 @@ class SelfPlayDataModule(pl.LightningDataModule):
         simulations: simulations per decision.
         root: how they choose at the root: "puct" by prior, value and Dirichlet noise, or "gumbel", which draws a few
             actions, halves them step by step, and trains on an improved policy instead of visits.
-        gumbel_scale: scale of the noise by which "gumbel" draws.
+        gumbel_scale: scale of the noise by which "gumbel" draws; "puct" does without.
         c_puct: weight of the prior against the value in the search.
         fpu_reduction: how much less than its parent an unvisited action is thought to be worth.
-        dirichlet_alpha: concentration of the noise on the root's prior.
+        dirichlet_alpha: concentration of the noise that "puct" adds to the root's prior.
         dirichlet_fraction: weight of that noise.
         opening_plies: the most uniformly random actions with which a game begins; how many is drawn, too. They show
             the agent positions that neither player would go for, and are not trained on.
@@ -137,8 +137,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._search_options = SearchOptions(**{name: self.hparams[name] for name in names})
         names = {field.name for field in dataclasses.fields(GameOptions)}
         self._game_options = GameOptions(**{name: self.hparams[name] for name in names})
-        if cache_size < 0:
-            raise ConfigurationError(f"cache_size must not be negative, got {cache_size}")
+        for name in ("cache_size", "search_threads"):
+            if self.hparams[name] < 0:
+                raise ConfigurationError(f"{name} must not be negative, got {self.hparams[name]}")
         if not 0 <= surprise_weight <= 1:
             raise ConfigurationError(f"surprise_weight must be in [0, 1], got {surprise_weight}")
         if not 0 <= value_mix <= 1:
@@ -274,8 +275,10 @@ class SelfPlayDataModule(pl.LightningDataModule):
         if self._precision == "auto":
             games = self.hparams["parallel_games"]
             rows = -(-games // self._threads(games))
-            measured = fastest_precision(module.network, module.device, rows)
-            self._precision = self._trainer.strategy.broadcast(measured)  # one for all ranks
+            measured = "auto"
+            if self._trainer.is_global_zero:  # one for all ranks
+                measured = fastest_precision(module.network, module.device, rows)
+            self._precision = self._trainer.strategy.broadcast(measured)
             rank_zero_info(f"self-play in {self._precision}, the faster one on {module.device}")
         evaluate = NetworkEvaluator(module.network, rules_code(module.rules), module.device, self._precision)
         return evaluate.cached(self.hparams["cache_size"])
@@ -311,8 +314,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
             "selfplay/game_length": stats.plies / stats.games,
             "selfplay/first_player_score": stats.first_player_score,
             "selfplay/draw_rate": stats.draw_rate,
-            "selfplay/network_share": self._network_share,
             "selfplay/buffer_fill": len(self._buffer) / self._buffer.capacity,
+            "time/network_share": self._network_share,  # which thread asks first is a matter of the clock
             "time/positions_per_second": speed,
             "time/simulations_per_second": speed * self._search_options.simulations,
         }

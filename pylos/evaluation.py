@@ -25,6 +25,7 @@ from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.results import MatchResult, mean_points
 from pylos.runs import locked
+from pylos.search import MOST_SIMULATIONS
 
 if TYPE_CHECKING:
     from pylos.metrics import Pairing
@@ -48,8 +49,12 @@ class EvaluationSettings:
     """Names the games."""
 
     def __post_init__(self) -> None:
-        if self.games < 2 or self.games % 2 or self.simulations < 0:
-            raise ConfigurationError("an evaluation has an even number of games, and simulations from 0 on")
+        if self.games < 2 or self.games % 2:
+            raise ConfigurationError(f"an evaluation has an even number of games, got {self.games}")
+        if not 0 <= self.simulations <= MOST_SIMULATIONS:
+            raise ConfigurationError(
+                f"simulations must be from 0 to {MOST_SIMULATIONS}, got {self.simulations}"
+            )
         if len({RANDOM, *self.anchors}) <= len(self.anchors):
             raise ConfigurationError(
                 f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"

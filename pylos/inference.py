@@ -10,10 +10,11 @@ import warnings
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import nn
 
 from pylos.cache import CachedEvaluator
@@ -56,15 +57,19 @@ class NetworkEvaluator:
         self._rules = rules
         # Made within Lightning's validation, a trace could not be given other weights outside of it.
         with torch.inference_mode(False), torch.no_grad():
-            if isinstance(network, PylosNetwork):
+            idle: list[nn.Module] = []
+            if type(network) is PylosNetwork:  # a subclass may compute something else
                 network = network.dense()
-            if not self.on_accelerator:
-                idle = _idle_traces[(type(network), repr(network), precision)]
-                self.network = idle.pop() if idle else _trace(_frozen(network, self.device, self.dtype))
+                if not self.on_accelerator:
+                    idle = _idle_traces[repr(network), precision]
+            if idle:
+                self.network = idle.pop()
                 self.network.load_state_dict(network.state_dict())
-                weakref.finalize(self, idle.append, self.network)
             else:
                 self.network = _frozen(network, self.device, self.dtype)
+                if not self.on_accelerator:
+                    self.network = _trace(self.network)
+            weakref.finalize(self, idle.append, self.network)
         self._idle_batches: list[FixedBatch] = []
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,8 +109,8 @@ class NetworkEvaluator:
         return 1.0
 
 
-_idle_traces: dict[tuple[type, str, str], list[nn.Module]] = defaultdict(list)
-"""Traced networks without an owner, by what they are: torch never frees a trace, so they are used again."""
+_idle_traces: dict[tuple[str, str], list[nn.Module]] = defaultdict(list)
+"""Traces of PylosNetworks without an owner, by sizes and precision: torch never frees one, so they are used again."""
 
 
 def _frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
@@ -147,12 +152,15 @@ def fastest_precision(network: nn.Module, device: torch.device | str, batch_size
     key = hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
     path = home() / "precision.json"
     known: dict[str, str] = {}
-    with suppress(OSError, ValueError):
-        known = json.loads(path.read_text(encoding="utf-8"))
-    if known.get(key) not in PRECISIONS:
-        known[key] = _measure_precisions(network, device, batch_size)
+    with ExitStack() as stack:
         with suppress(OSError):  # nowhere to write
-            atomic_write(path, json.dumps(known, indent=1) + "\n")
+            stack.enter_context(FileLock(path.with_suffix(".lock")))
+        with suppress(OSError, ValueError):
+            known = json.loads(path.read_text(encoding="utf-8"))
+        if known.get(key) not in PRECISIONS:
+            known[key] = _measure_precisions(network, device, batch_size)
+            with suppress(OSError):
+                atomic_write(path, json.dumps(known, indent=1) + "\n")
     return known[key]
 
 

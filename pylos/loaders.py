@@ -14,12 +14,13 @@ from pylos.board import Board
 from pylos.errors import ConfigurationError, PositionError
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe_all
-from pylos.randomness import draw_below
+from pylos.randomness import derive_key, draw, draw_below
 from pylos.rules import is_over, rules_code, step
 from pylos.suite import Suite
 
 SUITE_BATCH = 256
 """Positions in a batch of the suite."""
+_ORDER = derive_key("order of the suite")
 
 
 class LabelledBatch(NamedTuple):
@@ -77,7 +78,9 @@ def share_of_suite(suite: Suite, most: int, rank: int, ranks: int) -> np.ndarray
     """
     count = min(max(most, ranks), len(suite))
     by_stratum = np.argsort(suite.strata, kind="stable")
-    return by_stratum[np.arange(count) * len(suite) // count][rank::ranks]
+    chosen = by_stratum[np.arange(count) * len(suite) // count]
+    # Mixed, so that the first batches, on which limit_val_batches measures, have every stratum, too.
+    return chosen[np.argsort([draw(_ORDER, int(row)) for row in chosen])][rank::ranks]
 
 
 def labelled_batch(suite: Suite, rows: np.ndarray) -> LabelledBatch:

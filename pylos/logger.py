@@ -13,10 +13,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from pylos.checkpoints import PART, atomic_write
+from pylos.errors import CheckpointError
 
 FILE_NAME = "metrics.csv"
 TIME_PREFIX = "time/"
-"""Of metrics that measure the clock: no two runs agree on them, so ``metrics.csv`` leaves them out."""
+"""Of metrics that depend on the clock: no two runs agree on them, so ``metrics.csv`` leaves them out."""
 
 
 class RunLogger(TensorBoardLogger):
@@ -90,8 +91,21 @@ def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """The rows of a ``metrics.csv``, by step, without what was not logged; none if there is no file."""
+    """The rows of a ``metrics.csv``, by step, without what was not logged; none if there is no file.
+
+    Raises:
+        CheckpointError: the file is not one that a ``RunLogger`` wrote.
+    """
     if not path.exists():
         return []
-    with open(path, encoding="utf-8", newline="") as file:
-        return [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
+        sound = all(row.get("step", "").isdecimal() and None not in row for row in rows)
+    except (UnicodeDecodeError, csv.Error):
+        sound = False
+    if not sound:
+        raise CheckpointError(
+            f"{path} is damaged: move it away, and the run goes on without its earlier rows"
+        )
+    return rows

@@ -119,6 +119,11 @@ class Manifest:
     entries: dict[int, Entry] = field(default_factory=dict)
     """By step, ascending."""
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / FILE_NAME
+
     @classmethod
     def load(cls, folder: StrPath) -> Manifest:
         """Reads the manifest of a folder; an empty one where the file does not exist.
@@ -166,7 +171,7 @@ class Manifest:
             "entries": [entry.to_dict() for entry in self.entries.values()],
         }
         text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-        atomic_write(self.folder / FILE_NAME, text + "\n")
+        atomic_write(self.path, text + "\n")
 
     def record(self, epoch: int, step: int, results: Sequence[MatchResult], seconds: float) -> Entry:
         """Enters an evaluation, in place of whatever was known about the step.

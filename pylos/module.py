@@ -28,6 +28,7 @@ from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import Batch
 from pylos.rules import NUM_ACTIONS, rules_code
+from pylos.search import MOST_SIMULATIONS
 from pylos.truth import Searcher, Truth, TruthResult
 
 
@@ -80,9 +81,9 @@ class PylosModule(pl.LightningModule):
             )
         if min(weight_decay, value_loss_weight) < 0:
             raise ConfigurationError("weight_decay and value_loss_weight must not be negative")
-        if not 0 <= validation_simulations <= 30_000:
+        if not 0 <= validation_simulations <= MOST_SIMULATIONS:
             raise ConfigurationError(
-                f"validation_simulations must be from 0 to 30000, got {validation_simulations}"
+                f"validation_simulations must be from 0 to {MOST_SIMULATIONS}, got {validation_simulations}"
             )
         self._sums: dict[str, tuple[Tensor | float, int]] = {}  # of the epoch, and of how many numbers
         self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE)
@@ -165,9 +166,15 @@ class PylosModule(pl.LightningModule):
     def _check_horizon(self) -> None:
         """Warns where the learning rate ends its fall before or after the end of the training."""
         trainer, horizon = self.trainer, self.hparams["schedule_steps"]
+        epoch = -(-trainer.num_training_batches // trainer.accumulate_grad_batches)
+        if trainer.max_steps > 0 and trainer.max_steps % epoch:
+            rank_zero_warn(
+                f"max_steps = {trainer.max_steps} ends within an epoch of {epoch:.0f} steps: "
+                "a resume leaves out the rest of that epoch"
+            )
         if trainer.max_epochs is None or trainer.max_epochs < 0:
             return
-        steps = trainer.max_epochs * trainer.num_training_batches // trainer.accumulate_grad_batches
+        steps = trainer.max_epochs * epoch
         if steps != horizon:
             rank_zero_warn(
                 f"the learning rate reaches its minimum after schedule_steps = {horizon} steps, "

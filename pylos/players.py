@@ -19,7 +19,7 @@ from pylos.playouts import playout, random_action
 from pylos.randomness import draw, draw_keys
 from pylos.root import pick_actions
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
-from pylos.search import Evaluator, Search, SearchOptions, network_options, padded_size
+from pylos.search import MOST_SIMULATIONS, Evaluator, Search, SearchOptions, network_options, padded_size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -252,8 +252,8 @@ def parse_player(spec: str) -> tuple[str, float | None]:
 
 
 def _number(spec: str, text: str, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= 30_000):
-        raise PlayerError(f"player {spec!r} needs a number of simulations from {least} to 30000")
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= MOST_SIMULATIONS):
+        raise PlayerError(f"player {spec!r} needs a number of simulations from {least} to {MOST_SIMULATIONS}")
     return int(text)
 
 

@@ -58,16 +58,18 @@ class Batch(NamedTuple):
 
 MOST_SURPRISE = 7.0
 """What is more surprising than so many times the mean counts as this."""
+_ATTEMPTS = 1000
+"""The mean is about 1, so that one in ``MOST_SURPRISE`` succeeds: this many never fail but where all count nothing."""
 
 
 @jit
 def _draw_sample(surprises: np.ndarray, size: int, weight: float, key: int) -> int:
-    """Draws a sample in proportion to ``1 - weight + weight * surprise``, by rejection."""
+    """Draws a sample in proportion to ``1 - weight + weight * surprise``, by rejection; any, if all count nothing."""
     most, attempt = 1 - weight + weight * MOST_SURPRISE, 0
     while True:
         i = draw_below(key, 2 * attempt, size)
         wanted = 1 - weight + weight * min(np.float64(surprises[i]), MOST_SURPRISE)
-        if draw_uniform(key, 2 * attempt + 1) * most <= wanted:
+        if draw_uniform(key, 2 * attempt + 1) * most <= wanted or attempt == _ATTEMPTS:
             return i
         attempt += 1
 

@@ -89,10 +89,6 @@ def _mask(cells: list[int]) -> int:
     return sum(1 << cell for cell in cells)
 
 
-_ANCHORS = [cell_index(level, r, c) for level in range(3) for r in range(LEVEL_SIZE[level] - 1)
-            for c in range(LEVEL_SIZE[level] - 1)]  # fmt: skip
-SQUARE_ANCHORS = _mask(_ANCHORS)
-"""Cells that are the first corner of a 2x2 square."""
 LIFTED_TO = np.array(
     [
         _mask([a for a in range(16, NUM_CELLS) if CELLS[a][0] > CELLS[cell][0]

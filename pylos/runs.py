@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -200,11 +201,21 @@ def begin_first_epoch(trainer: Trainer, start: str | None) -> None:
         if checkpoint.epoch >= epoch and again:
             checkpoint.path.unlink()
         elif checkpoint.epoch >= epoch:
-            checkpoint.path.replace(f"{checkpoint.path}.old")
-            print(f"pylos: {checkpoint.path.name} is of a later epoch: set aside as .old", file=sys.stderr)
+            aside = _free_name(f"{checkpoint.path}.old")
+            checkpoint.path.replace(aside)
+            print(
+                f"pylos: {checkpoint.path.name} is of a later epoch: set aside as {aside.name}",
+                file=sys.stderr,
+            )
     if start is None:
         (folder / MANIFEST).unlink(missing_ok=True)
     atomic_write(folder / FIRST_EPOCH, json.dumps(Note(start, epoch)._asdict()) + "\n")
+
+
+def _free_name(name: str) -> Path:
+    """This name, or with the first number behind it that no file has."""
+    names = (Path(f"{name}{number or ''}") for number in itertools.count())
+    return next(path for path in names if not path.exists())
 
 
 def end_first_epoch(trainer: Trainer) -> None:

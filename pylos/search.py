@@ -15,6 +15,8 @@ from pylos.rules import MAX_LEGAL_ACTIONS
 from pylos.tree import NO_EDGE, Tree, expand, new_tree, plant, select
 
 ROOTS = ("puct", "gumbel")
+MOST_SIMULATIONS = 30_000
+"""Of a decision: results keep visits in 16 bits."""
 BATCH_MULTIPLE = 8
 """Batches have a multiple of this size; smaller ones are computed by other means, with other rounding."""
 
@@ -53,8 +55,10 @@ class SearchOptions:
     """Weight of the root noise; 0 turns it off (AlphaZero in self-play: 0.25)."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.simulations <= 30_000:
-            raise ConfigurationError(f"simulations must be from 1 to 30000, got {self.simulations}")
+        if not 1 <= self.simulations <= MOST_SIMULATIONS:
+            raise ConfigurationError(
+                f"simulations must be from 1 to {MOST_SIMULATIONS}, got {self.simulations}"
+            )
         if self.root not in ROOTS:
             raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {self.root!r}")
         if self.gumbel_scale < 0:

@@ -269,6 +269,11 @@ def test_a_run_from_beginning_to_end(folder, capfd):
     assert evaluated.returncode == 0, evaluated.stderr
     assert {entry["status"] for entry in json.loads(manifest.read_text())["entries"]} == {"evaluated"}
     assert "Elo" in evaluated.stdout.splitlines()[-1]
+    values = json.loads(manifest.read_text())
+    gone = {"step": 1, "epoch": 0, "file": None, "status": "failed", "reason": "x", "matches": [], "games": 0}
+    values["entries"].insert(0, {**values["entries"][0], **gone})
+    manifest.write_text(json.dumps(values))
+    assert run_here(capfd, "evaluate", "logs/run").returncode == 0  # nothing is left that could be repeated
 
     match = run_here(capfd, "match", f"{LAST}:2", "random", "--games", "4")
     assert match.stdout.startswith(f"{LAST}:2 vs random: "), match.stderr

@@ -131,6 +131,7 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
         {"surprise_weight": 1.5},
         {"value_mix": -0.1},
         {"cache_size": -1},
+        {"search_threads": -1},
         {"opening_plies": -1},
         {"root": "ucb"},
     ],

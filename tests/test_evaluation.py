@@ -196,6 +196,18 @@ def test_an_interrupted_backfill_goes_on_where_it_was(tmp_path: Path, monkeypatc
     assert [(e.status, e.elo, e.matches) for e in again.entries.values()] == whole
 
 
+def test_a_resume_before_the_first_evaluation_takes_it_out_of_the_file(tmp_path: Path):
+    """A kill between the evaluation and the checkpoint leaves an entry of weights that do not exist."""
+    trainer = tiny_trainer(tmp_path, 1)
+    trainer.fit(tiny_module(), datamodule=tiny_data())
+    manifest = Manifest(tmp_path, "standard")
+    manifest.record_failure(1, 2 * STEPS_PER_EPOCH, "whatever it found")
+    manifest.save()
+    trainer = tiny_trainer(tmp_path, 2, callbacks=(tiny_evaluation(every_n_epochs=9),))
+    trainer.fit(tiny_module(), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
+    assert not Manifest.load(tmp_path).entries
+
+
 def test_a_run_in_training_is_not_evaluated_beside_it(tmp_path: Path):
     train(tmp_path, max_epochs=1)
     script = "import sys; from pylos.evaluation import evaluate_run; evaluate_run(sys.argv[1])"
@@ -230,6 +242,7 @@ def test_test_stage_plays_matches(tmp_path: Path):
         ({"games": 3}, ConfigurationError),
         ({"games": 0}, ConfigurationError),
         ({"simulations": -1}, ConfigurationError),
+        ({"simulations": 30_001}, ConfigurationError),
         ({"every_n_epochs": 0}, ConfigurationError),
         ({"anchors": ("stockfish",)}, PlayerError),
         ({"anchors": ("random",)}, ConfigurationError),

@@ -103,6 +103,39 @@ def test_traces_are_used_again_but_never_by_two_at_a_time(network, positions):
     assert np.array_equal(third(positions)[0], direct(other, positions)[0])
 
 
+class _Pessimist(PylosNetwork):
+    """Computes something else with the same weights."""
+
+    def forward(self, observations):
+        values, log_policy = super().forward(observations)
+        return values - 1, log_policy
+
+
+class _Scaled(torch.nn.Module):
+    """Contains our network, and a number that its text does not show."""
+
+    def __init__(self, network, scale):
+        super().__init__()
+        self.network, self.scale = network, scale
+
+    def forward(self, observations):
+        values, log_policy = self.network(observations)
+        return values * self.scale, log_policy
+
+
+def test_networks_that_compute_something_else_are_taken_as_they_are(network, positions):
+    values = direct(network, positions)[0]
+    subclass = _Pessimist((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
+    subclass.load_state_dict(network.state_dict())
+    np.testing.assert_allclose(
+        NetworkEvaluator(subclass, STANDARD, "cpu", "float32")(positions)[0], values - 1
+    )
+    for scale in (1, -1):
+        evaluate = NetworkEvaluator(_Scaled(network, scale), STANDARD, "cpu", "float32")
+        np.testing.assert_allclose(evaluate(positions)[0], scale * values, rtol=1e-4)
+        del evaluate
+
+
 def test_a_trace_of_a_validation_serves_training(network, positions):
     """Lightning validates in inference mode, whose tensors nobody may write to outside of it."""
     inference._idle_traces.clear()

@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from pylos.errors import CheckpointError
 from pylos.logger import RunLogger, read_metrics
 
 
@@ -54,3 +56,23 @@ def test_hyperparameters_are_written_whole(tmp_path: Path):
     logger.save()
     assert (tmp_path / "run" / "hparams.yaml").read_text() == "width: 3\n"
     assert not list((tmp_path / "run").glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"step;a\n4;0.1\n",
+        b"a\n0.1\n",
+        b"step,a\nfour,0.1\n",
+        b"step,a\n4,0.1,7\n",
+        b"step,a\n\xff,1\n",
+        b"step,a\n,1\n",
+    ],
+)
+def test_a_file_that_something_else_wrote_is_refused_and_left_alone(tmp_path: Path, content: bytes):
+    path = tmp_path / "run" / "metrics.csv"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"metrics\.csv is damaged: move it away"):
+        make(tmp_path).begin(4)
+    assert path.read_bytes() == content

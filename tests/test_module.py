@@ -103,6 +103,12 @@ def test_schedule_that_does_not_match_the_training_is_warned_of(tmp_path: Path):
         tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(schedule_steps=999), datamodule=tiny_data())
 
 
+def test_a_training_that_ends_within_an_epoch_is_warned_of(tmp_path: Path):
+    module = tiny_module(schedule_steps=2 * STEPS_PER_EPOCH)
+    with pytest.warns(UserWarning, match=r"max_steps = 5 ends within an epoch of 4 steps"):
+        tiny_trainer(tmp_path, max_epochs=2, max_steps=5).fit(module, datamodule=tiny_data())
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

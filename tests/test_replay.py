@@ -121,6 +121,13 @@ def test_surprising_samples_are_drawn_more_often(weight):
     assert stats.chisquare(drawn, 8000 * expected / expected.sum()).pvalue > 0.001
 
 
+def test_where_nothing_was_surprising_samples_are_drawn_all_the_same():
+    buffer = _buffer(capacity=40, count=20)
+    buffer.samples.surprises[:] = 0
+    drawn = (buffer.batch(200, 1, key=1, surprise_weight=1.0).outcomes[:, 0] * 1000).round().int().numpy()
+    assert len(set(drawn.tolist())) > 15
+
+
 def _numbers(buffer: ReplayBuffer) -> list[int]:
     """The numbers of the samples that can be drawn; checks that each is as it was put in."""
     positions, outcomes = (getattr(buffer.samples, name)[: len(buffer)] for name in ("positions", "outcomes"))

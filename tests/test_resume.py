@@ -78,7 +78,7 @@ def test_training_is_the_same_whatever_the_cache_remembers(tmp_path: Path):
     none, little, much = (load(tmp_path / str(size)) for size in sizes)
     for state in (little, much):
         assert_equal(none["state_dict"], state["state_dict"])
-    shares = [trainer.datamodule.metrics()["selfplay/network_share"] for trainer in trainers]
+    shares = [trainer.datamodule.metrics()["time/network_share"] for trainer in trainers]
     assert shares[2] < shares[1] < shares[0] <= 1
 
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -156,6 +157,18 @@ def test_going_back_to_an_earlier_checkpoint_sets_later_ones_aside(trainer):
     names = {"best-1.ckpt", "best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old", FIRST_EPOCH}
     assert {path.name for path in checkpoints.iterdir()} == names
     assert choose_start(trainer, "last") == start
+
+
+def test_going_back_again_keeps_what_was_set_aside(trainer):
+    checkpoints = last_checkpoint(trainer).parent
+    start = save_checkpoint(checkpoints / "best-2.ckpt", epoch=2)
+    kept = []
+    for epoch in (7, 6, 5):
+        kept.append(Path(save_checkpoint(checkpoints / "last.ckpt", epoch)).read_bytes())
+        begin_first_epoch(trainer, start)
+        (checkpoints / FIRST_EPOCH).unlink()  # the epoch came to its end
+    aside = [checkpoints / f"last.ckpt.old{number}" for number in ("", 1, 2)]
+    assert [path.read_bytes() for path in aside] == kept
 
 
 def test_another_start_throws_nothing_away_that_an_interrupted_one_left(trainer):
