@@ -94,8 +94,8 @@ class EvaluationCallback(pl.Callback):
         self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
         if self.manifest.entries and not trainer.global_step:
             raise ConfigurationError(
-                f"{self.manifest.folder} holds the evaluations of another run: resume it (ckpt_path='last') "
-                "or train in another folder"
+                f"{self.manifest.folder} holds the evaluations of another run: resume it (ckpt_path: one of its "
+                "checkpoints) or train in another folder"
             )
         rules = str(pl_module.hparams["rules"])
         if self.manifest.rules not in (None, rules):

@@ -127,12 +127,12 @@ class Report(ProgressBar):
 
 
 def live_text(outputs: Any) -> str:
-    """The losses of one training step, from what ``training_step`` returned."""
+    """The losses of one training step, from what ``training_step`` returned; more would not fit beside the bar."""
     losses = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
     return "  ".join(
         f"{name.replace('_', ' ')} {float(value):.3f}"
         for name, value in losses.items()
-        if isinstance(value, torch.Tensor) and value.numel() == 1
+        if isinstance(value, torch.Tensor) and value.numel() == 1 and name.endswith("loss")
     )
 
 

@@ -35,7 +35,7 @@ def ship(run: Path) -> Path:
     checkpoint = load_checkpoint(run / FOLDER / "last.ckpt")
     path = ROOT / "pylos" / "reference" / f"{checkpoint['hyper_parameters']['rules']}.ckpt"
     with replacing(path) as file:
-        torch.save({name: checkpoint[name] for name in REQUIRED}, file)
+        torch.save({name: checkpoint[name] for name in (*REQUIRED, "pytorch-lightning_version")}, file)
     return path
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.actions import action_name
-from pylos.errors import ConfigurationError, IllegalActionError
+from pylos.errors import ConfigurationError, IllegalActionError, RulesError
 from pylos.jit import jit
 from pylos.player import Player
 from pylos.playouts import random_action
@@ -169,6 +169,9 @@ def play_games(
     )
     _open(table, code, derive_key(seed, "openings"), opening_plies)
     players = [agent, *opponents]
+    for player in players:
+        if (theirs := getattr(player, "rules", rules)) != rules:
+            raise RulesError(f"{player.name} plays {theirs!r} rules, the match is of {rules!r}")
     for side, player in enumerate(players):
         player.reset(derive_key(seed, "player", side))
     opponent = 1 + np.arange(total) // games

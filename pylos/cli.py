@@ -43,10 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         that is full, which is named in one line on stderr; 130 after Ctrl-C; 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # What can be gone on with; fit says more precisely how, once it knows its run.
-    set_way_on(
-        shlex.join(["pylos", *arguments]) if arguments[:1] in (["fit"], ["evaluate"], ["solve"]) else ""
-    )
+    # What can be gone on with; fit says so itself, once it knows its run.
+    set_way_on(shlex.join(["pylos", *arguments]) if arguments[:1] in (["evaluate"], ["solve"]) else "")
     try:
         with signals_raise():
             return _run(arguments)
@@ -183,9 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--ckpt_path", metavar="PATH", help="also ask this checkpoint; reference: the one that ships"
     )
-    command.add_argument(
-        "--simulations", type=_natural, default=64, help="of its search; 0: none (default: 64)"
-    )
+    command.add_argument("--simulations", type=_natural, help="of its search; 0: none (default: 64)")
     command.set_defaults(run=_analyse)
 
     command = commands.add_parser("perft", help="count the sequences of turns from a position")
@@ -206,13 +202,13 @@ def _add_seed(command: argparse.ArgumentParser) -> None:
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number, but got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, but got {text!r}")
     return int(text)
 
 
 def _positive(text: str) -> int:
-    if _natural(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected at least 1, but got {text!r}")
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, but got {text!r}")
     return int(text)
 
 
@@ -228,7 +224,12 @@ def _analyse(options: argparse.Namespace) -> int:
     tablebase = open_if_present(options.rules)
     player = None
     if options.ckpt_path is not None:
-        player = load_player(options.ckpt_path, options.rules, options.simulations, "cpu")
+        simulations = 64 if options.simulations is None else options.simulations
+        player = load_player(options.ckpt_path, options.rules, simulations, "cpu")
+    elif options.simulations is not None:
+        raise ConfigurationError(
+            "--simulations are those of a checkpoint's search: name one with --ckpt_path"
+        )
     print(analysis_text(board, tablebase, player))
     return 0
 
@@ -303,7 +304,15 @@ def _evaluate(options: argparse.Namespace) -> int:
     from pylos.evaluation import evaluate_run
     from pylos.manifest import FAILED
 
-    manifest = evaluate_run(options.folder, options.games, options.simulations)
+    lines: list[str] = []
+
+    def report(line: str) -> None:
+        lines.append(line)
+        print(line)
+
+    manifest = evaluate_run(options.folder, options.games, options.simulations, report)
+    if not lines:
+        print("nothing was left to evaluate")
     for entry in manifest.entries.values():
         if entry.file is not None and entry.elo is not None:
             interval = f"[{entry.elo_low:.0f}, {entry.elo_high:.0f}]"

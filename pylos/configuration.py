@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import lightning.pytorch as pl
+import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it does not say what it exports
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
@@ -52,8 +53,12 @@ class ConfigOrPreset(ActionConfigFile):
         """Reads the file into ``cfg``."""
         path = config_file(values)
         try:
+            with open(path, encoding="utf-8") as file:
+                options = yaml.safe_load(file)
+            if not isinstance(options, dict):
+                raise ConfigurationError(f"the configuration {path} holds no options")
             super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]  # nor has it types
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigurationError(f"cannot read the configuration {path}: {error}") from error
 
 

@@ -22,6 +22,7 @@ from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
+from pylos.players import REFERENCE, reference_file
 from pylos.runs import begin_first_epoch, choose_start, is_trial, last_checkpoint, locked, run_folder
 from pylos.stopping import Terminated, set_way_on
 
@@ -116,8 +117,18 @@ class PylosCLI(LightningCLI):
         """Parses; the hyperparameters of a checkpoint named by its file count as defaults."""
         self.config = parser.parse_args(args)
         command = self.config.subcommand
-        path = self.config[command].get("ckpt_path")
-        if path and Path(path).is_file():
+        options = self.config[command]
+        path = options.get("ckpt_path")
+        if path == REFERENCE and command != "fit":
+            path = str(reference_file(options.model.rules))
+            self._subcommand_parsers[command].set_defaults({"ckpt_path": path})
+            args = without_option(args, "--ckpt_path")
+        found = path is not None and Path(path).is_file()
+        if command == "fit" and not options.config and not found:
+            raise ConfigurationError(
+                "fit needs a configuration: -c quick, laptop, gpu or a YAML file of your own"
+            )
+        if found:
             for key, value in hyperparameters(path).items():
                 try:
                     self._subcommand_parsers[command].set_defaults({key: value})
@@ -159,7 +170,7 @@ class PylosCLI(LightningCLI):
     def _choose_start(self, wanted: str | None) -> str | None:
         if wanted in ("last", "auto") and numbers_its_runs(self.config[self.subcommand].trainer.logger):
             raise ConfigurationError(
-                f"--ckpt_path {wanted} needs a run with a name: give one with --trainer.logger.init_args.version"
+                f"--ckpt_path {wanted} needs a run with a name: a logger with a version, as the presets have it"
             )
         return choose_start(self.trainer, wanted)
 

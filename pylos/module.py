@@ -18,7 +18,7 @@ from pylos.actions import action_name
 from pylos.board import Board, as_positions
 from pylos.checkpoints import plain_values
 from pylos.datamodule import SelfPlayDataModule
-from pylos.errors import ConfigurationError, NonFiniteLossError
+from pylos.errors import CheckpointError, ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
 from pylos.loaders import LabelledBatch
@@ -137,7 +137,14 @@ class PylosModule(pl.LightningModule):
         checkpoint["fingerprint"] = self._fingerprint()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Warns where training goes on under conditions in which it cannot stay the same to the last bit."""
+        """Warns where training goes on under conditions in which it cannot stay the same to the last bit.
+
+        Raises:
+            CheckpointError: the checkpoint is for other rules.
+        """
+        rules = checkpoint["hyper_parameters"].get("rules")
+        if rules != self.rules:
+            raise CheckpointError(f"the checkpoint was trained for {rules!r} rules, not for {self.rules!r}")
         if self._trainer is None or self._trainer.state.fn != "fit":
             return
         changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())
@@ -177,8 +184,8 @@ class PylosModule(pl.LightningModule):
         steps = trainer.max_epochs * epoch
         if steps != horizon:
             rank_zero_warn(
-                f"the learning rate reaches its minimum after schedule_steps = {horizon} steps, "
-                f"but this training ends after {steps:.0f} (--model.schedule_steps {steps:.0f} would fit)"
+                f"the learning rate falls for schedule_steps = {horizon} steps, but this training has "
+                f"{steps:.0f} of them: the model's schedule_steps should be {steps:.0f}"
             )
 
     def on_train_epoch_start(self) -> None:

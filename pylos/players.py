@@ -245,6 +245,8 @@ def parse_player(spec: str) -> tuple[str, float | None]:
         return spec, None
     if spec.endswith(".ckpt"):  # maybe a path with a colon in it
         return spec, None
+    if os.path.isdir(spec):
+        raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
     raise PlayerError(
         f"no player {spec!r}; there are random, rollouts:N, reference, reference:N, perfect, perfect:P, PATH.ckpt "
         "and PATH.ckpt:N"

@@ -85,6 +85,8 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
         raise ConfigurationError(
             f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or {_OTHER_RUN}"
         )
+    if ckpt_path is not None and trainer.is_global_zero:
+        load_checkpoint(ckpt_path)  # a damaged one is refused before it leaves traces
     return ckpt_path
 
 

@@ -215,3 +215,8 @@ def test_games_tell_their_turns_and_whether_the_agent_lost():
         assert games.lost[row] == (boards[-1].winner == ("white" if row % 2 else "black"))
     assert 0 < np.count_nonzero(games.lost) < 60
     assert (games.turns < games.ply).any()
+
+
+def test_players_of_other_rules_are_refused():
+    with pytest.raises(RulesError, match="random plays 'mature' rules, the match is of 'standard'"):
+        play_match(RandomPlayer("mature"), RandomPlayer(), 2)

@@ -138,7 +138,9 @@ def test_a_reader_that_goes_away(folder):
         (["-c", "tiny.yaml", "--ckpt_path", "missing.ckpt"], ["missing.ckpt"]),
         (["-c", "tiny.yaml", "--ckpt_path", "last"], ["holds no run to resume", "--ckpt_path auto"]),
         (["-c", "tiny.yaml", "--data.buffer_size", str(10**13)], ["GB", "lower buffer_size"]),
-        (["--ckpt_path", "last"], ["--trainer.logger.init_args.version"]),
+        (["-c", "tiny.yaml", "--trainer.logger", "true", "--ckpt_path", "last"], ["a logger with a version"]),
+        ([], ["-c quick"]),
+        (["--ckpt_path", "last"], ["-c quick"]),
     ],
 )
 def test_fit_refuses_bad_input(folder, capsys, arguments, parts):

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 import callbacks.evaluation
 import pylos.evaluation
-from pylos.errors import ConfigurationError, PlayerError
+from pylos.errors import CheckpointError, ConfigurationError, PlayerError
 from pylos.evaluation import EvaluationSettings, evaluate_run
 from pylos.manifest import EVALUATED, FAILED, Manifest
 from pylos.runs import locked
@@ -77,8 +77,17 @@ def test_weights_that_were_not_evaluated_are_not_saved_as_the_best(tmp_path: Pat
 def test_a_run_of_other_rules_is_not_gone_on_with(tmp_path: Path):
     train(tmp_path, max_epochs=1)
     trainer = tiny_trainer(tmp_path, 2, callbacks=(tiny_evaluation(),))
-    with pytest.raises(ConfigurationError, match="'standard' rules, not of 'mature'"):
+    with pytest.raises(CheckpointError, match="'standard' rules, not for 'mature'"):
         trainer.fit(tiny_module(rules="mature"), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
+
+
+def test_a_manifest_of_other_rules_is_not_gone_on_with(tmp_path: Path):
+    train(tmp_path, max_epochs=1)
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace('"rules": "standard"', '"rules": "mature"'))
+    trainer = tiny_trainer(tmp_path, 2, callbacks=(tiny_evaluation(),))
+    with pytest.raises(ConfigurationError, match="'mature' rules, not of 'standard'"):
+        trainer.fit(tiny_module(), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
 
 
 def test_an_anchor_that_does_not_play_these_rules_is_refused_at_the_start(tmp_path: Path):

@@ -9,7 +9,7 @@ import torch
 
 from pylos import Board
 from pylos.actions import parse_action
-from pylos.errors import ConfigurationError, NonFiniteLossError, RulesError
+from pylos.errors import CheckpointError, ConfigurationError, NonFiniteLossError, RulesError
 from pylos.losses import losses
 from pylos.module import PylosModule
 from pylos.replay import Batch, ReplayBuffer
@@ -99,7 +99,7 @@ def test_non_finite_gradient_stops_before_it_reaches_the_weights(tmp_path: Path)
 
 
 def test_schedule_that_does_not_match_the_training_is_warned_of(tmp_path: Path):
-    with pytest.warns(UserWarning, match="schedule_steps = 999 steps, but this training ends after 4"):
+    with pytest.warns(UserWarning, match="schedule_steps = 999 steps, but this training has 4 of them"):
         tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(schedule_steps=999), datamodule=tiny_data())
 
 
@@ -107,6 +107,14 @@ def test_a_training_that_ends_within_an_epoch_is_warned_of(tmp_path: Path):
     module = tiny_module(schedule_steps=2 * STEPS_PER_EPOCH)
     with pytest.warns(UserWarning, match=r"max_steps = 5 ends within an epoch of 4 steps"):
         tiny_trainer(tmp_path, max_epochs=2, max_steps=5).fit(module, datamodule=tiny_data())
+
+
+def test_a_checkpoint_of_other_rules_is_refused(tmp_path: Path):
+    tiny_trainer(tmp_path, 1).fit(tiny_module(rules="mini-standard"), datamodule=tiny_data())
+    with pytest.raises(CheckpointError, match="was trained for 'mini-standard' rules, not for 'standard'"):
+        tiny_trainer(tmp_path, 2).fit(
+            tiny_module(rules="standard"), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt"
+        )
 
 
 @pytest.mark.parametrize(

@@ -256,3 +256,8 @@ def test_a_flipped_bit_in_a_weight_is_noticed(tmp_path):
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="damaged: the checksum"):
         make_player(str(path))
+
+
+def test_a_folder_is_refused_with_a_hint(tmp_path):
+    with pytest.raises(PlayerError, match=r"is a folder: the players in it are its checkpoints"):
+        make_player(str(tmp_path))

@@ -35,7 +35,7 @@ def test_it_is_named_with_its_simulations():
 def test_it_holds_no_more_than_a_player_needs(rules):
     path = reference_file(rules)
     checkpoint = load_checkpoint(str(path))
-    assert set(checkpoint) == set(REQUIRED)
+    assert set(checkpoint) == {*REQUIRED, "pytorch-lightning_version"}
     assert checkpoint["hyper_parameters"]["rules"] == rules
     assert path.stat().st_size < 1_000_000
     assert all(torch.isfinite(weight).all() for weight in checkpoint["state_dict"].values())
@@ -75,5 +75,10 @@ def test_it_needs_no_training(capsys):
     assert "reference:8" in capsys.readouterr().out
     assert main(["analyse", "--ckpt_path", "reference", "--simulations", "8", Board().text]) == 0
     assert "network" in capsys.readouterr().out
+    options = ["--trainer.accelerator", "cpu", "--trainer.limit_val_batches", "1"]
+    assert (
+        main(["validate", "--ckpt_path", "reference", *options, "--model.validation_simulations", "0"]) == 0
+    )
+    assert "policy" in capsys.readouterr().out
     assert main(["match", "reference", "random", "--rules", "mini-mature"]) == 2
     assert "no reference agent ships" in capsys.readouterr().err
