@@ -130,6 +130,7 @@ def play_match(
     Raises:
         ConfigurationError: ``games`` is odd or not positive, or the limits make no sense.
         IllegalActionError: a player chose an action that is not legal.
+        RulesError: a player plays by other rules.
     """
     limits = (opening_plies, max_moves, repetition_limit)
     return match_results(play_games(a, [b], games, rules, seed, *limits, on_move), a, [b])[0]
@@ -170,7 +171,7 @@ def play_games(
     _open(table, code, derive_key(seed, "openings"), opening_plies)
     players = [agent, *opponents]
     for player in players:
-        if (theirs := getattr(player, "rules", rules)) != rules:
+        if (theirs := getattr(player, "rules", rules)) != rules:  # a user's player need not have any
             raise RulesError(f"{player.name} plays {theirs!r} rules, the match is of {rules!r}")
     for side, player in enumerate(players):
         player.reset(derive_key(seed, "player", side))

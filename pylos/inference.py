@@ -57,20 +57,21 @@ class NetworkEvaluator:
         self._rules = rules
         # Made within Lightning's validation, a trace could not be given other weights outside of it.
         with torch.inference_mode(False), torch.no_grad():
-            idle: list[nn.Module] = []
             if type(network) is PylosNetwork:  # a subclass may compute something else
-                network = network.dense()
+                self.network = _frozen(network.dense(), self.device, self.dtype)
                 if not self.on_accelerator:
-                    idle = _idle_traces[repr(network), precision]
-            if idle:
-                self.network = idle.pop()
-                self.network.load_state_dict(network.state_dict())
+                    self.network = self._traced(self.network)
             else:
                 self.network = _frozen(network, self.device, self.dtype)
-                if not self.on_accelerator:
-                    self.network = _trace(self.network)
-            weakref.finalize(self, idle.append, self.network)
         self._idle_batches: list[FixedBatch] = []
+
+    def _traced(self, network: nn.Module) -> nn.Module:
+        """A trace with the weights of a frozen network, for as long as this evaluator lives."""
+        idle = _idle_traces[repr(network), self.dtype]
+        trace = idle.pop() if idle else _trace(network)
+        trace.load_state_dict(network.state_dict())
+        weakref.finalize(self, idle.append, trace)
+        return trace
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See ``Evaluator``; several threads may ask at the same time."""
@@ -109,7 +110,7 @@ class NetworkEvaluator:
         return 1.0
 
 
-_idle_traces: dict[tuple[str, str], list[nn.Module]] = defaultdict(list)
+_idle_traces: dict[tuple[str, torch.dtype], list[nn.Module]] = defaultdict(list)
 """Traces of PylosNetworks without an owner, by sizes and precision: torch never frees one, so they are used again."""
 
 
@@ -153,8 +154,8 @@ def fastest_precision(network: nn.Module, device: torch.device | str, batch_size
     path = home() / "precision.json"
     known: dict[str, str] = {}
     with ExitStack() as stack:
-        with suppress(OSError):  # nowhere to write
-            stack.enter_context(FileLock(path.with_suffix(".lock")))
+        with suppress(OSError):  # nowhere to write, or who holds the lock does not go on
+            stack.enter_context(FileLock(path.with_suffix(".lock"), timeout=60))
         with suppress(OSError, ValueError):
             known = json.loads(path.read_text(encoding="utf-8"))
         if known.get(key) not in PRECISIONS:

@@ -121,8 +121,6 @@ class PylosCLI(LightningCLI):
         path = options.get("ckpt_path")
         if path == REFERENCE and command != "fit":
             path = str(reference_file(options.model.rules))
-            self._subcommand_parsers[command].set_defaults({"ckpt_path": path})
-            args = without_option(args, "--ckpt_path")
         found = path is not None and Path(path).is_file()
         if command == "fit" and not options.config and not found:
             raise ConfigurationError(
@@ -137,6 +135,7 @@ class PylosCLI(LightningCLI):
                         f"{path} is not of this version: there is no option {key}"
                     ) from None
             self.config = parser.parse_args(args)
+            self.config[command].ckpt_path = path
 
     def _parse_ckpt_path(self) -> None:
         """Not as Lightning does it, where the checkpoint's hyperparameters beat the user's flags."""

@@ -171,17 +171,17 @@ class PylosModule(pl.LightningModule):
                 logger.begin(self.global_step)
 
     def _check_horizon(self) -> None:
-        """Warns where the learning rate ends its fall before or after the end of the training."""
+        """Warns where the training ends within an epoch, or before or after the learning rate's fall."""
         trainer, horizon = self.trainer, self.hparams["schedule_steps"]
         epoch = -(-trainer.num_training_batches // trainer.accumulate_grad_batches)
-        if trainer.max_steps > 0 and trainer.max_steps % epoch:
+        ends = [n for n in ((trainer.max_epochs or 0) * epoch, trainer.max_steps) if n > 0]
+        if not ends:
+            return
+        if (steps := min(ends)) % epoch:
             rank_zero_warn(
-                f"max_steps = {trainer.max_steps} ends within an epoch of {epoch:.0f} steps: "
+                f"this training ends after {steps:.0f} steps, within an epoch of {epoch:.0f}: "
                 "a resume leaves out the rest of that epoch"
             )
-        if trainer.max_epochs is None or trainer.max_epochs < 0:
-            return
-        steps = trainer.max_epochs * epoch
         if steps != horizon:
             rank_zero_warn(
                 f"the learning rate falls for schedule_steps = {horizon} steps, but this training has "

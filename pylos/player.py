@@ -18,7 +18,7 @@ Boards = Sequence[Board] | np.ndarray
 
 
 class Player(Protocol):
-    """What can take part in a match."""
+    """What can take part in a match. One with an attribute ``rules`` does so under these rules alone."""
 
     name: str
 

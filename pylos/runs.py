@@ -69,7 +69,7 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
         The checkpoint; None to start from nothing.
 
     Raises:
-        CheckpointError: There is no such checkpoint, or the last one is damaged.
+        CheckpointError: There is no such checkpoint, or it is damaged.
         ConfigurationError: The run would overwrite another one.
     """
     # Other ranks may find what the first one has just begun to write; they follow it.
@@ -192,7 +192,8 @@ def begin_first_epoch(trainer: Trainer, start: str | None) -> None:
     """Prepares the run's folder for a start that is not from its last checkpoint. Call it on all ranks.
 
     Notes the start, so that the first epoch can be interrupted. What the run's folder holds of later epochs is set
-    aside (the suffix ``.old``); what an interrupted attempt has left goes: the same epoch is about to be played again.
+    aside (the suffix ``.old``, ``.old1`` ...); what an interrupted attempt has left goes: the same epoch is about to
+    be played again.
     """
     folder = last_checkpoint(trainer).parent
     if not trainer.is_global_zero:

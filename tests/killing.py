@@ -43,15 +43,16 @@ class Process:
     Args:
         folder: the working directory.
         options: more options of ``pylos fit``.
+        threads: of torch.
     """
 
-    def __init__(self, folder: Path, options: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, options: tuple[str, ...], threads: int = 1) -> None:
         (folder / "config.yaml").write_text(CONFIG)
         self._checkpoints = folder / RUN / "checkpoints"
         self._start = time.time()
         terminal, self._terminal = os.openpty()
         command = [PYLOS, "fit", "-c", "config.yaml", "--ckpt_path", "auto", *options]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "100"}
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TERM": "xterm", "COLUMNS": "100"}
         self.popen = subprocess.Popen(
             command,
             cwd=folder,
@@ -126,14 +127,16 @@ class Process:
         return self.output.decode(errors="replace")
 
 
-def run_straight(folder: Path, options: tuple[str, ...] = ()) -> None:
+def run_straight(folder: Path, options: tuple[str, ...] = (), threads: int = 1) -> None:
     """Runs the command without any interruption."""
     folder.mkdir(parents=True)
-    process = Process(folder, options)
+    process = Process(folder, options, threads)
     assert process.finish() == 0, process.text
 
 
-def run_killed(folder: Path, kills: Iterator[tuple[str, float]], options: tuple[str, ...] = ()) -> list[str]:
+def run_killed(
+    folder: Path, kills: Iterator[tuple[str, float]], options: tuple[str, ...] = (), threads: int = 1
+) -> list[str]:
     """Runs the command, kills it as asked, resumes it until it is done.
 
     Returns:
@@ -142,14 +145,14 @@ def run_killed(folder: Path, kills: Iterator[tuple[str, float]], options: tuple[
     folder.mkdir(parents=True)
     phases = []
     for phase, delay in kills:
-        process = Process(folder, options)
+        process = Process(folder, options, threads)
         killed_in = process.kill_in(phase, delay)
         if killed_in is None:
             assert process.finish() == 0, process.text
             return phases
         phases.append(killed_in)
         check_resume_point(folder)
-    process = Process(folder, options)
+    process = Process(folder, options, threads)
     assert process.finish() == 0, process.text
     return phases
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tests.killing import PHASES, TWO_RANKS, assert_same_run, random_kills, run_killed, run_straight
 
+THREADS = 2
+
 
 def soak(folder: Path, kills: int, options: tuple[str, ...]) -> int:
     """Kills runs until there were enough kills.
@@ -21,12 +23,12 @@ def soak(folder: Path, kills: int, options: tuple[str, ...]) -> int:
     Returns:
         The number of runs whose end differed.
     """
-    run_straight(folder / "straight", options)
+    run_straight(folder / "straight", options, THREADS)
     phases: Counter[str] = Counter()
     mismatches = trial = 0
     while phases.total() < kills:
         run = folder / f"run-{trial}"
-        phases.update(run_killed(run, random_kills(10, seed=trial), options))
+        phases.update(run_killed(run, random_kills(10, seed=trial), options, THREADS))
         try:
             assert_same_run(folder / "straight", run)
             shutil.rmtree(run)
@@ -48,7 +50,7 @@ def main() -> int:
     kills = parser.parse_args().kills
     folder = Path(tempfile.mkdtemp(prefix="pylos-soak-"))
     mismatches = 0
-    # Smaller networks leave torch's second thread without work, and so without a chance to come first.
+    # Two threads of torch share the work of networks from this width on, and may come in any order.
     wide = ("--model.width", "128")
     for ranks, options, number in ((1, wide, kills), (2, (*wide, *TWO_RANKS), kills // 4)):
         print(f"ranks: {ranks}", flush=True)

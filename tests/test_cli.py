@@ -275,7 +275,9 @@ def test_a_run_from_beginning_to_end(folder, capfd):
     gone = {"step": 1, "epoch": 0, "file": None, "status": "failed", "reason": "x", "matches": [], "games": 0}
     values["entries"].insert(0, {**values["entries"][0], **gone})
     manifest.write_text(json.dumps(values))
-    assert run_here(capfd, "evaluate", "logs/run").returncode == 0  # nothing is left that could be repeated
+    again = run_here(capfd, "evaluate", "logs/run")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith("nothing was left to evaluate")
 
     match = run_here(capfd, "match", f"{LAST}:2", "random", "--games", "4")
     assert match.stdout.startswith(f"{LAST}:2 vs random: "), match.stderr

@@ -158,12 +158,14 @@ def test_gradients_have_the_same_bits_every_time(width):
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     found = set()
-    for _ in range(20):
-        network.zero_grad()
-        values, log_policy = network(observations)
-        (values.square().mean() - (policy * log_policy).sum(1).mean()).backward()
-        found.add(b"".join(parameter.grad.numpy().tobytes() for parameter in network.parameters()))
-    torch.set_num_threads(threads)
+    try:
+        for _ in range(20):
+            network.zero_grad()
+            values, log_policy = network(observations)
+            (values.square().mean() - (policy * log_policy).sum(1).mean()).backward()
+            found.add(b"".join(parameter.grad.numpy().tobytes() for parameter in network.parameters()))
+    finally:
+        torch.set_num_threads(threads)
     assert len(found) == 1
 
 

@@ -49,8 +49,8 @@ def test_it_plays_nearly_perfectly():
 
 @pytest.mark.parametrize("rules", SHIPPED)
 def test_those_of_all_rules_play_well(rules):
-    assert kept_share("reference:0", 32, rules) > 0.85
-    assert kept_share("reference:16", 32, rules) > 0.9
+    assert kept_share("reference:0", 32, rules) > 0.8
+    assert kept_share("reference:16", 32, rules) > 0.85
 
 
 def test_the_standard_rules_have_one():

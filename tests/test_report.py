@@ -78,7 +78,9 @@ def test_the_rows_of_the_table():
 
 def test_live_losses():
     assert (
-        live_text({"loss": torch.tensor(1.5), "value_loss": torch.tensor(0.25)})
+        live_text(
+            {name: torch.tensor(x) for name, x in (("loss", 1.5), ("value_loss", 0.25), ("entropy", 1.0))}
+        )
         == "loss 1.500  value loss 0.250"
     )
     assert live_text(torch.tensor(1.5)) == "loss 1.500"
