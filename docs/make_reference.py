@@ -55,13 +55,15 @@ def plot(run: Path, path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
     for (tag, name), colour in zip(TRUTH.items(), COLOURS, strict=True):
         left.plot(*series(tag), color=colour, label=name)
-    left.set(title="how often a choice keeps the exact value", xlabel="minutes", ylim=(0.5, 1))
+    left.set(
+        title="how often a choice keeps the exact value", xlabel="minutes", ylim=(0.4, 1), xlim=(0, None)
+    )
     left.grid(axis="y", color="#e4e4e4")
-    left.legend(loc="lower right")
+    left.legend(loc="center right")
     minutes, low = series("eval/elo_low")
     right.fill_between(minutes, low, series("eval/elo_high")[1], color="#4c9f7040", linewidth=0)
     right.plot(*series("eval/elo"), color="#4c9f70")
-    right.set(title="Elo, with its 95 % interval", xlabel="minutes")
+    right.set(title="Elo, with its 95 % interval", xlabel="minutes", xlim=(0, None))
     right.grid(axis="y", color="#e4e4e4")
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
