@@ -12,6 +12,7 @@ from pylos.checkpoints import REQUIRED, load_checkpoint
 from pylos.cli import main
 from pylos.errors import PlayerError
 from pylos.players import load_player, make_player, reference_file
+from pylos.rules import RULES
 from pylos.suite import load_suite
 
 SHIPPED = sorted(path.stem for path in (Path(pylos.__file__).parent / "reference").glob("*.ckpt"))
@@ -53,8 +54,8 @@ def test_those_of_all_rules_play_well(rules):
     assert kept_share("reference:16", 32, rules) > 0.85
 
 
-def test_the_standard_rules_have_one():
-    assert "standard" in SHIPPED
+def test_every_rule_set_of_the_whole_board_has_one():
+    assert set(SHIPPED) == {name for name in RULES if not name.startswith("mini-")}
 
 
 @pytest.mark.parametrize("text", ["reference:", "reference:x", "reference:-1", "reference:30001"])
