@@ -251,7 +251,7 @@ def check_fits(model: pl.LightningModule, path: str) -> None:
         if ours.get(name) != theirs.get(name):
             raise CheckpointError(
                 f"{path} does not fit the network of this configuration: {name} is "
-                f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here"
+                f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
             )
     rules = checkpoint["hyper_parameters"].get("rules")
     if rules != model.hparams["rules"]:
