@@ -115,6 +115,13 @@ def load_checkpoint(path: StrPath, mmap: bool = False) -> dict[str, Any]:
     return checkpoint
 
 
+def check_rules(checkpoint: Mapping[str, Any], rules: str, name: StrPath) -> None:
+    """Raises CheckpointError if a checkpoint, called by a name, was trained for other rules."""
+    theirs = checkpoint["hyper_parameters"].get("rules")
+    if theirs != rules:
+        raise CheckpointError(f"{name} was trained for {theirs!r} rules, not for {rules!r}")
+
+
 def checkpoint_summary(path: StrPath) -> tuple[int, int]:
     """The epoch and the global step of a checkpoint, without reading its tensors.
 

@@ -17,7 +17,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from pylos import __version__
-from pylos.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.checkpoints import check_rules, checkpoint_summary, load_checkpoint
 from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
@@ -253,9 +253,7 @@ def check_fits(model: pl.LightningModule, path: str) -> None:
                 f"{path} does not fit the network of this configuration: {name} is "
                 f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
             )
-    rules = checkpoint["hyper_parameters"].get("rules")
-    if rules != model.hparams["rules"]:
-        raise CheckpointError(f"{path} was trained for {rules!r} rules, not for {model.hparams['rules']!r}")
+    check_rules(checkpoint, model.hparams["rules"], path)
 
 
 def numbers_its_runs(logger: Any) -> bool:

@@ -14,7 +14,7 @@ from pylos.board import Board
 from pylos.errors import ConfigurationError, PositionError
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe_all
-from pylos.randomness import derive_key, draw, draw_below
+from pylos.randomness import derive_key, draw_below, draw_keys
 from pylos.rules import is_over, rules_code, step
 from pylos.suite import Suite
 
@@ -80,7 +80,7 @@ def share_of_suite(suite: Suite, most: int, rank: int, ranks: int) -> np.ndarray
     by_stratum = np.argsort(suite.strata, kind="stable")
     chosen = by_stratum[np.arange(count) * len(suite) // count]
     # Mixed, so that the first batches, on which limit_val_batches measures, have every stratum, too.
-    return chosen[np.argsort([draw(_ORDER, int(row)) for row in chosen])][rank::ranks]
+    return chosen[np.argsort(draw_keys(_ORDER, count))][rank::ranks]
 
 
 def labelled_batch(suite: Suite, rows: np.ndarray) -> LabelledBatch:

@@ -16,9 +16,9 @@ from torch.optim import Optimizer
 
 from pylos.actions import action_name
 from pylos.board import Board, as_positions
-from pylos.checkpoints import plain_values
+from pylos.checkpoints import check_rules, plain_values
 from pylos.datamodule import SelfPlayDataModule
-from pylos.errors import CheckpointError, ConfigurationError, NonFiniteLossError
+from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
 from pylos.loaders import LabelledBatch
@@ -142,9 +142,7 @@ class PylosModule(pl.LightningModule):
         Raises:
             CheckpointError: the checkpoint is for other rules.
         """
-        rules = checkpoint["hyper_parameters"].get("rules")
-        if rules != self.rules:
-            raise CheckpointError(f"the checkpoint was trained for {rules!r} rules, not for {self.rules!r}")
+        check_rules(checkpoint, self.rules, "the checkpoint")
         if self._trainer is None or self._trainer.state.fn != "fit":
             return
         changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -70,6 +71,14 @@ class _Tied(nn.Linear):
         moved: Tensor = _Moved.apply(x, dim, self.moves, self._back)  # type: ignore[no-untyped-call]  # torch's
         return moved
 
+    @abstractmethod
+    def dense(self) -> tuple[Tensor, Tensor]:
+        """The whole matrix [out, in] and the whole bias [out]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps [B, in] to [B, out]."""
+        return functional.linear(x, *self.dense())
+
 
 class TiedLinear(_Tied):
     """A linear layer that turns with its input: a group convolution (Cohen and Welling, 2016, section 6).
@@ -86,15 +95,11 @@ class TiedLinear(_Tied):
         super().__init__(moves.shape[1], out_features // len(moves), moves)
 
     def dense(self) -> tuple[Tensor, Tensor]:
-        """The whole matrix [out, in] and the whole bias [out]."""
+        """See `_Tied.dense`."""
         if self.moves is None:
             return self.weight, self.bias
         weight = self._moved(self.weight, 1).view(len(self.weight), *self.moves.shape)
         return weight.transpose(0, 1).flatten(0, 1), self.bias.repeat(len(self.moves))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps [B, in] to [B, out]."""
-        return functional.linear(x, *self.dense())
 
 
 class TiedHead(_Tied):
@@ -116,10 +121,6 @@ class TiedHead(_Tied):
             return self.weight, self.bias
         weight = self._moved(self.weight, 0).view(*self.moves.shape, -1)
         return weight.transpose(0, 1).flatten(1), self._moved(self.bias, 0).view_as(self.moves).mean(0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Maps [B, in] to [B, out]."""
-        return functional.linear(x, *self.dense())
 
 
 class TiedNorm(nn.LayerNorm):
