@@ -48,14 +48,25 @@ def test_it_plays_nearly_perfectly():
     assert kept_share("reference:64", 16) > 0.97
 
 
-@pytest.mark.parametrize("rules", SHIPPED)
+LEAST = {
+    "children": (0.95, 0.98),
+    "standard": (0.92, 0.95),
+    "standard-optional": (0.92, 0.95),
+    "mature-optional": (0.87, 0.91),
+    "mature": (0.82, 0.86),
+}
+"""How often the bare policy and 16 simulations keep the exact value, as measured and a little less."""
+
+
+@pytest.mark.parametrize("rules", LEAST)
 def test_those_of_all_rules_play_well(rules):
-    assert kept_share("reference:0", 32, rules) > 0.8
-    assert kept_share("reference:16", 32, rules) > 0.85
+    policy, search = LEAST[rules]
+    assert kept_share("reference:0", 32, rules) > policy
+    assert kept_share("reference:16", 32, rules) > search
 
 
 def test_every_rule_set_of_the_whole_board_has_one():
-    assert set(SHIPPED) == {name for name in RULES if not name.startswith("mini-")}
+    assert set(SHIPPED) == set(LEAST) == {name for name in RULES if not name.startswith("mini-")}
 
 
 @pytest.mark.parametrize("text", ["reference:", "reference:x", "reference:-1", "reference:30001"])
