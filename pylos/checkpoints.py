@@ -78,18 +78,6 @@ def atomic_write(path: StrPath, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
-def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as numbers and texts: NumPy's scalars and paths cannot be read back from a checkpoint."""
-    return {
-        name: value.item()
-        if hasattr(value, "item")
-        else os.fspath(value)
-        if isinstance(value, os.PathLike)
-        else value
-        for name, value in values.items()
-    }
-
-
 # Reading ----------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader
 
 from pylos.board import Board
 from pylos.cache import CachedEvaluator
-from pylos.checkpoints import plain_values
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.games import GameOptions
 from pylos.inference import (
@@ -28,6 +27,7 @@ from pylos.inference import (
     single_threaded_torch,
 )
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
+from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, checked_options, shown
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.replay import Batch, EpochBatches, ReplayBuffer, deal, gather
@@ -39,6 +39,21 @@ from pylos.suite import load_suite
 
 UNFINISHED = -1
 """In place of the number of epochs filled, while self-play is under way."""
+
+_RANGES = {
+    "games_per_epoch": COUNT,
+    "parallel_games": COUNT,
+    "buffer_size": COUNT,
+    "batch_size": COUNT,
+    "batches_per_epoch": COUNT,
+    "surprise_weight": SHARE,
+    "value_mix": SHARE,
+    "validation_positions": COUNT,
+    "test_games": COUNT,
+    "search_threads": COUNT_OR_ZERO,
+    "cache_size": COUNT_OR_ZERO,
+    "seed": SEED,
+}
 
 
 class SelfPlayDataModule(pl.LightningDataModule):
@@ -118,34 +133,18 @@ class SelfPlayDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.hparams.update(plain_values(self.hparams))
-        for name in (
-            "games_per_epoch",
-            "parallel_games",
-            "batch_size",
-            "batches_per_epoch",
-            "validation_positions",
-            "test_games",
-        ):
-            if self.hparams[name] < 1:
-                raise ConfigurationError(f"{name} must be at least 1, got {self.hparams[name]}")
-        if inference_precision != "auto" and inference_precision not in PRECISIONS:
+        self.hparams.update(checked_options(self.hparams, _RANGES))
+        if self.hparams["inference_precision"] not in ("auto", *PRECISIONS):
             raise ConfigurationError(
-                f"inference_precision must be auto, {' or '.join(PRECISIONS)}, got {inference_precision!r}"
+                f"inference_precision must be auto, {' or '.join(PRECISIONS)}, "
+                f"got {shown(self.hparams['inference_precision'])}"
             )
         names = {field.name for field in dataclasses.fields(SearchOptions)}
         self._search_options = SearchOptions(**{name: self.hparams[name] for name in names})
         names = {field.name for field in dataclasses.fields(GameOptions)}
         self._game_options = GameOptions(**{name: self.hparams[name] for name in names})
-        for name in ("cache_size", "search_threads"):
-            if self.hparams[name] < 0:
-                raise ConfigurationError(f"{name} must not be negative, got {self.hparams[name]}")
-        if not 0 <= surprise_weight <= 1:
-            raise ConfigurationError(f"surprise_weight must be in [0, 1], got {surprise_weight}")
-        if not 0 <= value_mix <= 1:
-            raise ConfigurationError(f"value_mix must be in [0, 1], got {value_mix}")
-        self._precision = inference_precision
-        self._buffer = ReplayBuffer(buffer_size, self._search_options.width)
+        self._precision = self.hparams["inference_precision"]
+        self._buffer = ReplayBuffer(self.hparams["buffer_size"], self._search_options.width)
         self._selfplay: SelfPlay | None = None
         self._games_to_restore: dict[str, Any] | None = None
         self._epochs_filled = 0

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pylos.errors import ConfigurationError
 from pylos.jit import jit
+from pylos.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
 from pylos.playouts import random_action
 from pylos.randomness import draw, draw_below
 from pylos.replay import Samples
@@ -17,6 +17,15 @@ from pylos.rules import START, is_over, step
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 OPENING = -1
 """What stands for the ply in the key of an opening's random draws."""
+
+_RANGES = {
+    "opening_plies": COUNT_OR_ZERO,
+    "temperature_moves": COUNT_OR_ZERO,
+    "max_moves": COUNT,
+    "repetition_limit": Range(int, 2, MOST_COUNT),
+    "move_limit_draw_value": Range(float, -1, 1),
+    "repetition_draw_value": Range(float, -1, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -37,17 +46,8 @@ class GameOptions:
     """What a draw by repetition is worth to both players."""
 
     def __post_init__(self) -> None:
-        if (
-            self.max_moves < 1
-            or self.repetition_limit < 2
-            or min(self.temperature_moves, self.opening_plies) < 0
-        ):
-            raise ConfigurationError(
-                "max_moves must be at least 1, repetition_limit 2, temperature_moves and opening_plies 0"
-            )
-        for name in ("move_limit_draw_value", "repetition_draw_value"):
-            if not -1 <= getattr(self, name) <= 1:
-                raise ConfigurationError(f"{name} must be in [-1, 1], got {getattr(self, name)}")
+        for name, value in checked_options(vars(self), _RANGES).items():
+            object.__setattr__(self, name, value)
 
 
 class Games(NamedTuple):

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from pylos.actions import action_name
 from pylos.board import Board, as_positions
-from pylos.checkpoints import check_rules, plain_values
+from pylos.checkpoints import check_rules
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
@@ -26,6 +26,7 @@ from pylos.logger import RunLogger
 from pylos.losses import CapturedLosses, Losses, losses
 from pylos.network import SQUARE, PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
+from pylos.options import plain
 from pylos.replay import Batch
 from pylos.rules import NUM_ACTIONS, rules_code
 from pylos.search import MOST_SIMULATIONS
@@ -71,7 +72,7 @@ class PylosModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.hparams.update(plain_values(self.hparams))
+        self.hparams.update({name: plain(value) for name, value in self.hparams.items()})
         rules_code(rules)  # complains about an unknown name
         if min(width, blocks, schedule_steps) < 1:
             raise ConfigurationError("width, blocks and schedule_steps must be at least 1")

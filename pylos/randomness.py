@@ -8,6 +8,7 @@ and Flood, 2014, "Fast splittable pseudorandom number generators", section 5), e
 from __future__ import annotations
 
 import hashlib
+from operator import index
 
 import numpy as np
 
@@ -19,7 +20,11 @@ _MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
 
 
 def derive_key(*parts: int | str) -> int:
-    """A key (0 <= key < 2^63) from what names it, for example ``derive_key(seed, "selfplay", rank)``."""
+    """A key (0 <= key < 2^63) from what names it, for example ``derive_key(seed, "selfplay", rank)``.
+
+    NumPy's and torch's whole numbers name the same as Python's.
+    """
+    parts = tuple(str(part) if isinstance(part, str) else int(index(part)) for part in parts)
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from pylos.errors import ConfigurationError
 from pylos.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
+from pylos.options import SHARE, Range, checked_options, shown
 from pylos.root import RootEdges, add_noise, root_edges, root_visits, surprises
 from pylos.rules import MAX_LEGAL_ACTIONS
 from pylos.tree import NO_EDGE, Tree, expand, new_tree, plant, select
@@ -19,6 +20,15 @@ MOST_SIMULATIONS = 30_000
 """Of a decision: results keep visits in 16 bits."""
 BATCH_MULTIPLE = 8
 """Batches have a multiple of this size; smaller ones are computed by other means, with other rounding."""
+
+_RANGES = {
+    "simulations": Range(int, 1, MOST_SIMULATIONS),
+    "gumbel_scale": Range(float, 0, 1000),
+    "c_puct": Range(float, 0, 1000, above=True),
+    "fpu_reduction": Range(float, -1000, 1000),
+    "dirichlet_alpha": Range(float, 0, 1000, above=True),
+    "dirichlet_fraction": SHARE,
+}
 
 
 class Evaluator(Protocol):
@@ -55,18 +65,10 @@ class SearchOptions:
     """Weight of the root noise; 0 turns it off (AlphaZero in self-play: 0.25)."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.simulations <= MOST_SIMULATIONS:
-            raise ConfigurationError(
-                f"simulations must be from 1 to {MOST_SIMULATIONS}, got {self.simulations}"
-            )
+        for name, value in checked_options(vars(self), _RANGES).items():
+            object.__setattr__(self, name, value)
         if self.root not in ROOTS:
-            raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {self.root!r}")
-        if self.gumbel_scale < 0:
-            raise ConfigurationError(f"gumbel_scale must not be negative, got {self.gumbel_scale}")
-        if self.c_puct <= 0 or self.dirichlet_alpha <= 0:
-            raise ConfigurationError("c_puct and dirichlet_alpha must be greater than 0")
-        if not 0 <= self.dirichlet_fraction <= 1:
-            raise ConfigurationError(f"dirichlet_fraction must be in [0, 1], got {self.dirichlet_fraction}")
+            raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {shown(self.root)}")
 
     @property
     def width(self) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -134,6 +135,21 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
         {"search_threads": -1},
         {"opening_plies": -1},
         {"root": "ucb"},
+        {"dirichlet_alpha": math.inf},  # the draw of the noise would not end
+        {"dirichlet_alpha": math.nan},
+        {"gumbel_scale": math.nan},
+        {"c_puct": math.nan},
+        {"fpu_reduction": math.inf},
+        {"repetition_draw_value": math.nan},
+        {"value_mix": math.nan},
+        {"surprise_weight": "0.5"},
+        {"games_per_epoch": 1.5},
+        {"batch_size": True},
+        {"simulations": 64.0},
+        {"max_moves": 10**30},
+        {"seed": 2**63},
+        {"seed": None},
+        {"inference_precision": ["float32"]},
     ],
 )
 def test_bad_options_are_refused(changes):

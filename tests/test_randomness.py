@@ -5,6 +5,7 @@ import itertools
 import naive_search as twin
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -60,6 +61,12 @@ def test_keys_and_draws_are_those_of_old_runs():
     assert draw_below(3, 4, 303) == 65
     assert draw_uniform(3, 4) == 0.21643910878148492
     assert draw_gamma(3, 4, 0.3) == (pytest.approx(0.010502944081024802), 8)
+
+
+def test_scalars_of_numpy_and_torch_name_the_same_key_as_plain_numbers():
+    for one in (np.int64(1), np.uint8(1), np.array(1), torch.tensor(1)):
+        assert derive_key(one, "selfplay", 0) == derive_key(1, np.str_("selfplay"), one - one)
+        assert derive_key(one, "selfplay", 0) == derive_key(1, "selfplay", 0)
 
 
 def test_keys_of_different_names_differ():
