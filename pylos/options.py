@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -74,9 +75,13 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: object) -> str:
-    """A value as it stands in a message: on one line, and short."""
+    """A value as it stands in a message: on one line, and short whatever it is."""
     try:
-        text = " ".join(repr(value).split())
+        text = " ".join(_SHORT.repr(value).split())
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 100
