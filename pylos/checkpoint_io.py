@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -54,3 +55,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         checkpoint: dict[str, Any] = read_torch_file(path, map_location=map_location)
         return checkpoint
+
+    def remove_checkpoint(self, path: StrPath) -> None:
+        """Removes a checkpoint, which is a file; Lightning's own would remove a folder with all that is in it."""
+        if os.path.isfile(path) or os.path.islink(path):
+            os.unlink(path)

@@ -32,7 +32,6 @@ HARMLESS_WARNINGS = (
     "The number of training batches .* is smaller than the logging interval",
     "Checkpoint directory .* exists and is not empty",  # on every resume
     "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
-    "The dirpath has changed from",  # the best checkpoints of another run stay with that run
     "Your `IterableDataset` has `__len__` defined",
     "`ModelCheckpoint\\(monitor=.eval/.* could not find the monitored key",  # in epochs without an evaluation
     "You called `self.log\\(.*` but have no logger configured",  # the table is enough

@@ -21,6 +21,7 @@ from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
+from pylos.kept_checkpoints import names_to_paths, paths_to_names
 from pylos.loaders import LabelledBatch
 from pylos.logger import RunLogger
 from pylos.losses import CapturedLosses, Losses, losses
@@ -136,15 +137,19 @@ class PylosModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what the bits of the run depend on."""
         checkpoint["fingerprint"] = self._fingerprint()
+        paths_to_names(checkpoint, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Warns where training goes on under conditions in which it cannot stay the same to the last bit.
 
         Raises:
-            CheckpointError: the checkpoint is for other rules.
+            CheckpointError: the checkpoint is for other rules, or its callbacks' states make no sense.
         """
         check_rules(checkpoint, self.rules, "the checkpoint")
-        if self._trainer is None or self._trainer.state.fn != "fit":
+        if self._trainer is None:
+            return
+        names_to_paths(checkpoint, self._trainer)
+        if self._trainer.state.fn != "fit":
             return
         changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())
         if changes:
