@@ -22,7 +22,7 @@ from pylos.checkpoints import atomic_write
 from pylos.errors import ConfigurationError
 from pylos.fingerprint import device_name, processor
 from pylos.fixed_batch import ROWS, FixedBatch
-from pylos.jit import home
+from pylos.home import home
 from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.rules import NUM_ACTIONS

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
-import shutil
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
@@ -17,53 +11,23 @@ from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils, event, types
 from numba.extending import intrinsic
 
+from pylos.kernel_cache import KernelCache
+from pylos.output import tell
+
 F = TypeVar("F", bound=Callable[..., Any])
-
-_PACKAGE = Path(__file__).parent
-
-
-def home() -> Path:
-    """The folder for what can be made again: ``$PYLOS_HOME``, else ``$XDG_CACHE_HOME/pylos``."""
-    if "PYLOS_HOME" in os.environ:
-        return Path(os.environ["PYLOS_HOME"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pylos"
-
-
-@functools.cache
-def _cache_folder() -> Path:
-    """A folder of machine code that belongs to exactly this source code.
-
-    numba notices a change in the file of a kernel, but not in the kernels that it calls from other files.
-    So the folder's name holds a digest of all sources; folders of older sources are removed.
-    """
-    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
-    for source in sorted(_PACKAGE.glob("*.py")):
-        if b"@jit" in (text := source.read_bytes()):
-            digest.update(source.name.encode() + text)
-    kernels = home() / "kernels"
-    place = hashlib.blake2b(str(_PACKAGE).encode(), digest_size=4).hexdigest()
-    folder = kernels / f"{place}-{digest.hexdigest()}"
-    if not folder.exists():
-        for old in kernels.glob(f"{place}-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return Path()  # nowhere to write: numba falls back to its own choice of folder
-    return folder
 
 
 def jit(function: F) -> F:
-    """Compiles a kernel at its first call: no GIL, C-style division, machine code kept on disk."""
-    before = numba.config.CACHE_DIR
-    folder = _cache_folder()
-    if not before and folder.name:
-        numba.config.CACHE_DIR = str(folder)
-    try:
-        compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    finally:
-        numba.config.CACHE_DIR = before
-    return compiled
+    """Compiles a kernel at its first call: no GIL, C-style division; this package's own are kept on disk."""
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if _is_ours(function) and not numba.config.DISABLE_JIT:  # then it is the function itself
+        compiled._cache = KernelCache(function)
+    kernel: F = compiled
+    return kernel
+
+
+def _is_ours(function: Callable[..., Any]) -> bool:
+    return function.__module__.startswith("pylos.")
 
 
 class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
@@ -73,9 +37,9 @@ class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
 
     def on_start(self, event: Any) -> None:
         dispatcher = event.data["dispatcher"]
-        if not self.said and dispatcher.py_func.__module__.startswith("pylos."):
+        if not self.said and _is_ours(dispatcher.py_func):
             self.said = True
-            print("pylos: compiling kernels that were not used before (under a minute) ...", file=sys.stderr)
+            tell("compiling kernels that were not used before (under a minute) ...")
 
     def on_end(self, event: Any) -> None:
         pass

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pylos.errors import TableError
-from pylos.jit import home
+from pylos.home import home
 from pylos.rules import rules_code
 
 VALUES, DISTANCES = "values", "distances"

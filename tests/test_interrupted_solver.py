@@ -13,8 +13,8 @@ from interruptions import KINDS, assert_solved_as_in, raising_after, raising_in
 
 from pylos import sweeping
 from pylos.errors import TableError
+from pylos.home import home
 from pylos.indexing import build_index
-from pylos.jit import home
 from pylos.rules import RULES
 from pylos.solver import WIN, list_positions
 from pylos.solving import STAGES, solve

@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from pylos.games import GameOptions
+from pylos.home import home
 from pylos.inference import NetworkEvaluator, single_threaded_torch
-from pylos.jit import home
 from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE
 from pylos.replay import ReplayBuffer
