@@ -27,12 +27,13 @@ from pylos.evaluation import (
     play_anchors,
     play_perfect,
 )
-from pylos.manifest import RANDOM, Entry, Manifest, step_name
+from pylos.manifest import Entry, Manifest, agent_name
 from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork
+from pylos.options import COUNT, checked_options
 from pylos.perfect import PerfectPlayer
 from pylos.player import Player
-from pylos.players import NetworkPlayer, make_player
+from pylos.players import NetworkPlayer
 from pylos.results import MatchResult
 from pylos.runs import is_trial, last_checkpoint
 
@@ -71,13 +72,15 @@ class EvaluationCallback(pl.Callback):
         seed: int = 0,
         perfect: bool = True,
     ) -> None:
-        if every_n_epochs < 1:
-            raise ConfigurationError(f"every_n_epochs must be at least 1, got {every_n_epochs}")
-        self.every_n_epochs = every_n_epochs
-        self.settings = EvaluationSettings(games, simulations, tuple(anchors), seed)
+        self.every_n_epochs: int = checked_options(
+            {"every_n_epochs": every_n_epochs}, {"every_n_epochs": COUNT}
+        )["every_n_epochs"]
+        self.settings = EvaluationSettings(games, simulations, anchors, seed)
         self.perfect = perfect
         self._perfect_player: PerfectPlayer | None = None
         self._manifest: Manifest | None = None
+        self._fixed: list[str] = []
+        """The names of random and the anchors."""
         self._previous_step: int | None = None
         self._previous_weights: dict[str, torch.Tensor] = {}
 
@@ -103,12 +106,15 @@ class EvaluationCallback(pl.Callback):
                 f"{self.manifest.folder} holds a run of {self.manifest.rules!r} rules, not of {rules!r}"
             )
         self.manifest.rules = rules
-        for anchor in self.settings.anchors:
-            make_player(anchor, rules)  # whom these rules do not have is refused now, not in every evaluation
-        settings = self.settings.to_dict()
-        if self.manifest.evaluation.get("anchors") != settings["anchors"]:
-            self.manifest.anchor_matches = ()
-        self.manifest.evaluation = settings
+        # Whom these rules do not have is refused now, not in every evaluation.
+        self._fixed = self._fixed_names(rules)
+        before, now = self.manifest.evaluation.get("simulations"), self.settings.simulations
+        if before not in (None, now):
+            rank_zero_warn(
+                f"evaluations so far were with {before} simulations per decision, from now on they are with {now}: "
+                "other players, with ratings of their own"
+            )
+        self.manifest.evaluation = self.settings.to_dict()
         self.manifest.truncate(trainer.global_step)
         table = table_of_run(trainer, distances=True) if self.perfect else None
         self._perfect_player = PerfectPlayer(table) if table else None
@@ -123,7 +129,7 @@ class EvaluationCallback(pl.Callback):
         except Exception as error:  # whatever it is, the training is worth more
             reason = f"{type(error).__name__}: {error}"
             rank_zero_warn(f"the evaluation after epoch {trainer.current_epoch} failed: {reason}")
-            self.manifest.record_failure(trainer.current_epoch, step, reason)
+            self.manifest.record_failure(trainer.current_epoch, step, self.settings.simulations, reason)
         self._save(trainer)
 
     def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
@@ -131,9 +137,10 @@ class EvaluationCallback(pl.Callback):
         network = _network(module)
         agent = self._player(step, network, module)
         results = self._play(trainer, agent, self._previous_player(module))
-        self.manifest.record(trainer.current_epoch, step, results, time.perf_counter() - start)
+        simulations, seconds = self.settings.simulations, time.perf_counter() - start
+        self.manifest.record(trainer.current_epoch, step, simulations, results, seconds)
         self.manifest.update_ratings()
-        self._log(module, results, self.manifest.entries[step])
+        self._log(module, results, self.manifest.entries[step, simulations])
         self._previous_step = step
         self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         if self._perfect_player is not None:
@@ -150,11 +157,16 @@ class EvaluationCallback(pl.Callback):
             self._manifest = Manifest.load(last_checkpoint(trainer).parent)
         self._save(trainer)
 
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuses anchors that the rules do not have."""
+        self._fixed = self._fixed_names(str(pl_module.hparams["rules"]))
+
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Plays random and the anchors, for ``trainer.test``."""
         agent = self._player(trainer.global_step, _network(pl_module), pl_module)
-        for result in self._play(trainer, agent, None):
-            pl_module.log(f"test/win_rate_vs_{result.opponent}", result.score)
+        results = self._play(trainer, agent, None)
+        for label, result in zip(self.settings.labels, results, strict=True):
+            pl_module.log(f"test/win_rate_vs_{label}", result.score)
 
     def state_dict(self) -> dict[str, Any]:
         """The weights that the next evaluation plays against."""
@@ -165,15 +177,20 @@ class EvaluationCallback(pl.Callback):
         self._previous_step = state_dict["previous_step"]
         self._previous_weights = state_dict["previous_weights"]
 
+    def _fixed_names(self, rules: str) -> list[str]:
+        return [player.name for player in self.settings.fixed_opponents(rules)]
+
     def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
         """Plays an evaluation, each rank its share; all of them get the whole result."""
         settings, show = self._settings(trainer), _shows(trainer)
         rules = str(trainer.lightning_module.hparams["rules"])
-        if self._manifest is not None and not self._manifest.anchor_matches:
-            anchors = functools.partial(play_anchors, settings, rules, show)
-            self._manifest.anchor_matches = tuple(_share_out(trainer, anchors, anchor_pairings(settings)))
+        if self._manifest is not None:
+            known = self._manifest.anchor_matches
+            if pairings := anchor_pairings(self._fixed, known):
+                anchors = functools.partial(play_anchors, settings, known, rules, show)
+                self._manifest.anchor_matches += tuple(_share_out(trainer, anchors, pairings))
         play = functools.partial(evaluate_agent, settings, agent, previous, rules, show)
-        return _share_out(trainer, play, agent_pairings(settings, agent, previous))
+        return _share_out(trainer, play, agent_pairings(self._fixed, agent, previous))
 
     def _play_perfect(self, trainer: pl.Trainer, agent: Player, perfect: PerfectPlayer) -> dict[str, float]:
         """Plays the perfect player, each rank its share; all of them get the metrics of all games."""
@@ -186,7 +203,7 @@ class EvaluationCallback(pl.Callback):
 
     def _player(self, step: int, network: PylosNetwork, module: pl.LightningModule) -> Player:
         return NetworkPlayer(
-            step_name(step),
+            agent_name(step, self.settings.simulations),
             network,
             str(module.hparams["rules"]),
             self.settings.simulations,
@@ -202,15 +219,13 @@ class EvaluationCallback(pl.Callback):
         return self._player(self._previous_step, network, module)
 
     def _log(self, module: pl.LightningModule, results: Sequence[MatchResult], entry: Entry) -> None:
-        values = {f"eval/win_rate_vs_{r.opponent}": r.score for r in results if r.opponent in self._fixed}
+        fixed = zip(self.settings.labels, results, strict=False)  # behind them comes the previous agent
+        values = {f"eval/win_rate_vs_{label}": result.score for label, result in fixed}
         for name in ("elo", "elo_low", "elo_high", "win_rate_vs_previous"):
+            # An open end of the interval is not logged: loggers know numbers only.
             if (value := getattr(entry, name)) is not None:
                 values[f"eval/{name}"] = value
         module.log_dict(values, logger=False)  # PylosModule hands them to the loggers at the end of the epoch
-
-    @property
-    def _fixed(self) -> tuple[str, ...]:
-        return (RANDOM, *self.settings.anchors)
 
     def _save(self, trainer: pl.Trainer) -> None:
         known = self.manifest.entries or self.manifest.path.exists()  # it may hold what was forgotten

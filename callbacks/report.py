@@ -14,8 +14,9 @@ import torch
 from lightning.pytorch.callbacks import ProgressBar, Timer
 
 from pylos.errors import CheckpointError
-from pylos.manifest import EVALUATED, Manifest
+from pylos.manifest import Manifest
 from pylos.progress import Update, progress, table_text
+from pylos.results import interval_text
 from pylos.runs import is_trial
 
 _WIN_RATE = "eval/win_rate_vs_"
@@ -100,7 +101,9 @@ class Report(ProgressBar):
             return
         checkpoint = saved_checkpoint(trainer)
         recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}
-        rows = summary_rows({**self._metrics, **recorded})
+        # Not both: an end of the interval that is not in the manifest is open.
+        others = {name: value for name, value in self._metrics.items() if not name.startswith("eval/elo")}
+        rows = summary_rows({**(others if recorded else self._metrics), **recorded})
         if checkpoint:
             rows.append(("last checkpoint", str(checkpoint)))
         # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
@@ -187,11 +190,10 @@ def win_rates(metrics: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 def elo_text(metrics: Mapping[str, float]) -> str:
-    """The rating, with its 95 % interval where there is one."""
+    """The rating, with its 95 % interval where there is one; an end that was not logged is open."""
     text = f"{metrics['eval/elo']:.0f}"
-    if "eval/elo_low" in metrics and "eval/elo_high" in metrics:
-        text += f" [{metrics['eval/elo_low']:.0f}, {metrics['eval/elo_high']:.0f}]"
-    return text
+    low, high = metrics.get("eval/elo_low"), metrics.get("eval/elo_high")
+    return text if low is None and high is None else f"{text} {interval_text(low, high)}"
 
 
 def summary_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -217,16 +219,11 @@ def summary_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
 def manifest_metrics(folder: Path) -> dict[str, float]:
     """The ratings of the last checkpoint that the manifest in ``folder`` knows to be evaluated."""
     try:
-        entries = Manifest.load(folder).entries.values()
+        entry = Manifest.load(folder).latest()
     except CheckpointError:
         return {}  # it is the evaluation's to complain
-    evaluated = [entry for entry in entries if entry.status == EVALUATED]
     names = ("elo", "elo_low", "elo_high", "win_rate_vs_random", "win_rate_vs_previous")
-    return {
-        f"eval/{name}": value
-        for name in names
-        if evaluated and (value := getattr(evaluated[-1], name)) is not None
-    }
+    return {f"eval/{name}": value for name in names if (value := getattr(entry, name, None)) is not None}
 
 
 def saved_checkpoint(trainer: pl.Trainer) -> Path | None:

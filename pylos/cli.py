@@ -303,6 +303,7 @@ def _match(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from pylos.evaluation import evaluate_run
     from pylos.manifest import FAILED
+    from pylos.results import interval_text
 
     lines: list[str] = []
 
@@ -315,7 +316,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         print("nothing was left to evaluate")
     for entry in manifest.entries.values():
         if entry.file is not None and entry.elo is not None:
-            interval = f"[{entry.elo_low:.0f}, {entry.elo_high:.0f}]"
-            print(f"{entry.file}: epoch {entry.epoch + 1}, Elo {entry.elo:.0f} {interval}, {entry.label}")
+            elo = f"Elo {entry.elo:.0f} {interval_text(entry.elo_low, entry.elo_high)}"
+            print(f"{entry.file}:{entry.simulations}: epoch {entry.epoch + 1}, {elo}, {entry.label}")
     repeatable = (entry for entry in manifest.entries.values() if entry.file is not None)
     return 1 if any(entry.status == FAILED for entry in repeatable) else 0

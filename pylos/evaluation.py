@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ import numpy as np
 
 from pylos.arena import match_results, play_games, play_match
 from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
-from pylos.errors import CheckpointError, ConfigurationError
-from pylos.manifest import RANDOM, Manifest, step_name
+from pylos.errors import CheckpointError, ConfigurationError, PylosError
+from pylos.manifest import RANDOM, Manifest, agent_name
+from pylos.manifest_format import writable
+from pylos.options import COUNT, SEED, Range, checked_options, shown
 from pylos.player import Player
-from pylos.players import NetworkPlayer, load_player, make_player, parse_player
+from pylos.players import NetworkPlayer, load_player, make_player, parse_player, player_text
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.results import MatchResult, mean_points
@@ -35,6 +38,9 @@ ANCHOR_GAMES_FACTOR = 4
 """Games between two anchors, for every game of an agent's match."""
 
 
+_RANGES = {"games": COUNT, "simulations": Range(int, 0, MOST_SIMULATIONS), "seed": SEED}
+
+
 @dataclass(frozen=True)
 class EvaluationSettings:
     """What an evaluation consists of; kept in the manifest, so that later ones are the same."""
@@ -43,25 +49,24 @@ class EvaluationSettings:
     """Games of every match, an even number."""
     simulations: int = 32
     """Simulations per decision of the agent."""
-    anchors: tuple[str, ...] = ("rollouts:20", "rollouts:200")
+    anchors: Sequence[str] = ("rollouts:20", "rollouts:200")
     """Opponents besides random and the previous checkpoint, as player texts, the weakest first."""
     seed: int = 0
     """Names the games."""
 
     def __post_init__(self) -> None:
-        if self.games < 2 or self.games % 2:
+        for name, value in checked_options(vars(self), _RANGES).items():
+            object.__setattr__(self, name, value)
+        if self.games % 2:
             raise ConfigurationError(f"an evaluation has an even number of games, got {self.games}")
-        if not 0 <= self.simulations <= MOST_SIMULATIONS:
-            raise ConfigurationError(
-                f"simulations must be from 0 to {MOST_SIMULATIONS}, got {self.simulations}"
-            )
-        if len({RANDOM, *self.anchors}) <= len(self.anchors):
-            raise ConfigurationError(
-                f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"
-            )
+        object.__setattr__(self, "anchors", tuple(map(player_text, _texts(self.anchors))))
         for anchor in self.anchors:
             if parse_player(anchor)[0] != "perfect":  # which needs the rules, not known here
                 make_player(anchor)  # complains about what is no player
+        if len({RANDOM, *map(metric_label, self.anchors)}) <= len(self.anchors):
+            raise ConfigurationError(
+                f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the manifest keeps them."""
@@ -69,12 +74,47 @@ class EvaluationSettings:
 
     @classmethod
     def of_manifest(cls, manifest: Manifest) -> EvaluationSettings:
-        """The settings by which a manifest was made; the defaults for a new one."""
+        """The settings by which a manifest was made; the defaults for a new one.
+
+        Raises:
+            CheckpointError: no evaluation has such settings, or an anchor is gone.
+        """
         try:
-            known = dict(manifest.evaluation)
-            return cls(**{**known, "anchors": tuple(known["anchors"])} if known else {})
-        except (TypeError, KeyError) as error:
-            raise CheckpointError(f"the evaluation settings in the manifest make no sense: {error}") from None
+            return cls(**manifest.evaluation)
+        except PylosError as error:
+            raise CheckpointError(f"the evaluation settings in {manifest.path}: {error}") from None
+
+    def fixed_opponents(self, rules: str) -> list[Player]:
+        """Random and the anchors, by the names under which ratings know them.
+
+        A checkpoint is named by its weights, too: a file of the same name may hold others tomorrow.
+        """
+        players = [make_player(text, rules) for text in (RANDOM, *self.anchors)]
+        for player in players:
+            if isinstance(player, NetworkPlayer):
+                stem = Path(player.name.rpartition(":")[0]).stem
+                player.name = f"{metric_label(stem)}-{player.weights_digest}:{player.simulations}"
+        return players
+
+    @property
+    def labels(self) -> list[str]:
+        """What the fixed opponents are called in the names of metrics."""
+        return [RANDOM, *map(metric_label, self.anchors)]
+
+
+def _texts(anchors: object) -> tuple[str, ...]:
+    """The anchors, if they are texts that the manifest can keep."""
+    if not isinstance(anchors, (list, tuple)):
+        raise ConfigurationError(f"anchors are a list of players, not {shown(anchors)}")
+    for anchor in anchors:
+        if not isinstance(anchor, str) or anchor != writable(anchor):
+            raise ConfigurationError(f"an anchor is the text of a player, not {shown(anchor)}")
+    return tuple(anchors)
+
+
+def metric_label(text: str) -> str:
+    """What a player is called in the name of a metric, which is no path and has no sign that a logger refuses."""
+    return re.sub("[^A-Za-z0-9_.:-]+", "-", text).strip("-")
 
 
 class Share(NamedTuple):
@@ -108,7 +148,7 @@ def evaluate_agent(
 
     Args:
         settings: what it consists of.
-        agent: who is evaluated; its name is part of what names the games.
+        agent: who is evaluated; the name of its weights is part of what names the games.
         previous: the previous checkpoint, if there is one.
         rules: name of the rule set.
         show: whether to show progress.
@@ -119,9 +159,8 @@ def evaluate_agent(
     """
     if not (games := share.games(settings.games)):
         return []
-    opponents = [make_player(spec, rules) for spec in (RANDOM, *settings.anchors)]
-    opponents += [previous] if previous else []
-    seed = share.seed(settings.seed, "evaluation", agent.name)
+    opponents = [*settings.fixed_opponents(rules), *([previous] if previous else [])]
+    seed = share.seed(settings.seed, "evaluation", _weights_name(agent))
     with progress("evaluation", total=games * len(opponents), enabled=show) as update:
         played = play_games(
             agent, opponents, games, rules, seed, on_move=lambda finished: update(finished, "games")
@@ -129,9 +168,14 @@ def evaluate_agent(
     return match_results(played, agent, opponents)
 
 
-def agent_pairings(settings: EvaluationSettings, agent: Player, previous: Player | None) -> list[Pairing]:
-    """Who plays whom in ``evaluate_agent``."""
-    opponents = [RANDOM, *settings.anchors, *([previous.name] if previous else [])]
+def _weights_name(agent: Player) -> str:
+    """The part of an agent's name that does not say how its weights are used: all its uses begin the same games."""
+    return agent.name.partition(":")[0]
+
+
+def agent_pairings(fixed: Sequence[str], agent: Player, previous: Player | None) -> list[Pairing]:
+    """Who plays whom in ``evaluate_agent``, with the names of the fixed opponents."""
+    opponents = [*fixed, *([previous.name] if previous else [])]
     return [(agent.name, opponent) for opponent in opponents]
 
 
@@ -153,7 +197,7 @@ def play_perfect(
     """
     if not (games := share.games(settings.games)):
         return np.zeros(7, np.int64)
-    seed = share.seed(settings.seed, "perfect", agent.name)
+    seed = share.seed(settings.seed, "perfect", _weights_name(agent))
     with progress("perfect play", total=games, enabled=show) as update:
         played = play_games(
             agent,
@@ -185,7 +229,11 @@ def perfect_metrics(counts: Sequence[int]) -> dict[str, float]:
 
 
 def play_anchors(
-    settings: EvaluationSettings, rules: str, show: bool = True, share: Share = WHOLE
+    settings: EvaluationSettings,
+    known: Sequence[MatchResult],
+    rules: str,
+    show: bool = True,
+    share: Share = WHOLE,
 ) -> list[MatchResult]:
     """Lets every fixed opponent play the next weaker one, once for a whole run.
 
@@ -193,26 +241,37 @@ def play_anchors(
     the anchors it loses some, and through these matches the anchors have a rating. They are played more often
     than the agent's, because every rating rests on them.
 
+    Args:
+        settings: who the anchors are, and how many games the agent's matches have.
+        known: matches that were played before.
+        rules: name of the rule set.
+        show: whether to show progress.
+        share: which part of the games to play.
+
     Returns:
         A result for each of ``anchor_pairings``, in their order; nothing if the share is empty.
     """
     games = share.games(ANCHOR_GAMES_FACTOR * settings.games)
+    players = {player.name: player for player in settings.fixed_opponents(rules)}
+    pairings = anchor_pairings(list(players), known) if games else []
     results: list[MatchResult] = []
-    with progress("rating anchors", total=games * len(settings.anchors), enabled=show) as update:
+    with progress("rating anchors", total=games * len(pairings), enabled=show and bool(pairings)) as update:
 
         def on_move(finished: int) -> None:
             update(games * len(results) + finished, "games")
 
-        for stronger, weaker in anchor_pairings(settings) if games else []:
+        for stronger, weaker in pairings:
             seed = share.seed(settings.seed, "anchors", stronger, weaker)
-            players = make_player(stronger, rules), make_player(weaker, rules)
-            results.append(play_match(*players, games, rules, seed, on_move=on_move))
+            results.append(
+                play_match(players[stronger], players[weaker], games, rules, seed, on_move=on_move)
+            )
     return results
 
 
-def anchor_pairings(settings: EvaluationSettings) -> list[Pairing]:
-    """Who plays whom in ``play_anchors``."""
-    return [(stronger, weaker) for weaker, stronger in itertools.pairwise((RANDOM, *settings.anchors))]
+def anchor_pairings(fixed: Sequence[str], known: Sequence[MatchResult]) -> list[Pairing]:
+    """Who plays whom in ``play_anchors``, with the names of the fixed opponents, the weakest first."""
+    played = {frozenset((match.player, match.opponent)) for match in known}
+    return [(b, a) for a, b in itertools.pairwise(fixed) if frozenset((a, b)) not in played]
 
 
 def evaluate_run(
@@ -258,7 +317,7 @@ def _evaluate_folder(
     checkpoints, damaged = find_checkpoints(manifest.folder)
     for error in damaged:
         report(f"skipped: {error}")
-    for checkpoint in manifest.pending(checkpoints):
+    for checkpoint in manifest.pending(checkpoints, settings.simulations):
         _evaluate_checkpoint(manifest, checkpoint, checkpoints, settings, report)
     manifest.sync_files(checkpoints)
     if manifest.entries:
@@ -280,13 +339,15 @@ def _evaluate_checkpoint(
         manifest.rules = agent.rules
         earlier = [other for other in checkpoints if other.step < checkpoint.step]
         previous = _named(earlier[-1], settings, agent.rules) if earlier else None
-        manifest.anchor_matches = manifest.anchor_matches or tuple(play_anchors(settings, agent.rules))
+        manifest.anchor_matches += tuple(play_anchors(settings, manifest.anchor_matches, agent.rules))
         results = evaluate_agent(settings, agent, previous, agent.rules)
     except Exception as error:  # recorded with its reason; the other checkpoints get their turn
-        manifest.record_failure(checkpoint.epoch, checkpoint.step, f"{type(error).__name__}: {error}")
+        reason = f"{type(error).__name__}: {error}"
+        manifest.record_failure(checkpoint.epoch, checkpoint.step, settings.simulations, reason)
         report(f"{checkpoint.path.name}: failed: {error}")
     else:
-        entry = manifest.record(checkpoint.epoch, checkpoint.step, results, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        entry = manifest.record(checkpoint.epoch, checkpoint.step, settings.simulations, results, seconds)
         manifest.update_ratings()
         report(
             f"{checkpoint.path.name}: {entry.label}, "
@@ -298,5 +359,5 @@ def _evaluate_checkpoint(
 
 def _named(checkpoint: CheckpointFile, settings: EvaluationSettings, rules: str | None) -> NetworkPlayer:
     player = load_player(checkpoint.path, rules, settings.simulations, "cpu")
-    player.name = step_name(checkpoint.step)
+    player.name = agent_name(checkpoint.step, settings.simulations)
     return player

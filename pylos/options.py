@@ -74,6 +74,15 @@ def plain(value: Any) -> Any:
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
+def natural(text: str, most: int = MOST_COUNT) -> int | None:
+    """The whole number from 0 to ``most`` that a text writes in plain digits; None if it writes none."""
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else "-"
+    # Python refuses to read thousands of digits.
+    if digits == "-" or len(digits) > len(str(most)) or int(digits or "0") > most:
+        return None
+    return int(digits or "0")
+
+
 def shown(value: object) -> str:
     """A value as it stands in a message: on one line, and short whatever it is."""
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from abc import abstractmethod
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ import numpy as np
 
 from pylos.errors import PlayerError
 from pylos.jit import jit
+from pylos.options import natural, shown
 from pylos.perfect import load_perfect
 from pylos.player import KeyedPlayer, Player
 from pylos.playouts import playout, random_action
@@ -22,7 +25,7 @@ from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 from pylos.search import MOST_SIMULATIONS, Evaluator, Search, SearchOptions, network_options, padded_size
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 MAX_ROWS = 256
 """Boards that a player searches at the same time; with more it makes several rounds."""
@@ -145,6 +148,8 @@ class NetworkPlayer(_SearchPlayer):
         threads = search_threads(torch.device(device), MAX_ROWS)
         super().__init__(name, rules, network_options(max(simulations, 1)), threads, key)
         self.simulations = simulations
+        self.weights_digest = ""
+        """Of the checkpoint that it comes from; empty where it comes from none."""
         self.network = NetworkEvaluator(network, self._code, device, precision)
         self.evaluator = self.network.cached()
         """What the searches ask."""
@@ -248,15 +253,36 @@ def parse_player(spec: str) -> tuple[str, float | None]:
     if os.path.isdir(spec):
         raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
     raise PlayerError(
-        f"no player {spec!r}; there are random, rollouts:N, reference, reference:N, perfect, perfect:P, PATH.ckpt "
+        f"no player {shown(spec)}; there are random, rollouts:N, reference, reference:N, perfect, perfect:P, PATH.ckpt "
         "and PATH.ckpt:N"
     )
 
 
+def player_text(spec: str, simulations: int = 64) -> str:
+    """The one way to write what a text says of a player: ``rollouts:020`` becomes ``rollouts:20``.
+
+    Args:
+        spec: the text.
+        simulations: per decision, for a checkpoint or the reference agent whose text does not say.
+
+    Raises:
+        PlayerError: the text names no player.
+    """
+    kind, number = parse_player(spec)
+    if kind == REFERENCE or kind.endswith(".ckpt"):
+        return f"{os.path.normpath(kind)}:{simulations if number is None else number}"
+    if kind == "perfect":
+        return f"perfect:{number:g}" if number else "perfect"
+    return kind if number is None else f"{kind}:{number}"
+
+
 def _number(spec: str, text: str, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= MOST_SIMULATIONS):
-        raise PlayerError(f"player {spec!r} needs a number of simulations from {least} to {MOST_SIMULATIONS}")
-    return int(text)
+    number = natural(text, MOST_SIMULATIONS)
+    if number is None or number < least:
+        raise PlayerError(
+            f"player {shown(spec)} needs a number of simulations from {least} to {MOST_SIMULATIONS}"
+        )
+    return number
 
 
 def _probability(spec: str, text: str) -> float:
@@ -265,7 +291,7 @@ def _probability(spec: str, text: str) -> float:
     except ValueError:
         probability = math.nan
     if not 0 <= probability <= 1:
-        raise PlayerError(f"player {spec!r} needs the probability of a random action, from 0 to 1")
+        raise PlayerError(f"player {shown(spec)} needs the probability of a random action, from 0 to 1")
     return probability
 
 
@@ -296,7 +322,17 @@ def load_player(
     if rules not in (None, trained_for):
         raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
     name = f"{os.fspath(path)}:{simulations}"
-    return NetworkPlayer(name, network, trained_for, simulations, device)
+    player = NetworkPlayer(name, network, trained_for, simulations, device)
+    player.weights_digest = _digest(weights)
+    return player
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """What tells weights from others, wherever their file lies: eight hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=4)
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def reference_file(rules: str) -> Traversable:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pylos.errors import CheckpointError
+from pylos.options import COUNT_OR_ZERO, shown
 
 Z95 = 1.959963984540054
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
@@ -41,6 +42,13 @@ def wilson(score: float, games: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def interval_text(low: float | None, high: float | None) -> str:
+    """An interval of ratings as it is printed, in plain ASCII; an end that is None is open."""
+    left = "(-inf" if low is None else f"[{low:.0f}"
+    right = "inf)" if high is None else f"{high:.0f}]"
+    return f"{left}, {right}"
+
+
 def mean_points(counts: Counts) -> float:
     """Wins and half the draws over the games; NaN without games."""
     wins, draws, losses = counts
@@ -66,12 +74,12 @@ class MatchResult:
     def __post_init__(self) -> None:
         for name in (self.player, self.opponent):
             if type(name) is not str or not name:
-                raise ValueError(f"a player's name must be a text, not {name!r}")
+                raise ValueError(f"a player's name must be a text, not {shown(name)}")
         for counts in (self.as_first, self.as_second):
             if type(counts) is not tuple or len(counts) != 3:
-                raise ValueError(f"a result has wins, draws and losses, not {counts!r}")
-            if any(type(count) is not int or count < 0 for count in counts):
-                raise ValueError(f"wins, draws and losses are natural numbers, not {counts!r}")
+                raise ValueError(f"a result has wins, draws and losses, not {shown(counts)}")
+            if any(type(count) is not int or count not in COUNT_OR_ZERO for count in counts):
+                raise ValueError(f"wins, draws and losses are each {COUNT_OR_ZERO}, not {shown(counts)}")
         if not self.games:
             raise ValueError(f"a match has at least one game: {self.player} vs {self.opponent}")
 
@@ -127,7 +135,7 @@ class MatchResult:
             if result.to_dict() != values:
                 raise ValueError("more values than a match has")
         except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"not the result of a match ({error}): {values!r:.200}") from None
+            raise CheckpointError(f"not the result of a match ({error}): {shown(values)}") from None
         return result
 
     def __str__(self) -> str:

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import itertools
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 import callbacks.evaluation
 import pylos.evaluation
 from pylos.errors import CheckpointError, ConfigurationError, PlayerError
-from pylos.evaluation import EvaluationSettings, evaluate_run
+from pylos.evaluation import EvaluationSettings, anchor_pairings, evaluate_run
 from pylos.manifest import EVALUATED, FAILED, Manifest
+from pylos.results import MatchResult
 from pylos.runs import locked
 from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
@@ -51,8 +57,8 @@ def test_metrics_reach_checkpoints_of_the_same_epoch_and_the_manifest(tmp_path: 
     best = next(c for c in trainer.checkpoint_callbacks if c.monitor)
     assert {float(score) for score in best.best_k_models.values()} == {first["eval/elo"], second["eval/elo"]}
     manifest = Manifest.load(tmp_path)
-    assert list(manifest.entries) == [STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH]
-    entry = manifest.entries[2 * STEPS_PER_EPOCH]
+    assert list(manifest.entries) == [(STEPS_PER_EPOCH, 4), (2 * STEPS_PER_EPOCH, 4)]
+    entry = manifest.entries[2 * STEPS_PER_EPOCH, 4]
     assert entry.status == EVALUATED
     assert entry.epoch == 1
     assert entry.games == 3 * 4
@@ -66,7 +72,7 @@ def test_only_every_nth_epoch_is_evaluated(tmp_path: Path):
     _, metrics = train(tmp_path, max_epochs=2, every_n_epochs=2)
     assert not metrics.epochs[0]
     assert metrics.epochs[1]
-    assert list(Manifest.load(tmp_path).entries) == [2 * STEPS_PER_EPOCH]
+    assert list(Manifest.load(tmp_path).entries) == [(2 * STEPS_PER_EPOCH, 4)]
 
 
 def test_weights_that_were_not_evaluated_are_not_saved_as_the_best(tmp_path: Path):
@@ -101,7 +107,7 @@ def test_failed_evaluation_is_recorded_and_training_goes_on(tmp_path: Path, monk
     play = callbacks.evaluation.evaluate_agent
 
     def fail_once(settings, agent, *rest, **options):
-        if agent.name == f"step-{STEPS_PER_EPOCH}":
+        if agent.name == f"step-{STEPS_PER_EPOCH}:4":
             raise OSError("the disk is on fire")
         return play(settings, agent, *rest, **options)
 
@@ -173,8 +179,8 @@ def test_evaluate_run_fills_in_what_is_missing_and_then_does_nothing(tmp_path: P
     manifest = evaluate_run(tmp_path, report=lines.append)
     assert [e.status for e in manifest.entries.values()] == [EVALUATED, EVALUATED]
     assert len(lines) == 2
-    last = manifest.entries[2 * STEPS_PER_EPOCH]
-    assert [m.opponent for m in last.matches] == ["random", "rollouts:4", f"step-{STEPS_PER_EPOCH}"]
+    last = manifest.entries[2 * STEPS_PER_EPOCH, 4]
+    assert [m.opponent for m in last.matches] == ["random", "rollouts:4", f"step-{STEPS_PER_EPOCH}:4"]
     assert last.games == 12  # the settings of the run, not the defaults
     written = path.read_bytes()
     evaluate_run(tmp_path, report=lines.append)
@@ -210,7 +216,7 @@ def test_a_resume_before_the_first_evaluation_takes_it_out_of_the_file(tmp_path:
     trainer = tiny_trainer(tmp_path, 1)
     trainer.fit(tiny_module(), datamodule=tiny_data())
     manifest = Manifest(tmp_path, "standard")
-    manifest.record_failure(1, 2 * STEPS_PER_EPOCH, "whatever it found")
+    manifest.record_failure(1, 2 * STEPS_PER_EPOCH, 4, "whatever it found")
     manifest.save()
     trainer = tiny_trainer(tmp_path, 2, callbacks=(tiny_evaluation(every_n_epochs=9),))
     trainer.fit(tiny_module(), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
@@ -256,8 +262,111 @@ def test_test_stage_plays_matches(tmp_path: Path):
         ({"anchors": ("stockfish",)}, PlayerError),
         ({"anchors": ("random",)}, ConfigurationError),
         ({"anchors": ("rollouts:2", "rollouts:2")}, ConfigurationError),
+        ({"anchors": ("rollouts:2", "rollouts:002")}, ConfigurationError),
+        ({"anchors": ("perfect", "perfect:0")}, ConfigurationError),
+        ({"anchors": "rollouts:2"}, ConfigurationError),
+        ({"anchors": (3,)}, ConfigurationError),
+        ({"anchors": ("\udcff.ckpt",)}, ConfigurationError),
+        *(
+            ({name: value}, ConfigurationError)
+            for name in ("games", "simulations", "seed", "every_n_epochs")
+            for value in (True, 4.5, "4", np.float64(4), 10**400)
+        ),
     ],
+    ids=itertools.count(),
 )
-def test_bad_settings_are_refused(changes, error):
-    with pytest.raises(error):
+def test_bad_settings_are_refused_in_one_line(changes, error):
+    with pytest.raises(error) as caught:
         tiny_evaluation(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers(tmp_path: Path):
+    plain = train(tmp_path / "plain", max_epochs=1, seed=1)
+    numbers = {
+        "games": np.int64(4),
+        "simulations": torch.tensor(4),
+        "seed": np.uint8(1),
+        "every_n_epochs": np.int32(1),
+    }
+    train(tmp_path / "numbers", max_epochs=1, **numbers)
+    matches = [
+        [e.matches for e in Manifest.load(tmp_path / name).entries.values()] for name in ("plain", "numbers")
+    ]
+    assert matches[0] == matches[1] != []
+    assert type(plain[0].callbacks[0].settings.games) is int
+
+
+def test_the_same_weights_with_other_simulations_are_rated_apart(tmp_path: Path):
+    train(tmp_path, max_epochs=2)
+    before = Manifest.load(tmp_path)
+    manifest = evaluate_run(tmp_path, simulations=0, report=lambda line: None)
+    steps = (STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH)
+    assert list(manifest.entries) == [(step, n) for step in steps for n in (0, 4)]
+    for agent, entry in before.entries.items():
+        assert manifest.entries[agent].matches == entry.matches
+    bare = manifest.entries[steps[1], 0]
+    assert [m.opponent for m in bare.matches] == ["random", "rollouts:4", f"step-{steps[0]}:0"]
+    assert manifest.evaluation == before.evaluation
+    assert manifest.anchor_matches == before.anchor_matches
+    assert manifest.latest().agent == (steps[1], 4)
+
+
+def test_a_resume_with_other_settings_mixes_nothing(tmp_path: Path):
+    train(tmp_path, max_epochs=1)
+    before = Manifest.load(tmp_path)
+    changes = {"simulations": 2, "anchors": ("rollouts:2", "rollouts:4")}
+    trainer = tiny_trainer(tmp_path, 2, callbacks=(tiny_evaluation(**changes),))
+    with pytest.warns(
+        UserWarning, match="so far were with 4 simulations per decision, from now on they are with 2"
+    ):
+        trainer.fit(tiny_module(), datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
+    manifest = Manifest.load(tmp_path)
+    steps = (STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH)
+    assert list(manifest.entries) == [(steps[0], 4), (steps[1], 2)]
+    assert manifest.entries[steps[0], 4].matches == before.entries[steps[0], 4].matches
+    new = manifest.entries[steps[1], 2]
+    assert [m.opponent for m in new.matches] == ["random", "rollouts:2", "rollouts:4", f"step-{steps[0]}:2"]
+    # The anchors' matches of the earlier evaluation still tie it to the scale; only what was missing was played.
+    pairs = [(m.player, m.opponent) for m in manifest.anchor_matches]
+    assert pairs == [("rollouts:4", "random"), ("rollouts:2", "random"), ("rollouts:4", "rollouts:2")]
+
+
+def test_a_checkpoint_as_anchor_is_known_by_its_weights(tmp_path: Path, monkeypatch):
+    """However its path is written; the names of metrics are no paths."""
+    train(tmp_path / "old", max_epochs=1)
+    shutil.copy(tmp_path / "old" / "last.ckpt", tmp_path / "x.ckpt")
+    monkeypatch.chdir(tmp_path)
+    names = set()
+    for i, anchor in enumerate(("x.ckpt:4", "./old/../x.ckpt:04")):
+        _, metrics = train(tmp_path / f"new-{i}", max_epochs=1, anchors=(anchor,))
+        assert "eval/win_rate_vs_x.ckpt:4" in metrics.epochs[0]
+        names.add(Manifest.load(tmp_path / f"new-{i}").anchor_matches[0].player)
+    [name] = names
+    assert re.fullmatch(r"x-[0-9a-f]{8}:4", name)
+    with pytest.raises(ConfigurationError, match="met once each"):
+        EvaluationSettings(anchors=("x.ckpt", "./x.ckpt:64"))
+    assert EvaluationSettings(anchors=("old/last.ckpt:4",)).labels == ["random", "old-last.ckpt:4"]
+    other = torch.load("x.ckpt", weights_only=True)
+    other["state_dict"][next(iter(other["state_dict"]))].add_(1)
+    torch.save(other, "x.ckpt")
+    assert EvaluationSettings(anchors=("x.ckpt:4",)).fixed_opponents("standard")[1].name != name
+
+
+def test_anchors_that_have_met_do_not_meet_again():
+    fixed = ["random", "rollouts:20", "rollouts:200"]
+    assert anchor_pairings(fixed, []) == [("rollouts:20", "random"), ("rollouts:200", "rollouts:20")]
+    known = [MatchResult("random", "rollouts:20", (1, 0, 0), (0, 0, 1))]
+    assert anchor_pairings(fixed, known) == [("rollouts:200", "rollouts:20")]
+
+
+def test_settings_that_no_evaluation_has_are_named_with_their_file(tmp_path: Path):
+    train(tmp_path, max_epochs=1)
+    path = tmp_path / "manifest.json"
+    path.write_text(
+        path.read_text().replace('"games": 4,\n    "simulations"', '"games": 3,\n    "simulations"')
+    )
+    with pytest.raises(
+        CheckpointError, match=r"settings in .*manifest.json: an evaluation has an even number"
+    ):
+        evaluate_run(tmp_path)

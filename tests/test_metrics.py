@@ -1,6 +1,6 @@
 import pytest
 
-from pylos.evaluation import EvaluationSettings, Share, anchor_pairings
+from pylos.evaluation import Share
 from pylos.metrics import MatchCounts
 from pylos.results import MatchResult
 
@@ -32,8 +32,3 @@ def test_shares_make_up_the_whole(games: int, ranks: int):
     shares = [Share(rank, ranks) for rank in range(ranks)]
     assert sum(share.games(games) for share in shares) == games
     assert len({share.seed(0, "x") for share in shares}) == ranks
-
-
-def test_anchors_meet_the_next_weaker_one():
-    settings = EvaluationSettings(anchors=("rollouts:20", "rollouts:200"))
-    assert anchor_pairings(settings) == [("rollouts:20", "random"), ("rollouts:200", "rollouts:20")]

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from callbacks import report
 from callbacks.report import Report, epoch_line, live_text, manifest_metrics, summary_rows
-from pylos.manifest import Manifest, step_name
+from pylos.manifest import Manifest
 from pylos.results import MatchResult
 
 ALL = {
@@ -63,6 +63,11 @@ def test_what_was_not_measured_is_left_out():
     assert summary_rows({}) == []
 
 
+def test_open_ends_of_the_interval():
+    assert epoch_line(3, 4, {"eval/elo": 3452.4, "eval/elo_low": 2900.2}).endswith("Elo 3452 [2900, inf)")
+    assert epoch_line(3, 4, {"eval/elo": 500, "eval/elo_high": 900}).endswith("Elo 500 (-inf, 900]")
+
+
 def test_the_rows_of_the_table():
     assert summary_rows(ALL) == [
         ("Elo (95 % interval)", "1412 [1350, 1474]"),
@@ -89,10 +94,12 @@ def test_live_losses():
 
 def test_metrics_from_a_manifest(tmp_path):
     assert manifest_metrics(tmp_path) == {}
-    manifest = Manifest(tmp_path, "standard")
-    manifest.record(0, 10, [MatchResult(step_name(10), "random", (4, 0, 1), (4, 0, 1))], 1.0)
+    settings = {"games": 10, "simulations": 8, "anchors": [], "seed": 0}
+    manifest = Manifest(tmp_path, "standard", settings)
+    manifest.record(0, 10, 8, [MatchResult("step-10:8", "random", (4, 0, 1), (4, 0, 1))], 1.0)
+    manifest.record(0, 10, 9, [MatchResult("step-10:9", "random", (5, 0, 0), (5, 0, 0))], 1.0)
     manifest.update_ratings()
-    manifest.record_failure(1, 20, "no reason")
+    manifest.record_failure(1, 20, 8, "no reason")
     manifest.save()
     metrics = manifest_metrics(tmp_path)
     assert metrics["eval/win_rate_vs_random"] == 0.8

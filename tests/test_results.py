@@ -60,6 +60,8 @@ def _with(**changes: Any) -> Callable[[dict[str, Any]], Any]:
         _with(opponent=3),
         _with(as_first=[1, 2]),
         _with(as_first=[1, 2, -1]),
+        _with(as_first=[1, 2, 10**400]),
+        _with(as_first=[1, 2, -(10**9999)]),
         _with(as_second=[1.0, 2, 3]),
         _with(as_second=[True, 2, 3]),
         _with(as_second="123"),
@@ -75,6 +77,7 @@ def test_from_dict_refuses_nonsense_in_one_line(spoil: Callable[[dict[str, Any]]
         MatchResult.from_dict(spoil(RESULT.to_dict()))
     assert isinstance(caught.value, PylosError)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
 
 
 def test_constructor_refuses_a_match_without_games() -> None:
