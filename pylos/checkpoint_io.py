@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from pylos.checkpoints import StrPath, read_torch_file, replacing
+from pylos.checkpoints import read_torch_file
 from pylos.errors import CheckpointError
+from pylos.files import StrPath, replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, checked when read, found in the folder of a run.
+"""Checkpoint files: checked when read, found in the folder of a run.
 
 Nothing here imports torch before a checkpoint is read, and nothing imports Lightning, so that playing from a
 checkpoint starts fast. ``AtomicCheckpointIO``, which Lightning needs, lives in ``pylos.checkpoint_io``.
@@ -9,21 +9,18 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pylos.archive import check_archive
 from pylos.errors import CheckpointError
+from pylos.files import StrPath
 
 if TYPE_CHECKING:
     from pylos.checkpoint_io import AtomicCheckpointIO as AtomicCheckpointIO
 
-StrPath = str | os.PathLike[str]
-
 SUFFIX = ".ckpt"
-PART = ".part"
-"""The suffix of files that are being written."""
 FOLDER = "checkpoints"
 """The folder inside that of a run that holds its checkpoints and their manifest."""
 
@@ -37,45 +34,6 @@ def __getattr__(name: str) -> Any:
 
         return AtomicCheckpointIO
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-# Writing ----------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def replacing(path: StrPath) -> Iterator[IO[bytes]]:
-    """Opens a file that takes the place of ``path`` at the end of the block, or never.
-
-    Whatever happens, a kill or a power cut included, ``path`` is either what it was or the new file, whole.
-    The new one is written beside it under a fixed name, so that a kill leaves at most one such file, which
-    the next attempt overwrites. Only one process at a time may write a given file.
-    """
-    path = os.path.abspath(path)
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    part = path + PART
-    try:
-        with open(part, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.remove(part)
-        raise
-    # The new name is safe only when the folder has reached the disk as well.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def atomic_write(path: StrPath, content: str | bytes) -> None:
-    """Writes a file whole or not at all; text as UTF-8."""
-    with replacing(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
 
 
 # Reading ----------------------------------------------------------------------------------------------------
@@ -126,7 +84,7 @@ def read_torch_file(path: StrPath, mmap: bool = False, map_location: Any = "cpu"
     Raises:
         CheckpointError: the file is missing, damaged, not a torch file, or wants to run code.
     """
-    _test_checksums(path, structure_only=mmap)
+    check_archive(path, structure_only=mmap)
     import torch
 
     try:
@@ -135,46 +93,6 @@ def read_torch_file(path: StrPath, mmap: bool = False, map_location: Any = "cpu"
         raise CheckpointError(f"{path} is refused: {_forbidden(path)}") from None
     except Exception as error:  # foreign, as the checksums are right; torch then raises anything
         raise CheckpointError(f"torch cannot read {path}: {_first_line(error)}") from None
-
-
-def _test_checksums(path: StrPath, structure_only: bool) -> None:
-    """Tests the checksums of the zip file's members, which torch does not: it loads flipped bits silently.
-
-    Args:
-        path: the file.
-        structure_only: leave out the members that hold the tensors' numbers.
-    """
-    try:
-        with open(path, "rb") as file:
-            archive = _open_archive(path, file)
-            for member in archive.namelist():
-                if not (structure_only and "/data/" in member):
-                    _test_member(path, archive, member)
-    except OSError as error:
-        raise CheckpointError(f"no checkpoint {path}: {error.strerror or error}") from None
-
-
-def _open_archive(path: StrPath, file: IO[bytes]) -> zipfile.ZipFile:
-    """Opens what must be a zip file with the members of a torch file."""
-    if file.read(4) != b"PK\x03\x04":
-        raise CheckpointError(f"{path} is not a checkpoint")
-    try:
-        archive = zipfile.ZipFile(file)
-    except Exception:  # which one depends on the bit that flipped
-        raise CheckpointError(f"{path} is damaged: its table of contents is missing or broken") from None
-    members = {name.partition("/")[2] for name in archive.namelist()}
-    if "data.pkl" not in members or "constants.pkl" in members:  # the latter marks TorchScript
-        raise CheckpointError(f"{path} is not a checkpoint")
-    return archive
-
-
-def _test_member(path: StrPath, archive: zipfile.ZipFile, member: str) -> None:
-    try:
-        with archive.open(member) as content:
-            while content.read(1 << 20):
-                pass
-    except Exception:  # which one depends on the bit that flipped
-        raise CheckpointError(f"{path} is damaged: the checksum of {member} is wrong") from None
 
 
 def _forbidden(path: StrPath) -> str:

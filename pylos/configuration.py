@@ -12,8 +12,8 @@ import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it does not say what it exports
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
-from pylos.checkpoints import atomic_write
 from pylos.errors import ConfigurationError
+from pylos.files import atomic_write, open_regular
 from pylos.runs import end_first_epoch, run_folder
 
 
@@ -53,7 +53,7 @@ class ConfigOrPreset(ActionConfigFile):
         """Reads the file into ``cfg``."""
         path = config_file(values)
         try:
-            with open(path, encoding="utf-8") as file:
+            with open_regular(path) as file:
                 options = yaml.safe_load(file)
             if not isinstance(options, dict):
                 raise ConfigurationError(f"the configuration {path} holds no options")

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pylos.arena import match_results, play_games, play_match
-from pylos.checkpoints import CheckpointFile, StrPath, find_checkpoints, resolve_run
+from pylos.checkpoints import CheckpointFile, find_checkpoints, resolve_run
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
+from pylos.files import StrPath
 from pylos.manifest import RANDOM, Manifest, agent_name
 from pylos.manifest_format import writable
 from pylos.options import COUNT, SEED, Range, checked_options, shown

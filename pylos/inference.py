@@ -18,8 +18,8 @@ from filelock import FileLock
 from torch import nn
 
 from pylos.cache import CachedEvaluator
-from pylos.checkpoints import atomic_write
 from pylos.errors import ConfigurationError
+from pylos.files import atomic_write, read_bytes
 from pylos.fingerprint import device_name, processor
 from pylos.fixed_batch import ROWS, FixedBatch
 from pylos.home import home
@@ -157,7 +157,7 @@ def fastest_precision(network: nn.Module, device: torch.device | str, batch_size
         with suppress(OSError):  # nowhere to write, or who holds the lock does not go on
             stack.enter_context(FileLock(path.with_suffix(".lock"), timeout=60))
         with suppress(OSError, ValueError):
-            known = json.loads(path.read_text(encoding="utf-8"))
+            known = json.loads(read_bytes(path))
         if known.get(key) not in PRECISIONS:
             known[key] = _measure_precisions(network, device, batch_size)
             with suppress(OSError):

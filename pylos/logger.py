@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-from pylos.checkpoints import PART, atomic_write
 from pylos.errors import CheckpointError
+from pylos.files import PART, atomic_write, read_bytes
 
 FILE_NAME = "metrics.csv"
 TIME_PREFIX = "time/"
 """Of metrics that depend on the clock: no two runs agree on them, so ``metrics.csv`` leaves them out."""
+_STEP = re.compile(r"[0-9]{1,18}")
 
 
 class RunLogger(TensorBoardLogger):
@@ -96,12 +98,14 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
     Raises:
         CheckpointError: the file is not one that a ``RunLogger`` wrote.
     """
-    if not path.exists():
-        return []
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
-        sound = all(row.get("step", "").isdecimal() and None not in row for row in rows)
+        lines = csv.DictReader(io.StringIO(read_bytes(path).decode(), newline=""))
+        rows = [{name: value for name, value in row.items() if value} for row in lines]
+        sound = all(_STEP.fullmatch(row.get("step", "")) and None not in row for row in rows)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
         sound = False
     if not sound:

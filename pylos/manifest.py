@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pylos.checkpoints import CheckpointFile, StrPath, atomic_write
+from pylos.checkpoints import CheckpointFile
 from pylos.errors import CheckpointError
+from pylos.files import StrPath, atomic_write
 from pylos.manifest_format import EVALUATED as EVALUATED
 from pylos.manifest_format import FAILED as FAILED
 from pylos.manifest_format import STEP_PREFIX, VERSION, read_manifest, writable

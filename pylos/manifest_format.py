@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pylos.errors import CheckpointError
+from pylos.files import read_bytes
 from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, Range, shown
 from pylos.schema import Choice, Each, Maybe, check_state
 
@@ -54,7 +55,7 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         CheckpointError: the file cannot be read, or something stands in it that no manifest says.
     """
     try:
-        values = json.loads(path.read_bytes(), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
+        values = json.loads(read_bytes(path), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
         json.dumps(values, ensure_ascii=False).encode()  # half of a surrogate pair could not be written again
         if type(values) is dict and values.get("version") == 1:
             values = _with_simulations(values)

@@ -14,13 +14,12 @@ from filelock import FileLock, Timeout
 
 from pylos.checkpoints import (
     FOLDER,
-    PART,
-    atomic_write,
     checkpoint_summary,
     find_checkpoints,
     load_checkpoint,
 )
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.files import PART, atomic_write, read_bytes
 from pylos.manifest import FILE_NAME as MANIFEST
 
 if TYPE_CHECKING:
@@ -181,7 +180,7 @@ class Note(NamedTuple):
 def _read_note(folder: Path) -> Note | None:
     """The note in a folder of checkpoints; None where no first epoch was interrupted, or more than that can be lost."""
     try:
-        note = Note(**json.loads((folder / FIRST_EPOCH).read_text(encoding="utf-8")))
+        note = Note(**json.loads(read_bytes(folder / FIRST_EPOCH)))
     except (OSError, ValueError, TypeError):
         return None
     found, damaged = find_checkpoints(folder)

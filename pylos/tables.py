@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from pylos.errors import TableError
+from pylos.files import open_regular
 from pylos.home import home
 from pylos.rules import rules_code
 
@@ -100,7 +101,7 @@ def read_header(path: Path) -> dict[str, Any]:
     """
     rules, kind = path.name.split(".")
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             header = json.loads(file.read(HEADER_BYTES))
         fits = (
             {"version", "crc32"} <= header.keys()
@@ -129,7 +130,7 @@ def open_table(path: Path) -> np.ndarray:
         TableError: the file is damaged, or not a table of this version.
     """
     header = read_header(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         status = os.fstat(file.fileno())
     table = np.frombuffer(mapped, np.uint8, offset=HEADER_BYTES)

@@ -18,14 +18,13 @@ from saving import IO, error_of, same_state, sample_checkpoint
 from pylos.checkpoint_io import AtomicCheckpointIO
 from pylos.checkpoints import (
     CheckpointFile,
-    atomic_write,
     checkpoint_summary,
     find_checkpoints,
     load_checkpoint,
-    replacing,
     resolve_run,
 )
 from pylos.errors import CheckpointError
+from pylos.files import atomic_write, replacing
 
 # Writing
 
@@ -121,7 +120,7 @@ def test_process_killed_in_the_middle_of_a_save(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     IO.save_checkpoint(sample_checkpoint(step=10), path)
     code = (
-        "import sys, time; from pylos.checkpoints import replacing\n"
+        "import sys, time; from pylos.files import replacing\n"
         "with replacing(sys.argv[1]) as file:\n"
         "    file.write(b'half'); file.flush(); print('half', flush=True); time.sleep(60)"
     )

@@ -1,0 +1,92 @@
+"""Files on disk: written whole or not at all, and read only where they are files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from typing import IO
+
+StrPath = str | os.PathLike[str]
+
+PART = ".part"
+"""The suffix of files that are being written."""
+
+
+@contextlib.contextmanager
+def replacing(path: StrPath) -> Iterator[IO[bytes]]:
+    """Opens a file that takes the place of ``path`` at the end of the block, or never.
+
+    Whatever happens, a kill or a power cut included, ``path`` is either what it was or the new file, whole.
+    The new one is written beside it under a fixed name, so that a kill leaves at most one such file, which
+    the next attempt overwrites. Only one process at a time may write a given file.
+    """
+    path = os.path.abspath(path)
+    folder = os.path.dirname(path)
+    make_folder(folder)
+    part = path + PART
+    try:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(part)
+        raise
+    sync(folder)  # the new name is safe only when the folder has reached the disk as well
+
+
+def atomic_write(path: StrPath, content: str | bytes) -> None:
+    """Writes a file whole or not at all; text as UTF-8."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def make_folder(path: StrPath) -> None:
+    """Makes a folder with all those above it, unless it exists; a power cut then leaves them there."""
+    path = os.path.abspath(path)
+    if not os.path.isdir(path):
+        make_folder(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):  # another process has just made it
+            os.mkdir(path)
+        sync(os.path.dirname(path))
+
+
+def sync(path: StrPath) -> None:
+    """Waits until a file, or the names in a folder, have reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_regular(path: StrPath) -> IO[bytes]:
+    """Opens a file for reading, which a user named or anybody may have put there.
+
+    A named pipe would be waited for and a device read for ever.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "It is no regular file", os.fspath(path))
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bytes(path: StrPath) -> bytes:
+    """All of a file; raises as ``open_regular``."""
+    with open_regular(path) as file:
+        return file.read()

@@ -1,0 +1,131 @@
+"""Files are written whole or not at all, and what is no regular file is refused, not waited for."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pylos.checkpoints import find_checkpoints, load_checkpoint
+from pylos.cli import main
+from pylos.errors import PylosError
+from pylos.files import atomic_write, make_folder, open_regular, read_bytes
+from pylos.loaders import read_boards
+from pylos.logger import read_metrics
+from pylos.manifest import Manifest
+from pylos.tables import open_table, read_header
+
+
+@pytest.fixture
+def in_time() -> None:
+    """Fails a test that waits for something that never comes."""
+    import signal
+
+    def give_up(*_: object) -> None:
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def make_socket(path: Path) -> None:
+    os.chdir(path.parent)  # a socket's address is short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path.name)
+
+
+MAKERS = [make_pipe, make_device, make_socket, Path.mkdir]
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "checkpoint": ("a.ckpt", load_checkpoint),
+    "positions": ("a.txt", lambda path: read_boards(str(path), "standard")),
+    "metrics": ("metrics.csv", read_metrics),
+    "manifest": ("manifest.json", lambda path: Manifest.load(path.parent)),
+    "table": ("mini-standard.values", read_header),
+    "table's body": ("mini-standard.values", open_table),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("kind", READERS)
+def test_what_is_no_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_time: None, kind: str, make: Callable[[Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, read = READERS[kind]
+    make(tmp_path / name)
+    with pytest.raises(PylosError) as caught:
+        read(tmp_path / name)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["match", "pipe.ckpt", "random"],
+        ["fit", "-c", "quick", "--ckpt_path", "pipe.ckpt"],
+        ["fit", "-c", "pipe.ckpt"],
+        ["validate", "--ckpt_path", "pipe.ckpt"],
+        ["analyse", "--ckpt_path", "pipe.ckpt"],
+        ["predict", "--ckpt_path", "reference", "--data.positions", "pipe.ckpt"],
+    ],
+)
+def test_commands_refuse_a_pipe_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_time: None, capsys, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.ckpt")
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("pylos: error: ")
+    assert error.count("\n") == 1
+    assert "pipe.ckpt" in error
+    assert os.listdir() == ["pipe.ckpt"]
+
+
+def test_a_pipe_among_the_checkpoints_of_a_run(tmp_path: Path, in_time: None) -> None:
+    os.mkfifo(tmp_path / "a.ckpt")
+    found, errors = find_checkpoints(tmp_path)
+    assert (found, [str(error) for error in errors]) == (
+        [],
+        [f"no checkpoint {tmp_path / 'a.ckpt'}: It is no regular file"],
+    )
+
+
+def test_reading_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1\n\xff")
+    (tmp_path / "link").symlink_to("a")
+    assert read_bytes(tmp_path / "link") == b"1\n\xff"
+    with open_regular(str(tmp_path / "a")) as file:
+        assert list(file) == [b"1\n", b"\xff"]
+    with pytest.raises(FileNotFoundError):
+        read_bytes(tmp_path / "missing")
+
+
+def test_new_folders_are_on_disk_before_what_is_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[tuple[str, str]] = []
+    mkdir, fsync = os.mkdir, os.fsync
+    monkeypatch.setattr(os, "mkdir", lambda path: (events.append(("mkdir", path)), mkdir(path)))
+    monkeypatch.setattr(
+        os, "fsync", lambda f: (events.append(("fsync", os.readlink(f"/proc/self/fd/{f}"))), fsync(f))
+    )
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    a, b = str(tmp_path / "a"), str(tmp_path / "a" / "b")
+    assert events == [("mkdir", a), ("fsync", str(tmp_path)), ("mkdir", b), ("fsync", a)]
+    atomic_write(tmp_path / "a" / "c" / "file", "x")
+    assert (tmp_path / "a" / "c" / "file").read_text() == "x"
