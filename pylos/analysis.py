@@ -13,7 +13,7 @@ from pylos.errors import RulesError
 from pylos.players import NetworkPlayer
 from pylos.progress import table_text
 from pylos.rules import rules_code
-from pylos.search import BATCH_MULTIPLE, Search, network_options
+from pylos.search import Search, network_options
 from pylos.tablebase import NO_DISTANCE, Tablebase, missing
 
 OUTCOMES = {1: "win", 0: "draw", -1: "loss"}
@@ -152,10 +152,8 @@ def _ask(board: Board, player: NetworkPlayer) -> tuple[float, np.ndarray]:
     """The network's value of a position and its probabilities [n] of the legal actions, as the search sees them."""
     if board.rules != player.rules:
         raise RulesError(f"{player.name} plays {player.rules!r} rules, the board is {board.rules!r}")
-    positions = np.zeros(BATCH_MULTIPLE, np.int64)
-    positions[0] = board.position
     evaluate = player.evaluator if player.simulations else player.network
-    values, log_policy = evaluate(positions)
+    values, log_policy = evaluate(np.array([board.position]))
     weights = np.exp(log_policy[0, board.legal_actions] - log_policy[0, board.legal_actions].max())
     return float(values[0]), weights / weights.sum()
 

@@ -33,5 +33,9 @@ class NonFiniteLossError(PylosError):
     """The loss is no longer a finite number."""
 
 
+class NonFiniteNetworkError(PylosError):
+    """A network whose weights or answers are infinite or not a number."""
+
+
 class TableError(PylosError):
     """A solution of the game that is missing, damaged or not ours."""

@@ -18,15 +18,16 @@ from filelock import FileLock
 from torch import nn
 
 from pylos.cache import CachedEvaluator
-from pylos.errors import ConfigurationError
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.files import atomic_write, read_bytes
 from pylos.fingerprint import device_name, processor
 from pylos.fixed_batch import ROWS, FixedBatch
 from pylos.home import home
+from pylos.jit import jit
 from pylos.network import PylosNetwork
 from pylos.observation import OBSERVATION_SIZE, observe_all
-from pylos.rules import NUM_ACTIONS
-from pylos.search import BATCH_MULTIPLE
+from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
+from pylos.search import BATCH_MULTIPLE, padded_size
 
 CACHE_SIZE = 200_000
 """Positions to remember: some plies of the games that are searched at the same time."""
@@ -46,15 +47,23 @@ class NetworkEvaluator:
         rules: the rule set's number.
         device: where to compute.
         precision: "float32" or "bfloat16".
+        name: how errors call it.
     """
 
-    def __init__(self, network: nn.Module, rules: int, device: torch.device | str, precision: str) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        rules: int,
+        device: torch.device | str,
+        precision: str,
+        name: str = "the network",
+    ) -> None:
         if precision not in PRECISIONS:
             raise ConfigurationError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
         self.device = torch.device(device)
         self.on_accelerator = self.device.type != "cpu"
         self.dtype = PRECISIONS[precision]
-        self._rules = rules
+        self._rules, self._name = rules, name
         # Made within Lightning's validation, a trace could not be given other weights outside of it.
         with torch.inference_mode(False), torch.no_grad():
             if type(network) is PylosNetwork:  # a subclass may compute something else
@@ -74,9 +83,28 @@ class NetworkEvaluator:
         return trace
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See ``Evaluator``; several threads may ask at the same time."""
-        if self.on_accelerator:
-            return self.in_fixed_batches(positions)
+        """See ``Evaluator``; several threads may ask at the same time, and about any number of positions.
+
+        Raises:
+            NonFiniteNetworkError: a value, or the log policy of a legal action, is not a finite number.
+        """
+        n = len(positions)
+        padded = positions
+        if n != padded_size(n):
+            padded = np.zeros(padded_size(n), np.int64)
+            padded[:n] = positions
+        judge = self.in_fixed_batches if self.on_accelerator else self._in_one_batch
+        values, log_policy = judge(padded)
+        # A network may say anything of illegal actions, but looking at all of them takes no time.
+        finite = np.isfinite(values).all() and np.isfinite(log_policy).all()
+        if not finite and not _is_usable(padded, self._rules, values, log_policy):
+            raise NonFiniteNetworkError(
+                f"{self._name} gives values or policies that are not finite numbers: it is damaged or diverged "
+                "in training"
+            )
+        return values[:n], log_policy[:n]
+
+    def _in_one_batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
         observe_all(positions, self._rules, observations)
         with torch.inference_mode():
@@ -108,6 +136,19 @@ class NetworkEvaluator:
     def network_share(self) -> float:
         """The share of the positions asked about that the network evaluated: all of them."""
         return 1.0
+
+
+@jit
+def _is_usable(positions: np.ndarray, rules: int, values: np.ndarray, log_policy: np.ndarray) -> bool:
+    """Whether all values are finite, and so are the log policies of all legal actions."""
+    actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for i in range(positions.shape[0]):
+        if not np.isfinite(values[i]):
+            return False
+        for k in range(legal_actions(positions[i], rules, actions)):
+            if not np.isfinite(log_policy[i, actions[k]]):
+                return False
+    return True
 
 
 _idle_traces: dict[tuple[str, torch.dtype], list[nn.Module]] = defaultdict(list)

@@ -22,6 +22,7 @@ from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
+from pylos.network import check_finite
 from pylos.players import REFERENCE, reference_file
 from pylos.runs import begin_first_epoch, choose_start, is_trial, last_checkpoint, locked, run_folder
 from pylos.stopping import Terminated, set_way_on
@@ -253,6 +254,7 @@ def check_fits(model: pl.LightningModule, path: str) -> None:
                 f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
             )
     check_rules(checkpoint, model.hparams["rules"], path)
+    check_finite(checkpoint["state_dict"], path)
 
 
 def numbers_its_runs(logger: Any) -> bool:

@@ -18,19 +18,19 @@ from pylos.actions import action_name
 from pylos.board import Board, as_positions
 from pylos.checkpoints import check_rules
 from pylos.datamodule import SelfPlayDataModule
-from pylos.errors import ConfigurationError, NonFiniteLossError
+from pylos.errors import ConfigurationError, NonFiniteLossError, NonFiniteNetworkError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.inference import NetworkEvaluator
 from pylos.kept_checkpoints import names_to_paths, paths_to_names
 from pylos.loaders import LabelledBatch
 from pylos.logger import RunLogger
 from pylos.losses import CapturedLosses, Losses, losses
-from pylos.network import SQUARE, PylosNetwork
+from pylos.network import SQUARE, PylosNetwork, check_finite
 from pylos.observation import OBSERVATION_SIZE
 from pylos.options import plain
 from pylos.replay import Batch
 from pylos.rules import NUM_ACTIONS, rules_code
-from pylos.search import MOST_SIMULATIONS
+from pylos.search import MOST_SIMULATIONS, padded_size
 from pylos.truth import Searcher, Truth, TruthResult
 
 
@@ -135,7 +135,12 @@ class PylosModule(pl.LightningModule):
         return float(lowest + (1 - lowest) * (1 + math.cos(math.pi * progress)) / 2)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds what the bits of the run depend on."""
+        """Adds what the bits of the run depend on.
+
+        Raises:
+            NonFiniteNetworkError: a weight is infinite or not a number; what was saved before stays.
+        """
+        check_finite(checkpoint["state_dict"], "not saved")
         checkpoint["fingerprint"] = self._fingerprint()
         paths_to_names(checkpoint, self.trainer)
 
@@ -144,8 +149,10 @@ class PylosModule(pl.LightningModule):
 
         Raises:
             CheckpointError: the checkpoint is for other rules, or its callbacks' states make no sense.
+            NonFiniteNetworkError: one of its weights is infinite or not a number.
         """
         check_rules(checkpoint, self.rules, "the checkpoint")
+        check_finite(checkpoint["state_dict"], "the checkpoint")
         if self._trainer is None:
             return
         names_to_paths(checkpoint, self._trainer)
@@ -202,8 +209,15 @@ class PylosModule(pl.LightningModule):
             self._log(datamodule.metrics())
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
-        """Logs the means over the epoch's steps after its last one: Lightning's own take 3 ms a step to keep."""
+        """Logs the means over the epoch's steps after its last one: Lightning's own take 3 ms a step to keep.
+
+        Raises:
+            NonFiniteNetworkError: the epoch's steps have made a weight infinite, or not a number.
+        """
         if self.trainer.is_last_batch or 0 <= self.trainer.max_steps <= self.global_step:
+            # Before they are validated, evaluated and saved.
+            when = f"stopped after step {self.global_step} (epoch {self.current_epoch})"
+            check_finite(self.state_dict(), f"{when}; a lower learning_rate or weight_decay usually helps")
             means = {name: total / count for name, (total, count) in self._sums.items()}
             self._log({**means, "train/learning_rate": self._rate})
 
@@ -269,8 +283,17 @@ class PylosModule(pl.LightningModule):
         self._searcher = Searcher(self.network, self.rules, simulations, self.device) if simulations else None
 
     def validation_step(self, batch: LabelledBatch, batch_index: int) -> None:
-        """Compares choices and values with the truth."""
-        values, log_policy = self(batch.observations)
+        """Compares choices and values with the truth.
+
+        Raises:
+            NonFiniteNetworkError: a value or a policy is infinite or not a number.
+        """
+        n = len(batch.observations)
+        rows = torch.arange(padded_size(n), device=self.device).clamp(max=n - 1)
+        values, log_policy = self(batch.observations[rows])  # judged the same in batches of any such size
+        values, log_policy = values[:n], log_policy[:n]
+        policies = log_policy[: len(batch.legal)][batch.legal]
+        _refuse_unless(torch.isfinite(values).all() and torch.isfinite(policies).all())
         searched = None
         if self._searcher:
             actions = self._searcher.choose(batch.positions.cpu().numpy())
@@ -285,9 +308,14 @@ class PylosModule(pl.LightningModule):
         self.log_dict(self.truth.metrics(), logger=self.trainer.state.fn != "fit")
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Logs losses on games that were not trained on."""
+        """Logs losses on games that were not trained on.
+
+        Raises:
+            NonFiniteNetworkError: the loss is infinite or not a number.
+        """
         values, log_policy = self(batch.observations)
         found = losses(values, log_policy, batch, self.hparams["value_loss_weight"])
+        _refuse_unless(torch.isfinite(found.loss))
         metrics = {f"test/{name}": value.detach() for name, value in found._asdict().items()}
         self._log(metrics, len(batch.outcomes), in_training=False)
 
@@ -337,6 +365,11 @@ class PylosModule(pl.LightningModule):
             {"position": board.text, "value": float(value), "policy": _named_policy(board, row)}
             for board, value, row in zip(boards, values, log_policy, strict=True)
         ]
+
+
+def _refuse_unless(finite: Tensor | bool) -> None:
+    if not finite:
+        raise NonFiniteNetworkError("the network gives values or policies that are not finite numbers")
 
 
 def _named_policy(board: Board, log_policy: np.ndarray) -> dict[str, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pylos.actions import ACTION_SYMMETRY
-from pylos.errors import ConfigurationError
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.observation import OBSERVATION_SYMMETRY
 
 
@@ -233,6 +234,13 @@ class PylosNetwork(nn.Module):
                 state |= {f"{name}.weight": weight.detach().clone(), f"{name}.bias": bias.detach().clone()}
         copy.load_state_dict(state, assign=True)
         return copy
+
+
+def check_finite(weights: Mapping[str, Tensor], owner: str | os.PathLike[str]) -> None:
+    """Raises NonFiniteNetworkError, which names the ``owner``, if one of the weights is not a finite number."""
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not torch.isfinite(weight).all():
+            raise NonFiniteNetworkError(f"{owner}: the weights {name} are not finite numbers")
 
 
 def _hidden_moves(inputs: np.ndarray, width: int) -> np.ndarray:

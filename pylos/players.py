@@ -22,7 +22,7 @@ from pylos.playouts import playout, random_action
 from pylos.randomness import draw, draw_keys
 from pylos.root import pick_actions
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
-from pylos.search import MOST_SIMULATIONS, Evaluator, Search, SearchOptions, network_options, padded_size
+from pylos.search import MOST_SIMULATIONS, Evaluator, Search, SearchOptions, network_options
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -79,7 +79,7 @@ class _SearchPlayer(KeyedPlayer):
             rows = slice(first, first + self._max_rows)
             part = positions[rows]
             result = self._room(len(part)).run(part, evaluate, keys[rows])
-            pick_actions(result.actions, result.weights, keys[rows], greedy[rows], actions[rows])
+            actions[rows] = pick_actions(result.actions, result.weights, keys[rows], greedy[rows])
         return actions
 
     def _room(self, boards: int) -> Search:
@@ -150,7 +150,7 @@ class NetworkPlayer(_SearchPlayer):
         self.simulations = simulations
         self.weights_digest = ""
         """Of the checkpoint that it comes from; empty where it comes from none."""
-        self.network = NetworkEvaluator(network, self._code, device, precision)
+        self.network = NetworkEvaluator(network, self._code, device, precision, name)
         self.evaluator = self.network.cached()
         """What the searches ask."""
 
@@ -163,10 +163,8 @@ class NetworkPlayer(_SearchPlayer):
         if self.simulations:
             with single_threaded_torch():
                 return super()._choose(positions, key)
-        padded = np.zeros(padded_size(len(positions)), np.int64)
-        padded[: len(positions)] = positions
         actions = np.empty(len(positions), np.int64)
-        _likeliest_actions(positions, self._code, self.network(padded)[1], actions)
+        _likeliest_actions(positions, self._code, self.network(positions)[1], actions)
         return actions
 
 
@@ -185,12 +183,12 @@ def _playout_values(positions: np.ndarray, rules: int, key: int, out: np.ndarray
 
 @jit
 def _likeliest_actions(positions: np.ndarray, rules: int, log_policy: np.ndarray, out: np.ndarray) -> None:
-    actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    actions = np.zeros(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
-        best = -np.inf
-        for k in range(legal_actions(positions[i], rules, actions)):
-            if log_policy[i, actions[k]] > best:
-                best = log_policy[i, actions[k]]
+        n = legal_actions(positions[i], rules, actions)
+        out[i] = actions[0]
+        for k in range(1, n):
+            if log_policy[i, actions[k]] > log_policy[i, out[i]]:
                 out[i] = actions[k]
 
 
@@ -301,7 +299,7 @@ def load_player(
     """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
     from pylos.checkpoints import load_checkpoint
     from pylos.errors import CheckpointError
-    from pylos.network import SQUARE, PylosNetwork
+    from pylos.network import SQUARE, PylosNetwork, check_finite
     from pylos.observation import OBSERVATION_SIZE
 
     if path == REFERENCE:
@@ -319,6 +317,7 @@ def load_player(
         network.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
+    check_finite(weights, path)
     if rules not in (None, trained_for):
         raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
     name = f"{os.fspath(path)}:{simulations}"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pylos.errors import NonFiniteNetworkError
 from pylos.jit import jit
 from pylos.randomness import draw_below, draw_gamma
 from pylos.rules import MAX_LEGAL_ACTIONS
@@ -123,10 +124,9 @@ def root_edges(tree: Tree, g: int) -> RootEdges:
     return RootEdges(tree.edge_action[g, edges].copy(), visits, values)
 
 
-@jit
 def pick_actions(
-    actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
-) -> None:
+    actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray
+) -> np.ndarray:
     """Chooses an action per row: the heaviest one, or one in proportion to its weight (temperature 1).
 
     Args:
@@ -134,10 +134,30 @@ def pick_actions(
         weights: int16 [n, K].
         keys: int64 [n] random keys; among equally heavy best actions, too, chance decides.
         greedy: bool [n], whether to play the heaviest action.
-        out: int64 [n], receives the actions.
+
+    Returns:
+        int64 [n] the actions.
+
+    Raises:
+        NonFiniteNetworkError: no action of a row has a weight.
     """
+    chosen = np.empty(len(actions), np.int64)
+    if not _pick(actions, weights, keys, greedy, chosen):
+        raise NonFiniteNetworkError(
+            "a search found nothing to play: what judged its leaves gave numbers that are not finite"
+        )
+    return chosen
+
+
+@jit
+def _pick(
+    actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
+) -> bool:
+    """Writes the actions to ``out`` [n]; false if a row has none to choose from."""
     for g in range(actions.shape[0]):
         top = weights[g].max()
+        if top <= 0:
+            return False
         total = 0
         for k in range(actions.shape[1]):
             total += int(weights[g, k] == top) if greedy[g] else int(weights[g, k])
@@ -147,3 +167,4 @@ def pick_actions(
             if rest < 0:
                 out[g] = actions[g, k]
                 break
+    return True

@@ -116,7 +116,7 @@ class SelfPlay:
     def _play_ply(self, evaluate: Evaluator, buffer: ReplayBuffer, totals: np.ndarray) -> None:
         games, options = self._games, self._options
         rows = np.arange(len(games.ply))
-        positions, noise_keys, choice_keys, chosen = (np.empty(len(rows), np.int64) for _ in range(4))
+        positions, noise_keys, choice_keys = (np.empty(len(rows), np.int64) for _ in range(3))
         current(games, self._key, positions, noise_keys, choice_keys)
         result = self._search.run(positions, evaluate, noise_keys)
         games.actions[rows, games.ply] = result.actions
@@ -124,7 +124,7 @@ class SelfPlay:
         games.values[rows, games.ply] = result.values
         games.surprises[rows, games.ply] = result.surprises / max(result.surprises.mean(), 1e-6)
         greedy = games.ply >= options.temperature_moves
-        pick_actions(result.actions, result.weights, choice_keys, greedy, chosen)
+        chosen = pick_actions(result.actions, result.weights, choice_keys, greedy)
         self._next_number, buffer.added = advance(
             games,
             chosen,

@@ -191,6 +191,4 @@ class Searcher:
         """The actions [B] that it plays in positions [B <= SUITE_BATCH], none of them the end of a game."""
         with single_threaded_torch():
             found = self._search.run(positions, self._evaluate, positions)
-        actions = np.empty(len(positions), np.int64)
-        pick_actions(found.actions, found.weights, positions, np.ones(len(positions), np.bool_), actions)
-        return actions
+        return pick_actions(found.actions, found.weights, positions, np.ones(len(positions), np.bool_))

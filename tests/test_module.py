@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,10 @@ from pylos.errors import CheckpointError, ConfigurationError, NonFiniteLossError
 from pylos.losses import losses
 from pylos.module import PylosModule
 from pylos.replay import Batch, ReplayBuffer
+from pylos.search import BATCH_MULTIPLE
 from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_module, tiny_trainer
+
+START = "................/........./..../. w 0"
 
 
 def batch_of(buffer_size: int = 64) -> Batch:
@@ -82,10 +87,14 @@ def test_training_on_a_decided_position_moves_value_and_policy():
 
 
 def test_non_finite_loss_stops_with_the_step_named(tmp_path: Path):
-    module = tiny_module()
-    torch.nn.init.constant_(module.network.value_head.weight, math.nan)
+    class Breaks(pl.Callback):
+        """After self-play, which would not begin with such a network."""
+
+        def on_train_epoch_start(self, trainer, pl_module):
+            torch.nn.init.constant_(pl_module.network.value_head.weight, math.nan)
+
     with pytest.raises(NonFiniteLossError, match=r"step 0 \(epoch 0, batch 0\)"):
-        tiny_trainer(tmp_path).fit(module, datamodule=tiny_data())
+        tiny_trainer(tmp_path, callbacks=(Breaks(),)).fit(tiny_module(), datamodule=tiny_data())
     assert not (tmp_path / "last.ckpt").exists()
 
 
@@ -176,3 +185,37 @@ def test_predict_names_legal_actions_with_their_probabilities(tmp_path: Path):
         assert sum(prediction["policy"].values()) == pytest.approx(1)
         assert list(prediction["policy"].values()) == sorted(prediction["policy"].values(), reverse=True)
         assert -1 <= prediction["value"] <= 1
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 9])
+def test_a_position_is_judged_the_same_however_many_others_there_are(tmp_path: Path, count: int):
+    module = tiny_module(width=64)
+    torch.nn.init.normal_(module.network.policy_head.weight)
+    texts = [START]
+    while len(texts) < 12:
+        board = Board.from_text(texts[-1])
+        board.push(board.legal_actions[-1])
+        texts.append(board.text)
+
+    def predict(texts: list[str]) -> list[dict[str, Any]]:
+        file = tmp_path / "positions.txt"
+        file.write_text("\n".join(texts))
+        found = tiny_trainer(tmp_path).predict(module, datamodule=tiny_data(positions=str(file)))[0]
+        return [{**judgement, "policy": list(judgement["policy"].items())} for judgement in found]
+
+    assert predict(texts[:count]) == predict(texts)[:count]
+
+
+def test_validation_judges_in_batches_of_which_no_answer_depends(tmp_path: Path):
+    sizes = []
+
+    class Watched(PylosModule):
+        def forward(self, observations):
+            sizes.append(len(observations))
+            return super().forward(observations)
+
+    module = Watched(rules="mini-standard", width=16, blocks=1, validation_simulations=0)
+    data = tiny_data(batches_per_epoch=1, validation_positions=7)
+    tiny_trainer(tmp_path, 1, limit_train_batches=0).validate(module, datamodule=data, verbose=False)
+    assert sizes
+    assert all(size % BATCH_MULTIPLE == 0 for size in sizes)

@@ -202,10 +202,8 @@ def test_impossible_options_are_refused():
 
 def _pick(actions, visits, keys, greedy) -> np.ndarray:
     n = len(keys)
-    out = np.full(n, -1)
     rows = [np.tile(np.array(row, np.int16), (n, 1)) for row in (actions, visits)]
-    pick_actions(*rows, np.asarray(keys), np.full(n, greedy), out)
-    return out
+    return pick_actions(*rows, np.asarray(keys), np.full(n, greedy))
 
 
 @pytest.mark.parametrize("greedy", [False, True])
@@ -233,7 +231,7 @@ def test_without_temperature_chance_decides_between_the_most_visited_only():
 
 def test_each_row_is_picked_by_its_own_rule():
     actions, visits = np.array([[1, 2]] * 300, np.int16), np.array([[1, 2]] * 300, np.int16)
-    greedy, out = np.arange(300) % 2 == 0, np.empty(300, np.int64)
-    pick_actions(actions, visits, np.arange(300), greedy, out)
+    greedy = np.arange(300) % 2 == 0
+    out = pick_actions(actions, visits, np.arange(300), greedy)
     assert (out[greedy] == 2).all()
     assert set(out[~greedy]) == {1, 2}
