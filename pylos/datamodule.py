@@ -27,7 +27,7 @@ from pylos.inference import (
     single_threaded_torch,
 )
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
-from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, checked_options, shown
+from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, checked_options, own_arguments, shown
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.replay import Batch, EpochBatches, ReplayBuffer, deal, gather
@@ -131,9 +131,10 @@ class SelfPlayDataModule(pl.LightningDataModule):
         cache_size: int = CACHE_SIZE,
         seed: int = 0,
     ) -> None:
+        own = own_arguments(locals())
         super().__init__()
         self.save_hyperparameters()
-        self.hparams.update(checked_options(self.hparams, _RANGES))
+        self.hparams.update(checked_options({**self.hparams, **own}, _RANGES))
         if self.hparams["inference_precision"] not in ("auto", *PRECISIONS):
             raise ConfigurationError(
                 f"inference_precision must be auto, {' or '.join(PRECISIONS)}, "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
-import logging
 import shlex
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,36 +14,25 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos import __version__
+from pylos.chatter import quieten_lightning
 from pylos.checkpoints import check_rules, checkpoint_summary, load_checkpoint
 from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
 from pylos.network import check_finite
+from pylos.own_modules import open_working_directory
 from pylos.players import REFERENCE, reference_file
 from pylos.runs import begin_first_epoch, choose_start, is_trial, last_checkpoint, locked, run_folder
 from pylos.stopping import Terminated, set_way_on
 
-HARMLESS_WARNINGS = (
-    "The '.*dataloader' does not have many workers",  # there is nothing to load: the data is in memory
-    "You defined a `validation_step` but have no `val_dataloader`",
-    "The number of training batches .* is smaller than the logging interval",
-    "Checkpoint directory .* exists and is not empty",  # on every resume
-    "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided",
-    "Your `IterableDataset` has `__len__` defined",
-    "`ModelCheckpoint\\(monitor=.eval/.* could not find the monitored key",  # in epochs without an evaluation
-    "You called `self.log\\(.*` but have no logger configured",  # the table is enough
-    "It is recommended to use `self.log\\('(eval|truth|selfplay/blunder_rate)",  # every rank knows the result
-    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
-)
-"""What Lightning warns of although it is meant so."""
-
-
+BASES: dict[str, type] = {"model": PylosModule, "data": SelfPlayDataModule}
+"""What ``--model`` and ``--data`` are unless the user names a subclass."""
 SHOWN_ACTIONS = 5
 """How many actions ``predict`` names for a position."""
-_ADVERTISING_LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -57,7 +45,8 @@ def run(arguments: Sequence[str]) -> int:
         PylosError: The input is bad.
         KeyboardInterrupt: The user interrupted it.
     """
-    silence_lightning()
+    quieten_lightning()
+    open_working_directory()
     try:
         PylosCLI(arguments)
     except MisconfigurationException as error:
@@ -67,17 +56,10 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def silence_lightning() -> None:
-    """Leaves on the terminal what a user can act on, each warning in one line."""
-    for name in _ADVERTISING_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in HARMLESS_WARNINGS:
-        warnings.filterwarnings("ignore", message)
-    warnings.formatwarning = lambda message, *_, **__: f"pylos: warning: {' '.join(str(message).split())}\n"
-
-
 class PylosCLI(LightningCLI):
     """LightningCLI with PylosModule and SelfPlayDataModule that refuses bad input instead of losing data.
+
+    Subclasses of the two take their place where ``--model`` and ``--data`` name them, and keep their options.
 
     Args:
         arguments: The subcommand and its arguments.
@@ -86,6 +68,8 @@ class PylosCLI(LightningCLI):
     def __init__(self, arguments: Sequence[str]) -> None:
         self._arguments = list(arguments)
         self._until_end = ExitStack()
+        # A parser for one class lists its options, a parser for subclasses does not.
+        listing = bool({"-h", "--help"} & set(arguments))
         super().__init__(
             PylosModule,
             SelfPlayDataModule,
@@ -93,8 +77,9 @@ class PylosCLI(LightningCLI):
             trainer_defaults={"enable_model_summary": False},
             seed_everything_default=0,
             parser_class=Parser,
-            args=self._arguments,
-            auto_configure_optimizers=False,
+            subclass_mode_model=not listing,
+            subclass_mode_data=not listing,
+            args=[*self._arguments[:1], "--help"] if listing else self._arguments,
         )
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
@@ -105,9 +90,14 @@ class PylosCLI(LightningCLI):
         return parser
 
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
-        """Our own report and checkpoint files, and logs of ``fit`` alone, unless a configuration says otherwise."""
+        """Our own classes, report and checkpoint files, and logs of ``fit`` alone, unless the user says otherwise."""
         super().setup_parser(*args, **kwargs)
         for name, parser in self._subcommand_parsers.items():
+            explain(parser, name)
+            if self.subclass_mode_model:
+                parser.set_defaults(
+                    {key: {"class_path": f"pylos.{base.__name__}"} for key, base in BASES.items()}
+                )
             parser.set_defaults({"trainer.callbacks": [{"class_path": "callbacks.Report"}]})
             parser.set_defaults({"trainer.plugins": [{"class_path": "pylos.checkpoints.AtomicCheckpointIO"}]})
             if name != "fit":
@@ -120,21 +110,20 @@ class PylosCLI(LightningCLI):
         options = self.config[command]
         path = options.get("ckpt_path")
         if path == REFERENCE and command != "fit":
-            path = str(reference_file(options.model.rules))
+            path = str(reference_file(options.model.init_args.get("rules", "standard")))
         found = path is not None and Path(path).is_file()
         if command == "fit" and not options.config and not found:
             raise ConfigurationError(
                 "fit needs a configuration: -c quick, laptop, gpu or a YAML file of your own"
             )
         if found:
-            for key, value in hyperparameters(path).items():
-                try:
-                    self._subcommand_parsers[command].set_defaults({key: value})
-                except KeyError:
-                    raise CheckpointError(
-                        f"{path} is not of this version: there is no option {key}"
-                    ) from None
-            self.config = parser.parse_args(args)
+            self._subcommand_parsers[command].set_defaults(
+                {key: hyperparameters(path, key, options[key]) for key in BASES}
+            )
+            try:
+                self.config = parser.parse_args(args)
+            except ConfigurationError as error:  # without the checkpoint there was none
+                raise CheckpointError(f"{path} does not fit this configuration: {error}") from None
             self.config[command].ckpt_path = path
 
     def _parse_ckpt_path(self) -> None:
@@ -230,19 +219,47 @@ def start_line(folder: Path, start: str | None) -> str:
     return f"resuming {folder} from {start}: after epoch {epoch + 1}, step {step}"
 
 
-def hyperparameters(path: str) -> dict[str, Any]:
-    """What a checkpoint says about the arguments of module and data module, by the keys of the parser."""
-    checkpoint = load_checkpoint(path, mmap=True)
-    sections = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}
-    return {
-        f"{section}.{name}": value
-        for section, key in sections.items()
-        for name, value in checkpoint.get(key, {}).items()
-        if name != "_instantiator"
+def hyperparameters(path: str, key: str, chosen: Any) -> dict[str, Any]:
+    """The class in use with the arguments that a checkpoint has for it, as the parser's default of a key.
+
+    A checkpoint does not decide which class is imported: that would let it run code.
+
+    Args:
+        path: The checkpoint.
+        key: "model" or "data".
+        chosen: What the parser has made of the user's arguments for that key.
+    """
+    section = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}[key]
+    theirs = dict(load_checkpoint(path, mmap=True).get(section, {}))
+    theirs.pop("_instantiator", None)
+    made_by = theirs.pop("_class_path", None)
+    known = {name: value for name, value in theirs.items() if name in chosen.init_args}
+    # What the base has and the class in use has not is fixed by that class.
+    foreign = theirs.keys() - known.keys() - inspect.signature(BASES[key]).parameters.keys()
+    if foreign and made_by != chosen.class_path:
+        rank_zero_warn(
+            f"{chosen.class_path} has no {', '.join(sorted(foreign))}, with which {path} was made; "
+            f"name the class that made it: --{key} {made_by or 'CLASS'}"
+        )
+    return {"class_path": chosen.class_path, "init_args": known}
+
+
+def explain(parser: LightningArgumentParser, command: str) -> None:
+    """Says what a subcommand's options mean here, where Lightning's own words do not."""
+    resumes = (
+        ": last, the run's last checkpoint; auto, the same, or from nothing where there is no run; or FILE"
+    )
+    measures = ": FILE; reference, the agent that ships; or last, the run's last one, with the configuration of the run"
+    texts = {
+        "ckpt_path": f"The checkpoint to {f'go on from{resumes}' if command == 'fit' else f'take{measures}'}.",
+        "model": "A class of your own (a subclass of PylosModule, as my.Module), or a file with options.",
+        "data": "A class of your own (a subclass of SelfPlayDataModule, as my.Data), or a file with options.",
     }
+    for action in parser._actions:
+        action.help = texts.get(action.dest, action.help)
 
 
-def check_fits(model: pl.LightningModule, path: str) -> None:
+def check_fits(model: PylosModule, path: str) -> None:
     """Raises CheckpointError if a checkpoint is for other rules or its weights are not of the model's shapes."""
     checkpoint = load_checkpoint(path, mmap=True)
     theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
@@ -253,7 +270,7 @@ def check_fits(model: pl.LightningModule, path: str) -> None:
                 f"{path} does not fit the network of this configuration: {name} is "
                 f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
             )
-    check_rules(checkpoint, model.hparams["rules"], path)
+    check_rules(checkpoint, model.rules, path)
     check_finite(checkpoint["state_dict"], path)
 
 

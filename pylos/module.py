@@ -27,7 +27,7 @@ from pylos.logger import RunLogger
 from pylos.losses import CapturedLosses, Losses, losses
 from pylos.network import SQUARE, PylosNetwork, check_finite
 from pylos.observation import OBSERVATION_SIZE
-from pylos.options import plain
+from pylos.options import own_arguments, plain
 from pylos.replay import Batch
 from pylos.rules import NUM_ACTIONS, rules_code
 from pylos.search import MOST_SIMULATIONS, padded_size
@@ -71,9 +71,10 @@ class PylosModule(pl.LightningModule):
         value_loss_weight: float = 1.0,
         validation_simulations: int = 64,
     ) -> None:
+        own = own_arguments(locals())
         super().__init__()
         self.save_hyperparameters()
-        self.hparams.update({name: plain(value) for name, value in self.hparams.items()})
+        self.hparams.update(plain({**self.hparams, **own}))
         rules_code(rules)  # complains about an unknown name
         if min(width, blocks, schedule_steps) < 1:
             raise ConfigurationError("width, blocks and schedule_steps must be at least 1")

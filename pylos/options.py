@@ -63,6 +63,14 @@ def checked_options(values: Mapping[str, Any], ranges: Mapping[str, Range]) -> d
     return result
 
 
+def own_arguments(names: Mapping[str, Any]) -> dict[str, Any]:
+    """What a constructor was given, from its ``locals()`` at its start.
+
+    ``save_hyperparameters`` notes what the command line said; a subclass may have given its base something else.
+    """
+    return {name: value for name, value in names.items() if name not in ("self", "__class__")}
+
+
 def plain(value: Any) -> Any:
     """A value without NumPy's and torch's scalars and without paths, for a checkpoint could not be read with them."""
     if isinstance(value, os.PathLike):
