@@ -2,6 +2,7 @@
 
 from callbacks.blunders import BlunderRate
 from callbacks.evaluation import EvaluationCallback
-from callbacks.report import Report
+from callbacks.live_report import Report
+from callbacks.report import PlainReport
 
-__all__ = ["BlunderRate", "EvaluationCallback", "Report"]
+__all__ = ["BlunderRate", "EvaluationCallback", "PlainReport", "Report"]

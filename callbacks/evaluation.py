@@ -34,6 +34,7 @@ from pylos.options import COUNT, checked_options
 from pylos.perfect import PerfectPlayer
 from pylos.player import Player
 from pylos.players import NetworkPlayer
+from pylos.progress import phases_shown
 from pylos.results import MatchResult
 from pylos.runs import is_trial, last_checkpoint
 
@@ -182,7 +183,7 @@ class EvaluationCallback(pl.Callback):
 
     def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
         """Plays an evaluation, each rank its share; all of them get the whole result."""
-        settings, show = self._settings(trainer), _shows(trainer)
+        settings, show = self._settings(trainer), phases_shown(trainer)
         rules = str(trainer.lightning_module.hparams["rules"])
         if self._manifest is not None:
             known = self._manifest.anchor_matches
@@ -194,7 +195,7 @@ class EvaluationCallback(pl.Callback):
 
     def _play_perfect(self, trainer: pl.Trainer, agent: Player, perfect: PerfectPlayer) -> dict[str, float]:
         """Plays the perfect player, each rank its share; all of them get the metrics of all games."""
-        play = functools.partial(play_perfect, self._settings(trainer), agent, perfect, _shows(trainer))
+        play = functools.partial(play_perfect, self._settings(trainer), agent, perfect, phases_shown(trainer))
         counts = torch.tensor(_on_all_ranks(trainer, play), device=trainer.strategy.root_device)
         return perfect_metrics(cast(torch.Tensor, trainer.strategy.reduce(counts, reduce_op="sum")).tolist())
 
@@ -236,10 +237,6 @@ class EvaluationCallback(pl.Callback):
 
 def _network(module: pl.LightningModule) -> PylosNetwork:
     return cast(PylosNetwork, module.network)
-
-
-def _shows(trainer: pl.Trainer) -> bool:
-    return trainer.progress_bar_callback is not None and trainer.is_global_zero
 
 
 def _share_out(

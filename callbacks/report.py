@@ -1,53 +1,42 @@
-"""What a training run tells its user: a live bar, one line per epoch, a table at the end."""
+"""What a training run tells its user in plain lines: one per epoch, and a table at the end."""
 
 from __future__ import annotations
 
 import shlex
-import time
+import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
-from lightning.pytorch.callbacks import ProgressBar, Timer
+from lightning.pytorch.callbacks import Timer
 
 from pylos.errors import CheckpointError
 from pylos.manifest import Manifest
-from pylos.progress import Update, progress, table_text
+from pylos.progress import table_text
 from pylos.results import interval_text
 from pylos.runs import is_trial
 
 _WIN_RATE = "eval/win_rate_vs_"
-_LIVE_SECONDS = 0.1
-"""The live losses are read this often: reading one waits for the accelerator."""
 
 
-class Report(ProgressBar):
-    """Reports a fit on the terminal, in place of Lightning's own progress bar.
+class PlainReport(pl.Callback):
+    """Reports a fit in plain lines, beside whatever progress bar the trainer has, or none.
 
-    While an epoch trains, a bar on stderr shows its losses, and another one its validation. After every epoch
-    one line of results goes to stdout: after all other callbacks of the epoch, wherever this one stands in the
-    trainer's list, and right before the checkpoints are written. At the end of the fit comes a table, also when
-    a finished run is resumed and nothing was left to train.
+    After every epoch one line of results goes to stdout: after all other callbacks of the epoch, wherever this one
+    stands in the trainer's list, and right before the checkpoints are written. At the end of the fit comes a table,
+    also when a finished run is resumed and nothing was left to train.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._enabled = True
         self._metrics: dict[str, float] = {}
-        self._bar = ExitStack()
-        self._update: Update | None = None
-        self._next_live = 0.0
 
-    def disable(self) -> None:
-        """Shows nothing from now on (Lightning calls this on all ranks but the first)."""
-        self._enabled = False
-
-    def enable(self) -> None:
-        """Undoes :meth:`disable`."""
-        self._enabled = True
+    @property
+    def state_key(self) -> str:
+        """One for all reports: a run may go on with another one."""
+        return "Report"
 
     def state_dict(self) -> dict[str, Any]:
         """The last losses and ratings, for the table of a run that is resumed when it is already finished."""
@@ -63,37 +52,18 @@ class Report(ProgressBar):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Moves to the end of the trainer's callbacks, to see what the others log."""
         super().setup(trainer, pl_module, stage)
+        self._enabled = self._enabled and trainer.is_global_zero
         # A new list: Lightning is iterating over the old one.
         fitting: Any = trainer  # Lightning sets its callbacks from outside the class
         fitting.callbacks = [*(callback for callback in fitting.callbacks if callback is not self), self]
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Moves the bar on. The first batch opens it and the last one closes it."""
-        title = f"training epoch {trainer.current_epoch + 1}"
-        self._move_bar(title, batch_idx + 1, self.total_train_batches, outputs)
-
-    def on_validation_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:  # fmt: skip
-        """As for training."""
-        if not trainer.sanity_checking:
-            self._move_bar("validation", batch_idx + 1, sum(trainer.num_val_batches))
-
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the line of results."""
-        self._close_bar()  # an epoch may end before its last batch
         self._metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
         if self._enabled:
-            print(epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics), flush=True)
-
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        """Takes the bar away, so that the message does not end up inside it."""
-        self._close_bar()
+            # A bar that is being drawn gives way to what is printed like this.
+            pl_module.print(epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics))
+            sys.stdout.flush()
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the table of results and what to run next."""
@@ -112,31 +82,6 @@ class Report(ProgressBar):
             print_table(f"after {progress.processed} epochs", rows)
         if checkpoint:
             print_next_steps(trainer, checkpoint, progress.processed)
-
-    def _move_bar(self, title: str, done: int, total: float, outputs: Any = None) -> None:
-        if not self._enabled:
-            return
-        if self._update is None:
-            self._update = self._bar.enter_context(progress(title, int(total)))
-        if (now := time.monotonic()) >= self._next_live:
-            self._next_live = now + _LIVE_SECONDS
-            self._update(done, live_text(outputs))
-        if done >= total:
-            self._close_bar()
-
-    def _close_bar(self) -> None:
-        self._bar.close()
-        self._update = None
-
-
-def live_text(outputs: Any) -> str:
-    """The losses of one training step, from what ``training_step`` returned; more would not fit beside the bar."""
-    losses = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
-    return "  ".join(
-        f"{name.replace('_', ' ')} {float(value):.3f}"
-        for name, value in losses.items()
-        if isinstance(value, torch.Tensor) and value.numel() == 1 and name.endswith("loss")
-    )
 
 
 def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,9 +14,13 @@ import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it does not say what it exports
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
-from pylos.errors import ConfigurationError
+from pylos.errors import ConfigurationError, PylosError
 from pylos.files import atomic_write, open_regular
+from pylos.own_modules import CALLBACKS, clash
 from pylos.runs import end_first_epoch, run_folder
+
+MOST_CHARACTERS = 500
+"""Of a complaint about an option, which may quote a value of any length."""
 
 
 class Parser(LightningArgumentParser):
@@ -28,22 +34,50 @@ class Parser(LightningArgumentParser):
         """Raises ConfigurationError."""
         if not self.exit_on_error:  # jsonargparse is trying out one type after the other
             super().error(message, ex)
-        raise ConfigurationError(shorten(message)) from ex
+        hidden = clash() if f"module '{CALLBACKS}'" in message else ""
+        raise ConfigurationError(shorten(message) + hidden) from ex
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Turns whatever goes wrong with options inside into an error of the user.
+
+    Raises:
+        PylosError: The one that was raised, also where jsonargparse has wrapped it; else a ConfigurationError.
+    """
+    try:
+        yield
+    except (MemoryError, OSError):  # the machine is to blame, which the command says itself
+        raise
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, PylosError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise ConfigurationError(shorten(str(error) or type(error).__name__)) from error
+        raise cause from None
 
 
 def shorten(message: str) -> str:
-    """What jsonargparse says of a value that is of none of the types allowed, without the list of all types."""
+    """What jsonargparse says of a value, without the list of all types that it could have been, and not too long."""
     text = re.sub("<class '([^']+)'>", r"\1", " ".join(message.split()))
+    # A value that could be a file, too, is first complained about as that.
+    text = re.sub(r" - Expected a path but .*? either not accessible or invalid -", "", text)
     key, found, rest = text.partition(" Does not validate against any of the Union subtypes ")
     reasons, _, value = rest.partition(" Given value type: ")
-    errors = reasons.partition("Errors: - ")[2].split(" - ")
-    if not found:
-        return text
-    # For a class that exists but cannot be made, it does not matter which other types there are.
-    problems = [error for error in errors if error.startswith("Problem with")]
-    if problems:
-        return f"{key} {'; '.join(dict.fromkeys(problems))}"
-    return f"{key} {'; '.join(dict.fromkeys(errors))}; got {value.partition('Given value: ')[2]}"
+    if found:
+        errors = list(dict.fromkeys(reasons.partition("Errors: - ")[2].split(" - ")))
+        # For a class that exists but cannot be made, it does not matter which other types there are.
+        problems = [error for error in errors if error.startswith("Problem with")]
+        given = f"; got {value.partition('Given value: ')[2]}"
+        text = f"{key} {'; '.join(problems or errors)}{'' if problems else given}"
+    # Of an option of a class: its whole name.
+    pattern = r"Parser key \"([^\"]+)\": Problem with given class_path '([^']+)': "
+    while re.match(f"{pattern}Parser key ", text):
+        text = re.sub(f'{pattern}Parser key "', r'Parser key "\1.', text, count=1)
+    text = re.sub(f"^{pattern}Option '([^']+)' is not accepted", r"\2 has no option \1.\3", text)
+    text = re.sub('^Parser key "([^"]+)"', r"\1", text)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
 
 
 class ConfigOrPreset(ActionConfigFile):
@@ -58,8 +92,9 @@ class ConfigOrPreset(ActionConfigFile):
             if not isinstance(options, dict):
                 raise ConfigurationError(f"the configuration {path} holds no options")
             super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]  # nor has it types
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigurationError(f"cannot read the configuration {path}: {error}") from error
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+            reason = shorten(str(error))
+            raise ConfigurationError(f"cannot read the configuration {path}: {reason}") from error
 
 
 def config_file(name: str) -> str:

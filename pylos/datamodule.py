@@ -28,7 +28,7 @@ from pylos.inference import (
 )
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
 from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, checked_options, own_arguments, shown
-from pylos.progress import progress
+from pylos.progress import phases_shown, progress
 from pylos.randomness import derive_key
 from pylos.replay import Batch, EpochBatches, ReplayBuffer, deal, gather
 from pylos.rules import rules_code
@@ -285,7 +285,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
     def _play(self, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str) -> SelfPlayStats:
         evaluate = self._evaluator()
-        enabled = self._trainer.progress_bar_callback is not None and self._trainer.is_global_zero
+        enabled = phases_shown(self._trainer)
         with single_threaded_torch(), progress(title, total=games, enabled=enabled) as update:
             start = time.perf_counter()
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos import __version__
 from pylos.chatter import quieten_lightning
 from pylos.checkpoints import check_rules, checkpoint_summary, load_checkpoint
-from pylos.configuration import ConfigOrPreset, Parser, RecordConfig
+from pylos.configuration import ConfigOrPreset, Parser, RecordConfig, in_one_line
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
@@ -105,7 +106,8 @@ class PylosCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parses; the hyperparameters of a checkpoint named by its file count as defaults."""
-        self.config = parser.parse_args(args)
+        with in_one_line():
+            self.config = parser.parse_args(args)
         command = self.config.subcommand
         options = self.config[command]
         path = options.get("ckpt_path")
@@ -121,7 +123,8 @@ class PylosCLI(LightningCLI):
                 {key: hyperparameters(path, key, options[key]) for key in BASES}
             )
             try:
-                self.config = parser.parse_args(args)
+                with in_one_line():
+                    self.config = parser.parse_args(args)
             except ConfigurationError as error:  # without the checkpoint there was none
                 raise CheckpointError(f"{path} does not fit this configuration: {error}") from None
             self.config[command].ckpt_path = path
@@ -129,12 +132,25 @@ class PylosCLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Not as Lightning does it, where the checkpoint's hyperparameters beat the user's flags."""
 
-    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Creates the trainer, whose complaints about its arguments are errors of the user."""
+    def _set_seed(self) -> None:
         try:
-            return super().instantiate_trainer(**kwargs)
-        except (ValueError, ImportError) as error:  # the latter for hardware whose library is missing
-            raise ConfigurationError(str(error)) from error
+            super()._set_seed()
+        except ValueError as error:
+            raise ConfigurationError(f"seed_everything: {error}") from None
+
+    def instantiate_classes(self) -> None:
+        """Creates everything; what the classes complain about are errors of the user."""
+        with in_one_line():
+            super().instantiate_classes()
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Creates the trainer. Our own bar stands back where another one is wanted, or none."""
+        options = self.config_init[self.subcommand].trainer
+        callbacks = options.callbacks if isinstance(options.callbacks, list) else [options.callbacks or []]
+        bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+        if len(bars) > 1 or options.enable_progress_bar is False:
+            kwargs["callbacks"] = [getattr(c, "without_bar", lambda c=c: c)() for c in callbacks]
+        return super().instantiate_trainer(**kwargs)
 
     def after_instantiate_classes(self) -> None:
         """Decides from which checkpoint to start."""

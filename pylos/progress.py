@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
     from rich.progress import Progress
     from rich.table import Table
 
@@ -53,6 +54,14 @@ def progress(description: str, total: int, enabled: bool = True) -> Iterator[Upd
             display.close()
     finally:
         _alive = False
+
+
+def phases_shown(trainer: Trainer) -> bool:
+    """Whether self-play and evaluation may draw bars of their own in a trainer's fit.
+
+    Beside Lightning's own bar they may not: that one stays on its line the whole time.
+    """
+    return trainer.is_global_zero and getattr(trainer.progress_bar_callback, "shows_phases", False)
 
 
 def _ignore(done: int, text: str = "") -> None:

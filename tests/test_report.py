@@ -6,8 +6,9 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from callbacks import report
-from callbacks.report import Report, epoch_line, live_text, manifest_metrics, summary_rows
+from callbacks import live_report
+from callbacks.live_report import Report, live_text
+from callbacks.report import epoch_line, manifest_metrics, summary_rows
 from pylos.manifest import Manifest
 from pylos.results import MatchResult
 
@@ -218,8 +219,8 @@ def test_the_bar_is_closed_before_the_evaluation(folder, monkeypatch):
         def __exit__(self, *_):
             events.append("close")
 
-    monkeypatch.setattr(report, "progress", Bar)
-    monkeypatch.setattr(report, "_LIVE_SECONDS", 0.0)
+    monkeypatch.setattr(live_report, "progress", Bar)
+    monkeypatch.setattr(live_report, "_LIVE_SECONDS", 0.0)
     monkeypatch.setattr(Evaluates, "on_train_epoch_end", lambda *_: events.append("evaluation"))
     fit(folder, 1)
     assert events == ["open", 1, 2, "close", "evaluation"]
