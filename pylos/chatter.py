@@ -35,7 +35,8 @@ _CHATTER = re.compile(
 
 def quieten_lightning() -> None:
     """Leaves on the terminal what a user asked for or can act on, each warning in one line."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    # Where the program has handlers of its own, Lightning leaves its messages to them.
+    for name in ("lightning.pytorch", "lightning.fabric", ""):
         for handler in logging.getLogger(name).handlers:
             handler.addFilter(is_report)
     for message in HARMLESS_WARNINGS:

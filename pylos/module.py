@@ -272,9 +272,9 @@ class PylosModule(pl.LightningModule):
                 f"the loss is {found.loss.item()} at step {self.global_step} (epoch {self.current_epoch}, "
                 f"batch {batch_index}); stopped. A lower learning_rate usually helps"
             )
-        schedule = self.lr_schedulers()
-        if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
-            self._rate = float(schedule.get_last_lr()[0])
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        if isinstance(optimizer, Optimizer):
+            self._rate = float(optimizer.param_groups[0]["lr"])
         return found._asdict()
 
     def on_validation_epoch_start(self) -> None:

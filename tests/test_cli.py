@@ -125,7 +125,14 @@ def test_a_reader_that_goes_away(folder):
     [
         (["--nonsense"], ["--nonsense"]),
         (["-c", "missing.yaml"], ["missing.yaml", "quick"]),
-        (["-c", "tiny.yaml", "--model.nonsense", "1"], ["--model.nonsense"]),
+        (["-c", "tiny.yaml", "--model.nonsense", "1"], ["model.nonsense"]),
+        (["-c", "tiny.yaml", "--model", "no.Module"], ["model: ", "No module named 'no'"]),
+        (["-c", "tiny.yaml", "--model", "torch.nn.Linear"], ["model: ", "not correspond to a subclass"]),
+        (["-c", "tiny.yaml", "--optimizer.lr", "1"], ["no option optimizer.lr"]),
+        (["-c", "tiny.yaml", "--seed_everything", "-1"], ["seed_everything: -1"]),
+        (["-c", "tiny.yaml", "--seed_everything", "5000000000"], ["seed_everything: 5000000000"]),
+        (["-c", "tiny.yaml", "--trainer.devices", "x"], ["devices"]),
+        (["-c", "tiny.yaml", "--trainer.devices", "[9]"], ["devices"]),
         (["-c", "tiny.yaml", "--model.width", "wide"], ["model.width", "wide"]),
         (["-c", "tiny.yaml", "--trainer.max_epochs", "many"], ["trainer.max_epochs", "many"]),
         (["-c", "tiny.yaml", "--trainer.accelerator", "abacus"], ["abacus"]),
@@ -137,7 +144,7 @@ def test_a_reader_that_goes_away(folder):
         (["-c", "tiny.yaml", "--model.rules", "nonsense"], ["unknown rule set 'nonsense'"]),
         (["-c", "tiny.yaml", "--ckpt_path", "missing.ckpt"], ["missing.ckpt"]),
         (["-c", "tiny.yaml", "--ckpt_path", "last"], ["holds no run to resume", "--ckpt_path auto"]),
-        (["-c", "tiny.yaml", "--data.buffer_size", str(10**13)], ["GB", "lower buffer_size"]),
+        (["-c", "tiny.yaml", "--data.buffer_size", str(10**9)], ["GB", "lower buffer_size"]),
         (["-c", "tiny.yaml", "--trainer.logger", "true", "--ckpt_path", "last"], ["a logger with a version"]),
         ([], ["-c quick"]),
         (["--ckpt_path", "last"], ["-c quick"]),
@@ -220,9 +227,9 @@ def test_checkpoints_of_other_models_are_refused(folder, capsys):
     torch.save(checkpoint, "other.ckpt")
     assert main(["validate", "--ckpt_path", "other.ckpt"]) == 2
     assert "does not fit the network" in capsys.readouterr().err
-    torch.save({**checkpoint, "hyper_parameters": {"depth": 3}}, "other.ckpt")
+    torch.save({**checkpoint, "hyper_parameters": {"width": "wide"}}, "other.ckpt")
     assert main(["validate", "--ckpt_path", "other.ckpt"]) == 2
-    assert "no option model.depth" in capsys.readouterr().err
+    assert "other.ckpt does not fit this configuration: model.width: " in capsys.readouterr().err
 
 
 def run_here(capfd, *arguments: str | Path) -> subprocess.CompletedProcess:

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pylos.configuration import config_file, record_config, shorten
-from pylos.errors import ConfigurationError
+from pylos.cli import main
+from pylos.configuration import MOST_CHARACTERS, config_file, in_one_line, record_config, shorten
+from pylos.errors import ConfigurationError, RulesError
 
 
 def test_presets_and_files(tmp_path, monkeypatch):
@@ -33,4 +34,45 @@ def test_complaints_are_short():
     - Expected a <class 'NoneType'>
   Given value type: <class 'str'>
   Given value: many"""
-    assert shorten(union) == 'Parser key "trainer.max_epochs": Expected a int; Expected a NoneType; got many'
+    assert shorten(union) == "trainer.max_epochs: Expected a int; Expected a NoneType; got many"
+    of_a_class = """Parser key "model":
+  - Expected a path but x either not accessible or invalid
+  - Does not validate against any of the Union subtypes
+  Subtypes: [<class 'pylos.module.PylosModule'>, <class 'NoneType'>]
+  Errors:
+    - Problem with given class_path 'pylos.PylosModule':
+        Parser key "width":
+          Expected a <class 'int'>. Got value: x
+    - Expected a <class 'NoneType'>
+  Given value type: <class 'str'>
+  Given value: x"""
+    assert shorten(of_a_class) == "model.width: Expected a int. Got value: x"
+    unknown = "Problem with given class_path 'my.Module': Option 'wdith' is not accepted"
+    assert shorten(f'Parser key "model": {unknown}') == "my.Module has no option model.wdith"
+    assert len(shorten("x" * 10_000)) == MOST_CHARACTERS
+
+
+def test_the_reason_is_found_behind_other_errors():
+    with pytest.raises(RulesError, match="^no rules$"), in_one_line():
+        try:
+            raise RulesError("no rules")
+        except RulesError as error:
+            raise ValueError("Does not validate against any of the Union subtypes") from error
+    with pytest.raises(ConfigurationError, match="^IndexError$"), in_one_line():
+        raise IndexError
+
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    "text", [f"trainer: {DEEP}\n", f"model: {{width: {'9' * 6000}}}\n", "a: !nonsense 1\n", "- 1\n"]
+)
+def test_senseless_files_are_refused(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("own.yaml").write_text(text)
+    assert main(["fit", "-c", "own.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("pylos: error: ")
+    assert "own.yaml" in error
+    assert (error.count("\n"), len(error) < 700) == (1, True)
