@@ -92,6 +92,8 @@ class ConfigOrPreset(ActionConfigFile):
             if not isinstance(options, dict):
                 raise ConfigurationError(f"the configuration {path} holds no options")
             super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]  # nor has it types
+        except ConfigurationError:
+            raise
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             reason = shorten(str(error))
             raise ConfigurationError(f"cannot read the configuration {path}: {reason}") from error
