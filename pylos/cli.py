@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shlex
 import sys
@@ -13,6 +12,8 @@ from typing import Any, NoReturn
 
 import pylos
 from pylos.errors import ConfigurationError, PylosError
+from pylos.output import flush_stdout, let_go_of_streams, prepare_streams, tell
+from pylos.ranks import check_rank_variables, started_by_pylos
 from pylos.stopping import (
     end_soon_after_signals,
     exit_code,
@@ -39,15 +40,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the command's name; None: those of this process.
 
     Returns:
-        The exit code: 0; 1 where a checkpoint could not be evaluated; 2 for bad input and for a disk or memory
-        that is full, which is named in one line on stderr; 130 after Ctrl-C; 143 after SIGTERM.
+        The exit code: 0; 1 where a checkpoint could not be evaluated, or where the reader of the output went away;
+        2 for bad input and for a disk or memory that is full, which is named in one line on stderr; 130 after
+        Ctrl-C; 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     # What can be gone on with; fit says so itself, once it knows its run.
     set_way_on(shlex.join(["pylos", *arguments]) if arguments[:1] in (["evaluate"], ["solve"]) else "")
     try:
         with signals_raise():
-            return _run(arguments)
+            code = _run(arguments)
+            flush_stdout()  # here there are still words for what goes wrong
+            return code
     except PylosError as error:
         return _fail(str(error))
     except MemoryError as error:
@@ -56,7 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         say_farewell()
         return exit_code(interrupt)
     except BrokenPipeError:  # whoever read our output has seen enough, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
         return 1
     except OSError as error:  # the disk is full, a folder may not be written to
         return _fail(str(error))
@@ -64,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def console() -> NoReturn:
     """What the installed command calls."""
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0 and "TORCHELASTIC_RUN_ID" not in os.environ:
+    prepare_streams()
+    if started_by_pylos():
         follow_parent()
     else:
         end_soon_after_signals()
@@ -77,25 +81,28 @@ def console() -> NoReturn:
     if number := received():
         if code != 128 + number:
             say_farewell()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
+        let_go_of_streams()
         os._exit(128 + number)  # nothing is left to do that would be worth a second of tidying up
+    let_go_of_streams()
     sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
     if arguments and arguments[0] in LIGHTNING_COMMANDS:
+        check_rank_variables()
         from pylos import lightning_cli
 
         return lightning_cli.run(arguments)
-    options = _parser().parse_args(arguments)
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
     code: int = options.run(options)
     return code
 
 
 def _fail(message: str) -> int:
-    print(f"pylos: error: {' '.join(message.split())}", file=sys.stderr)
+    tell(f"pylos: error: {' '.join(message.split())}")
     return 2
 
 

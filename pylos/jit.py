@@ -39,7 +39,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
         dispatcher = event.data["dispatcher"]
         if not self.said and _is_ours(dispatcher.py_func):
             self.said = True
-            tell("compiling kernels that were not used before (under a minute) ...")
+            tell("pylos: compiling kernels that were not used before (under a minute) ...")
 
     def on_end(self, event: Any) -> None:
         pass

@@ -101,7 +101,7 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
             if not KernelCache._complained:
                 KernelCache._complained = True
                 tell(
-                    f"compiled kernels live in memory only, {path.parent} cannot be written to "
+                    f"pylos: compiled kernels live in memory only, {path.parent} cannot be written to "
                     f"({error.strerror}): PYLOS_HOME may name another folder"
                 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_warn
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pylos import __version__
 from pylos.chatter import quieten_lightning
@@ -25,6 +25,7 @@ from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.module import PylosModule
 from pylos.network import check_finite
+from pylos.output import tell
 from pylos.own_modules import open_working_directory
 from pylos.players import REFERENCE, reference_file
 from pylos.runs import begin_first_epoch, choose_start, is_trial, last_checkpoint, locked, run_folder
@@ -150,7 +151,11 @@ class PylosCLI(LightningCLI):
         bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
         if len(bars) > 1 or options.enable_progress_bar is False:
             kwargs["callbacks"] = [getattr(c, "without_bar", lambda c=c: c)() for c in callbacks]
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        if trainer.world_size == 1:
+            # Whatever the environment says, or nothing would be logged.
+            rank_zero_only.rank = 0  # type: ignore[attr-defined]
+        return trainer
 
     def after_instantiate_classes(self) -> None:
         """Decides from which checkpoint to start."""
@@ -186,7 +191,7 @@ class PylosCLI(LightningCLI):
             if choose_start(self.trainer, wanted) != start:  # who had the lock until now?
                 raise ConfigurationError("another process has just trained this run: try again")
             set_way_on(self._way_on())
-            print(f"pylos: {start_line(run_folder(self.trainer), start)}", file=sys.stderr)
+            tell(f"pylos: {start_line(run_folder(self.trainer), start)}")
         if start is None or Path(start).resolve() != last.resolve():
             begin_first_epoch(self.trainer, start)
 

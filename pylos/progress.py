@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from pylos.output import GONE, is_terminal
+
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from rich.progress import Progress
@@ -19,8 +21,6 @@ Update = Callable[[int, str], None]
 """``update(done, text)``: how much is done of the total, and what to say behind the bar."""
 
 _REFRESH_SECONDS = 0.1
-_OUTPUT_GONE = (OSError, ValueError)
-"""What writing raises when the terminal went away, or when the stream was closed."""
 
 _alive = False
 
@@ -70,8 +70,6 @@ def _ignore(done: int, text: str = "") -> None:
 
 def _make_bar() -> Progress | None:
     """A bar for what stderr is attached to, or None where it would not be seen or only do harm."""
-    if sys.stderr is None or sys.stderr.closed:
-        return None
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Column
@@ -80,7 +78,7 @@ def _make_bar() -> Progress | None:
     if console.is_jupyter:
         if importlib.util.find_spec("ipywidgets") is None:
             return None  # without it rich prints a new bar at every refresh
-    elif not console.is_terminal or console.is_dumb_terminal:
+    elif not is_terminal(sys.stderr) or console.is_dumb_terminal:  # rich would take a file for one if told to
         return None
     return Progress(
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
@@ -95,7 +93,7 @@ def _make_bar() -> Progress | None:
         auto_refresh=False,
         transient=True,
         # What is printed meanwhile appears above the bar, unless it goes to a file.
-        redirect_stdout=sys.stdout is not None and not sys.stdout.closed and sys.stdout.isatty(),
+        redirect_stdout=is_terminal(sys.stdout),
     )
 
 
@@ -125,9 +123,9 @@ class _Display:
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except _OUTPUT_GONE:
+        except GONE:
             if self._bar is not None:
-                with suppress(*_OUTPUT_GONE):
+                with suppress(*GONE):
                     self._bar.stop()  # gives sys.stdout and sys.stderr back
             self._bar = None
 
@@ -136,6 +134,11 @@ def table_text(table: Table) -> str:
     """A table as plain lines, to be printed: rich would end the process with code 1 where the reader has gone away."""
     from rich.console import Console
 
-    buffer = io.StringIO()
-    Console(file=buffer, width=1000, force_jupyter=False, markup=False, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+    # Where the encoding of stdout has no lines, rich draws with letters.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    buffer = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace")
+    Console(
+        file=buffer, width=1000, force_terminal=False, force_jupyter=False, markup=False, highlight=False
+    ).print(table)
+    buffer.seek(0)
+    return "\n".join(line.rstrip() for line in buffer.read().splitlines())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from pylos.checkpoints import (
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.files import PART, atomic_write, read_bytes
 from pylos.manifest import FILE_NAME as MANIFEST
+from pylos.output import tell
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -205,10 +205,7 @@ def begin_first_epoch(trainer: Trainer, start: str | None) -> None:
         elif checkpoint.epoch >= epoch:
             aside = _free_name(f"{checkpoint.path}.old")
             checkpoint.path.replace(aside)
-            print(
-                f"pylos: {checkpoint.path.name} is of a later epoch: set aside as {aside.name}",
-                file=sys.stderr,
-            )
+            tell(f"pylos: {checkpoint.path.name} is of a later epoch: set aside as {aside.name}")
     if start is None:
         (folder / MANIFEST).unlink(missing_ok=True)
     atomic_write(folder / FIRST_EPOCH, json.dumps(Note(start, epoch)._asdict()) + "\n")

@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+from pylos.output import is_terminal, tell
 from pylos.progress import Update, progress
 from pylos.rules import LINES, SQUARES, rules_code
 from pylos.solving import STAGES
@@ -68,9 +69,9 @@ class SolveReport:
             text = self._estimate(done, now)
             if self._update is not None:
                 self._update(round(1000 * done), text)
-            if not sys.stderr.isatty() and now >= self._next_line:
+            if not is_terminal(sys.stderr) and now >= self._next_line:
                 self._next_line = now + LINE_SECONDS
-                print(f"{self._stage}: {done:.0%}, {text}", file=sys.stderr, flush=True)
+                tell(f"{self._stage}: {done:.0%}, {text}")
 
     def _begin(self, news: Progress, now: float) -> None:
         self._bars.close()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
+
+from pylos.output import tell
 
 GRACE_SECONDS = 1.0
 """How long the program has for ending in an orderly way."""
@@ -103,9 +104,7 @@ def end_soon_after_signals() -> None:
 
 def say_farewell() -> None:
     """Prints the line for a user who stopped the program, who may be gone already."""
-    line = f"pylos: interrupted{f'; go on with: {_way_on}' if _way_on else ''}"
-    with suppress(OSError, ValueError):
-        print(line, file=sys.stderr, flush=True)
+    tell(f"pylos: interrupted{f'; go on with: {_way_on}' if _way_on else ''}")
 
 
 def set_way_on(command: str) -> None:

@@ -103,3 +103,24 @@ def test_a_real_terminal_that_hangs_up(monkeypatch):
             os.close(ours)
             update(2, "text")
         assert sys.stderr is stream
+
+
+def test_nothing_makes_a_terminal_of_a_file(monkeypatch, tmp_path):
+    path = tmp_path / "log"
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.setenv(name, "1")
+    with path.open("w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        with progress("self-play", total=2) as update:
+            update(1, "text")
+        monkeypatch.undo()
+    assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("columns", ["1", "40", "1000"])
+def test_any_width_will_do(monkeypatch, columns):
+    terminal = attach_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", columns)
+    with progress("self-play", total=256) as update:
+        update(64, "text")
+    assert len(terminal.getvalue()) < 20_000
