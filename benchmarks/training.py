@@ -11,10 +11,11 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
+from pylos.batches import EpochBatches
 from pylos.module import PylosModule
 from pylos.playouts import random_action
 from pylos.randomness import draw
-from pylos.replay import Batch, EpochBatches, ReplayBuffer
+from pylos.replay import Batch, ReplayBuffer
 from pylos.rules import RULES, START, is_over, step
 
 RULE_SET = RULES["standard"]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import time
-import warnings
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ModelCheckpoint, Timer
-from lightning.pytorch.callbacks.timer import Interval
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 
+from pylos.batches import EpochBatches
 from pylos.board import Board
 from pylos.cache import CachedEvaluator
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.fitting import ask_again, prepare, trains
 from pylos.games import GameOptions
 from pylos.inference import (
     CACHE_SIZE,
@@ -30,7 +29,7 @@ from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batc
 from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, checked_options, own_arguments, shown
 from pylos.progress import phases_shown, progress
 from pylos.randomness import derive_key
-from pylos.replay import Batch, EpochBatches, ReplayBuffer, deal, gather
+from pylos.replay import Batch, ReplayBuffer, deal, gather
 from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions
@@ -149,6 +148,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._selfplay: SelfPlay | None = None
         self._games_to_restore: dict[str, Any] | None = None
         self._epochs_filled = 0
+        self._fitted: tuple[pl.Trainer, pl.LightningModule] | None = None
         self.stats: SelfPlayStats | None = None
         """Statistics of the newest self-play."""
         self._network_share = 1.0
@@ -159,44 +159,57 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return self._buffer
 
     def setup(self, stage: str) -> None:
-        """Makes Lightning ask for new batches every epoch, which is what triggers self-play.
+        """Prepares the trainer for self-play.
 
         A fit that does not go on where this object's last one ended starts with nothing; a checkpoint's state
         comes after this.
         """
         if stage == "fit":
-            if self._epochs_filled != self._trainer.current_epoch:
-                self._selfplay, self._games_to_restore = None, None
-                self._buffer.added, self._epochs_filled = 0, 0
-            warnings.filterwarnings("ignore", "Total length of `list`")  # no suite, no validation
-            trainer: Any = self._trainer  # Lightning sets these from outside the class
-            trainer.reload_dataloaders_every_n_epochs = 1
-            trainer.num_sanity_val_steps = 0  # a validation before the first epoch would say nothing
-            for callback in trainer.callbacks:
-                if isinstance(callback, ModelCheckpoint) and callback._save_on_train_epoch_end is None:
-                    callback._save_on_train_epoch_end = True  # not within an epoch, after a validation
-                if isinstance(callback, Timer):  # max_time; an epoch cut short could not be resumed exactly
-                    callback._interval = Interval.epoch
+            self._keep_or_drop()
+            prepare(self._trainer)
+
+    def _keep_or_drop(self) -> None:
+        """Drops the samples and games of a fit that this one does not go on with."""
+        trainer, module = self._trainer, self._trainer.lightning_module
+        last, self._fitted = self._fitted, (trainer, module)
+        if last == (trainer, module) and self._epochs_filled <= self._data_epoch + 1:
+            return
+        if last and len(self._buffer) and not is_trial(last[0]):
+            rank_zero_warn(
+                f"{len(self._buffer):,} samples of an earlier fit are dropped from the replay buffer: this one, with "
+                "another Trainer or module, does not go on with it"
+            )
+        self._selfplay, self._games_to_restore = None, None
+        self._buffer.added, self._epochs_filled = 0, 0
+
+    @property
+    def _data_epoch(self) -> int:
+        """The epoch whose games and batches are in use: to overfit means to have those of the first one for ever."""
+        trainer: Any = self._trainer
+        return 0 if trainer.overfit_batches > 0 else int(trainer.current_epoch)
 
     def train_dataloader(self) -> EpochBatches:
-        """Plays the epoch's games, unless that is done already, and returns its batches.
+        """Plays the epoch's games, unless that is done already or nothing will train on them, and returns its batches.
 
         On a resume Lightning calls this twice, first with the number of an epoch that is already over.
         """
-        epoch = self._trainer.current_epoch
-        if self._epochs_filled <= epoch:
-            if self._selfplay is None:
-                self._selfplay = self._new_selfplay("selfplay", self.hparams["parallel_games"])
-                if self._games_to_restore is not None:
-                    self._selfplay.load_state_dict(self._games_to_restore)
-                    self._games_to_restore = None
-            games = 1 if is_trial(self._trainer) else self.hparams["games_per_epoch"]
-            self._epochs_filled = UNFINISHED
-            self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
-            self._epochs_filled = epoch + 1
-        value_mix = self.hparams["value_mix"] * self._module().schedule_progress
-        weights = self.hparams["surprise_weight"], value_mix
+        epoch = self._data_epoch
+        if self._epochs_filled <= epoch and trains(self._trainer):
+            self._refill(epoch)
+        in_schedule = 0.0 if epoch < self._trainer.current_epoch else self._module().schedule_progress
+        weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * in_schedule
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
+
+    def _refill(self, epoch: int) -> None:
+        if self._selfplay is None:
+            self._selfplay = self._new_selfplay("selfplay", self.hparams["parallel_games"])
+            if self._games_to_restore is not None:
+                self._selfplay.load_state_dict(self._games_to_restore)
+                self._games_to_restore = None
+        games = 1 if is_trial(self._trainer) else self.hparams["games_per_epoch"]
+        self._epochs_filled = UNFINISHED
+        self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
+        self._epochs_filled = epoch + 1
 
     def val_dataloader(self) -> SuiteBatches | list[Any]:
         """The suite of the module's rules: all of it for ``validate``, the same part every epoch during fit.
@@ -250,8 +263,6 @@ class SelfPlayDataModule(pl.LightningDataModule):
     def _batches(
         self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
     ) -> EpochBatches:
-        if not len(buffer):
-            raise ConfigurationError("there are no samples to draw batches from: the checkpoint brought none")
         key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
         size, rules = self.hparams["batch_size"], rules_code(self._module().rules)
         return EpochBatches(buffer, batches, size, rules, key, *weights)
@@ -334,7 +345,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return {"ranks": gather(state)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what ``state_dict`` saved; only a fit needs it.
+        """Takes up what ``state_dict`` saved; only a fit needs it, be it in its midst (batch size finders do that).
 
         With another number of ranks than before, the samples are dealt anew; of the games in flight, new ranks
         have none, and those of ranks that are gone are dropped.
@@ -348,6 +359,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         state = states[rank] if rank < len(states) else {**states[0], "games": None}
         if len(states) != ranks:
             state = {**state, "buffer": deal([s["buffer"] for s in states], rank, ranks)}
+        if self.trainer is not None:
+            ask_again(self.trainer)
         self._selfplay = None
         self._buffer.load_state_dict(state["buffer"])
         self._games_to_restore = state["games"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from torch import Tensor
 from pylos.errors import ConfigurationError
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe
-from pylos.randomness import derive_key, draw, draw_below, draw_uniform
+from pylos.randomness import draw, draw_below, draw_uniform
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 
 
@@ -174,7 +173,12 @@ class ReplayBuffer:
             surprise_weight: from 0, where all samples are equally likely, to 1, where they are as likely as they are
                 surprising (Wu, 2020, "Other methods implemented in KataGo: policy surprise weighting": 0.5).
             value_mix: weight of the search's value in the value's target; the rest is the outcome of the game.
+
+        Raises:
+            ConfigurationError: there is nothing to draw.
         """
+        if not len(self):
+            raise ConfigurationError("the replay buffer is empty: there are no samples to draw batches from")
         observations = np.empty((size, OBSERVATION_SIZE), np.float32)
         policy = np.zeros((size, NUM_ACTIONS), np.float32)
         legal = np.zeros((size, NUM_ACTIONS), np.bool_)
@@ -210,51 +214,6 @@ class ReplayBuffer:
                 array[rows, width:] = 0
             else:
                 array[rows] = source
-
-
-class EpochBatches:
-    """The batches of one epoch: a sized iterable, each batch drawn under a key of its own.
-
-    Args:
-        buffer: where samples come from.
-        batches: how many batches there are.
-        batch_size: samples per batch.
-        rules: the rule set's number.
-        key: names the random draws of the epoch.
-        surprise_weight: see ``ReplayBuffer.batch``.
-        value_mix: see ``ReplayBuffer.batch``.
-    """
-
-    def __init__(
-        self,
-        buffer: ReplayBuffer,
-        batches: int,
-        batch_size: int,
-        rules: int,
-        key: int,
-        surprise_weight: float = 0.0,
-        value_mix: float = 0.0,
-    ) -> None:
-        self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
-        self._rules, self._key = rules, key
-        self._surprise_weight, self._value_mix = surprise_weight, value_mix
-
-    def __len__(self) -> int:
-        return self._batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        def draw_batch(i: int) -> Batch:
-            key = derive_key(self._key, i)
-            weights = self._surprise_weight, self._value_mix
-            return self._buffer.batch(self._batch_size, self._rules, key, *weights)
-
-        with ThreadPoolExecutor(1) as executor:  # draws the next one while the training works on this
-            following = executor.submit(draw_batch, 0)
-            for i in range(self._batches):
-                batch = following.result()
-                if i + 1 < self._batches:
-                    following = executor.submit(draw_batch, i + 1)
-                yield batch
 
 
 def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import threading
 
 import naive
 import naive_search as twin
@@ -15,7 +14,7 @@ from strategies import RULE_NAMES, random_game
 from pylos.board import Board
 from pylos.errors import ConfigurationError
 from pylos.notation import format_position
-from pylos.replay import Batch, EpochBatches, ReplayBuffer, deal
+from pylos.replay import Batch, ReplayBuffer, deal
 from pylos.rules import RULES
 
 WIDTH = 6
@@ -193,6 +192,11 @@ def test_a_wider_buffer_takes_the_samples_and_a_narrower_one_refuses():
         ReplayBuffer(30, WIDTH - 1).load_state_dict(_saved(buffer))
 
 
+def test_nothing_is_drawn_from_an_empty_buffer():
+    with pytest.raises(ConfigurationError, match="empty"):
+        ReplayBuffer(10, WIDTH).batch(4, RULES["standard"], key=0)
+
+
 def test_impossible_sizes_are_refused():
     with pytest.raises(ConfigurationError, match="at least 1"):
         ReplayBuffer(0, WIDTH)
@@ -224,11 +228,3 @@ def test_a_buffer_that_no_memory_can_hold_is_refused():
         ConfigurationError, match=r"replay buffer of 54,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)
-
-
-def test_batches_left_early_leave_no_thread_behind():
-    before = threading.active_count()
-    batches = iter(EpochBatches(_buffer(), 5, 4, RULES["standard"], key=0))
-    next(batches)
-    batches.close()
-    assert threading.active_count() == before

@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from pylos.errors import ConfigurationError
 from tests.training import (
@@ -70,6 +71,28 @@ def test_a_resume_is_exact_however_the_trainer_computes(
     straight, halted = load(tmp_path / "straight"), load(tmp_path / "halted")
     for part in PARTS:
         assert_equal(straight[part], halted[part], part)
+
+
+@pytest.mark.parametrize(
+    ("every", "changes"),
+    [(1, {}), (1, {"limit_train_batches": 3}), (1, {"accumulate_grad_batches": 3}), (3, {"val_check_interval": 0.5})],
+    ids=["plain", "fewer", "accumulating", "validating"],
+)  # fmt: skip
+def test_a_resume_from_the_middle_of_an_epoch_is_exact(tmp_path: Path, every: int, changes: dict[str, Any]):
+    def fit_from(name: str, start: Path | None) -> list[Path]:
+        kept = ModelCheckpoint(tmp_path / name, every_n_train_steps=every, save_top_k=-1, filename="{step}")
+        trainer = tiny_trainer(tmp_path / name, 2, callbacks=(kept,), **changes)
+        trainer.fit(tiny_module(), datamodule=tiny_data(value_mix=0.5), ckpt_path=start)
+        return sorted((tmp_path / name).glob("step=*.ckpt"))
+
+    middles = fit_from("straight", None)
+    assert len(middles) > 1
+    straight = load(tmp_path / "straight")
+    for middle in middles[:-1]:  # the last one is at the end of the training
+        fit_from(middle.stem, middle)
+        halted = load(tmp_path / middle.stem)
+        for part in PARTS:
+            assert_equal(straight[part], halted[part], f"{middle.stem}: {part}")
 
 
 def test_training_is_the_same_whatever_the_cache_remembers(tmp_path: Path):

@@ -33,11 +33,15 @@ class Watch(pl.Callback):
 
     def __init__(self) -> None:
         self.validations = 0
+        self.sanity_steps = 0
         self.epochs: list[dict[str, float]] = []
 
     def on_validation_start(self, trainer, pl_module):
         assert not pl_module.network.training
-        self.validations += 1
+        self.validations += not trainer.sanity_checking
+
+    def on_validation_batch_end(self, trainer, *arguments):
+        self.sanity_steps += trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer, pl_module):
         assert pl_module.network.training
@@ -77,13 +81,22 @@ def test_every_epoch_of_a_fit_is_measured(tmp_path: Path):
     watch = Watch()
     best = ModelCheckpoint(tmp_path / "best", monitor="truth/search_accuracy", mode="max", filename="best")
     trainer = fit(tmp_path, watch, best)
-    assert watch.validations == 2  # none before the first epoch
+    assert watch.validations == 2
     assert [len(truth) for truth in watch.epochs] == [len(watch.epochs[0])] * 2
     assert watch.epochs[0] != watch.epochs[1]
     assert watch.epochs[0]["truth/uniform_accuracy"] == watch.epochs[1]["truth/uniform_accuracy"]
     assert float(best.best_model_score) == max(truth["truth/search_accuracy"] for truth in watch.epochs)
     assert trainer.lightning_module.truth.positions[-1] == 50
     assert trainer.lightning_module.truth.metrics() == pytest.approx(watch.epochs[-1])
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_the_trainer_says_how_many_batches_are_tried_before_the_first_epoch(tmp_path: Path, steps: int):
+    watch = Watch()
+    trainer = tiny_trainer(tmp_path, 1, callbacks=(watch,), num_sanity_val_steps=steps)
+    trainer.fit(tiny_module(validation_simulations=0), datamodule=tiny_data(validation_positions=600))
+    assert watch.sanity_steps == steps
+    assert watch.validations == 1
 
 
 def test_training_does_not_notice_that_it_is_measured(tmp_path: Path):
