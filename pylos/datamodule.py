@@ -26,7 +26,7 @@ from pylos.inference import (
     single_threaded_torch,
 )
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
-from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, checked_options, own_arguments, shown
+from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, Range, checked_options, own_arguments, shown
 from pylos.progress import phases_shown, progress
 from pylos.randomness import derive_key
 from pylos.replay import Batch, ReplayBuffer, deal, gather
@@ -42,14 +42,14 @@ UNFINISHED = -1
 _RANGES = {
     "games_per_epoch": COUNT,
     "parallel_games": COUNT,
-    "buffer_size": COUNT,
+    "buffer_size": Range(int, 1, 10**15),  # what memory holds is checked as well
     "batch_size": COUNT,
     "batches_per_epoch": COUNT,
     "surprise_weight": SHARE,
     "value_mix": SHARE,
     "validation_positions": COUNT,
     "test_games": COUNT,
-    "search_threads": COUNT_OR_ZERO,
+    "search_threads": Range(int, 0, 1024),
     "cache_size": COUNT_OR_ZERO,
     "seed": SEED,
 }
