@@ -18,7 +18,7 @@ from pylos.files import StrPath, open_regular
 _LOCAL = struct.Struct("<4s2xHH8x4x4xHH")
 """The header before a member's data: signature, flags, method, lengths of its name and of what fills up to the data."""
 _FLAGS = 0x0808
-"""Of all members: their sizes are repeated behind the data, names are UTF-8."""
+"""Of all members: checksum and sizes are repeated behind the data, where there are any, and names are UTF-8."""
 
 
 def check_archive(path: StrPath, structure_only: bool) -> None:
@@ -67,16 +67,19 @@ def _check_directory(path: StrPath, file: IO[bytes], archive: zipfile.ZipFile) -
         file.seek(member.header_offset)
         header = file.read(_LOCAL.size)
         signature, flags, method, name, filling = _LOCAL.unpack(header.ljust(_LOCAL.size))
+        known_flags, repeated = _FLAGS, b"PK\x07\x08" + member.CRC.to_bytes(4, "little")
+        if not member.file_size:  # an empty tensor
+            known_flags, repeated = _FLAGS & ~8, b""
         sound = (
             (signature, flags, method) == (b"PK\x03\x04", member.flag_bits, zipfile.ZIP_STORED)
             and file.read(name) == member.orig_filename.encode()
-            and (member.flag_bits, member.compress_type) == (_FLAGS, zipfile.ZIP_STORED)
+            and (member.flag_bits, member.compress_type) == (known_flags, zipfile.ZIP_STORED)
             and (member.external_attr, member.volume) == (0, 0)
             and member.compress_size == member.file_size
         )
         if sound:
             behind = file.seek(filling + member.file_size, os.SEEK_CUR)
-            sound = behind <= end and file.read(8) == b"PK\x07\x08" + member.CRC.to_bytes(4, "little")
+            sound = behind <= end and file.read(len(repeated)) == repeated
         if not sound:
             raise _damaged(path)
     if len({member.filename.lower() for member in members}) < len(members):  # torch finds names in any case

@@ -23,7 +23,7 @@ def sample_checkpoint(epoch: int = 1, step: int = 10, size: int = 50) -> dict[st
             "half": torch.ones(3, dtype=torch.bfloat16),
         },
         "hyper_parameters": {"learning_rate": 1e-3, "rules": "standard"},
-        "SelfPlayDataModule": {"buffer": torch.arange(size)},
+        "SelfPlayDataModule": {"buffer": torch.arange(size), "unfilled": torch.zeros(0)},
     }
 
 
