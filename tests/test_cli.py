@@ -321,6 +321,29 @@ def test_flags_win_over_the_checkpoint(folder, capsys):
     assert (parameters["weight_decay"], parameters["width"]) == (0.5, 16)
 
 
+STOPPING = {"monitor": "train/loss", "verbose": True}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--trainer.enable_progress_bar", "false", "--trainer.profiler", "simple"],
+        ["--trainer.callbacks+=RichProgressBar"],
+        ["--trainer.callbacks+=TQDMProgressBar"],
+    ],
+)
+def test_the_report_stands_back_for_another_bar_or_none(folder, capsys, caplog, options):
+    stopping = f"--trainer.callbacks+={json.dumps({'class_path': 'EarlyStopping', 'init_args': STOPPING})}"
+    assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1", stopping, *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("epoch 1/1 | ") for line in lines) == 1
+    # Lightning says what it was asked for, and advertises nothing.
+    assert ("FIT Profiler Report" in caplog.text) == ("simple" in options)
+    assert "Metric train/loss improved" in caplog.text
+    assert "Tip" not in caplog.text
+    assert "GPU available" not in caplog.text
+
+
 def start(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         [PYLOS, "fit", "-c", "tiny.yaml", *arguments],

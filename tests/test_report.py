@@ -4,12 +4,13 @@ from pathlib import Path
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 
 from callbacks import live_report
 from callbacks.live_report import Report, live_text
-from callbacks.report import epoch_line, manifest_metrics, summary_rows
+from callbacks.report import PlainReport, epoch_line, manifest_metrics, summary_rows
 from pylos.manifest import Manifest
+from pylos.progress import phases_shown
 from pylos.results import MatchResult
 
 ALL = {
@@ -203,6 +204,40 @@ def test_a_disabled_report_prints_nothing(folder, capsys):
     callback.on_train_epoch_end(trainer, Tiny())
     callback.on_fit_end(trainer, Tiny())
     assert capsys.readouterr().out == ""
+
+
+def test_a_plain_report_goes_with_another_bar_and_takes_up_the_state_of_a_live_one(folder, capsys):
+    last = ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False)
+    callbacks = [PlainReport(), Evaluates(), TQDMProgressBar(), last]
+    trainer = pl.Trainer(max_epochs=1, accelerator="cpu", logger=False, callbacks=callbacks)
+    trainer.fit(Tiny())
+    lines = capsys.readouterr().out.replace("\r", "\n").splitlines()
+    assert (
+        sum(line.startswith("epoch 1/1 | loss value ") and line.endswith("Elo 1234") for line in lines) == 1
+    )
+    fit(folder, 1, ckpt_path=folder / "checkpoints" / "last.ckpt")
+    assert "value loss" in capsys.readouterr().out
+
+
+def test_only_our_own_bar_leaves_room_for_others(folder):
+    def shown(*callbacks, **options):
+        return phases_shown(pl.Trainer(accelerator="cpu", logger=False, callbacks=[*callbacks], **options))
+
+    report = Report()
+    assert shown(report)
+    assert not shown(PlainReport())  # beside the one that Lightning adds
+    assert not shown(PlainReport(), enable_progress_bar=False)
+    report.disable()
+    assert not shown(report)
+
+
+def test_a_module_may_print_beside_the_report(folder, capsys):
+    class Prints(Tiny):
+        def on_train_start(self):
+            self.print("hello")
+
+    pl.Trainer(max_epochs=1, accelerator="cpu", logger=False, callbacks=[Report()]).fit(Prints())
+    assert "hello\n" in capsys.readouterr().out
 
 
 def test_the_bar_is_closed_before_the_evaluation(folder, monkeypatch):
