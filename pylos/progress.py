@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import sys
 import time
@@ -74,13 +73,7 @@ def _make_bar() -> Progress | None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Column
 
-    console = Console(stderr=True)
-    if console.is_jupyter:
-        if importlib.util.find_spec("ipywidgets") is None:
-            return None  # without it rich prints a new bar at every refresh
-    elif not is_terminal(sys.stderr) or console.is_dumb_terminal:  # rich would take a file for one if told to
-        return None
-    return Progress(
+    columns = (
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
@@ -88,6 +81,16 @@ def _make_bar() -> Progress | None:
         TextColumn(
             "{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
         ),
+    )
+    console = Console(stderr=True)
+    if console.is_jupyter:
+        from pylos.notebook import CellProgress
+
+        return CellProgress(*columns)
+    if not is_terminal(sys.stderr) or console.is_dumb_terminal:  # rich would take a file for one if told to
+        return None
+    return Progress(
+        *columns,
         console=console,
         # Drawn from update() alone: a thread of rich's own would die with a traceback when the terminal goes.
         auto_refresh=False,

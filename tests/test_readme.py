@@ -16,7 +16,7 @@ SMALLER = {
         "games_per_epoch=4, parallel_games=8, simulations=4, batches_per_epoch=4, batch_size=16, "
         "validation_positions=50"
     ),
-    "max_epochs=5": "max_epochs=1, accelerator='cpu', logger=False, enable_progress_bar=False",
+    "max_epochs=5": "max_epochs=1, accelerator='cpu', logger=False",
     "EvaluationCallback(games=50)": "EvaluationCallback(games=2, simulations=2, anchors=('rollouts:2',))",
     "best.ckpt:64": "best.ckpt:2",
     "rollouts:200": "rollouts:2",
@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_notebook_lines_run(tmp_path: Path, monkeypatch):
+def test_notebook_lines_run(tmp_path: Path, monkeypatch, capsys):
     source = next(block for block in blocks("python") if "trainer.fit(" in block)
     assert len([line for line in source.splitlines() if line and not line.startswith("#")]) <= 15
     for text, smaller in SMALLER.items():
@@ -39,6 +39,8 @@ def test_notebook_lines_run(tmp_path: Path, monkeypatch):
     exec(compile(source, "README.md", "exec"), {})
     assert (tmp_path / "runs" / "first" / "best.ckpt").is_file()
     assert (tmp_path / "runs" / "first" / "manifest.json").is_file()
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1/1"))
+    assert all(text in line for text in ("loss value", "truth policy", "Elo"))
 
 
 def test_the_game_in_python_prints_what_it_says():
