@@ -270,20 +270,18 @@ def _solve(options: argparse.Namespace) -> int:
 def _suite(options: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from pylos.files import replacing
     from pylos.suite import describe_suite, write_suite
     from pylos.suite_making import make_suite
     from pylos.tablebase import Tablebase
 
     table = Tablebase(options.rules)
     path = Path(options.out or f"{options.rules}.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    existed = path.exists()
-    with open(path, "ab"):
-        pass  # a file that cannot be written is refused before the work, not after it
-    if not existed:
-        path.unlink()
-    suite = make_suite(table, options.per_stratum, options.seed)
-    write_suite(path, suite)
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"--out {path} is there already, and no file")
+    with replacing(path) as file:  # one that cannot be written is refused before the work, not after it
+        suite = make_suite(table, options.per_stratum, options.seed)
+        write_suite(file, suite)
     print(f"{describe_suite(suite)}\nwritten to {path}")
     return 0
 

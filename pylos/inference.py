@@ -11,6 +11,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import nn
 
 from pylos.cache import CachedEvaluator
 from pylos.errors import ConfigurationError, NonFiniteNetworkError
-from pylos.files import atomic_write, read_bytes
+from pylos.files import atomic_write, open_regular
 from pylos.fingerprint import device_name, processor
 from pylos.fixed_batch import ROWS, FixedBatch
 from pylos.home import home
@@ -33,6 +34,8 @@ CACHE_SIZE = 200_000
 """Positions to remember: some plies of the games that are searched at the same time."""
 MOST_THREADS, LEAST_SHARE = 8, 128
 """Beside an accelerator: threads that search, and games that each of them has."""
+_MOST_BYTES = 1 << 20
+"""Of the file of precisions; there are some hundred for each network."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -193,17 +196,26 @@ def fastest_precision(network: nn.Module, device: torch.device | str, batch_size
     what = (torch.__version__, processor(), device_name(torch.device(device)), repr(network), batch_size)
     key = hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
     path = home() / "precision.json"
-    known: dict[str, str] = {}
     with ExitStack() as stack:
-        with suppress(OSError):  # nowhere to write, or who holds the lock does not go on
+        # Nowhere to write, no locks on this file system, or who holds it does not go on.
+        with suppress(OSError, NotImplementedError):
             stack.enter_context(FileLock(path.with_suffix(".lock"), timeout=60))
-        with suppress(OSError, ValueError):
-            known = json.loads(read_bytes(path))
-        if known.get(key) not in PRECISIONS:
+        known = _known_precisions(path)
+        if key not in known:
             known[key] = _measure_precisions(network, device, batch_size)
             with suppress(OSError):
                 atomic_write(path, json.dumps(known, indent=1) + "\n")
     return known[key]
+
+
+def _known_precisions(path: Path) -> dict[str, str]:
+    """What was measured before, by configuration; what is anything else is measured anew."""
+    with suppress(OSError, ValueError, RecursionError):
+        with open_regular(path) as file:
+            content = json.loads(file.read(_MOST_BYTES))
+        if isinstance(content, dict):
+            return {key: value for key, value in content.items() if value in list(PRECISIONS)}
+    return {}
 
 
 def _measure_precisions(network: nn.Module, device: torch.device | str, batch_size: int) -> str:

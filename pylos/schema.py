@@ -5,6 +5,7 @@ A schema is one of these:
 - a ``Range``: a number; an ``Array``: a tensor; a ``Choice``: one of some values; a type: anything of that type;
 - ``{name: schema}``: a dictionary with at least these entries (others are left alone);
 - ``Each(schema)``: a list, or the values of a dictionary, that all look the same;
+- ``Row(schema, length)``: a list of so many that all look the same;
 - ``Maybe(schema)``: that, or None.
 """
 
@@ -53,6 +54,13 @@ class Each(NamedTuple):
     """How many entries it has at least."""
 
 
+class Row(NamedTuple):
+    """A list of a known length."""
+
+    schema: Any
+    length: int
+
+
 class Maybe(NamedTuple):
     """None is fine, too."""
 
@@ -91,6 +99,11 @@ def _flaws(value: Any, schema: Any, where: str, sizes: dict[str, int]) -> Iterat
             else:
                 for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                     yield from _flaws(item, inner, f"{where}[{shown(key)}]", sizes)
+        case Row(inner, length):
+            if not isinstance(value, (list, tuple)) or len(value) != length:
+                yield f"{where} must be a list of {length}, but is {shown(value)}"
+            else:
+                yield from _flaws(value, Each(inner), where, sizes)
         case dict():
             if not isinstance(value, dict):
                 yield f"{where} must be a dictionary, but is {shown(value)}"

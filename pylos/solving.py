@@ -16,7 +16,17 @@ from pylos.errors import TableError
 from pylos.indexing import build_index, locate
 from pylos.rules import rules_code
 from pylos.sweeping import Progress, Sweeper
-from pylos.tables import DISTANCES, VALUES, finish, open_part, open_table, part_path, read_header, table_path
+from pylos.tables import (
+    DISTANCES,
+    VALUES,
+    finish,
+    open_part,
+    open_table,
+    part_path,
+    read_header,
+    table_bytes,
+    table_path,
+)
 
 VALUE_OF = np.array([0, -1, 1], np.int8)
 """[3] what UNKNOWN, LOSS and WIN are worth to the mover."""
@@ -140,10 +150,10 @@ def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files:
 def solve(
     rules: str, *, distance: bool = False, report: Callable[[Progress], None] = _ignore
 ) -> dict[str, Any]:
-    """Solves a rule set and keeps the solution in ``tables`` in the folder `pylos.jit.home`.
+    """Solves a rule set and keeps the solution in ``tables`` in the folder `pylos.home.home`.
 
-    What exists is not made again, and what was interrupted, be it by ``kill -9``, is taken up where it was.
-    Nothing is given its final name before every position has been compared with its successors.
+    What exists is not made again, but its checksum is compared. What was interrupted, be it by ``kill -9``, is taken
+    up where it was. Nothing is given its final name before every position has been compared with its successors.
 
     Args:
         rules: the name of the rule set.
@@ -159,24 +169,26 @@ def solve(
     """
     path = table_path(rules, VALUES)
     code = rules_code(rules)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path.with_name(f"{rules}.lock"), timeout=0):
-            sweeper = Sweeper(build_index(code), code, report)
-            size = int(sweeper.index.offsets[-1])
-            none = np.empty(0, np.uint8)
-            if not path.exists():
-                part = open_part(path, size // 4)
-                _solve_values(sweeper, part)
-                finish(path, part, _verify(sweeper, part, none, part_path(path)))
-            if not distance:
-                return read_header(path)
-            path = table_path(rules, DISTANCES)
-            if not path.exists():
-                source = table_path(rules, VALUES)
-                values, distances = open_table(source), open_part(path, size)
-                _solve_distances(sweeper, values, distances)
-                finish(path, distances, _verify(sweeper, values, distances, part_path(path), source))
-            return read_header(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f"{rules}.lock")).acquire(timeout=0)
     except Timeout:
         raise TableError(f"another process is solving the {rules} rules") from None
+    except (OSError, NotImplementedError) as error:  # the latter where the file system knows no locks
+        raise TableError(f"cannot keep a solution in {path.parent}: {error}") from error
+    with lock:
+        sweeper = Sweeper(build_index(code), code, report)
+        if not path.exists():
+            part = open_part(path, table_bytes(rules, VALUES))
+            _solve_values(sweeper, part)
+            finish(path, part, _verify(sweeper, part, np.empty(0, np.uint8), part_path(path)))
+        values = open_table(path, again=True)
+        if not distance:
+            return read_header(path)
+        source, path = path, table_path(rules, DISTANCES)
+        if not path.exists():
+            distances = open_part(path, table_bytes(rules, DISTANCES))
+            _solve_distances(sweeper, values, distances)
+            finish(path, distances, _verify(sweeper, values, distances, part_path(path), source))
+        open_table(path, again=True)
+        return read_header(path)

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,17 +90,15 @@ def suite_of(
     return Suite(rules, positions, strata, best, legal, legal & (values == best[:, None]), values, recipe)
 
 
-def write_suite(path: Path, suite: Suite) -> None:
-    """Writes a suite to a file of some 100 KB."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:  # given a name, NumPy would add .npz to it
-        np.savez_compressed(
-            file,
-            positions=suite.positions,
-            strata=suite.strata.astype(np.uint8),
-            action_values=suite.action_values[suite.legal],
-            recipe=json.dumps(suite.recipe),
-        )
+def write_suite(file: IO[bytes], suite: Suite) -> None:
+    """Writes a suite to an open file, some 100 KB."""
+    np.savez_compressed(
+        file,
+        positions=suite.positions,
+        strata=suite.strata.astype(np.uint8),
+        action_values=suite.action_values[suite.legal],
+        recipe=json.dumps(suite.recipe),
+    )
 
 
 def describe_suite(suite: Suite) -> str:

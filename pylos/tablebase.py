@@ -15,7 +15,7 @@ from pylos.indexing import Index, build_index, locate
 from pylos.jit import jit
 from pylos.rules import CELL_MASK, MAX_LEGAL_ACTIONS, MINI, NUM_CELLS, legal_actions, rules_code, step
 from pylos.solver import LOSS, UNKNOWN, WIN, read_value
-from pylos.tables import DISTANCES, VALUES, open_table, table_path
+from pylos.tables import DISTANCES, VALUES, is_there, open_table, table_path
 
 NO_DISTANCE = -1
 """The distance of a draw, and of everything where there is no table of distances."""
@@ -80,11 +80,11 @@ class Tablebase:
         self.rules = rules
         self._code = rules_code(rules)
         path = table_path(rules, VALUES)
-        if not path.exists():
+        if not is_there(path):
             raise TableError(missing(rules))
         self._values = open_table(path)
         path = table_path(rules, DISTANCES)
-        self._distances = open_table(path) if path.exists() else np.empty(0, np.uint8)
+        self._distances = open_table(path) if is_there(path) else np.empty(0, np.uint8)
         self._index = build_index(self._code)
 
     @property
@@ -180,7 +180,7 @@ def open_if_present(rules: str) -> Tablebase | None:
     Raises:
         TableError: there is a file, but a damaged one.
     """
-    return Tablebase(rules) if table_path(rules, VALUES).exists() else None
+    return Tablebase(rules) if is_there(table_path(rules, VALUES)) else None
 
 
 @jit

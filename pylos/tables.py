@@ -18,16 +18,45 @@ from typing import Any
 
 import numpy as np
 
-from pylos.errors import TableError
-from pylos.files import open_regular
+from pylos.errors import CheckpointError, TableError
+from pylos.files import open_regular, read_bytes
 from pylos.home import home
+from pylos.indexing import build_index
+from pylos.options import Range, shown
 from pylos.rules import rules_code
+from pylos.schema import Choice, Each, Row, check_state
 
 VALUES, DISTANCES = "values", "distances"
 VERSION = 1
 """Raised whenever an older file would be misread."""
+FORMAT = "pylos table"
 HEADER_BYTES = 4096
 _BLOCK = 1 << 24
+_COUNTS = Row(Range(int, 0, 2**63), 3)
+_DISTANCE = Range(int, -1, 254)
+_VALUE_FACTS = {
+    "crc32": Range(int, 0, 2**32 - 1),
+    "start": Choice((-1, 0, 1)),
+    "wins_losses_draws": _COUNTS,
+    "up_to_symmetry": _COUNTS,
+    "by_balls": Each(_COUNTS),
+}
+_FACTS = {
+    VALUES: _VALUE_FACTS,
+    DISTANCES: _VALUE_FACTS | {"start_distance": _DISTANCE, "longest_by_balls": Each(Row(_DISTANCE, 2))},
+}
+"""What a header says of its table besides what follows from its name."""
+
+
+def table_bytes(rules: str, kind: str) -> int:
+    """How many bytes follow the header: four values share one, a distance has one of its own."""
+    numbers = int(build_index(rules_code(rules)).offsets[-1])
+    return numbers // 4 if kind == VALUES else numbers
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a table; none in a folder that may not be looked into."""
+    return os.path.exists(path)
 
 
 def table_path(rules: str, kind: str) -> Path:
@@ -68,7 +97,7 @@ def finish(path: Path, table: np.memmap[Any, Any], facts: dict[str, Any]) -> Non
     """Gives the unfinished table its header and its final name."""
     rules, kind = path.name.split(".")
     header = {
-        "format": "pylos table",
+        "format": FORMAT,
         "version": VERSION,
         "rules": rules,
         "kind": kind,
@@ -97,54 +126,70 @@ def read_header(path: Path) -> dict[str, Any]:
     """What a table says about itself.
 
     Raises:
-        TableError: the file is damaged, or not a table of this version.
+        TableError: the file is damaged, of another size than its rules need, or not a table of this version.
     """
     rules, kind = path.name.split(".")
     try:
         with open_regular(path) as file:
             header = json.loads(file.read(HEADER_BYTES))
-        fits = (
-            {"version", "crc32"} <= header.keys()
-            and header["format"] == "pylos table"
-            and (header["rules"], header["kind"]) == (rules, kind)
-            and path.stat().st_size == HEADER_BYTES + header["bytes"]
-        )
+            size = os.fstat(file.fileno()).st_size - HEADER_BYTES
     except OSError as error:
         raise TableError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError):
-        fits, header = False, {}
-    if not fits:
-        raise TableError(f"{path} is damaged: {_cure(path)}")
-    if header["version"] != VERSION:
-        raise TableError(f"{path} is of version {header['version']}, not {VERSION}: {_cure(path)}")
+    except (ValueError, RecursionError):
+        raise _damaged(path, "its header cannot be read") from None
+    version = header.get("version") if isinstance(header, dict) else None
+    if type(version) is int and version != VERSION:
+        raise TableError(f"{path} is of version {shown(version)}, not {VERSION}: {_cure(path)}")
+    names = {
+        "format": FORMAT,
+        "version": VERSION,
+        "rules": rules,
+        "kind": kind,
+        "bytes": table_bytes(rules, kind),
+    }
+    try:
+        check_state(
+            header, {name: Choice((value,)) for name, value in names.items()} | _FACTS[kind], "header"
+        )
+    except CheckpointError as error:
+        raise _damaged(path, str(error)) from None
+    if size != header["bytes"]:
+        raise _damaged(path, f"{size:,} bytes follow its header, not {header['bytes']:,}")
     return dict(header)
 
 
-def open_table(path: Path) -> np.ndarray:
+def open_table(path: Path, again: bool = False) -> np.ndarray:
     """The bytes of a finished table, mapped into memory.
 
     The checksum is compared once and again whenever the file has changed: a stamp beside it remembers which
     file was found sound.
 
+    Args:
+        path: the file.
+        again: compare it in any case.
+
     Raises:
-        TableError: the file is damaged, or not a table of this version.
+        TableError: as for ``read_header``.
     """
     header = read_header(path)
     with open_regular(path) as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         status = os.fstat(file.fileno())
     table = np.frombuffer(mapped, np.uint8, offset=HEADER_BYTES)
-    stamp, seen = path.with_name(path.name + ".checked"), f"{status.st_size} {status.st_mtime_ns}"
-    try:
-        known = stamp.read_text() == seen
-    except (OSError, ValueError):
-        known = False
-    if not known:
+    stamp, seen = path.with_name(path.name + ".checked"), f"{status.st_size} {status.st_mtime_ns}".encode()
+    known = False
+    with contextlib.suppress(OSError):
+        known = read_bytes(stamp) == seen
+    if again or not known:
         if checksum(table) != header["crc32"]:
-            raise TableError(f"{path} is damaged, its checksum is wrong: {_cure(path)}")
+            raise _damaged(path, "its checksum is wrong")
         with contextlib.suppress(OSError):  # a folder that cannot be written to: compare again the next time
-            stamp.write_text(seen)
+            stamp.write_bytes(seen)
     return table
+
+
+def _damaged(path: Path, flaw: str) -> TableError:
+    return TableError(f"{path} is damaged, {flaw}: {_cure(path)}")
 
 
 def _cure(path: Path) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from pylos.errors import CheckpointError
 from pylos.options import Range
-from pylos.schema import Array, Choice, Each, Maybe, check_state
+from pylos.schema import Array, Choice, Each, Maybe, Row, check_state
 
 SCHEMA = {
     "count": Range(int, 0, 100),
@@ -16,6 +16,7 @@ SCHEMA = {
     "name": str,
     "note": Maybe({"text": str}),
     "items": Each({"ply": Range(int, 0, 5)}, least=1),
+    "pair": Row(Range(int, 0, 9), 2),
     "actions": Array("int16", "CK", 0, 302),
     "values": Array("float32", "C", -1, 1),
     "weights": Array("bfloat16", "K"),
@@ -31,6 +32,7 @@ def _state(**changes):
         "name": "x",
         "note": None,
         "items": [{"ply": 5}],
+        "pair": [0, 9],
         "actions": torch.tensor([[0, 302], [1, 2], [3, 4]], dtype=torch.int16),
         "values": torch.tensor([-1.0, 0, 1]),
         "weights": torch.ones(2, dtype=torch.bfloat16),
@@ -64,6 +66,9 @@ FLAWS = [
     ({"note": 3}, "state['note'] must be a dictionary, but is 3"),
     ({"items": []}, "at least 1 entries"),
     ({"items": 3}, "state['items'] must be a list"),
+    ({"pair": [1]}, "state['pair'] must be a list of 2, but is [1]"),
+    ({"pair": {0: 1, 1: 2}}, "state['pair'] must be a list of 2"),
+    ({"pair": [1, 10]}, "state['pair'][1] must be a whole number from 0 to 9, but is 10"),
     ({"items": [{"ply": 0}, {"ply": -1}]}, "state['items'][1]['ply']"),
     ({"actions": torch.full((3, 2), 303, dtype=torch.int16)}, "int16 [C, K] from 0 to 302, but holds 303"),
     ({"actions": torch.full((3, 2), -32768, dtype=torch.int16)}, "holds -32768"),

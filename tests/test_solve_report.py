@@ -1,5 +1,8 @@
 """`pylos solve` and `pylos suite` as their user sees them."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,9 @@ from pylos.solve_report import SolveReport, describe_solution
 from pylos.solving import STAGES
 from pylos.suite import load_suite, read_suite
 from pylos.sweeping import Progress
+from pylos.tables import DISTANCES, VALUES, table_path
+
+KINDS = (VALUES, DISTANCES)
 
 
 def test_solve_says_what_came_out(unsolved, capsys):
@@ -22,6 +28,23 @@ def test_solve_says_what_came_out(unsolved, capsys):
     assert (unsolved / "tables" / "mini-children.distances").exists()
     assert main(["solve", "--rules", "mini-children"]) == 0
     assert "done" not in capsys.readouterr().out, "nothing is left to do"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_solve_compares_what_is_there_already(kind, unsolved, solved_folder, capsys):
+    shutil.copytree(solved_folder, unsolved)
+    command = ["solve", "--rules", "mini-standard", "--distance"]
+    assert main(command) == 0
+    assert "was compared" in capsys.readouterr().out
+    path = table_path("mini-standard", kind)
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert "was compared" not in captured.out
+    assert f"{path} is damaged, its checksum is wrong: delete it" in captured.err
 
 
 @pytest.mark.parametrize(("command", "wrong"), [("solve", "no rules"), ("suite", "no rules")])
@@ -50,9 +73,16 @@ def test_a_suite_that_cannot_be_written_is_refused_before_it_is_made(solved, tmp
     monkeypatch.setattr("pylos.suite_making.make_suite", lambda *_: pytest.fail("it was made"))
     with pytest.raises(pytest.fail.Exception):
         main(["suite", "--rules", "mini-standard", "--out", str(tmp_path / "new.npz")])
-    assert not list(tmp_path.glob("*.npz"))  # an interrupted one leaves nothing
-    assert main(["suite", "--rules", "mini-standard", "--out", str(tmp_path)]) == 2
-    assert str(tmp_path) in capsys.readouterr().err
+    old = tmp_path / "old.npz"
+    old.write_bytes(b"old")
+    with pytest.raises(pytest.fail.Exception):
+        main(["suite", "--rules", "mini-standard", "--out", str(old)])
+    assert list(tmp_path.iterdir()) == [old]  # an interrupted one leaves nothing, and what was there
+    assert old.read_bytes() == b"old"
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", old / "new.npz"):
+        assert main(["suite", "--rules", "mini-standard", "--out", str(path)]) == 2
+        assert str(path.parent if path.name == "new.npz" else path) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stages", [STAGES[:2], STAGES[2:], STAGES])

@@ -13,6 +13,7 @@ from strategies import random_game
 from pylos import tablebase
 from pylos.actions import action_name
 from pylos.board import Board
+from pylos.cli import main
 from pylos.errors import RulesError, TableError
 from pylos.rules import MINI_RULES, RULES
 from pylos.solving import solve
@@ -156,6 +157,17 @@ def test_a_damaged_table_is_not_taken_for_a_missing_one(tmp_path, monkeypatch):
     for ask in (Tablebase, open_if_present):
         with pytest.raises(TableError, match="is damaged"):
             ask("mini-mature")
+
+
+@pytest.mark.parametrize("place", ["f/home", "x" * 300])
+def test_a_home_that_cannot_be_looked_into_counts_as_one_without_tables(place, tmp_path, monkeypatch, capsys):
+    (tmp_path / "f").write_text("a file")
+    monkeypatch.setenv("PYLOS_HOME", str(tmp_path / place))
+    assert open_if_present("mini-mature") is None
+    assert main(["analyse", "--rules", "mini-mature"]) == 0
+    assert "are not computed here" in capsys.readouterr().out
+    with pytest.raises(TableError, match="cannot keep a solution in"):
+        solve("mini-mature")
 
 
 def test_without_distances_all_that_keeps_the_value_is_best(tmp_path, monkeypatch, solved_folder):
