@@ -36,7 +36,7 @@ from pylos.player import Player
 from pylos.players import NetworkPlayer
 from pylos.progress import phases_shown
 from pylos.results import MatchResult
-from pylos.runs import is_trial, last_checkpoint
+from pylos.runs import another_run, begins_run, checkpoint_folder, continues_run, is_trial
 
 T = TypeVar("T")
 
@@ -92,15 +92,20 @@ class EvaluationCallback(pl.Callback):
             raise ConfigurationError("there is no manifest before the training starts")
         return self._manifest
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Opens the manifest, and forgets what it knows of the future of a resumed run."""
-        folder = last_checkpoint(trainer).parent
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the manifest, before the first game is played: it may be that of another run."""
+        folder = checkpoint_folder(trainer)
         self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
-        if self.manifest.entries and not trainer.global_step:
-            raise ConfigurationError(
-                f"{self.manifest.folder} holds the evaluations of another run: resume it (ckpt_path: one of its "
-                "checkpoints) or train in another folder"
+        if self.manifest.entries and begins_run(trainer):
+            raise another_run(folder)
+        if continues_run(trainer) and self._previous_step is not None and not self.manifest.path.exists():
+            rank_zero_warn(
+                f"the run goes on, but {self.manifest.path} is missing: ratings begin anew; "
+                f"pylos evaluate {folder} evaluates the checkpoints that are left"
             )
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forgets what the manifest knows of the future of a resumed run."""
         rules = str(pl_module.hparams["rules"])
         if self.manifest.rules not in (None, rules):
             raise ConfigurationError(
@@ -154,8 +159,6 @@ class EvaluationCallback(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the names of the last checkpoints, also where a killed run had nothing left but this."""
-        if self._manifest is None:
-            self._manifest = Manifest.load(last_checkpoint(trainer).parent)
         self._save(trainer)
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SUFFIX = ".ckpt"
 FOLDER = "checkpoints"
 """The folder inside that of a run that holds its checkpoints and their manifest."""
+LAST = "last.ckpt"
+"""The checkpoint from which a run goes on."""
 
 REQUIRED = {"state_dict": dict, "hyper_parameters": dict, "epoch": int, "global_step": int}
 """What a file must hold to be a Lightning checkpoint of our module."""

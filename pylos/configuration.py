@@ -15,9 +15,10 @@ from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it do
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
 from pylos.errors import ConfigurationError, PylosError
-from pylos.files import atomic_write, open_regular
+from pylos.files import atomic_write, open_regular, read_bytes
+from pylos.first_epoch import end_first_epoch
 from pylos.own_modules import CALLBACKS, clash
-from pylos.runs import end_first_epoch, run_folder
+from pylos.runs import checkpoint_folder, run_folder
 
 MOST_CHARACTERS = 500
 """Of a complaint about an option, which may quote a value of any length."""
@@ -135,19 +136,42 @@ class RecordConfig(SaveConfigCallback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The epoch before may have written the first checkpoint."""
-        end_first_epoch(trainer)
+        self._end_first_epoch(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The same for the last epoch."""
-        end_first_epoch(trainer)
+        self._end_first_epoch(trainer)
+
+    def _end_first_epoch(self, trainer: pl.Trainer) -> None:
+        folder = checkpoint_folder(trainer)  # on every rank: they agree upon it
+        if trainer.is_global_zero:
+            end_first_epoch(folder)
+
+
+def config_files(folder: Path) -> list[Path]:
+    """The configurations that are kept in a run's folder, the newest last."""
+    return [path for _, path in _numbered_configs(folder)]
 
 
 def record_config(folder: Path, text: str) -> None:
     """Adds a configuration to the numbered files of a run's folder, unless it is that of the newest."""
-    number = 1
-    newest = None
-    while (path := folder / ("config.yaml" if number == 1 else f"config-{number}.yaml")).exists():
-        newest = path
-        number += 1
-    if newest is None or newest.read_text(encoding="utf-8") != text:
-        atomic_write(path, text)
+    kept = _numbered_configs(folder)
+    if not kept:
+        atomic_write(folder / "config.yaml", text)
+    elif not _holds(kept[-1][1], text):
+        atomic_write(folder / f"config-{kept[-1][0] + 1}.yaml", text)
+
+
+def _numbered_configs(folder: Path) -> list[tuple[int, Path]]:
+    names = (
+        (re.fullmatch(r"config(?:-(\d{1,9}))?\.yaml", path.name), path)
+        for path in folder.glob("config*.yaml")
+    )
+    return sorted((int(name[1] or 1), path) for name, path in names if name)
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return read_bytes(path) == text.encode()
+    except OSError:  # what cannot be read is not what we are looking for
+        return False

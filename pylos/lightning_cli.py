@@ -14,21 +14,37 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pylos import __version__
 from pylos.chatter import quieten_lightning
 from pylos.checkpoints import check_rules, checkpoint_summary, load_checkpoint
+from pylos.cluster import was_requeued
 from pylos.configuration import ConfigOrPreset, Parser, RecordConfig, in_one_line
 from pylos.datamodule import SelfPlayDataModule
+from pylos.entry import check_complete, check_games
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.first_epoch import begin_first_epoch, end_first_epoch
 from pylos.module import PylosModule
 from pylos.network import check_finite
 from pylos.output import tell
 from pylos.own_modules import open_working_directory
 from pylos.players import REFERENCE, reference_file
-from pylos.runs import begin_first_epoch, choose_start, is_trial, last_checkpoint, locked, run_folder
+from pylos.runs import (
+    checkpoint_folder,
+    choose_start,
+    folder_logger,
+    has_begun,
+    is_trial,
+    last_checkpoint,
+    locked,
+    resume_callback,
+    resume_point,
+    run_folder,
+    settle,
+)
 from pylos.stopping import Terminated, set_way_on
 
 BASES: dict[str, type] = {"model": PylosModule, "data": SelfPlayDataModule}
@@ -158,26 +174,46 @@ class PylosCLI(LightningCLI):
         return trainer
 
     def after_instantiate_classes(self) -> None:
-        """Decides from which checkpoint to start."""
+        """Decides where the run lies and from which checkpoint to start."""
         arguments = self.config_init[self.subcommand]
+        refuse_spawning(self.trainer)
+        self._is_numbered = self._numbers_its_runs()
+        settle(self.trainer)
         wanted = arguments.ckpt_path
+        if was_requeued() and self.subcommand == "fit" and has_begun(self.trainer):
+            wanted = "last"  # the command says from where the job began, not from where it goes on
         if is_trial(self.trainer):
             # A trial leaves nothing to go on from.
             arguments.ckpt_path = None if wanted in ("last", "auto") else wanted
         elif self.subcommand == "fit":
             arguments.ckpt_path = self._choose_start(wanted)
-        elif wanted is not None:
-            path = last_checkpoint(self.trainer) if wanted == "last" else Path(wanted)
-            arguments.ckpt_path = str(path)
-        if arguments.ckpt_path is not None:
-            check_fits(self.model, arguments.ckpt_path)
+        elif wanted == "last":
+            arguments.ckpt_path = resume_point(checkpoint_folder(self.trainer)) or str(
+                last_checkpoint(self.trainer)
+            )
+        start = arguments.ckpt_path
+        if start is not None:
+            checkpoint = load_checkpoint(start, mmap=True)
+            check_fits(self.model, checkpoint, start)
+            if self.subcommand == "fit":
+                check_complete(checkpoint, start)
+                check_games(checkpoint, self.datamodule, start)
         elif self.subcommand != "fit":
             raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
         if self.subcommand == "fit" and not is_trial(self.trainer):
-            self._begin(wanted, arguments.ckpt_path)
+            self._begin(wanted, start)
+
+    def _numbers_its_runs(self) -> bool:
+        """Whether the run gets a new folder at every start, so that there is nothing to find again."""
+        callback, logger = resume_callback(self.trainer), folder_logger(self.trainer)
+        if logger is None or (callback is not None and callback.dirpath is not None):
+            return False
+        return numbers_its_runs(
+            self.config[self.subcommand].trainer.logger, self.trainer.loggers.index(logger)
+        )
 
     def _choose_start(self, wanted: str | None) -> str | None:
-        if wanted in ("last", "auto") and numbers_its_runs(self.config[self.subcommand].trainer.logger):
+        if wanted in ("last", "auto") and self._is_numbered:
             raise ConfigurationError(
                 f"--ckpt_path {wanted} needs a run with a name: a logger with a version, as the presets have it"
             )
@@ -185,15 +221,18 @@ class PylosCLI(LightningCLI):
 
     def _begin(self, wanted: str | None, start: str | None) -> None:
         """Takes possession of the run's folder."""
-        last = last_checkpoint(self.trainer)
-        if self.trainer.is_global_zero:
-            self._until_end.enter_context(locked(last.parent))
-            if choose_start(self.trainer, wanted) != start:  # who had the lock until now?
-                raise ConfigurationError("another process has just trained this run: try again")
-            set_way_on(self._way_on())
-            tell(f"pylos: {start_line(run_folder(self.trainer), start)}")
-        if start is None or Path(start).resolve() != last.resolve():
-            begin_first_epoch(self.trainer, start)
+        folder = checkpoint_folder(self.trainer)  # on every rank: they agree upon it
+        if not self.trainer.is_global_zero:
+            return
+        self._until_end.enter_context(locked(folder))
+        if choose_start(self.trainer, wanted) != start:  # who had the lock until now?
+            raise ConfigurationError("another process has just trained this run: try again")
+        set_way_on(self._way_on())
+        tell(f"pylos: {start_line(run_folder(self.trainer), start)}")
+        if start is None or Path(start).resolve() != last_checkpoint(self.trainer).resolve():
+            begin_first_epoch(folder, start)
+        else:
+            end_first_epoch(folder)
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -227,7 +266,7 @@ class PylosCLI(LightningCLI):
 
     def _way_on(self) -> str:
         """The command that goes on with this run."""
-        if numbers_its_runs(self.config["fit"].trainer.logger):
+        if self._is_numbered:
             return ""
         return shlex.join(["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"])
 
@@ -280,9 +319,8 @@ def explain(parser: LightningArgumentParser, command: str) -> None:
         action.help = texts.get(action.dest, action.help)
 
 
-def check_fits(model: PylosModule, path: str) -> None:
+def check_fits(model: PylosModule, checkpoint: Mapping[str, Any], path: str) -> None:
     """Raises CheckpointError if a checkpoint is for other rules or its weights are not of the model's shapes."""
-    checkpoint = load_checkpoint(path, mmap=True)
     theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name in sorted(ours.keys() | theirs.keys()):
@@ -295,10 +333,24 @@ def check_fits(model: PylosModule, path: str) -> None:
     check_finite(checkpoint["state_dict"], path)
 
 
-def numbers_its_runs(logger: Any) -> bool:
-    """Whether a ``trainer.logger`` of the configuration makes a new folder at every start."""
+def refuse_spawning(trainer: pl.Trainer) -> None:
+    """Raises ConfigurationError for strategies whose processes are copies of this one, with all that it holds."""
+    launcher = trainer.strategy.launcher
+    if isinstance(launcher, _MultiProcessingLauncher):
+        raise ConfigurationError(
+            "trainer.strategy ddp_spawn and its like do not go with this command: ddp does"
+        )
+
+
+def numbers_its_runs(logger: Any, index: int = 0) -> bool:
+    """Whether a logger makes a new folder at every start.
+
+    Args:
+        logger: ``trainer.logger`` of the configuration.
+        index: which one, where that is a list.
+    """
     if isinstance(logger, list):
-        return bool(logger) and numbers_its_runs(logger[0])
+        return numbers_its_runs(logger[index])
     if isinstance(logger, bool) or logger is None:
         return logger is not False
     return "version" in logger.init_args and logger.init_args.version is None

@@ -18,8 +18,10 @@ from pylos.actions import action_name
 from pylos.board import Board, as_positions
 from pylos.checkpoints import check_rules
 from pylos.datamodule import SelfPlayDataModule
+from pylos.entry import check_resumable, enter
 from pylos.errors import ConfigurationError, NonFiniteLossError, NonFiniteNetworkError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
+from pylos.identity import KEY as RUN
 from pylos.inference import NetworkEvaluator
 from pylos.kept_checkpoints import names_to_paths, paths_to_names
 from pylos.loaders import LabelledBatch
@@ -58,6 +60,8 @@ class PylosModule(pl.LightningModule):
     _rate: float = math.nan
     """The learning rate of the newest step."""
     _captured: CapturedLosses | None = None
+    _identity: str | None = None
+    """Of the run in which it is trained (see ``pylos.identity``)."""
 
     def __init__(
         self,
@@ -136,20 +140,23 @@ class PylosModule(pl.LightningModule):
         return float(lowest + (1 - lowest) * (1 + math.cos(math.pi * progress)) / 2)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds what the bits of the run depend on.
+        """Adds which run it is of, and what its bits depend on.
 
         Raises:
             NonFiniteNetworkError: a weight is infinite or not a number; what was saved before stays.
         """
         check_finite(checkpoint["state_dict"], "not saved")
         checkpoint["fingerprint"] = self._fingerprint()
+        if self._identity is not None:
+            checkpoint[RUN] = self._identity
         paths_to_names(checkpoint, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Warns where training goes on under conditions in which it cannot stay the same to the last bit.
 
         Raises:
-            CheckpointError: the checkpoint is for other rules, or its callbacks' states make no sense.
+            CheckpointError: the checkpoint is for other rules or not one to go on from, or its callbacks' states
+                make no sense.
             NonFiniteNetworkError: one of its weights is infinite or not a number.
         """
         check_rules(checkpoint, self.rules, "the checkpoint")
@@ -159,6 +166,8 @@ class PylosModule(pl.LightningModule):
         names_to_paths(checkpoint, self._trainer)
         if self._trainer.state.fn != "fit":
             return
+        check_resumable(self._trainer, checkpoint)
+        self._identity = checkpoint.get(RUN)
         changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())
         if changes:
             rank_zero_warn(
@@ -167,6 +176,11 @@ class PylosModule(pl.LightningModule):
 
     def _fingerprint(self) -> Fingerprint:
         return fingerprint(self.device, self.trainer.world_size)
+
+    def on_fit_start(self) -> None:
+        """Makes sure that the run does no harm to another one, before its first game."""
+        goes_on = self.trainer.ckpt_path is not None or self.trainer.global_step > 0
+        self._identity = enter(self, self._identity if goes_on else None)
 
     def on_train_start(self) -> None:
         """Lets the options of this run win over the ones that a checkpoint brought with its optimizer's state."""

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from pylos.checkpoints import (
-    FOLDER,
-    checkpoint_summary,
-    find_checkpoints,
-    load_checkpoint,
-)
+from pylos.checkpoints import FOLDER, LAST, find_checkpoints, load_checkpoint
+from pylos.cluster import found_by_lightning, refuse_hpc_checkpoint
 from pylos.errors import CheckpointError, ConfigurationError
-from pylos.files import PART, atomic_write, read_bytes
+from pylos.first_epoch import checkpoints_at_stake, noted_start, read_note, unfinished_start
+from pylos.identity import check_identity, is_own
 from pylos.manifest import FILE_NAME as MANIFEST
-from pylos.output import tell
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.loggers import Logger
 
-LAST = "last.ckpt"
-"""The checkpoint from which a run goes on."""
-FIRST_EPOCH = "first-epoch.json"
-"""Beside the checkpoints while a run's first epoch lasts: from where it starts, should it have to start again."""
 LOCK = "run.lock"
 """In a folder of checkpoints: locked while a process writes there. The lock ends with the process, however it ends."""
-
-_OTHER_RUN = "start another run with --trainer.logger.init_args.version NAME"
+METRICS = "metrics.csv"
+"""In a logger's folder: the history of a run, of our logger and of Lightning's."""
 
 
 def is_trial(trainer: Trainer) -> bool:
@@ -40,20 +32,83 @@ def is_trial(trainer: Trainer) -> bool:
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # Lightning sets it from outside the class
 
 
+# Where a run lies -------------------------------------------------------------------------------------------
+
+
+def checkpoint_folder(trainer: Trainer) -> Path:
+    """The folder of the run's checkpoints. Whatever belongs to the run looks here; call it on all ranks.
+
+    The callback that keeps the checkpoint to resume from decides, wherever it stands in the list. Does it name no
+    folder, then it is that of the first logger that has one, and ``default_root_dir`` if none has.
+    """
+    callback = resume_callback(trainer)
+    return Path(callback.dirpath) if callback and callback.dirpath else _folder_by_logger(trainer)
+
+
 def run_folder(trainer: Trainer) -> Path:
-    """The folder of the run: that of its first logger."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
+    """The folder of the run, which holds that of its checkpoints or is the same."""
+    folder = checkpoint_folder(trainer)
+    return folder.parent if folder.name == FOLDER else folder
 
 
 def last_checkpoint(trainer: Trainer) -> Path:
-    """Where the checkpoint to resume from lies, or would lie.
+    """Where the checkpoint to resume from lies, or would lie."""
+    return checkpoint_folder(trainer) / LAST
 
-    Of several checkpoint callbacks the last in the list counts: that is where the one to resume from belongs.
+
+def model_checkpoints(trainer: Trainer) -> list[ModelCheckpoint]:
+    """The callbacks that keep checkpoints of the training; others save one when it fails, for example."""
+    from lightning.pytorch.callbacks import ModelCheckpoint
+
+    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+
+
+def resume_callback(trainer: Trainer) -> ModelCheckpoint | None:
+    """The callback that keeps the checkpoint to resume from, or what comes closest; of equals the last in the list."""
+
+    def suits(callback: ModelCheckpoint) -> tuple[bool, bool, bool]:
+        is_last = f"{callback.filename}{callback.FILE_EXTENSION}" == LAST
+        return not callback.save_weights_only, is_last, bool(callback.save_last)
+
+    return max(reversed(model_checkpoints(trainer)), key=suits, default=None)
+
+
+def folder_logger(trainer: Trainer) -> Logger | None:
+    """The first logger that has a folder of its own for the run."""
+    return next((logger for logger in trainer.loggers if logger.log_dir is not None), None)
+
+
+def _folder_by_logger(trainer: Trainer) -> Path:
+    logger = folder_logger(trainer)
+    root = trainer.default_root_dir if logger is None else logger.log_dir
+    return (
+        Path(trainer.strategy.broadcast(str(root))) / FOLDER
+    )  # ranks may have numbered their runs differently
+
+
+def settle(trainer: Trainer) -> None:
+    """Gives a folder to the checkpoint callbacks that name none, before any logger starts.
+
+    Lightning asks the first logger, and one without a folder of its own does not know its name before it has started.
     """
-    folder = None
-    for callback in trainer.checkpoint_callbacks:
-        folder = getattr(callback, "dirpath", None)
-    return Path(folder or run_folder(trainer) / FOLDER) / LAST
+    for callback in model_checkpoints(trainer):
+        if callback.dirpath is None:
+            callback.dirpath = str(_folder_by_logger(trainer))
+
+
+def other_run(trainer: Trainer) -> str:
+    """How to start another run than the one that lies here, on the command line."""
+    logger = folder_logger(trainer)
+    if checkpoint_folder(trainer) != _folder_by_logger(trainer):
+        return "start another run with another dirpath of its ModelCheckpoint"
+    if logger is None:
+        return "start another run with --trainer.default_root_dir FOLDER"
+    if len(trainer.loggers) > 1:
+        return f"start another run with another version of its {type(logger).__name__}"
+    return "start another run with --trainer.logger.init_args.version NAME"
+
+
+# From where it goes on --------------------------------------------------------------------------------------
 
 
 def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
@@ -72,37 +127,40 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
         ConfigurationError: The run would overwrite another one.
     """
     # Other ranks may find what the first one has just begun to write; they follow it.
-    holds_data = trainer.is_global_zero and _holds_data(trainer)
+    holds = trainer.is_global_zero and holds_run(trainer)
     if ckpt_path in ("last", "auto"):
-        return _choose_last(trainer, holds_data, required=ckpt_path == "last")
-    if ckpt_path is not None and not Path(ckpt_path).is_file():
-        raise CheckpointError(f"no checkpoint {ckpt_path}")
-    folder = last_checkpoint(trainer).parent
-    own = ckpt_path is not None and Path(ckpt_path).resolve().parent == folder.resolve()
-    again = ckpt_path is not None and _read_note(folder) is not None
-    if holds_data and not own and not again:
-        raise ConfigurationError(
-            f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or {_OTHER_RUN}"
-        )
-    if ckpt_path is not None and trainer.is_global_zero:
-        load_checkpoint(ckpt_path)  # a damaged one is refused before it leaves traces
-    return ckpt_path
+        start = _choose_last(trainer, holds, required=ckpt_path == "last")
+    else:
+        start = ckpt_path
+        folder = checkpoint_folder(trainer)
+        if start is not None and not Path(start).is_file():
+            raise CheckpointError(f"no checkpoint {start}")
+        again = start is not None and unfinished_start(folder) is not None
+        if holds and not again and not (start is not None and is_own(start, folder)):
+            raise ConfigurationError(
+                f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or {other_run(trainer)}"
+            )
+        if start is not None and trainer.is_global_zero:
+            # What is damaged or of another run is refused before it leaves traces.
+            check_identity(load_checkpoint(start), start, folder)
+    refuse_hpc_checkpoint(found_by_lightning(trainer) if start is None else start)
+    return start
 
 
-def _choose_last(trainer: Trainer, holds_data: bool, required: bool) -> str | None:
+def _choose_last(trainer: Trainer, holds: bool, required: bool) -> str | None:
     """The checkpoint to resume from, or None where the run has none because it is about to start."""
     folder, last = run_folder(trainer), last_checkpoint(trainer)
-    if last.is_file():
+    if start := resume_point(last.parent):
         if trainer.is_global_zero:
-            _check_sound(last)
-        return str(last)
-    if note := _read_note(last.parent):  # the run was interrupted in its first epoch
-        return note.start
-    if holds_data:
+            _check_sound(trainer, Path(start))
+        return start
+    if unfinished_start(last.parent):  # the run was interrupted in its first epoch
+        return None
+    if holds:
         sound = newest_sound_checkpoint(last.parent) or "FILE"
         raise CheckpointError(
             f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
-            f"--ckpt_path {sound}, or {_OTHER_RUN}"
+            f"--ckpt_path {sound}, or {other_run(trainer)}"
         )
     if required and trainer.is_global_zero:
         raise CheckpointError(
@@ -112,41 +170,85 @@ def _choose_last(trainer: Trainer, holds_data: bool, required: bool) -> str | No
     return None
 
 
-def _check_sound(last: Path) -> None:
-    """Raises CheckpointError for a damaged checkpoint, and names the newest sound one."""
+def resume_point(folder: Path) -> str | None:
+    """The checkpoint from which the run whose checkpoints lie in a folder goes on; None where it has none yet.
+
+    That is ``last.ckpt``, unless the run has gone back to an earlier checkpoint and not come to an epoch's end since.
+    """
+    note = read_note(folder)
+    if (folder / LAST).is_file() and (note is None or LAST not in note.aside):
+        return str(folder / LAST)
+    note = unfinished_start(folder)
+    return noted_start(folder, note) if note else None
+
+
+def _check_sound(trainer: Trainer, start: Path) -> None:
+    """Raises CheckpointError for a checkpoint that is damaged or of another run, and names the newest sound one."""
+    folder = checkpoint_folder(trainer)
     try:
-        load_checkpoint(last)
+        check_identity(load_checkpoint(start), start, folder)
     except CheckpointError as error:
-        sound = newest_sound_checkpoint(last.parent)
+        sound = newest_sound_checkpoint(folder)
         advice = (
-            f"resume from {sound} with --ckpt_path {sound}" if sound else f"no other is sound; {_OTHER_RUN}"
+            f"resume from {sound} with --ckpt_path {sound}"
+            if sound
+            else f"no other is sound; {other_run(trainer)}"
         )
         raise CheckpointError(f"{error}; {advice}") from None
 
 
 def newest_sound_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of the highest step in a folder that loads with all its tensors."""
+    """The checkpoint of the highest step in a folder that loads with all its tensors and is of this run."""
     for checkpoint in reversed(find_checkpoints(folder)[0]):
         try:
-            load_checkpoint(checkpoint.path)
+            check_identity(load_checkpoint(checkpoint.path), checkpoint.path, folder)
         except CheckpointError:
             continue
         return checkpoint.path
     return None
 
 
-def _holds_data(trainer: Trainer) -> bool:
-    """Whether anything is where the run is going to write. Its folder need not hold that of its checkpoints."""
-    # Without a logger the run's folder is just the working directory.
-    folders = {last_checkpoint(trainer).parent, *([run_folder(trainer)] if trainer.loggers else [])}
-    return any(_is_occupied(folder) for folder in folders)
+def holds_run(trainer: Trainer) -> bool:
+    """Whether there is anything where the run is going to write that it would lose, or mix with its own.
+
+    What an attempt has left that did not live to the end of its first epoch is nothing of that kind.
+    """
+    folder = checkpoint_folder(trainer)
+    folders = {folder} if folder_logger(trainer) is None else {folder, _folder_by_logger(trainer)}
+    if any(checkpoints_at_stake(place) for place in folders):
+        return True
+    if unfinished_start(folder) is not None:
+        return False
+    histories = [Path(logger.log_dir) / METRICS for logger in trainer.loggers if logger.log_dir is not None]
+    return any(path.exists() for path in [folder / MANIFEST, *histories])
 
 
-def _is_occupied(folder: Path) -> bool:
-    if not folder.is_dir():
-        return folder.exists()
-    contents = (path for path in folder.rglob("*") if not path.is_dir())
-    return any(path.name != LOCK and path.suffix != PART for path in contents)
+def has_begun(trainer: Trainer) -> bool:
+    """Whether there is a run to go on with, be it in its first epoch."""
+    folder = checkpoint_folder(trainer)
+    return resume_point(folder) is not None or unfinished_start(folder) is not None
+
+
+def continues_run(trainer: Trainer) -> bool:
+    """Whether a fit goes on with the run that lies here; known from ``on_fit_start`` on."""
+    start = trainer.ckpt_path
+    return trainer.global_step > 0 or (start is not None and is_own(start, checkpoint_folder(trainer)))
+
+
+def begins_run(trainer: Trainer) -> bool:
+    """Whether a fit begins a run that must find none here; known from ``on_fit_start`` on.
+
+    What an interrupted first epoch has left is no run; the command has taken care of it.
+    """
+    return not continues_run(trainer) and unfinished_start(checkpoint_folder(trainer)) is None
+
+
+def another_run(folder: Path) -> ConfigurationError:
+    """What to say, in Python, where a fit would mix its records with those of another run."""
+    return ConfigurationError(
+        f"{folder} holds another run: go on with it (ckpt_path='last', or one of its checkpoints), or train "
+        "in another folder"
+    )
 
 
 @contextmanager
@@ -166,65 +268,3 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-class Note(NamedTuple):
-    """What is noted while the first epoch of a start lasts."""
-
-    start: str | None
-    """The checkpoint from which it starts; None: from nothing."""
-    epoch: int
-    """The epoch, counted from 0."""
-
-
-def _read_note(folder: Path) -> Note | None:
-    """The note in a folder of checkpoints; None where no first epoch was interrupted, or more than that can be lost."""
-    try:
-        note = Note(**json.loads(read_bytes(folder / FIRST_EPOCH)))
-    except (OSError, ValueError, TypeError):
-        return None
-    found, damaged = find_checkpoints(folder)
-    return note if not damaged and all(checkpoint.epoch <= note.epoch for checkpoint in found) else None
-
-
-def begin_first_epoch(trainer: Trainer, start: str | None) -> None:
-    """Prepares the run's folder for a start that is not from its last checkpoint. Call it on all ranks.
-
-    Notes the start, so that the first epoch can be interrupted. What the run's folder holds of later epochs is set
-    aside (the suffix ``.old``, ``.old1`` ...); what an interrupted attempt has left goes: the same epoch is about to
-    be played again.
-    """
-    folder = last_checkpoint(trainer).parent
-    if not trainer.is_global_zero:
-        return
-    epoch = 0 if start is None else checkpoint_summary(start)[0] + 1
-    again = _read_note(folder) == Note(start, epoch)
-    for checkpoint in find_checkpoints(folder)[0]:
-        if checkpoint.epoch >= epoch and again:
-            checkpoint.path.unlink()
-        elif checkpoint.epoch >= epoch:
-            aside = _free_name(f"{checkpoint.path}.old")
-            checkpoint.path.replace(aside)
-            tell(f"pylos: {checkpoint.path.name} is of a later epoch: set aside as {aside.name}")
-    if start is None:
-        (folder / MANIFEST).unlink(missing_ok=True)
-    atomic_write(folder / FIRST_EPOCH, json.dumps(Note(start, epoch)._asdict()) + "\n")
-
-
-def _free_name(name: str) -> Path:
-    """This name, or with the first number behind it that no file has."""
-    names = (Path(f"{name}{number or ''}") for number in itertools.count())
-    return next(path for path in names if not path.exists())
-
-
-def end_first_epoch(trainer: Trainer) -> None:
-    """Removes that note once the epoch has a checkpoint, be it another than the one to resume from.
-
-    Call it on all ranks.
-    """
-    folder = last_checkpoint(trainer).parent
-    note = folder / FIRST_EPOCH
-    if trainer.is_global_zero and note.exists():
-        epoch = json.loads(note.read_text(encoding="utf-8"))["epoch"]
-        if any(checkpoint.epoch >= epoch for checkpoint in find_checkpoints(folder)[0]):
-            note.unlink()

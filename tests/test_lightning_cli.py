@@ -18,7 +18,7 @@ def test_loggers_that_number_their_runs():
     assert numbers_its_runs(logger(None))
     assert not numbers_its_runs(logger("quick"))
     assert numbers_its_runs([logger(None)])
-    assert not numbers_its_runs([])
+    assert not numbers_its_runs([logger(None), logger("quick")], 1)
 
 
 def test_a_judged_position():

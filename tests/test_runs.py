@@ -5,24 +5,41 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
+from lightning.pytorch.loggers import CSVLogger, Logger
 
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.first_epoch import begin_first_epoch, end_first_epoch
+from pylos.identity import KEY, write_identity
 from pylos.runs import (
-    FIRST_EPOCH,
-    begin_first_epoch,
+    checkpoint_folder,
     choose_start,
-    end_first_epoch,
+    holds_run,
     last_checkpoint,
     locked,
+    resume_point,
     run_folder,
+    settle,
 )
 
 
+class Remote(Logger):
+    """A logger without a folder, whose run has no name before it starts."""
+
+    name = version = None
+    save_dir = "."
+
+    def log_hyperparams(self, *arguments, **options): ...
+
+    def log_metrics(self, *arguments, **options): ...
+
+
+def csv(folder):
+    return CSVLogger(folder, name="", version="run")
+
+
 def make_trainer(folder, **options):
-    logger = CSVLogger(folder, name="", version="run")
-    return Trainer(accelerator="cpu", logger=logger, callbacks=[ModelCheckpoint(**options)])
+    return Trainer(accelerator="cpu", logger=csv(folder), callbacks=[ModelCheckpoint(**options)])
 
 
 @pytest.fixture
@@ -30,9 +47,9 @@ def trainer(tmp_path):
     return make_trainer(tmp_path)
 
 
-def save_checkpoint(path, epoch):
+def save_checkpoint(path, epoch, **more):
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": {}, "hyper_parameters": {}, "epoch": epoch, "global_step": epoch}, path)
+    torch.save({"state_dict": {}, "hyper_parameters": {}, "epoch": epoch, "global_step": epoch, **more}, path)
     return str(path)
 
 
@@ -47,6 +64,59 @@ def test_places(trainer, tmp_path):
     assert last_checkpoint(trainer) == tmp_path / "run" / "checkpoints" / "last.ckpt"
     elsewhere = make_trainer(tmp_path, dirpath=tmp_path / "elsewhere")
     assert last_checkpoint(elsewhere) == tmp_path / "elsewhere" / "last.ckpt"
+    assert run_folder(elsewhere) == tmp_path / "elsewhere"
+
+
+LOGGERS = {
+    "ours": lambda folder: [csv(folder)],
+    "remote first": lambda folder: [Remote(), csv(folder)],
+    "remote last": lambda folder: [csv(folder), Remote()],
+    "remote": lambda folder: [Remote()],
+    "none": lambda folder: False,
+}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("loggers", LOGGERS)
+def test_a_run_is_found_whatever_else_is_in_the_lists(tmp_path, loggers, order):
+    kept = ModelCheckpoint(filename="last", enable_version_counter=False)
+    best = ModelCheckpoint(filename="best", monitor="elo")
+    others = [
+        ModelCheckpoint(tmp_path / "mine", every_n_epochs=2),
+        OnExceptionCheckpoint(tmp_path / "failed"),
+    ]
+    options = {"logger": LOGGERS[loggers](tmp_path), "default_root_dir": tmp_path / "root"}
+    trainer = Trainer(accelerator="cpu", callbacks=[kept, best, *others][::order], **options)
+    run = tmp_path / ("run" if loggers in ("ours", "remote first", "remote last") else "root")
+    assert (run_folder(trainer), checkpoint_folder(trainer)) == (run, run / "checkpoints")
+    settle(trainer)
+    assert {kept.dirpath, best.dirpath} == {str(run / "checkpoints")}
+    assert others[0].dirpath == str(tmp_path / "mine")
+    assert last_checkpoint(trainer) == run / "checkpoints" / "last.ckpt"
+    assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_callback_that_keeps_the_last_checkpoint_decides(tmp_path, order):
+    def place(*callbacks):
+        trainer = Trainer(accelerator="cpu", logger=csv(tmp_path), callbacks=list(callbacks)[::order])
+        return checkpoint_folder(trainer).name
+
+    best = ModelCheckpoint(tmp_path / "best", monitor="elo", filename="best")
+    weights = ModelCheckpoint(tmp_path / "weights", every_n_epochs=3, filename="last", save_weights_only=True)
+    assert place(best, weights) == "best"
+    assert (
+        place(best, weights, ModelCheckpoint(tmp_path / "kept", every_n_epochs=2, save_last=True)) == "kept"
+    )
+    assert (
+        place(best, weights, ModelCheckpoint(tmp_path / "last", every_n_epochs=2, filename="last")) == "last"
+    )
+
+
+def test_without_checkpoints_the_records_lie_where_they_would(tmp_path):
+    trainer = Trainer(accelerator="cpu", logger=csv(tmp_path), enable_checkpointing=False)
+    settle(trainer)
+    assert checkpoint_folder(trainer) == tmp_path / "run" / "checkpoints"
 
 
 @pytest.mark.parametrize("exists", [False, True])
@@ -91,7 +161,7 @@ def test_a_damaged_last_checkpoint_is_named_with_the_newest_sound_one(trainer, w
 def test_checkpoints_of_another_run_in_the_same_place_are_not_overwritten(tmp_path):
     trainer = make_trainer(tmp_path, dirpath=tmp_path / "shared")
     save_checkpoint(tmp_path / "shared" / "last.ckpt", epoch=1)
-    assert not run_folder(trainer).exists()
+    assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigurationError, match="already holds a run"):
         choose_start(trainer, None)
 
@@ -121,107 +191,88 @@ def test_a_checkpoint_that_does_not_exist(trainer):
         choose_start(trainer, "missing.ckpt")
 
 
-def test_an_interrupted_first_epoch_starts_again_without_its_leftovers(trainer):
-    checkpoints = last_checkpoint(trainer).parent
-    begin_first_epoch(trainer, None)
-    save(checkpoints / "manifest.json")
-    save_checkpoint(checkpoints / "best-000.ckpt", epoch=0)
-    assert choose_start(trainer, "last") is choose_start(trainer, "auto") is None
-    begin_first_epoch(trainer, None)
-    assert [path.name for path in checkpoints.iterdir()] == [FIRST_EPOCH]
-    end_first_epoch(trainer)
-    assert (checkpoints / FIRST_EPOCH).exists()
-    save_checkpoint(last_checkpoint(trainer), epoch=0)
-    end_first_epoch(trainer)
-    assert not (checkpoints / FIRST_EPOCH).exists()
-
-
-def test_a_run_from_the_checkpoint_of_another_may_be_interrupted_in_its_first_epoch(trainer, tmp_path):
-    start = save_checkpoint(tmp_path / "other" / "best.ckpt", epoch=4)
-    assert choose_start(trainer, start) == start
-    begin_first_epoch(trainer, start)
-    save_checkpoint(last_checkpoint(trainer).parent / "best.ckpt", epoch=5)
-    for wanted in (start, "last", "auto"):
-        assert choose_start(trainer, wanted) == start
-    begin_first_epoch(trainer, start)
-    assert not (last_checkpoint(trainer).parent / "best.ckpt").exists()
-
-
-def test_going_back_to_an_earlier_checkpoint_sets_later_ones_aside(trainer):
-    checkpoints = last_checkpoint(trainer).parent
-    start = save_checkpoint(checkpoints / "best-2.ckpt", epoch=2)
-    for name, epoch in (("best-1", 1), ("best-5", 5), ("last", 6)):
-        save_checkpoint(checkpoints / f"{name}.ckpt", epoch)
-    assert choose_start(trainer, start) == start
-    begin_first_epoch(trainer, start)
-    names = {"best-1.ckpt", "best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old", FIRST_EPOCH}
-    assert {path.name for path in checkpoints.iterdir()} == names
-    assert choose_start(trainer, "last") == start
-
-
-def test_going_back_again_keeps_what_was_set_aside(trainer):
-    checkpoints = last_checkpoint(trainer).parent
-    start = save_checkpoint(checkpoints / "best-2.ckpt", epoch=2)
-    kept = []
-    for epoch in (7, 6, 5):
-        kept.append(Path(save_checkpoint(checkpoints / "last.ckpt", epoch)).read_bytes())
-        begin_first_epoch(trainer, start)
-        (checkpoints / FIRST_EPOCH).unlink()  # the epoch came to its end
-    aside = [checkpoints / f"last.ckpt.old{number}" for number in ("", 1, 2)]
-    assert [path.read_bytes() for path in aside] == kept
-
-
-def test_another_start_throws_nothing_away_that_an_interrupted_one_left(trainer):
-    checkpoints = last_checkpoint(trainer).parent
-    starts = [save_checkpoint(checkpoints / f"best-{epoch}.ckpt", epoch) for epoch in (1, 2, 3)]
-    begin_first_epoch(trainer, starts[1])
-    begin_first_epoch(trainer, starts[0])
-    names = {"best-1.ckpt", "best-2.ckpt.old", "best-3.ckpt.old", FIRST_EPOCH}
-    assert {path.name for path in checkpoints.iterdir()} == names
-
-
-def test_a_kill_before_anything_is_written_leaves_no_data(trainer):
-    checkpoints = last_checkpoint(trainer).parent
-    save(checkpoints / f"{FIRST_EPOCH}.part")
-    assert choose_start(trainer, None) is choose_start(trainer, "auto") is None
-
-
-@pytest.mark.parametrize("make", [save, lambda path: save_checkpoint(path, epoch=1)])
-def test_checkpoints_of_later_epochs_or_of_others_are_not_thrown_away(trainer, make):
-    begin_first_epoch(trainer, None)
-    kept = last_checkpoint(trainer).parent / "mine.ckpt"
-    make(kept)
-    with pytest.raises(CheckpointError, match="holds data"):
-        choose_start(trainer, "last")
-    assert kept.exists()
-
-
-def test_a_run_that_keeps_only_other_checkpoints_is_not_started_again(trainer):
-    begin_first_epoch(trainer, None)
-    kept = last_checkpoint(trainer).parent / "epoch=0-step=5.ckpt"
-    save_checkpoint(kept, epoch=0)
-    end_first_epoch(trainer)
-    with pytest.raises(CheckpointError, match="holds data"):
-        choose_start(trainer, "last")
-    assert kept.exists()
-
-
 def test_checkpoints_elsewhere_are_the_runs_own(tmp_path):
     trainer = make_trainer(tmp_path, dirpath=tmp_path / "elsewhere")
     best = save_checkpoint(tmp_path / "elsewhere" / "best.ckpt", epoch=1)
     assert choose_start(trainer, best) == best
-    stranger = save_checkpoint(run_folder(trainer) / "other" / "best.ckpt", epoch=1)
-    with pytest.raises(ConfigurationError, match="already holds a run"):
+    stranger = save_checkpoint(tmp_path / "other" / "best.ckpt", epoch=1)
+    with pytest.raises(ConfigurationError, match=r"already holds a run.* another dirpath"):
         choose_start(trainer, stranger)
+    write_identity(tmp_path / "elsewhere", "a")
+    assert choose_start(trainer, save_checkpoint(tmp_path / "other" / "mine.ckpt", 1, **{KEY: "a"}))
+
+
+def test_a_checkpoint_of_another_run_is_not_taken_for_this_ones_last(trainer):
+    folder = checkpoint_folder(trainer)
+    best = save_checkpoint(folder / "best.ckpt", 1, **{KEY: "a"})
+    last = save_checkpoint(folder / "last.ckpt", 2, **{KEY: "b"})
+    assert choose_start(trainer, "last") == last  # nothing says which of them is whose
+    write_identity(folder, "a")
+    for wanted in ("last", "auto"):
+        with pytest.raises(CheckpointError, match=rf"last\.ckpt is of another run .*--ckpt_path {best}$"):
+            choose_start(trainer, wanted)
+    with pytest.raises(CheckpointError, match="is of another run"):
+        choose_start(trainer, last)
+    assert choose_start(trainer, best) == best
+    save_checkpoint(folder / "last.ckpt", 2)  # of an earlier version
+    assert choose_start(trainer, "last") == last
+
+
+def test_what_an_attempt_leaves_before_its_first_epoch_is_no_run(trainer):
+    folder = checkpoint_folder(trainer)
+    begin_first_epoch(folder, None)
+    for path in (folder / "manifest.json", folder / "best.ckpt.part", run_folder(trainer) / "config.yaml"):
+        save(path)
+    save(run_folder(trainer) / "metrics.csv")
+    save_checkpoint(folder / "best.ckpt", epoch=0)
+    for wanted in (None, "auto", "last"):
+        assert choose_start(trainer, wanted) is None
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "checkpoints/manifest.json", "checkpoints/last.ckpt.old"])
+def test_what_a_run_leaves_is_not_overwritten(trainer, name):
+    assert not holds_run(trainer)
+    save(run_folder(trainer) / "config.yaml")
+    assert not holds_run(trainer)
+    save(run_folder(trainer) / name)
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        choose_start(trainer, None)
+
+
+def test_a_start_that_is_gone_is_named(trainer, tmp_path):
+    start = save_checkpoint(tmp_path / "other" / "best.ckpt", epoch=4)
+    begin_first_epoch(checkpoint_folder(trainer), start)
+    assert choose_start(trainer, "last") == choose_start(trainer, start) == start
+    Path(start).unlink()
+    with pytest.raises(CheckpointError, match=f"no checkpoint {start}"):
+        choose_start(trainer, "last")
+
+
+@pytest.mark.parametrize("make", [save, lambda path: save_checkpoint(path, epoch=1)])
+def test_checkpoints_of_later_epochs_or_of_others_are_not_thrown_away(trainer, make):
+    begin_first_epoch(checkpoint_folder(trainer), None)
+    make(checkpoint_folder(trainer) / "mine.ckpt")
+    with pytest.raises(CheckpointError, match="holds data"):
+        choose_start(trainer, "last")
+
+
+def test_the_last_checkpoint_counts_once_the_run_has_come_to_an_epochs_end(trainer):
+    folder = checkpoint_folder(trainer)
+    start = save_checkpoint(folder / "best.ckpt", epoch=1)
+    last = save_checkpoint(folder / "last.ckpt", epoch=3)
+    begin_first_epoch(folder, start)
+    assert resume_point(folder) == start
+    save_checkpoint(folder / "last.ckpt", epoch=2)
+    assert resume_point(folder) == last
 
 
 def test_without_a_logger_only_the_checkpoints_count(tmp_path):
     trainer = Trainer(accelerator="cpu", logger=False, default_root_dir=tmp_path)
     (tmp_path / "notes.txt").touch()
     assert choose_start(trainer, None) is None
-    begin_first_epoch(trainer, None)
+    begin_first_epoch(checkpoint_folder(trainer), None)
     assert choose_start(trainer, "auto") is None
     save_checkpoint(last_checkpoint(trainer), epoch=0)
-    end_first_epoch(trainer)
-    with pytest.raises(ConfigurationError, match="already holds a run"):
+    end_first_epoch(checkpoint_folder(trainer))
+    with pytest.raises(ConfigurationError, match=r"already holds a run.* --trainer.default_root_dir FOLDER"):
         choose_start(trainer, None)
