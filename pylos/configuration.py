@@ -14,6 +14,7 @@ import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it does not say what it exports
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
+import pylos
 from pylos.errors import ConfigurationError, PylosError
 from pylos.files import atomic_write, open_regular, read_bytes
 from pylos.first_epoch import end_first_epoch
@@ -108,7 +109,10 @@ def config_file(name: str) -> str:
     """
     if Path(name).is_file():
         return name
-    folder = Path(str(importlib.resources.files("pylos.configs")))
+    try:
+        folder = Path(str(importlib.resources.files("pylos.configs")))
+    except ModuleNotFoundError:  # a working copy that is not installed
+        folder = Path(pylos.__file__).parents[1] / "configs"
     presets = {path.stem: str(path) for path in sorted(folder.glob("*.yaml"))}
     if name not in presets:
         raise ConfigurationError(

@@ -1,3 +1,4 @@
+import importlib.resources
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ def test_presets_and_files(tmp_path, monkeypatch):
     assert config_file("quick") == "quick"  # a file of that name comes first
     with pytest.raises(ConfigurationError, match=r"no configuration file quikc, .* presets: .*quick"):
         config_file("quikc")
+
+
+def test_presets_of_a_working_copy_that_is_not_installed(monkeypatch):
+    def fail(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib.resources, "files", fail)
+    assert "trainer" in yaml.safe_load(Path(config_file("quick")).read_text())
 
 
 def test_every_configuration_of_a_run_is_kept(tmp_path):

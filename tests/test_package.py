@@ -1,6 +1,11 @@
 import importlib.metadata
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +60,37 @@ def test_other_names_do_not_exist():
 
 def test_the_version_is_that_of_the_package():
     assert importlib.metadata.version("pylos") == pylos.__version__
+
+
+def test_what_is_handed_out_is_whole(tmp_path):
+    """The wheel says what it is; the source distribution has all that its tests and its README need."""
+    pytest.importorskip("setuptools", "77")
+    root = Path(__file__).parents[1]
+    kept = {"pylos", "callbacks", "configs", "tests", "benchmarks", "docs", "lightning_logs"}
+    for path in root.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path)
+        elif path.name in kept:
+            ignored = shutil.ignore_patterns("__pycache__", "*.ckpt.*", "checkpoints")
+            shutil.copytree(path, tmp_path / path.name, ignore=ignored)
+    code = "import setuptools.build_meta as b; b.build_sdist('dist'); b.build_wheel('dist')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+
+    (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        shipped = {name.partition("/")[2] for name in archive.getnames()}
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    links = {link for link in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in link}
+    helpers = {f"tests/{path.name}" for path in (root / "tests").glob("*.py")}
+    presets = {f"configs/{path.name}" for path in (root / "configs").glob("*.yaml")}
+    assert len(links) >= 5
+    assert {*links, *helpers, *presets, "LICENSE", "Makefile", "constraints.txt"} - shipped == set()
+    assert not [name for name in shipped if name.startswith("lightning_logs/") and name.endswith(".ckpt")]
+
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (metadata,) = (name for name in names if name.endswith("/METADATA"))
+        lines = archive.read(metadata).decode().splitlines()
+    assert {"callbacks/py.typed", "pylos/py.typed", "pylos/configs/quick.yaml", "pylos/__main__.py"} <= names
+    assert {"License-Expression: MIT", "License-File: LICENSE", "Classifier: Typing :: Typed"} <= set(lines)
