@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from pylos.batches import EpochBatches
 from pylos.board import Board
 from pylos.cache import CachedEvaluator
-from pylos.errors import CheckpointError, ConfigurationError
-from pylos.fitting import ask_again, prepare, trains
+from pylos.errors import ConfigurationError
+from pylos.fitting import ask_again, prepare, restored_epoch, trains
 from pylos.games import GameOptions
 from pylos.inference import (
     CACHE_SIZE,
@@ -34,10 +34,8 @@ from pylos.rules import rules_code
 from pylos.runs import is_trial
 from pylos.search import SearchOptions
 from pylos.selfplay import SelfPlay, SelfPlayStats
+from pylos.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.suite import load_suite
-
-UNFINISHED = -1
-"""In place of the number of epochs filled, while self-play is under way."""
 
 _RANGES = {
     "games_per_epoch": COUNT,
@@ -352,8 +350,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
-        if "ranks" not in state_dict or "values" not in state_dict["ranks"][0]["buffer"]:
-            raise CheckpointError("the checkpoint's self-play is not of this version of pylos")
+        attached = self.trainer is not None
+        rules, epoch = (self._module().rules, restored_epoch(self._trainer)) if attached else (None, None)
+        check_selfplay_state(state_dict, rules, epoch)
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         state = states[rank] if rank < len(states) else {**states[0], "games": None}

@@ -38,3 +38,9 @@ def trains(trainer: pl.Trainer) -> bool:
 def ask_again(trainer: pl.Trainer) -> None:
     """Makes Lightning ask for the epoch's batches again: those that it holds are of another state."""
     trainer.fit_loop._combined_loader = None
+
+
+def restored_epoch(trainer: pl.Trainer) -> int | None:
+    """The epoch of the checkpoint that Lightning is restoring; None if it restores none."""
+    epoch: int | None = trainer._checkpoint_connector._loaded_checkpoint.get("epoch")
+    return epoch
