@@ -63,6 +63,19 @@ def load_checkpoint(path: StrPath, mmap: bool = False) -> dict[str, Any]:
     return checkpoint
 
 
+def load_resumable(path: StrPath) -> dict[str, Any]:
+    """Reads a checkpoint from which a training is to go on, and checks what it holds besides weights.
+
+    Raises:
+        CheckpointError: as ``load_checkpoint``, or its state of self-play makes no sense.
+    """
+    from pylos.selfplay_state import check_selfplay  # late, as it brings torch and kernels
+
+    checkpoint = load_checkpoint(path)
+    check_selfplay(checkpoint, os.fspath(path))
+    return checkpoint
+
+
 def check_rules(checkpoint: Mapping[str, Any], rules: str, name: StrPath) -> None:
     """Raises CheckpointError if a checkpoint, called by a name, was trained for other rules."""
     theirs = checkpoint["hyper_parameters"].get("rules")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from pylos.checkpoints import FOLDER, LAST, find_checkpoints, load_checkpoint
+from pylos.checkpoints import FOLDER, LAST, find_checkpoints, load_resumable
 from pylos.cluster import found_by_lightning, refuse_hpc_checkpoint
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.first_epoch import checkpoints_at_stake, noted_start, read_note, unfinished_start
@@ -142,7 +142,7 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
             )
         if start is not None and trainer.is_global_zero:
             # What is damaged or of another run is refused before it leaves traces.
-            check_identity(load_checkpoint(start), start, folder)
+            check_identity(load_resumable(start), start, folder)
     refuse_hpc_checkpoint(found_by_lightning(trainer) if start is None else start)
     return start
 
@@ -186,7 +186,7 @@ def _check_sound(trainer: Trainer, start: Path) -> None:
     """Raises CheckpointError for a checkpoint that is damaged or of another run, and names the newest sound one."""
     folder = checkpoint_folder(trainer)
     try:
-        check_identity(load_checkpoint(start), start, folder)
+        check_identity(load_resumable(start), start, folder)
     except CheckpointError as error:
         sound = newest_sound_checkpoint(folder)
         advice = (
@@ -201,7 +201,7 @@ def newest_sound_checkpoint(folder: Path) -> Path | None:
     """The checkpoint of the highest step in a folder that loads with all its tensors and is of this run."""
     for checkpoint in reversed(find_checkpoints(folder)[0]):
         try:
-            check_identity(load_checkpoint(checkpoint.path), checkpoint.path, folder)
+            check_identity(load_resumable(checkpoint.path), checkpoint.path, folder)
         except CheckpointError:
             continue
         return checkpoint.path
