@@ -10,6 +10,7 @@ import torch
 from callbacks.tables import table_of_run
 from pylos.blunders import blunder_metrics, count_blunders
 from pylos.datamodule import SelfPlayDataModule
+from pylos.epoch_metrics import log_for_epoch
 from pylos.tablebase import Tablebase
 
 
@@ -17,7 +18,7 @@ class BlunderRate(pl.Callback):
     """Logs how often self-play throws away a win or a draw, where the rules are solved when the training starts.
 
     After every epoch it looks at the games that were finished for that epoch: ``selfplay/blunder_rate`` is the
-    share of actions that did so among those that could, ``selfplay/blunder_rate/ply_00_09`` and the like are the
+    share of actions that did so among those that could, ``selfplay/blunder_rate_ply_00_09`` and the like are the
     same for a part of the game. Without a solution it does nothing, and in no case does training learn of it.
     """
 
@@ -40,4 +41,4 @@ class BlunderRate(pl.Callback):
         total: Any = trainer.strategy.reduce(
             torch.from_numpy(counts).to(trainer.strategy.root_device), reduce_op="sum"
         )
-        pl_module.log_dict(blunder_metrics(total.cpu().numpy()), logger=False)  # PylosModule does that
+        log_for_epoch(pl_module, blunder_metrics(total.cpu().numpy()))

@@ -12,10 +12,12 @@ from typing import Any, TypeVar, cast
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
 from callbacks.tables import table_of_run
 from pylos.checkpoints import find_checkpoints
+from pylos.epoch_metrics import log_for_epoch
 from pylos.errors import ConfigurationError
 from pylos.evaluation import (
     EvaluationSettings,
@@ -29,7 +31,7 @@ from pylos.evaluation import (
 )
 from pylos.manifest import Entry, Manifest, agent_name
 from pylos.metrics import MatchCounts, Pairing
-from pylos.network import PylosNetwork
+from pylos.network import PylosNetwork, uncompiled
 from pylos.options import COUNT, checked_options
 from pylos.perfect import PerfectPlayer
 from pylos.player import Player
@@ -53,6 +55,9 @@ class EvaluationCallback(pl.Callback):
     the perfect player, from the start position. They are logged as ``eval/score_vs_perfect_as_second``,
     ``eval/score_vs_perfect_as_first`` (wins and half the draws per game) and ``eval/turns_survived_vs_perfect``
     (how long the games that it lost were), and are part of nothing else.
+
+    In an epoch without an evaluation, and after a resume, callbacks that watch a metric, as ``EarlyStopping`` does,
+    see that of the newest one; before the first one they wait.
 
     Args:
         every_n_epochs: epochs from one evaluation to the next.
@@ -82,6 +87,7 @@ class EvaluationCallback(pl.Callback):
         self._manifest: Manifest | None = None
         self._fixed: list[str] = []
         """The names of random and the anchors."""
+        self._waiting: list[EarlyStopping] = []
         self._previous_step: int | None = None
         self._previous_weights: dict[str, torch.Tensor] = {}
 
@@ -93,7 +99,16 @@ class EvaluationCallback(pl.Callback):
         return self._manifest
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Opens the manifest, before the first game is played: it may be that of another run."""
+        """Opens the manifest, before the first game is played: it may be that of another run.
+
+        Early stopping then looks at the end of epochs, and waits for the first evaluation.
+        """
+        for callback in trainer.early_stopping_callbacks:
+            if isinstance(callback, EarlyStopping) and callback.monitor.startswith("eval/"):
+                callback._check_on_train_epoch_end = True
+                if callback.strict:
+                    callback.strict = False
+                    self._waiting.append(callback)
         folder = checkpoint_folder(trainer)
         self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
         if self.manifest.entries and begins_run(trainer):
@@ -147,11 +162,13 @@ class EvaluationCallback(pl.Callback):
         self.manifest.record(trainer.current_epoch, step, simulations, results, seconds)
         self.manifest.update_ratings()
         self._log(module, results, self.manifest.entries[step, simulations])
+        while self._waiting:  # now a name that is not among the metrics is a mistake
+            self._waiting.pop().strict = True
         self._previous_step = step
         self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         if self._perfect_player is not None:
             # Behind all that is recorded, which so is the same where there is no table.
-            module.log_dict(self._play_perfect(trainer, agent, self._perfect_player), logger=False)
+            log_for_epoch(module, self._play_perfect(trainer, agent, self._perfect_player))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the names of the checkpoints that the last epoch left."""
@@ -229,7 +246,7 @@ class EvaluationCallback(pl.Callback):
             # An open end of the interval is not logged: loggers know numbers only.
             if (value := getattr(entry, name)) is not None:
                 values[f"eval/{name}"] = value
-        module.log_dict(values, logger=False)  # PylosModule hands them to the loggers at the end of the epoch
+        log_for_epoch(module, values)
 
     def _save(self, trainer: pl.Trainer) -> None:
         known = self.manifest.entries or self.manifest.path.exists()  # it may hold what was forgotten
@@ -239,7 +256,7 @@ class EvaluationCallback(pl.Callback):
 
 
 def _network(module: pl.LightningModule) -> PylosNetwork:
-    return cast(PylosNetwork, module.network)
+    return cast(PylosNetwork, uncompiled(cast(torch.nn.Module, module.network)))
 
 
 def _share_out(

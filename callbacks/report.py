@@ -209,7 +209,7 @@ def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None
     limit = trainer.max_epochs
     if limit is not None and 0 < limit <= epochs:
         more += ["--trainer.max_epochs", str(2 * limit)]
-        if "schedule_steps" in trainer.lightning_module.hparams:
+        if trainer.lightning_module.hparams.get("schedule_steps"):
             more += ["--model.schedule_steps", str(2 * limit * trainer.global_step // epochs)]
     if out_of_time(trainer):
         print("  (max_time is used up: it counts the whole run, earlier starts included)")

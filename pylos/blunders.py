@@ -79,7 +79,7 @@ def blunder_metrics(counts: npt.NDArray[np.int64]) -> dict[str, float]:
     metrics = {}
     for i, (decisions, blunders) in enumerate([counts.sum(axis=0), *counts]):
         if decisions:
-            metrics[f"{name}/{_bucket_name(i - 1)}" if i else name] = float(blunders / decisions)
+            metrics[f"{name}_{_bucket_name(i - 1)}" if i else name] = float(blunders / decisions)
     return metrics
 
 

@@ -25,7 +25,7 @@ from pylos.fingerprint import device_name, processor
 from pylos.fixed_batch import ROWS, FixedBatch
 from pylos.home import home
 from pylos.jit import jit
-from pylos.network import PylosNetwork
+from pylos.network import PylosNetwork, uncompiled
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 from pylos.search import BATCH_MULTIPLE, padded_size
@@ -69,6 +69,7 @@ class NetworkEvaluator:
         self._rules, self._name = rules, name
         # Made within Lightning's validation, a trace could not be given other weights outside of it.
         with torch.inference_mode(False), torch.no_grad():
+            network = uncompiled(network)
             if type(network) is PylosNetwork:  # a subclass may compute something else
                 self.network = _frozen(network.dense(), self.device, self.dtype)
                 if not self.on_accelerator:

@@ -17,6 +17,8 @@ from pylos.errors import CheckpointError
 from pylos.files import PART, atomic_write, read_bytes
 
 FILE_NAME = "metrics.csv"
+_OLD_NAME = re.compile("(?<=_accuracy)/|(?<=_rate)/")
+"""Where parts of a metric were set off from the whole, of which some loggers would make both a file and a folder."""
 TIME_PREFIX = "time/"
 """Of metrics that depend on the clock: no two runs agree on them, so ``metrics.csv`` leaves them out."""
 _STEP = re.compile(r"[0-9]{1,18}")
@@ -63,6 +65,8 @@ class RunLogger(TensorBoardLogger):
         super().log_metrics(metrics, step)
         if step is not None:
             rows = {int(row["step"]): row for row in read_metrics(self._path)}
+            if step + 1 in rows:  # what others log for the end of an epoch comes late, and counted from 0
+                step += 1
             row = rows.setdefault(step, {"step": str(step)})
             row.update({k: f"{float(v):.9g}" for k, v in metrics.items() if not k.startswith(TIME_PREFIX)})
             _write_rows(self._path, [rows[step] for step in sorted(rows)])
@@ -102,6 +106,11 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         lines = csv.DictReader(io.StringIO(read_bytes(path).decode(), newline=""))
         rows = [{name: value for name, value in row.items() if value} for row in lines]
         sound = all(_STEP.fullmatch(row.get("step", "")) and None not in row for row in rows)
+        rows = (
+            [{_OLD_NAME.sub("_", name): value for name, value in row.items()} for row in rows]
+            if sound
+            else []
+        )
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -299,7 +299,7 @@ def load_player(
     """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
     from pylos.checkpoints import load_checkpoint
     from pylos.errors import CheckpointError
-    from pylos.network import SQUARE, PylosNetwork, check_finite
+    from pylos.network import SQUARE, PylosNetwork, check_finite, plain_name
     from pylos.observation import OBSERVATION_SIZE
 
     if path == REFERENCE:
@@ -309,7 +309,8 @@ def load_player(
         checkpoint = load_checkpoint(path)
     settings = checkpoint["hyper_parameters"]
     prefix = "network."
-    weights = {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    state = {plain_name(name): weight for name, weight in checkpoint["state_dict"].items()}
+    weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     try:
         trained_for = settings["rules"]
         sizes = settings["width"], settings["blocks"]

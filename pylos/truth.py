@@ -92,7 +92,7 @@ class TruthResult:
         }
         for name, shares in (("policy", self.policy), ("search", self.search)):
             for stratum, share in zip(("", *STRATA), np.roll(shares, 1) if shares else [], strict=False):
-                named[f"{name}_accuracy/{stratum}".rstrip("/")] = float(share)
+                named[f"{name}_accuracy_{stratum}".rstrip("_")] = float(share)
         return {f"truth/{name}": value for name, value in named.items() if not np.isnan(value)}
 
     def __str__(self) -> str:

@@ -164,7 +164,7 @@ def test_rates_have_names():
     counts[0], counts[2], counts[6] = (8, 4), (4, 0), (4, 1)
     assert blunder_metrics(counts) == {
         "selfplay/blunder_rate": 5 / 16,
-        "selfplay/blunder_rate/ply_00_09": 0.5,
-        "selfplay/blunder_rate/ply_20_29": 0.0,
-        "selfplay/blunder_rate/ply_60_up": 0.25,
+        "selfplay/blunder_rate_ply_00_09": 0.5,
+        "selfplay/blunder_rate_ply_20_29": 0.0,
+        "selfplay/blunder_rate_ply_60_up": 0.25,
     }

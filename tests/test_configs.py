@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lightning.pytorch as pl
 import pytest
 import torch
 import yaml
 
 from pylos.cli import main
+from pylos.datamodule import SelfPlayDataModule
 from pylos.manifest import Manifest
+from pylos.schedule import planned_steps
 
 FOLDER = Path(__file__).parents[1] / "configs"
 PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -25,7 +28,6 @@ TINY = {
     "data.batches_per_epoch": "2",
     "data.validation_positions": "50",
     "model.validation_simulations": "4",
-    "model.schedule_steps": "4",
     "model.width": "16",
     "model.blocks": "1",
 }
@@ -38,8 +40,11 @@ def test_there_are_the_three_presets():
 @pytest.mark.parametrize("preset", PRESETS)
 def test_cosine_ends_with_the_training(preset: str):
     config = yaml.safe_load((FOLDER / f"{preset}.yaml").read_text())
-    steps = config["trainer"]["max_epochs"] * config["data"]["batches_per_epoch"]
-    assert config["model"]["schedule_steps"] == steps
+    assert config["model"]["schedule_steps"] is None
+    data = SelfPlayDataModule(batches_per_epoch=config["data"]["batches_per_epoch"])
+    trainer = pl.Trainer(max_epochs=config["trainer"]["max_epochs"], accelerator="cpu", logger=False)
+    trainer.datamodule = data
+    assert planned_steps(trainer) == {"quick": 2400, "laptop": 36_000, "gpu": 60_000}[preset]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

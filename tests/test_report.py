@@ -24,7 +24,7 @@ ALL = {
     "time/positions_per_second": 1234.4,
     "selfplay/first_player_score": 0.456,
     "truth/policy_accuracy": 0.712,
-    "truth/policy_accuracy/opening": 0.6,
+    "truth/policy_accuracy_opening": 0.6,
     "truth/search_accuracy": 0.861,
     "truth/uniform_accuracy": 0.507,
     "eval/elo": 1412.4,
@@ -46,7 +46,7 @@ def test_the_line_of_an_epoch():
 def test_the_line_of_an_epoch_where_the_rules_are_solved():
     truth = {
         "selfplay/blunder_rate": 0.1234,
-        "selfplay/blunder_rate/ply_00_09": 0.5,
+        "selfplay/blunder_rate_ply_00_09": 0.5,
         "eval/score_vs_perfect_as_second": 0.1,
         "eval/score_vs_perfect_as_first": 0.02,
         "eval/turns_survived_vs_perfect": 20.5,

@@ -79,7 +79,7 @@ def test_a_table_adds_metrics_and_changes_nothing_else(tmp_path, solved_folder, 
         added = {name: more[name] for name in more.keys() - plain.keys()}
         assert {name: more[name] for name in plain} == plain
         assert "selfplay/blunder_rate" in blunders
-        assert "selfplay/blunder_rate/ply_00_09" in blunders
+        assert "selfplay/blunder_rate_ply_00_09" in blunders
         assert {n: v for n, v in added.items() if n not in PERFECT} == pytest.approx(blunders)
         assert added.keys() >= PERFECT  # so weak an agent loses
         assert added["eval/score_vs_perfect_as_second"] == 0.0

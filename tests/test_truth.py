@@ -90,9 +90,9 @@ def test_metrics_are_what_numpy_computes():
             chosen = flat[suite.strata == number]
             if len(chosen):
                 expected = pytest.approx(chosen.mean(), rel=1e-5)
-                assert metrics[f"truth/{name}_accuracy/{stratum}"] == expected
+                assert metrics[f"truth/{name}_accuracy_{stratum}"] == expected
             else:
-                assert f"truth/{name}_accuracy/{stratum}" not in metrics
+                assert f"truth/{name}_accuracy_{stratum}" not in metrics
     assert metrics["truth/uniform_accuracy"] == pytest.approx(suite.uniform_accuracy.mean(), rel=1e-5)
     assert metrics["truth/value_error"] == pytest.approx(np.concatenate(errors).mean(), rel=1e-5)
     value, outcome = np.concatenate(values), np.concatenate(outcomes)
@@ -113,7 +113,7 @@ def test_strata_without_positions_are_absent():
     truth = Truth(simulations=0)
     truth.update(batch, *perfect(batch))
     result = truth.result()
-    assert [name for name in result.metrics() if "accuracy/" in name] == ["truth/policy_accuracy/take_back"]
+    assert [name for name in result.metrics() if "accuracy_" in name] == ["truth/policy_accuracy_take_back"]
     lines = str(result).splitlines()
     assert [line.split()[0] for line in lines[2:4]] == ["take-back", "all"]
     assert "opening" not in str(result)
