@@ -16,14 +16,13 @@ def test_rows_and_columns(tmp_path: Path):
     logger.log_metrics({"a": 0.1, "time/speed": 5.0}, step=4)
     logger.log_metrics({"b": 1e-9}, step=4)
     logger.log_metrics({"a": 1 / 3}, step=8)
-    logger.log_metrics({"of a user": 2.0}, step=7)  # Lightning counts steps in its own way
+    logger.log_metrics({"of a user": 2.0}, step=7)  # so Lightning counts the same step
     assert (
         tmp_path / "run" / "metrics.csv"
-    ).read_text() == "step,a,b,of a user\n4,0.1,1e-09,\n7,,,2\n8,0.333333333,,\n"
+    ).read_text() == "step,a,b,of a user\n4,0.1,1e-09,\n8,0.333333333,,2\n"
     assert read_metrics(tmp_path / "run" / "metrics.csv") == [
         {"step": "4", "a": "0.1", "b": "1e-09"},
-        {"step": "7", "of a user": "2"},
-        {"step": "8", "a": "0.333333333"},
+        {"step": "8", "a": "0.333333333", "of a user": "2"},
     ]
 
 
@@ -76,3 +75,24 @@ def test_a_file_that_something_else_wrote_is_refused_and_left_alone(tmp_path: Pa
     with pytest.raises(CheckpointError, match=r"metrics\.csv is damaged: move it away"):
         make(tmp_path).begin(4)
     assert path.read_bytes() == content
+
+
+def test_old_names_of_parts_are_read_as_the_new_ones(tmp_path: Path):
+    path = tmp_path / "run" / "metrics.csv"
+    path.parent.mkdir()
+    path.write_text(
+        "step,truth/policy_accuracy,truth/policy_accuracy/opening,selfplay/blunder_rate/ply_60_up\n4,0.5,0.25,1\n"
+    )
+    logger = make(tmp_path)
+    logger.begin(4)
+    logger.log_metrics({"truth/policy_accuracy_opening": 0.5}, step=8)
+    assert read_metrics(path) == [
+        {
+            "step": "4",
+            "truth/policy_accuracy": "0.5",
+            "truth/policy_accuracy_opening": "0.25",
+            "selfplay/blunder_rate_ply_60_up": "1",
+        },
+        {"step": "8", "truth/policy_accuracy_opening": "0.5"},
+    ]
+    assert "accuracy/" not in path.read_text()

@@ -11,7 +11,7 @@ import pytest
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 SMALLER = {
-    'PylosModule(rules="standard")': "PylosModule(width=16, blocks=1, validation_simulations=4",
+    'PylosModule(rules="standard")': "PylosModule(width=16, blocks=1, validation_simulations=4)",
     "games_per_epoch=200, parallel_games=256, simulations=32, batches_per_epoch=100": (
         "games_per_epoch=4, parallel_games=8, simulations=4, batches_per_epoch=4, batch_size=16, "
         "validation_positions=50"

@@ -64,6 +64,7 @@ def outcome(folder: Path) -> tuple[dict, list]:
     manifest = Manifest.load(folder)
     entries = [{**entry.to_dict(), "time": "", "seconds": 0} for entry in manifest.entries.values()]
     checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
+    del checkpoint["metrics"]  # these are what a table adds to
     for state in checkpoint["callbacks"].values():
         state.pop("dirpath", None)
         for key in [key for key in state if key.endswith("_path") or key == "best_k_models"]:
