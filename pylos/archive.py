@@ -18,7 +18,8 @@ from pylos.files import StrPath, open_regular
 _LOCAL = struct.Struct("<4s2xHH8x4x4xHH")
 """The header before a member's data: signature, flags, method, lengths of its name and of what fills up to the data."""
 _FLAGS = 0x0808
-"""Of all members: checksum and sizes are repeated behind the data, where there are any, and names are UTF-8."""
+"""All that there may be: checksum and sizes are repeated behind the data, if there are any; names are UTF-8."""
+_BEHIND = 0x0008
 
 
 def check_archive(path: StrPath, structure_only: bool) -> None:
@@ -62,24 +63,24 @@ def _check_directory(path: StrPath, file: IO[bytes], archive: zipfile.ZipFile) -
     Members are stored as they are, one after the other: nothing is decompressed, and none is larger than the file.
     """
     members = archive.infolist()
+    if any(member.header_offset < 0 for member in members):
+        raise _damaged(path)
     ends = [member.header_offset for member in members[1:]] + [archive.start_dir]
     for member, end in zip(members, ends, strict=True):
         file.seek(member.header_offset)
         header = file.read(_LOCAL.size)
         signature, flags, method, name, filling = _LOCAL.unpack(header.ljust(_LOCAL.size))
-        known_flags, repeated = _FLAGS, b"PK\x07\x08" + member.CRC.to_bytes(4, "little")
-        if not member.file_size:  # an empty tensor
-            known_flags, repeated = _FLAGS & ~8, b""
         sound = (
             (signature, flags, method) == (b"PK\x03\x04", member.flag_bits, zipfile.ZIP_STORED)
             and file.read(name) == member.orig_filename.encode()
-            and (member.flag_bits, member.compress_type) == (known_flags, zipfile.ZIP_STORED)
+            and (member.flag_bits & ~_FLAGS, member.compress_type) == (0, zipfile.ZIP_STORED)
             and (member.external_attr, member.volume) == (0, 0)
             and member.compress_size == member.file_size
         )
         if sound:
             behind = file.seek(filling + member.file_size, os.SEEK_CUR)
-            sound = behind <= end and file.read(len(repeated)) == repeated
+            checksum = b"PK\x07\x08" + member.CRC.to_bytes(4, "little")
+            sound = behind <= end and (not flags & _BEHIND or file.read(8) == checksum)
         if not sound:
             raise _damaged(path)
     if len({member.filename.lower() for member in members}) < len(members):  # torch finds names in any case

@@ -306,6 +306,7 @@ def _match(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from pylos.checkpoints import find_checkpoints
     from pylos.evaluation import evaluate_run
     from pylos.manifest import FAILED
     from pylos.results import interval_text
@@ -323,5 +324,6 @@ def _evaluate(options: argparse.Namespace) -> int:
         if entry.file is not None and entry.elo is not None:
             elo = f"Elo {entry.elo:.0f} {interval_text(entry.elo_low, entry.elo_high)}"
             print(f"{entry.file}:{entry.simulations}: epoch {entry.epoch + 1}, {elo}, {entry.label}")
-    repeatable = (entry for entry in manifest.entries.values() if entry.file is not None)
-    return 1 if any(entry.status == FAILED for entry in repeatable) else 0
+    failed = any(e.status == FAILED and e.file is not None for e in manifest.entries.values())
+    unreadable = find_checkpoints(manifest.folder)[1]
+    return 1 if failed or unreadable else 0
