@@ -16,9 +16,10 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
 from callbacks.tables import table_of_run
+from pylos.checkpoint_format import check_numbers
 from pylos.checkpoints import find_checkpoints
 from pylos.epoch_metrics import log_for_epoch
-from pylos.errors import ConfigurationError
+from pylos.errors import CheckpointError, ConfigurationError
 from pylos.evaluation import (
     EvaluationSettings,
     Share,
@@ -32,13 +33,14 @@ from pylos.evaluation import (
 from pylos.manifest import Entry, Manifest, agent_name
 from pylos.metrics import MatchCounts, Pairing
 from pylos.network import PylosNetwork, uncompiled
-from pylos.options import COUNT, checked_options
+from pylos.options import COUNT, Range, checked_options
 from pylos.perfect import PerfectPlayer
 from pylos.player import Player
 from pylos.players import NetworkPlayer
 from pylos.progress import phases_shown
 from pylos.results import MatchResult
 from pylos.runs import another_run, begins_run, checkpoint_folder, continues_run, is_trial
+from pylos.schema import Each, Maybe, check_state
 
 T = TypeVar("T")
 
@@ -102,6 +104,9 @@ class EvaluationCallback(pl.Callback):
         """Opens the manifest, before the first game is played: it may be that of another run.
 
         Early stopping then looks at the end of epochs, and waits for the first evaluation.
+
+        Raises:
+            CheckpointError: the previous agent, brought by a checkpoint, is no such network.
         """
         for callback in trainer.early_stopping_callbacks:
             if isinstance(callback, EarlyStopping) and callback.monitor.startswith("eval/"):
@@ -109,6 +114,12 @@ class EvaluationCallback(pl.Callback):
                 if callback.strict:
                     callback.strict = False
                     self._waiting.append(callback)
+        if self._previous_step is not None:
+            ours = _network(pl_module).state_dict()
+            shapes = [{name: w.shape for name, w in part.items()} for part in (ours, self._previous_weights)]
+            if shapes[0] != shapes[1]:
+                raise CheckpointError("the checkpoint's previous agent does not fit the network")
+            check_numbers(self._previous_weights, ours, "the checkpoint's previous agent")
         folder = checkpoint_folder(trainer)
         self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
         if self.manifest.entries and begins_run(trainer):
@@ -194,7 +205,14 @@ class EvaluationCallback(pl.Callback):
         return {"previous_step": self._previous_step, "previous_weights": self._previous_weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what ``state_dict`` saved."""
+        """Takes up what ``state_dict`` saved.
+
+        Raises:
+            CheckpointError: that is something else.
+        """
+        schema = {"previous_step": Maybe(Range(int, 0, 2**53)), "previous_weights": Each(torch.Tensor)}
+        check_state(state_dict, {"previous_weights": dict}, "the state of the evaluation")
+        check_state(state_dict, schema, "the state of the evaluation")
         self._previous_step = state_dict["previous_step"]
         self._previous_weights = state_dict["previous_weights"]
 

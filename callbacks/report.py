@@ -16,6 +16,7 @@ from pylos.manifest import Manifest
 from pylos.progress import table_text
 from pylos.results import interval_text
 from pylos.runs import is_trial
+from pylos.schema import Each, check_state
 
 _WIN_RATE = "eval/win_rate_vs_"
 
@@ -47,6 +48,7 @@ class PlainReport(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restores :meth:`state_dict`."""
+        check_state(state_dict, {"metrics": Each(float)}, "the state of the report")
         self._metrics = dict(state_dict["metrics"])
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

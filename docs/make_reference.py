@@ -18,7 +18,8 @@ import matplotlib.pyplot as plt
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pylos.checkpoints import FOLDER, REQUIRED, load_checkpoint
+from pylos.checkpoint_format import REQUIRED
+from pylos.checkpoints import FOLDER, load_checkpoint
 from pylos.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from pylos.checkpoint_format import REQUIRED, check_checkpoint
 from pylos.checkpoints import read_torch_file
 from pylos.errors import CheckpointError
 from pylos.files import StrPath, replacing
@@ -52,9 +53,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         that start processes hand bare weights over through here.
 
         Raises:
-            CheckpointError: the file is missing, damaged, not a checkpoint, or wants to run code.
+            CheckpointError: the file is missing, damaged, not a checkpoint, makes no sense or wants to run code.
         """
         checkpoint: dict[str, Any] = read_torch_file(path, map_location=map_location)
+        if not isinstance(checkpoint, dict):
+            raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(checkpoint).__name__}")
+        if REQUIRED.keys() <= checkpoint.keys():
+            check_checkpoint(checkpoint, path)  # now: Lightning is about to bring it to its own version
+            if "pytorch-lightning_version" not in checkpoint:
+                raise CheckpointError(f"{path} does not say of which version of Lightning it is")
         return checkpoint
 
     def remove_checkpoint(self, path: StrPath) -> None:

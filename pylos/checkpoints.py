@@ -26,9 +26,6 @@ FOLDER = "checkpoints"
 LAST = "last.ckpt"
 """The checkpoint from which a run goes on."""
 
-REQUIRED = {"state_dict": dict, "hyper_parameters": dict, "epoch": int, "global_step": int}
-"""What a file must hold to be a Lightning checkpoint of our module."""
-
 
 def __getattr__(name: str) -> Any:
     if name == "AtomicCheckpointIO":
@@ -53,14 +50,11 @@ def load_checkpoint(path: StrPath, mmap: bool = False) -> dict[str, Any]:
         CheckpointError: the file is missing, damaged, not a checkpoint of our module, or wants to run code.
     """
     checkpoint = read_torch_file(path, mmap=mmap)
-    if not isinstance(checkpoint, dict):
-        raise CheckpointError(
-            f"{path} is not a checkpoint of PylosModule: it holds a {type(checkpoint).__name__}"
-        )
-    wrong = [key for key, kind in REQUIRED.items() if not isinstance(checkpoint.get(key), kind)]
-    if wrong:
-        raise CheckpointError(f"{path} is not a checkpoint of PylosModule: it lacks {', '.join(wrong)}")
-    return checkpoint
+    from pylos.checkpoint_format import check_checkpoint
+
+    check_checkpoint(checkpoint, path)
+    result: dict[str, Any] = checkpoint
+    return result
 
 
 def load_resumable(path: StrPath) -> dict[str, Any]:
@@ -102,12 +96,16 @@ def read_torch_file(path: StrPath, mmap: bool = False, map_location: Any = "cpu"
     check_archive(path, structure_only=mmap)
     import torch
 
+    from pylos.checkpoint_format import check_tensors
+
     try:
-        return torch.load(os.fspath(path), map_location=map_location, weights_only=True, mmap=mmap)
+        content = torch.load(os.fspath(path), map_location=map_location, weights_only=True, mmap=mmap)
     except pickle.UnpicklingError:
         raise CheckpointError(f"{path} is refused: {_forbidden(path)}") from None
     except Exception as error:  # foreign, as the checksums are right; torch then raises anything
         raise CheckpointError(f"torch cannot read {path}: {_first_line(error)}") from None
+    check_tensors(content, path, os.path.getsize(path))
+    return content
 
 
 def _forbidden(path: StrPath) -> str:

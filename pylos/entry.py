@@ -15,6 +15,7 @@ from pylos.files import StrPath
 from pylos.identity import check_identity, new_identity, write_identity
 from pylos.logger import FILE_NAME as METRICS
 from pylos.logger import RunLogger
+from pylos.resuming import check_progress
 from pylos.runs import (
     another_run,
     begins_run,
@@ -58,6 +59,7 @@ def check_resumable(trainer: pl.Trainer, checkpoint: Mapping[str, Any]) -> None:
     path = trainer.ckpt_path or "the checkpoint"
     refuse_hpc_checkpoint(path)
     check_complete(checkpoint, path)
+    check_progress(checkpoint, trainer, path)
     check_games(checkpoint, getattr(trainer, "datamodule", None), path)
     if trainer.ckpt_path is not None and not is_trial(trainer):
         check_identity(checkpoint, trainer.ckpt_path, checkpoint_folder(trainer))

@@ -18,8 +18,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from pylos.errors import CheckpointError
+from pylos.options import shown
+from pylos.schema import Each, check_state
 
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+_STATE = {**dict.fromkeys(_PATHS, str), "best_k_models": Each(Tensor)}
 
 
 def paths_to_names(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
@@ -43,7 +46,7 @@ def names_to_paths(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
     """
     states = {}
     for callback, state in _states(checkpoint, trainer):
-        _check(callback.state_key, state)
+        _check(state, callback.state_key)
         if trainer.is_global_zero:
             states[callback.state_key] = _located(state, callback)
     # Only the first rank looks at the disk: they must not disagree about what there is.
@@ -57,32 +60,21 @@ def _states(checkpoint: dict[str, Any], trainer: pl.Trainer) -> Iterator[tuple[M
             yield callback, states[callback.state_key]
 
 
-def _name(path: str, folder: str | None) -> str:
+def _name(path: str, folder: Any) -> str:
     """A checkpoint's name in a folder, "" if it lies elsewhere; without a folder it is a name already."""
     if folder is None:
         return path
     try:
         return str(PurePath(path).relative_to(folder)) if path else ""
-    except ValueError:
+    except (ValueError, TypeError):  # the latter where a file brought a folder that is no text
         return ""
 
 
-def _check(key: str, state: Any) -> None:
-    sound = (
-        isinstance(state, dict)
-        and isinstance(state.get("dirpath"), str | None)
-        and all(isinstance(state.get(path), str) for path in _PATHS)
-        and isinstance(state.get("best_k_models"), dict)
-        and all(
-            isinstance(path, str)
-            and isinstance(score, Tensor)
-            and score.numel() == 1
-            and not score.is_complex()
-            for path, score in state["best_k_models"].items()
-        )
-    )
-    if not sound:
-        raise CheckpointError(f"the checkpoint does not hold a state of {key:.100}")
+def _check(state: Any, key: str) -> None:
+    check_state(state, _STATE, f"the state of {key:.100}")
+    for path, score in state["best_k_models"].items():
+        if type(path) is not str or score.numel() != 1 or score.is_complex():
+            raise CheckpointError(f"the state of {key:.100} makes no sense: {shown(path)}")
 
 
 def _located(state: dict[str, Any], callback: ModelCheckpoint) -> dict[str, Any]:

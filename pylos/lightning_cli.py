@@ -20,18 +20,20 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pylos import __version__
 from pylos.chatter import quieten_lightning
+from pylos.checkpoint_format import check_numbers
 from pylos.checkpoints import check_rules, checkpoint_summary, load_checkpoint
 from pylos.cluster import was_requeued
 from pylos.configuration import ConfigOrPreset, Parser, RecordConfig, in_one_line
 from pylos.datamodule import SelfPlayDataModule
 from pylos.entry import check_complete, check_games
-from pylos.errors import CheckpointError, ConfigurationError
+from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.first_epoch import begin_first_epoch, end_first_epoch
 from pylos.module import PylosModule
 from pylos.network import check_finite
 from pylos.output import tell
 from pylos.own_modules import open_working_directory
 from pylos.players import REFERENCE, reference_file
+from pylos.resuming import check_progress
 from pylos.runs import (
     checkpoint_folder,
     choose_start,
@@ -197,6 +199,7 @@ class PylosCLI(LightningCLI):
             check_fits(self.model, checkpoint, start)
             if self.subcommand == "fit":
                 check_complete(checkpoint, start)
+                check_progress(checkpoint, self.trainer, start)
                 check_games(checkpoint, self.datamodule, start)
         elif self.subcommand != "fit":
             raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
@@ -257,6 +260,14 @@ class PylosCLI(LightningCLI):
         try:
             with self._until_end:
                 super()._run_subcommand(subcommand)
+        except (PylosError, MisconfigurationException):
+            raise
+        except Exception as error:
+            if not self.trainer._checkpoint_connector._loaded_checkpoint:
+                raise
+            # Lightning holds it while states are restored: some callback could make no sense of its own.
+            path = self.config_init[subcommand].ckpt_path
+            raise CheckpointError(f"{path} cannot be taken up: {type(error).__name__}: {error}") from error
         except SystemExit as end:
             if self.trainer.received_sigterm:
                 raise Terminated from None
@@ -329,6 +340,7 @@ def check_fits(model: PylosModule, checkpoint: Mapping[str, Any], path: str) -> 
                 f"{path} does not fit the network of this configuration: {name} is "
                 f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
             )
+    check_numbers(checkpoint["state_dict"], model.state_dict(), path)
     check_rules(checkpoint, model.rules, path)
     check_finite(checkpoint["state_dict"], path)
 

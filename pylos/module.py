@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pylos.board import Board
+from pylos.checkpoint_format import check_checkpoint
 from pylos.checkpoints import check_rules, load_checkpoint
 from pylos.datamodule import SelfPlayDataModule
 from pylos.entry import check_resumable, enter
@@ -31,6 +32,7 @@ from pylos.observation import OBSERVATION_SIZE
 from pylos.options import COUNT, SHARE, Range, checked_options, own_arguments
 from pylos.prediction import as_boards, judge
 from pylos.replay import Batch
+from pylos.resuming import check_optimizers, check_schedulers
 from pylos.rules import NUM_ACTIONS, rules_code
 from pylos.schedule import AnnealedModule
 from pylos.search import MOST_SIMULATIONS, padded_size
@@ -75,6 +77,8 @@ class PylosModule(AnnealedModule):
     _captured: CapturedLosses | None = None
     _identity: str | None = None
     """Of the run in which it is trained (see ``pylos.identity``)."""
+    _restored: Mapping[str, Any] = {}
+    """The checkpoint from which a fit goes on, until it has begun."""
 
     def __init__(
         self,
@@ -153,10 +157,10 @@ class PylosModule(AnnealedModule):
         """Warns where training goes on under conditions in which it cannot stay the same to the last bit.
 
         Raises:
-            CheckpointError: the checkpoint is for other rules or not one to go on from, or its callbacks' states
-                make no sense.
+            CheckpointError: the checkpoint is for other rules, not one to go on from, or makes no sense.
             NonFiniteNetworkError: one of its weights is infinite or not a number.
         """
+        check_checkpoint(checkpoint, "the checkpoint")
         check_rules(checkpoint, self.rules, "the checkpoint")
         check_finite(checkpoint["state_dict"], "the checkpoint")
         if self._trainer is None:
@@ -167,6 +171,7 @@ class PylosModule(AnnealedModule):
         check_resumable(self._trainer, checkpoint)
         self._identity = checkpoint.get(RUN)
         self._epoch.load_state_dict(checkpoint.get("metrics", {}))  # which older ones lack
+        self._restored = checkpoint
         changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())
         if changes:
             rank_zero_warn(
@@ -177,8 +182,17 @@ class PylosModule(AnnealedModule):
         return fingerprint(self.device, self.trainer.world_size)
 
     def on_fit_start(self) -> None:
-        """Makes sure that the run does no harm to another one, before its first game."""
+        """Makes sure, before its first game, that the run does no harm to another one and can take up its states.
+
+        Raises:
+            CheckpointError: the checkpoint does not fit the optimizers.
+        """
         super().on_fit_start()
+        if restored := self._restored:
+            self._restored = {}
+            schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+            check_optimizers(restored["optimizer_states"], self.trainer.optimizers, "the checkpoint")
+            check_schedulers(restored["lr_schedulers"], schedulers, "the checkpoint")
         goes_on = self.trainer.ckpt_path is not None or self.trainer.global_step > 0
         self._identity = enter(self, self._identity if goes_on else None)
 

@@ -297,6 +297,7 @@ def load_player(
     path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
 ) -> NetworkPlayer:
     """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
+    from pylos.checkpoint_format import check_numbers
     from pylos.checkpoints import load_checkpoint
     from pylos.errors import CheckpointError
     from pylos.network import SQUARE, PylosNetwork, check_finite, plain_name
@@ -318,6 +319,7 @@ def load_player(
         network.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
+    check_numbers(weights, network.state_dict(), path)
     check_finite(weights, path)
     if rules not in (None, trained_for):
         raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
@@ -329,9 +331,12 @@ def load_player(
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
     """What tells weights from others, wherever their file lies: eight hexadecimal digits."""
+    import torch
+
     digest = hashlib.blake2b(digest_size=4)
     for name in sorted(weights):
-        digest.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+        content = weights[name].detach().contiguous().flatten().view(torch.uint8)  # NumPy knows no bfloat16
+        digest.update(name.encode() + content.numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -18,6 +18,7 @@ def sample_checkpoint(epoch: int = 1, step: int = 10, size: int = 50) -> dict[st
     return {
         "epoch": epoch,
         "global_step": step,
+        "pytorch-lightning_version": "2.6.6",
         "state_dict": {
             "weight": torch.full((size,), float(step)),
             "half": torch.ones(3, dtype=torch.bfloat16),

@@ -8,7 +8,8 @@ import torch
 
 import pylos
 from pylos.board import Board
-from pylos.checkpoints import REQUIRED, load_checkpoint
+from pylos.checkpoint_format import REQUIRED
+from pylos.checkpoints import load_checkpoint
 from pylos.cli import main
 from pylos.errors import PlayerError
 from pylos.players import load_player, make_player, reference_file
