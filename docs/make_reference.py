@@ -53,6 +53,10 @@ def plot(run: Path, path: Path) -> None:
         found = scalars.Scalars(tag)
         return [(event.wall_time - start) / 60 for event in found], [event.value for event in found]
 
+    def by_step(tag: str) -> dict[int, float]:
+        known = tag in scalars.Tags()["scalars"]
+        return {event.step: event.value for event in scalars.Scalars(tag)} if known else {}
+
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pylos", "font.size": 9})
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
     for (tag, name), colour in zip(TRUTH.items(), COLOURS, strict=True):
@@ -62,9 +66,15 @@ def plot(run: Path, path: Path) -> None:
     )
     left.grid(axis="y", color="#e4e4e4")
     left.legend(loc="center right")
-    minutes, low = series("eval/elo_low")
-    right.fill_between(minutes, low, series("eval/elo_high")[1], color="#4c9f7040", linewidth=0)
-    right.plot(*series("eval/elo"), color="#4c9f70")
+    minutes, elo = series("eval/elo")
+    steps = [event.step for event in scalars.Scalars("eval/elo")]
+    low, high = by_step("eval/elo_low"), by_step("eval/elo_high")
+    # An open end was not logged: there the band goes on to the edge of the picture.
+    bottom, top = min([*low.values(), *elo]) - 100, max([*high.values(), *elo]) + 100
+    ends = [low.get(step, bottom) for step in steps], [high.get(step, top) for step in steps]
+    right.fill_between(minutes, *ends, color="#4c9f7040", linewidth=0)
+    right.plot(minutes, elo, color="#4c9f70")
+    right.set_ylim(bottom, top)
     right.set(title="Elo, with its 95 % interval", xlabel="minutes", xlim=(0, None))
     right.grid(axis="y", color="#e4e4e4")
     figure.tight_layout()

@@ -3,9 +3,8 @@
 The model is that of Bradley and Terry (Rank Analysis of Incomplete Block Designs, Biometrika 39, 1952) with
 a term for moving first: the expected points of the first player are ``1 / (1 + 10 ** (-d / 400))``, where
 ``d`` is its rating minus the opponent's plus ``first_move_elo``. A draw counts as half a win and half a
-loss. Ratings are fitted to all games together, so that their order does not matter, and get their intervals
-from the curvature of the likelihood (Coulom, Whole-History Rating: A Bayesian Rating System for Players of
-Time-Varying Strength, 2008).
+loss. Ratings are fitted to all games together, so that their order does not matter; their intervals are those of
+``pylos.intervals``.
 
 Two weak priors keep every rating finite:
 
@@ -23,15 +22,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, optimize, special
-from scipy.sparse import coo_array, csgraph
+from scipy import special
+from scipy.sparse import coo_array, csgraph, csr_array, diags_array, eye_array
+from scipy.sparse.linalg import SuperLU, splu
 
-from pylos.results import Z95, MatchResult
+from pylos.intervals import Pairs, intervals
+from pylos.results import MatchResult
 
 VIRTUAL_GAMES = 1.0
 """Drawn games added to each pair of the spanning tree, half of them with either side first."""
@@ -40,6 +41,9 @@ PRIOR_ELO = 10_000.0
 
 ELO_PER_LOGIT = 400 / math.log(10)
 """Elo points in one unit of the log-odds, in which the fit is done."""
+
+_STEPS, _CLOSE = 200, 1e-10
+"""Of Newton's method: at most so many, until the last one is so short in log-odds."""
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +54,9 @@ class Rating:
 
     elo: float
     low: float
+    """Minus infinity where no game says how weak the player may be."""
     high: float
+    """Infinity where no game says how strong it may be."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +84,26 @@ def fit_ratings(
         anchor_rating: its rating, in Elo.
     """
     names = sorted({anchor, *(name for result in results for name in (result.player, result.opponent))})
-    tally = _with_virtual_draws(_tally(results, {name: i for i, name in enumerate(names)}), len(names))
-    strengths, deviations = _fit(tally, len(names), names.index(anchor))
-    elo = anchor_rating + ELO_PER_LOGIT * strengths[:-1]
-    margins = Z95 * ELO_PER_LOGIT * deviations[:-1]
+    tally = _tally(results, {name: i for i, name in enumerate(names)})
+    drawn = _pairs(_with_virtual_draws(tally, len(names)))
+    fixed = names.index(anchor)
+    problem = _Problem(drawn, len(names), fixed)
+    strengths = problem.most_likely()
+    low, high = intervals(_pairs(tally), drawn, strengths, fixed, problem.covariance(strengths))
+    elo, low, high = (anchor_rating + ELO_PER_LOGIT * x for x in (strengths[:-1], low, high))
     return Ratings(
         elo={
-            name: Rating(float(middle), float(middle - margin), float(middle + margin))
-            for name, middle, margin in zip(names, elo, margins, strict=True)
+            name: Rating(*ends)
+            for name, ends in zip(names, np.stack([elo, low, high], -1).tolist(), strict=True)
         },
         first_move_elo=float(ELO_PER_LOGIT * strengths[-1]),
     )
+
+
+def _pairs(tally: Tally) -> Pairs:
+    first, second = np.array(list(tally), np.int64).reshape(-1, 2).T
+    points, games = np.array(list(tally.values()), np.float64).reshape(-1, 2).T
+    return Pairs(first, second, points, games)
 
 
 def _tally(results: Sequence[MatchResult], index: dict[str, int]) -> Tally:
@@ -129,41 +144,80 @@ def _with_virtual_draws(tally: Tally, players: int) -> Tally:
     return result
 
 
-def _fit(tally: Tally, players: int, anchor: int) -> tuple[Floats, Floats]:
-    """Finds the most likely strengths by Newton's method with a trust region; the problem is strictly convex.
+class _Problem:
+    """The fit as a convex problem. Everybody meets few others, so that its matrices are nearly empty.
 
-    Returns:
-        The strengths [players + 1] in log-odds, of all players (the anchor's is 0) and of the first move, and
-        their standard deviations [players + 1] from the observed information matrix.
+    Args:
+        pairs: the games, virtual draws included.
+        players: their number N.
+        anchor: the one whose strength is 0.
     """
-    design = np.zeros((len(tally), players + 1))
-    for row, (first, second) in enumerate(tally):
-        design[row, first] += 1
-        design[row, second] -= 1
-    design[:, -1] = 1
-    free = np.delete(np.arange(players + 1), anchor)
-    design = design[:, free]
-    points, games = np.array(list(tally.values()), np.float64).reshape(-1, 2).T
-    precision = (ELO_PER_LOGIT / PRIOR_ELO) ** 2
 
-    def loss(x: Floats) -> float:
-        logits = design @ x
-        surprise = points @ np.logaddexp(0, -logits) + (games - points) @ np.logaddexp(0, logits)
-        return float(surprise + precision / 2 * x @ x)
+    def __init__(self, pairs: Pairs, players: int, anchor: int) -> None:
+        self._points, self._games = pairs.points, pairs.games
+        self._free = np.delete(np.arange(players + 1), anchor)
+        self._size = players + 1
+        rows = np.arange(len(pairs.first))
+        ones = np.ones(len(rows))
+        entries = np.concatenate([ones, -ones, ones])
+        columns = np.concatenate([pairs.first, pairs.second, np.full(len(rows), players)])
+        shape = (len(rows), players + 1)
+        design = coo_array(
+            (entries, (np.tile(rows, 3), columns)), shape=shape
+        ).tocsr()  # adds up what it is given
+        self._design = csr_array(design[:, self._free])
+        self._precision = (ELO_PER_LOGIT / PRIOR_ELO) ** 2
 
-    def gradient(x: Floats) -> Floats:
-        return np.asarray(design.T @ (games * special.expit(design @ x) - points) + precision * x)
+    def most_likely(self) -> Floats:
+        """The most likely strengths [N + 1] in log-odds, of all players and of the first move: Newton's method."""
+        x = np.zeros(len(self._free))
+        loss = self._loss(x)
+        for _ in range(_STEPS):
+            slope = self._slope(x)
+            step = self._factors(x).solve(-slope)
+            length, promised = 1.0, float((slope * step).sum())
+            while self._loss(x + length * step) > loss + 1e-4 * length * promised + 1e-12 * loss:
+                length /= 2
+            x = x + length * step
+            loss = self._loss(x)
+            if np.abs(step).max() < _CLOSE:
+                break
+        return self._whole(x)
 
-    def hessian(x: Floats) -> Floats:
-        expected = special.expit(design @ x)
-        weights = games * expected * (1 - expected)
-        return np.asarray(design.T @ (weights[:, None] * design) + precision * np.eye(len(free)))
+    def covariance(self, strengths: Floats) -> Callable[[NDArray[np.int64]], Floats]:
+        """What gives for strengths [C] their covariances with all [N + 1, C], by the observed information matrix."""
+        factors = self._factors(strengths[self._free])
 
-    start = np.zeros(len(free))
-    found = optimize.minimize(
-        loss, start, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-6}
-    )
-    strengths, deviations = np.zeros(players + 1), np.zeros(players + 1)
-    strengths[free] = found.x
-    deviations[free] = np.sqrt(np.diagonal(linalg.inv(hessian(found.x))))
-    return strengths, deviations
+        def columns(which: NDArray[np.int64]) -> Floats:
+            units = (self._free[:, None] == which).astype(np.float64)
+            return self._whole(factors.solve(units))
+
+        return columns
+
+    def _whole(self, free: Floats) -> Floats:
+        """The same with a zero for the anchor."""
+        whole = np.zeros((self._size, *free.shape[1:]))
+        whole[self._free] = free
+        return whole
+
+    def _loss(self, x: Floats) -> float:
+        logits = self._design @ x
+        surprise = self._points * np.logaddexp(0, -logits)
+        surprise += (self._games - self._points) * np.logaddexp(0, logits)
+        return float(surprise.sum() + self._precision / 2 * (x * x).sum())
+
+    def _slope(self, x: Floats) -> Floats:
+        expected = special.expit(self._design @ x)
+        return np.asarray(self._design.T @ (self._games * expected - self._points) + self._precision * x)
+
+    def _factors(self, x: Floats) -> SuperLU:
+        """The curvature, factorised in an order that keeps the factors nearly empty."""
+        expected = special.expit(self._design @ x)
+        weights = diags_array(self._games * expected * (1 - expected))
+        curvature = self._design.T @ weights @ self._design + self._precision * eye_array(len(x))
+        return splu(
+            curvature.tocsc(),
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )

@@ -176,6 +176,17 @@ def test_latest_is_the_last_that_was_evaluated_as_the_run_does(tmp_path: Path) -
     assert manifest.latest() == manifest.entries[20, 32]
 
 
+def test_an_open_end_is_null_in_the_file(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path)
+    manifest.record(0, 10, 4, [MatchResult("step-10:4", "random", (5, 0, 0), (5, 0, 0))], seconds=1)
+    manifest.update_ratings()
+    manifest.save()
+    entry = _content(tmp_path)["entries"][0]
+    assert entry["elo_low"] < entry["elo"]
+    assert entry["elo_high"] is None
+    assert Manifest.load(tmp_path) == manifest
+
+
 def test_win_rate_vs_previous_is_against_the_latest_earlier_one(tmp_path: Path) -> None:
     manifest, name = Manifest(tmp_path), "step-100:32"
     matches = [

@@ -1,4 +1,5 @@
 import math
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from numpy.random import Generator, default_rng
 from scipy import optimize
 
+from pylos import ratings as module
 from pylos.ratings import Ratings, fit_ratings
 from pylos.results import Counts, MatchResult
 
@@ -71,8 +73,8 @@ def test_width_of_the_interval_follows_the_number_of_games() -> None:
         return rating.high - rating.low
 
     # Scores of 1/2 in n games: a variance of 4 / n in the log-odds. Games here: 400 and one virtual.
-    assert width(100) == pytest.approx(2 * 1.96 * 400 / math.log(10) * math.sqrt(4 / 401), rel=1e-3)
-    assert width(400) == pytest.approx(width(100) / 2, rel=2e-3)
+    assert width(100) == pytest.approx(2 * 1.96 * 400 / math.log(10) * math.sqrt(4 / 401), rel=4e-3)
+    assert width(400) == pytest.approx(width(100) / 2, rel=4e-3)
 
 
 def test_order_of_the_results_changes_nothing() -> None:
@@ -114,7 +116,7 @@ def test_a_clean_sweep_is_finite_and_sensible() -> None:
     rating = ratings.elo["a"]
     assert rating.elo == pytest.approx(1000 + 400 * math.log10(200.5 / 0.5), abs=1)
     assert ratings.first_move_elo == pytest.approx(0, abs=1e-3)
-    assert 1400 < rating.low < rating.high < 2700
+    assert 1400 < rating.low < rating.elo < rating.high == math.inf
     mirrored = _only((0, 0, 100), (0, 0, 100)).elo["a"]
     assert mirrored.elo == pytest.approx(2000 - rating.elo, abs=1e-3)
     assert rating.elo > _only((10, 0, 0), (10, 0, 0)).elo["a"].elo > 1300
@@ -185,3 +187,48 @@ def test_agrees_with_a_gradient_free_fit_of_the_plain_likelihood() -> None:
     ratings = fit_ratings(results)
     found = [ratings.elo["a"].elo - 1000, ratings.elo["b"].elo - 1000, ratings.first_move_elo]
     assert found == pytest.approx(reference, abs=0.05)
+
+
+def _run(evaluations: int) -> list[MatchResult]:
+    """The games of a run: every checkpoint meets random, two anchors and the one before."""
+    elo = {"random": 1000.0, "weak": 1450.0, "strong": 2150.0}
+    elo |= {f"step-{i}": 3000 - 2000 / (1 + 10 * i / evaluations) for i in range(evaluations)}
+    pairs = [("weak", "random"), ("strong", "weak")]
+    for i in range(evaluations):
+        pairs += [(f"step-{i}", opponent) for opponent in ("random", "weak", "strong")]
+        pairs += [(f"step-{i}", f"step-{i - 1}")] if i else []
+    return _tournament(elo, pairs, games=25, first_move=-80.0)
+
+
+def test_the_sparse_fit_finds_what_a_dense_one_finds() -> None:
+    results = _run(60)
+    found = fit_ratings(results)
+    names = sorted(found.elo)
+    tally = module._with_virtual_draws(
+        module._tally(results, {n: i for i, n in enumerate(names)}), len(names)
+    )
+    design = np.zeros((len(tally), len(names) + 1))
+    for row, (first, second) in enumerate(tally):
+        design[row, [first, second, -1]] = 1, -1, 1
+    design = np.delete(design, names.index("random"), axis=1)
+    points, games = np.array(list(tally.values())).T
+    x, prior = np.zeros(design.shape[1]), (module.ELO_PER_LOGIT / module.PRIOR_ELO) ** 2
+    for _ in range(60):
+        expected = 1 / (1 + np.exp(-design @ x))
+        curvature = design.T @ ((games * expected * (1 - expected))[:, None] * design) + prior * np.eye(
+            len(x)
+        )
+        step = np.linalg.solve(curvature, design.T @ (points - games * expected) - prior * x)
+        x += step / max(1, np.abs(step).max())
+    elo = 1000 + module.ELO_PER_LOGIT * np.insert(x[:-1], names.index("random"), 0)
+    assert [found.elo[name].elo for name in names] == pytest.approx(elo, abs=1e-6)
+    assert found.first_move_elo == pytest.approx(module.ELO_PER_LOGIT * x[-1], abs=1e-6)
+
+
+def test_a_thousand_evaluations_are_rated_in_seconds() -> None:
+    """With dense matrices it took 40 seconds, after every epoch."""
+    results = _run(1000)
+    start = time.process_time()
+    found = fit_ratings(results)
+    assert time.process_time() - start < 12
+    assert found.elo["step-999"].low < 2818 < found.elo["step-999"].high
