@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
+from types import NoneType
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
-from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from pylos.batches import EpochBatches
 from pylos.board import Board
-from pylos.cache import CachedEvaluator
 from pylos.errors import ConfigurationError
 from pylos.fitting import ask_again, prepare, restored_epoch, trains
-from pylos.games import GameOptions
-from pylos.inference import (
-    CACHE_SIZE,
-    PRECISIONS,
-    NetworkEvaluator,
-    fastest_precision,
-    search_threads,
-    single_threaded_torch,
-)
+from pylos.generations import Generations, agent
+from pylos.inference import CACHE_SIZE
 from pylos.loaders import SuiteBatches, read_boards, share_of_suite, single_batch
 from pylos.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, Range, checked_options, own_arguments, shown
-from pylos.progress import phases_shown, progress
 from pylos.randomness import derive_key
 from pylos.replay import Batch, ReplayBuffer, deal, gather
 from pylos.rules import rules_code
 from pylos.runs import is_trial
-from pylos.search import SearchOptions
 from pylos.selfplay import SelfPlay, SelfPlayStats
 from pylos.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.suite import load_suite
@@ -132,29 +120,24 @@ class SelfPlayDataModule(pl.LightningDataModule):
         super().__init__()
         self.save_hyperparameters()
         self.hparams.update(checked_options({**self.hparams, **own}, _RANGES))
-        if self.hparams["inference_precision"] not in ("auto", *PRECISIONS):
-            raise ConfigurationError(
-                f"inference_precision must be auto, {' or '.join(PRECISIONS)}, "
-                f"got {shown(self.hparams['inference_precision'])}"
-            )
-        names = {field.name for field in dataclasses.fields(SearchOptions)}
-        self._search_options = SearchOptions(**{name: self.hparams[name] for name in names})
-        names = {field.name for field in dataclasses.fields(GameOptions)}
-        self._game_options = GameOptions(**{name: self.hparams[name] for name in names})
-        self._precision = self.hparams["inference_precision"]
-        self._buffer = ReplayBuffer(self.hparams["buffer_size"], self._search_options.width)
+        if not isinstance(self.hparams["positions"], (str, NoneType)):
+            raise ConfigurationError(f"positions must be a file, got {shown(self.hparams['positions'])}")
+        self._generations = Generations(self.hparams)
+        self._buffer = ReplayBuffer(self.hparams["buffer_size"], self._generations.search_options.width)
         self._selfplay: SelfPlay | None = None
         self._games_to_restore: dict[str, Any] | None = None
         self._epochs_filled = 0
         self._fitted: tuple[pl.Trainer, pl.LightningModule] | None = None
-        self.stats: SelfPlayStats | None = None
-        """Statistics of the newest self-play."""
-        self._network_share = 1.0
 
     @property
     def buffer(self) -> ReplayBuffer:
         """The replay buffer."""
         return self._buffer
+
+    @property
+    def stats(self) -> SelfPlayStats | None:
+        """Statistics of the newest self-play."""
+        return self._generations.stats
 
     def setup(self, stage: str) -> None:
         """Prepares the trainer for self-play.
@@ -172,7 +155,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         last, self._fitted = self._fitted, (trainer, module)
         if last == (trainer, module) and self._epochs_filled <= self._data_epoch + 1:
             return
-        if last and len(self._buffer) and not is_trial(last[0]):
+        if len(self._buffer) and not (last and is_trial(last[0])):
             rank_zero_warn(
                 f"{len(self._buffer):,} samples of an earlier fit are dropped from the replay buffer: this one, with "
                 "another Trainer or module, does not go on with it"
@@ -194,19 +177,20 @@ class SelfPlayDataModule(pl.LightningDataModule):
         epoch = self._data_epoch
         if self._epochs_filled <= epoch and trains(self._trainer):
             self._refill(epoch)
-        in_schedule = 0.0 if epoch < self._trainer.current_epoch else self._module().schedule_progress
+        in_schedule = 0.0 if epoch < self._trainer.current_epoch else agent(self._trainer).schedule_progress
         weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * in_schedule
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
 
     def _refill(self, epoch: int) -> None:
+        trainer = self._trainer
         if self._selfplay is None:
-            self._selfplay = self._new_selfplay("selfplay", self.hparams["parallel_games"])
+            self._selfplay = self._generations.begin(trainer, "selfplay", self.hparams["parallel_games"])
             if self._games_to_restore is not None:
                 self._selfplay.load_state_dict(self._games_to_restore)
                 self._games_to_restore = None
-        games = 1 if is_trial(self._trainer) else self.hparams["games_per_epoch"]
+        games = 1 if is_trial(trainer) else self.hparams["games_per_epoch"]
         self._epochs_filled = UNFINISHED
-        self.stats = self._play(self._selfplay, games, self._buffer, "self-play")
+        self._generations.play(trainer, self._selfplay, games, self._buffer, "self-play")
         self._epochs_filled = epoch + 1
 
     def val_dataloader(self) -> SuiteBatches | list[Any]:
@@ -214,7 +198,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
         A fit whose rules have no suite goes without validation.
         """
-        trainer, rules = self._trainer, self._module().rules
+        trainer, rules = self._trainer, agent(self._trainer).rules
         fitting, suite = trainer.state.fn == "fit", load_suite(rules)
         if suite is None:
             if fitting:
@@ -227,18 +211,20 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """Batches from fresh games of the checkpoint with itself."""
         games = self.hparams["test_games"]
         # Every game's samples fit, so each batch is drawn from whole games.
-        buffer = ReplayBuffer(2 * games * self.hparams["max_moves"], self._search_options.width)
-        self.stats = self._play(self._new_selfplay("test", games), games, buffer, "test games")
+        capacity, width = 2 * games * self.hparams["max_moves"], self._generations.search_options.width
+        buffer = ReplayBuffer(capacity, width, f"lower test_games ({games:,}) or max_moves")
+        selfplay = self._generations.begin(self._trainer, "test", games)
+        self._generations.play(self._trainer, selfplay, games, buffer, "test games")
         return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
 
     def predict_dataloader(self) -> DataLoader[list[Board]]:
         """The boards to judge, as one batch."""
-        rules, path = self._module().rules, self.hparams["positions"]
+        rules, path = agent(self._trainer).rules, self.hparams["positions"]
         return single_batch([Board(rules)] if path is None else read_boards(path, rules))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Puts a batch of samples where a GPU fetches it from while the CPU goes on."""
-        if isinstance(batch, Batch) and self._module().device.type == "cuda":
+        if isinstance(batch, Batch) and agent(self._trainer).device.type == "cuda":
             return Batch(*(part.pin_memory() for part in batch))
         return batch
 
@@ -250,84 +236,16 @@ class SelfPlayDataModule(pl.LightningDataModule):
             )
         return self.trainer
 
-    def _module(self) -> Any:
-        module = self._trainer.lightning_module
-        if not all(hasattr(module, name) for name in ("network", "rules", "schedule_progress")):
-            raise ConfigurationError(
-                "SelfPlayDataModule needs a module with `network`, `rules` and `schedule_progress`"
-            )
-        return module
-
     def _batches(
         self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
     ) -> EpochBatches:
         key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
-        size, rules = self.hparams["batch_size"], rules_code(self._module().rules)
+        size, rules = self.hparams["batch_size"], rules_code(agent(self._trainer).rules)
         return EpochBatches(buffer, batches, size, rules, key, *weights)
-
-    def _threads(self, games: int) -> int:
-        return int(self.hparams["search_threads"]) or search_threads(self._module().device, games)
-
-    def _new_selfplay(self, purpose: str, parallel_games: int) -> SelfPlay:
-        return SelfPlay(
-            parallel_games,
-            rules_code(self._module().rules),
-            self._search_options,
-            self._game_options,
-            seed=derive_key(self.hparams["seed"], purpose),
-            rank=self._trainer.global_rank,
-            threads=self._threads(parallel_games),
-        )
-
-    def _evaluator(self) -> CachedEvaluator | NetworkEvaluator:
-        module = self._module()
-        if self._precision == "auto":
-            games = self.hparams["parallel_games"]
-            rows = -(-games // self._threads(games))
-            measured = "auto"
-            if self._trainer.is_global_zero:  # one for all ranks
-                measured = fastest_precision(module.network, module.device, rows)
-            self._precision = self._trainer.strategy.broadcast(measured)
-            rank_zero_info(f"self-play in {self._precision}, the faster one on {module.device}")
-        evaluate = NetworkEvaluator(module.network, rules_code(module.rules), module.device, self._precision)
-        return evaluate.cached(self.hparams["cache_size"])
-
-    def _play(self, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str) -> SelfPlayStats:
-        evaluate = self._evaluator()
-        enabled = phases_shown(self._trainer)
-        with single_threaded_torch(), progress(title, total=games, enabled=enabled) as update:
-            start = time.perf_counter()
-
-            def on_ply(games: int, positions: int) -> None:
-                speed = positions / (time.perf_counter() - start)
-                simulations = speed * self._search_options.simulations
-                if (
-                    self._trainer.received_sigterm
-                ):  # outside of our command Lightning would wait for the epoch's end
-                    raise SIGTERMException
-                update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
-
-            stats = selfplay.play(games, evaluate, buffer, on_ply)
-            self._network_share = evaluate.network_share
-            return stats
 
     def metrics(self) -> dict[str, float]:
         """What the newest self-play was like, for the logs."""
-        if self.stats is None:
-            return {}
-        stats = self.stats
-        ranks = self._trainer.world_size  # the logs take means over the ranks
-        speed = ranks * stats.positions / stats.seconds
-        return {
-            "selfplay/games": ranks * stats.games,
-            "selfplay/game_length": stats.plies / stats.games,
-            "selfplay/first_player_score": stats.first_player_score,
-            "selfplay/draw_rate": stats.draw_rate,
-            "selfplay/buffer_fill": len(self._buffer) / self._buffer.capacity,
-            "time/network_share": self._network_share,  # which thread asks first is a matter of the clock
-            "time/positions_per_second": speed,
-            "time/simulations_per_second": speed * self._search_options.simulations,
-        }
+        return self._generations.metrics(self._trainer.world_size, self._buffer)
 
     def state_dict(self) -> dict[str, Any]:
         """Buffer, games in flight, and which epochs they cover, of all ranks; tensors and plain values only.
@@ -338,7 +256,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
             "buffer": self._buffer.state_dict(),
             "games": self._selfplay.state_dict() if self._selfplay else self._games_to_restore,
             "epochs_filled": self._epochs_filled,
-            "precision": self._precision,
+            "precision": self._generations.precision,
         }
         return {"ranks": gather(state)}
 
@@ -351,7 +269,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
         if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
             return
         attached = self.trainer is not None
-        rules, epoch = (self._module().rules, restored_epoch(self._trainer)) if attached else (None, None)
+        rules, epoch = (
+            (agent(self._trainer).rules, restored_epoch(self._trainer)) if attached else (None, None)
+        )
         check_selfplay_state(state_dict, rules, epoch)
         states = state_dict["ranks"]
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -364,5 +284,5 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._buffer.load_state_dict(state["buffer"])
         self._games_to_restore = state["games"]
         self._epochs_filled = state["epochs_filled"]
-        if self._precision == "auto":
-            self._precision = state["precision"]
+        if self._generations.precision == "auto":
+            self._generations.precision = state["precision"]

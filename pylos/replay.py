@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +11,7 @@ from torch import Tensor
 
 from pylos.errors import ConfigurationError
 from pylos.jit import jit
+from pylos.memory import room_for
 from pylos.observation import OBSERVATION_SIZE, observe
 from pylos.randomness import draw, draw_below, draw_uniform
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
@@ -103,34 +100,24 @@ def _fill_batch(
                 policy[b, samples.actions[i, k]] = samples.weights[i, k] / total
 
 
-def total_memory() -> float:
-    """The memory in bytes that this machine, or the container, has; infinite where that cannot be found out."""
-    limits = [math.inf]
-    with suppress(AttributeError, ValueError, OSError):  # not on Windows
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError, ValueError):  # "max" where there is no limit
-        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(limits)
-
-
 class ReplayBuffer:
     """The newest ``capacity`` samples, in arrays that are allocated once.
 
     Args:
         capacity: samples to keep; older ones are overwritten.
         width: K, the most actions to which a sample's search can have given a weight.
+        advice: what to do where the memory cannot be had, if not to lower ``buffer_size``.
 
     Raises:
         ConfigurationError: the memory cannot be had.
     """
 
-    def __init__(self, capacity: int, width: int) -> None:
+    def __init__(self, capacity: int, width: int, advice: str = "") -> None:
         if capacity < 1:
             raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
-        needed, available = capacity * (30 + 4 * width), total_memory()
-        try:
-            if needed > available:  # the system would promise it all the same, and kill us when we use it
-                raise MemoryError
+        with room_for(
+            "a replay buffer", capacity * (30 + 4 * width), advice or f"lower buffer_size ({capacity:,})"
+        ):
             self.samples = Samples(
                 np.zeros(capacity, np.int64),
                 np.zeros((capacity, width), np.int16),
@@ -141,11 +128,6 @@ class ReplayBuffer:
                 np.zeros(capacity, np.float32),
                 np.zeros(capacity, np.float32),
             )
-        except MemoryError:
-            raise ConfigurationError(
-                f"no memory for a replay buffer of {needed / 1e9:,.1f} GB (this machine has "
-                f"{available / 1e9:,.1f} GB): lower buffer_size ({capacity:,})"
-            ) from None
         self.added = 0
         """Samples ever added, since the buffer last grew; sample number n lies in row n modulo capacity."""
 

@@ -86,8 +86,7 @@ def check_selfplay_state(
         where = f"{name}['ranks'][{i}]"
         check_state(rank, RANK, where)
         _check_counts(rank, epoch, where)
-        if rules is not None:
-            _check_sense(rank, rules_code(rules), rules, where)
+        _check_sense(rank, rules, where)
     alike = {(rank["epochs_filled"], rank["precision"], rank["buffer"]["actions"].shape[1]) for rank in ranks}
     if len(alike) > 1:
         raise CheckpointError(f"{name} is of ranks that were not in the same run, or epoch")
@@ -112,13 +111,23 @@ def _check_counts(rank: Mapping[str, Any], epoch: int | None, where: str) -> Non
             )
 
 
-def _check_sense(rank: Mapping[str, Any], code: int, rules: str, where: str) -> None:
+def _check_sense(rank: Mapping[str, Any], rules: str | None, where: str) -> None:
     """Checks that the positions can occur, and that what searches preferred there is legal."""
+    flaws = [_senseless(rank, rules_code(name)) for name in ([rules] if rules else RULES)]
+    if all(flaws):
+        raise CheckpointError(
+            f"{where}{flaws[0]}: no game of {f'the {rules}' if rules else 'any'} rules comes to that"
+        )
+
+
+def _senseless(rank: Mapping[str, Any], code: int) -> str:
+    """Where something is that cannot be so under some rules; empty if nowhere."""
     buffer, games = rank["buffer"], rank["games"]
     arrays = [buffer[name].numpy() for name in ("positions", "actions", "weights")]
     if (row := first_senseless_sample(arrays[0], arrays[1], arrays[2], code)) >= 0:
-        raise CheckpointError(f"{where}['buffer'], sample {row}: no game of the {rules} rules comes to that")
+        return f"['buffer'], sample {row}"
     if games is not None:
         arrays = [games[name].numpy() for name in ("ply", "positions", "actions", "weights")]
         if (row := first_senseless_game(arrays[0], arrays[1], arrays[2], arrays[3], code)) >= 0:
-            raise CheckpointError(f"{where}['games'], game {row}: no game of the {rules} rules comes to that")
+            return f"['games'], game {row}"
+    return ""

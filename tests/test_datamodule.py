@@ -150,6 +150,7 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
         {"seed": 2**63},
         {"seed": None},
         {"inference_precision": ["float32"]},
+        {"positions": 3},
     ],
 )
 def test_bad_options_are_refused(changes):
@@ -223,7 +224,7 @@ def test_self_play_has_as_many_threads_as_asked_for_and_the_rank_of_the_process(
             made.append((rank, threads))
             super().__init__(*args, seed=seed, rank=rank, threads=threads)
 
-    monkeypatch.setattr("pylos.datamodule.SelfPlay", Spy)
+    monkeypatch.setattr("pylos.generations.SelfPlay", Spy)
     for threads, expected in ((3, 3), (0, torch.get_num_threads())):
         trainer = tiny_trainer(tmp_path, max_epochs=1)
         trainer.fit(tiny_module(), datamodule=tiny_data(search_threads=threads))

@@ -147,9 +147,16 @@ def test_ranks_must_be_of_one_run(checkpoint: State):
 
 def test_other_rules_than_those_of_the_games_are_noticed(checkpoint: State):
     state = checkpoint["SelfPlayDataModule"]
-    check_selfplay_state(state, None, None)
+    check_selfplay_state(state, None, None)  # nobody says which they were
     with pytest.raises(CheckpointError, match="no game of the mini-standard rules"):
         check_selfplay_state(state, "mini-standard", None)
+
+
+def test_senseless_positions_are_noticed_whatever_the_rules(checkpoint: State):
+    state = checkpoint["SelfPlayDataModule"]
+    _edit("buffer", "positions", 7, 2**30 - 1)(state)
+    with pytest.raises(CheckpointError, match="no game of any rules"):
+        check_selfplay_state(state, None, None)
 
 
 def test_a_fit_from_such_a_checkpoint_is_refused_in_one_line(tmp_path: Path, checkpoint: State):
