@@ -2,7 +2,8 @@
 
 from callbacks.blunders import BlunderRate
 from callbacks.evaluation import EvaluationCallback
+from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.live_report import Report
 from callbacks.report import PlainReport
 
-__all__ = ["BlunderRate", "EvaluationCallback", "PlainReport", "Report"]
+__all__ = ["BlunderRate", "EvaluationCallback", "LastCheckpoint", "PlainReport", "Report"]

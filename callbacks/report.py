@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Mapping
@@ -12,10 +13,12 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Timer
 
 from pylos.errors import CheckpointError
+from pylos.kept_configs import config_files
 from pylos.manifest import Manifest
 from pylos.progress import table_text
 from pylos.results import interval_text
-from pylos.runs import is_trial
+from pylos.runs import is_trial, model_checkpoints, resume_callback, run_folder
+from pylos.schedule import steps_after
 from pylos.schema import Each, check_state
 
 _WIN_RATE = "eval/win_rate_vs_"
@@ -174,15 +177,16 @@ def manifest_metrics(folder: Path) -> dict[str, float]:
 
 
 def saved_checkpoint(trainer: pl.Trainer) -> Path | None:
-    """The newest checkpoint of the run, relative to the working directory where it lies below it.
-
-    Of several checkpoint callbacks the last in the list counts: that is where the one to resume from belongs.
-    """
-    for callback in reversed(trainer.checkpoint_callbacks):
-        if path := getattr(callback, "best_model_path", ""):
-            full = Path(path)
-            return full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full
+    """The checkpoint to resume from, or the next best, relative to the working directory where it lies below it."""
+    first = resume_callback(trainer)
+    for callback in [*([first] if first else []), *model_checkpoints(trainer)]:
+        if path := callback.best_model_path:
+            return _relative(Path(path))
     return None
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def print_table(title: str, rows: list[tuple[str, str]]) -> None:
@@ -204,15 +208,16 @@ def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None
     if rules != "standard":
         match += ["--rules", rules]
     print(f"  {shlex.join(match)}")
-    configs = sorted(checkpoint.parent.parent.glob("config*.yaml"), key=lambda path: path.stat().st_mtime)
+    configs = config_files(_relative(run_folder(trainer)))
     if not configs:
         return
     more = []
     limit = trainer.max_epochs
     if limit is not None and 0 < limit <= epochs:
         more += ["--trainer.max_epochs", str(2 * limit)]
-        if trainer.lightning_module.hparams.get("schedule_steps"):
-            more += ["--model.schedule_steps", str(2 * limit * trainer.global_step // epochs)]
+        steps = steps_after(trainer, 2 * limit)
+        if trainer.lightning_module.hparams.get("schedule_steps") and steps < math.inf:
+            more += ["--model.schedule_steps", str(int(steps))]
     if out_of_time(trainer):
         print("  (max_time is used up: it counts the whole run, earlier starts included)")
         more += ["--trainer.max_time", "null"]

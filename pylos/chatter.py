@@ -17,6 +17,8 @@ HARMLESS_WARNINGS = (
     "You called `self.log\\(.*` but have no logger configured",  # the table is enough
     "It is recommended to use `self.log\\('(eval|truth|selfplay/blunder_rate)",  # every rank knows the result
     "`PylosModule.configure_optimizers` will be overridden",  # by the --optimizer that the user named
+    "`.fit\\(ckpt_path=None\\)` was called without a model",  # our own lines say from where it starts
+    ".fit\\(ckpt_path=.last.\\) is set, but there is no last checkpoint",
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
 """What Lightning warns of although it is meant so."""

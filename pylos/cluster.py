@@ -38,13 +38,6 @@ def was_requeued() -> bool:
     return count.isdecimal() and int(count) > 0
 
 
-def found_by_lightning(trainer: Trainer) -> str | None:
-    """The checkpoint from which Lightning would go on although none was named."""
-    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-
-    return trainer._checkpoint_connector._hpc_resume_path if SLURMEnvironment.detect() else None
-
-
 def requeue_on_signal(trainer: Trainer) -> None:
     """Lets SLURM's signal queue the job again, in place of Lightning's handler, which also saves.
 

@@ -16,8 +16,9 @@ from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
 import pylos
 from pylos.errors import ConfigurationError, PylosError
-from pylos.files import atomic_write, open_regular, read_bytes
+from pylos.files import open_regular
 from pylos.first_epoch import end_first_epoch
+from pylos.kept_configs import record_config
 from pylos.own_modules import CALLBACKS, clash
 from pylos.runs import checkpoint_folder, run_folder
 
@@ -150,32 +151,3 @@ class RecordConfig(SaveConfigCallback):
         folder = checkpoint_folder(trainer)  # on every rank: they agree upon it
         if trainer.is_global_zero:
             end_first_epoch(folder)
-
-
-def config_files(folder: Path) -> list[Path]:
-    """The configurations that are kept in a run's folder, the newest last."""
-    return [path for _, path in _numbered_configs(folder)]
-
-
-def record_config(folder: Path, text: str) -> None:
-    """Adds a configuration to the numbered files of a run's folder, unless it is that of the newest."""
-    kept = _numbered_configs(folder)
-    if not kept:
-        atomic_write(folder / "config.yaml", text)
-    elif not _holds(kept[-1][1], text):
-        atomic_write(folder / f"config-{kept[-1][0] + 1}.yaml", text)
-
-
-def _numbered_configs(folder: Path) -> list[tuple[int, Path]]:
-    names = (
-        (re.fullmatch(r"config(?:-(\d{1,9}))?\.yaml", path.name), path)
-        for path in folder.glob("config*.yaml")
-    )
-    return sorted((int(name[1] or 1), path) for name, path in names if name)
-
-
-def _holds(path: Path, text: str) -> bool:
-    try:
-        return read_bytes(path) == text.encode()
-    except OSError:  # what cannot be read is not what we are looking for
-        return False

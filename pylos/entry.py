@@ -23,6 +23,7 @@ from pylos.runs import (
     continues_run,
     is_trial,
     model_checkpoints,
+    resume_callback,
 )
 
 NEEDED = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
@@ -82,6 +83,7 @@ def enter(module: pl.LightningModule, loaded: str | None) -> str | None:
     if is_trial(trainer):
         return loaded
     requeue_on_signal(trainer)
+    _save_last(trainer)
     folder = checkpoint_folder(trainer)
     begins, continues = begins_run(trainer), continues_run(trainer)
     for logger in trainer.loggers:
@@ -101,3 +103,11 @@ def enter(module: pl.LightningModule, loaded: str | None) -> str | None:
     if trainer.is_global_zero and model_checkpoints(trainer):
         write_identity(folder, name)
     return name
+
+
+def _save_last(trainer: pl.Trainer) -> None:
+    """Lets the checkpoint to resume from be saved after the others, whose callbacks' states are part of it."""
+    last = resume_callback(trainer)
+    if last is not None:
+        every: Any = trainer  # Lightning sets its callbacks from outside the class
+        every.callbacks = [*(callback for callback in every.callbacks if callback is not last), last]

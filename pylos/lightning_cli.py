@@ -42,6 +42,7 @@ from pylos.runs import (
     is_trial,
     last_checkpoint,
     locked,
+    refuse_found,
     resume_callback,
     resume_point,
     run_folder,
@@ -187,6 +188,8 @@ class PylosCLI(LightningCLI):
         if is_trial(self.trainer):
             # A trial leaves nothing to go on from.
             arguments.ckpt_path = None if wanted in ("last", "auto") else wanted
+            if self.subcommand == "fit" and arguments.ckpt_path is None:
+                refuse_found(self.trainer)
         elif self.subcommand == "fit":
             arguments.ckpt_path = self._choose_start(wanted)
         elif wanted == "last":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from pylos.checkpoints import FOLDER, LAST, find_checkpoints, load_resumable
-from pylos.cluster import found_by_lightning, refuse_hpc_checkpoint
+from pylos.cluster import refuse_hpc_checkpoint
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.first_epoch import checkpoints_at_stake, noted_start, read_note, unfinished_start
 from pylos.identity import check_identity, is_own
@@ -143,8 +144,33 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
         if start is not None and trainer.is_global_zero:
             # What is damaged or of another run is refused before it leaves traces.
             check_identity(load_resumable(start), start, folder)
-    refuse_hpc_checkpoint(found_by_lightning(trainer) if start is None else start)
+    if start is None:
+        refuse_found(trainer)
+    refuse_hpc_checkpoint(start)
     return start
+
+
+def refuse_found(trainer: Trainer) -> None:
+    """Raises CheckpointError if Lightning would start from some checkpoint where it was told of none.
+
+    It does so under SLURM, and where an ``OnExceptionCheckpoint`` is among the callbacks.
+    """
+    from lightning.pytorch.trainer.states import TrainerFn
+
+    connector, before = trainer._checkpoint_connector, trainer.state.fn
+    trainer.state.fn = TrainerFn.FITTING
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it will say so itself
+            found = connector._parse_ckpt_path(TrainerFn.FITTING, None, True, True)
+    finally:
+        trainer.state.fn = before
+    refuse_hpc_checkpoint(found)
+    if found is not None:
+        raise CheckpointError(
+            f"Lightning would go on from {found}, which was saved when a training failed: move it away, or name "
+            "the checkpoint to start from with --ckpt_path FILE"
+        )
 
 
 def _choose_last(trainer: Trainer, holds: bool, required: bool) -> str | None:

@@ -36,10 +36,34 @@ def planned_steps(trainer: pl.Trainer) -> int | None:
     return int(min(ends)) if ends else None
 
 
+def steps_before_epoch(trainer: pl.Trainer) -> int:
+    """Optimizer steps of a run before its present epoch; call it when a fit begins or ends."""
+    loop: Any = trainer.fit_loop
+    batches = loop.epoch_loop.batch_progress.current.processed if loop.restarted_mid_epoch else 0
+    return int(trainer.global_step - batches // trainer.accumulate_grad_batches)
+
+
+def steps_after(trainer: pl.Trainer, epochs: int) -> float:
+    """Optimizer steps of a run when it has so many epochs behind it; earlier ones may have had another length.
+
+    As ``planned_steps`` where they had not. Call it when a fit begins or ends.
+    """
+    done: Any = trainer.fit_loop.epoch_progress.current
+    return steps_before_epoch(trainer) + (epochs - int(done.processed)) * steps_per_epoch(trainer)
+
+
+def last_step(trainer: pl.Trainer) -> int | None:
+    """The optimizer step with which a training will end; None where nothing ends it. Call it when a fit begins."""
+    epochs = trainer.max_epochs or 0
+    ends = [trainer.max_steps, steps_after(trainer, epochs) if epochs > 0 else math.inf]
+    ends = [steps for steps in ends if 0 < steps < math.inf]
+    return int(min(ends)) if ends else None
+
+
 def check_end(trainer: pl.Trainer) -> None:
     """Warns of a training that ends within an epoch."""
-    epoch, steps = steps_per_epoch(trainer), planned_steps(trainer)
-    if steps is not None and 0 < epoch < math.inf and steps % epoch:
+    epoch, steps = steps_per_epoch(trainer), last_step(trainer)
+    if steps is not None and 0 < epoch < math.inf and (steps - steps_before_epoch(trainer)) % epoch:
         rank_zero_warn(
             f"this training ends after {steps} steps, within an epoch of {epoch:.0f}: "
             "a resume leaves out the rest of that epoch"
@@ -53,7 +77,7 @@ def check_schedule(trainer: pl.Trainer, given: int | None) -> None:
         trainer: about to train.
         given: the steps of the schedule, None if they are ``planned_steps``.
     """
-    steps = planned_steps(trainer)
+    steps = last_step(trainer)
     if steps is None and given is None:
         rank_zero_warn(
             "nothing ends this training, so the learning rate stays as it is: the model's schedule_steps say over how "

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from pylos.cli import main
-from pylos.configuration import MOST_CHARACTERS, config_file, in_one_line, record_config, shorten
+from pylos.configuration import MOST_CHARACTERS, config_file, in_one_line, shorten
 from pylos.errors import ConfigurationError, RulesError
 
 
@@ -24,13 +24,6 @@ def test_presets_of_a_working_copy_that_is_not_installed(monkeypatch):
 
     monkeypatch.setattr(importlib.resources, "files", fail)
     assert "trainer" in yaml.safe_load(Path(config_file("quick")).read_text())
-
-
-def test_every_configuration_of_a_run_is_kept(tmp_path):
-    for text in ("a", "a", "b", "b", "a"):
-        record_config(tmp_path, text)
-    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    assert kept == {"config.yaml": "a", "config-2.yaml": "b", "config-3.yaml": "a"}
 
 
 def test_complaints_are_short():

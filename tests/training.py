@@ -36,8 +36,7 @@ trainer:
         auto_insert_metric_name: false
         enable_version_counter: false
     - class_path: callbacks.Report
-    - class_path: lightning.pytorch.callbacks.ModelCheckpoint
-      init_args: {{filename: last, save_top_k: 1, enable_version_counter: false}}
+    - class_path: callbacks.LastCheckpoint
 model: {{width: 16, blocks: 1, schedule_steps: 40, validation_simulations: 4}}
 data:
   games_per_epoch: {games}
