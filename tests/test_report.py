@@ -160,7 +160,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_fit_prints_a_line_per_epoch_and_a_table(folder, capsys):
-    (folder / "config.yaml").touch()
+    for name, time in (("config.yaml", 3), ("config-2.yaml", 1), ("config-10.yaml", 2), ("configs.yaml", 4)):
+        (folder / name).touch()
+        os.utime(folder / name, (time, time))
     fit(folder, 2)
     out = capsys.readouterr().out.splitlines()
     lines = [line for line in out if line.startswith("epoch")]
@@ -171,7 +173,7 @@ def test_a_fit_prints_a_line_per_epoch_and_a_table(folder, capsys):
     checkpoint = os.path.join("checkpoints", "last.ckpt")
     assert any("last checkpoint" in line and checkpoint in line for line in table)
     assert f"  pylos match {checkpoint} random" in table
-    assert "  pylos fit -c config.yaml --ckpt_path last --trainer.max_epochs 4" in table
+    assert "  pylos fit -c config-10.yaml --ckpt_path last --trainer.max_epochs 4" in table
 
 
 def test_the_match_that_is_proposed_is_by_the_rules_of_the_run(folder, capsys):
