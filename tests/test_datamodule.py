@@ -78,6 +78,11 @@ def test_targets_mix_in_more_of_what_the_search_found_as_the_learning_rate_falls
     assert last_of_epoch == pytest.approx([1 - mix + 9 * mix for mix in mixes])
 
 
+def test_more_test_games_than_memory_holds_are_refused_by_their_own_name(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match=r"GB.*: lower test_games \(1,000,000,000\)"):
+        tiny_trainer(tmp_path).test(tiny_module(), datamodule=tiny_data(test_games=10**9))
+
+
 def test_test_plays_games_of_the_checkpoint(tmp_path: Path):
     trainer = tiny_trainer(tmp_path)
     module = tiny_module()
