@@ -6,9 +6,9 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
-from pylos.datamodule import SelfPlayDataModule
 from pylos.entry import check_complete, check_games
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.generations import Generations
 from pylos.identity import KEY, read_identity
 from pylos.logger import RunLogger
 from tests.training import tiny_data, tiny_evaluation, tiny_module, tiny_trainer
@@ -38,7 +38,7 @@ def no_games(monkeypatch):
     def play(*_):
         pytest.fail("an epoch of self-play before the refusal")
 
-    monkeypatch.setattr(SelfPlayDataModule, "_play", play)
+    monkeypatch.setattr(Generations, "play", play)
 
 
 @pytest.mark.parametrize("lost", ["manifest.json", "logs/metrics.csv"])
