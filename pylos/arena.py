@@ -10,6 +10,8 @@ import numpy as np
 from pylos.actions import action_name
 from pylos.errors import ConfigurationError, IllegalActionError, RulesError
 from pylos.jit import jit
+from pylos.memory import room_for
+from pylos.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, SEED, Range, checked_options
 from pylos.player import Player
 from pylos.playouts import random_action
 from pylos.randomness import derive_key, draw
@@ -25,6 +27,13 @@ from pylos.rules import (
     step,
 )
 
+_RANGES = {
+    "games": Range(int, 2, MOST_COUNT),
+    "seed": SEED,
+    "opening_plies": COUNT_OR_ZERO,
+    "max_moves": COUNT,
+    "repetition_limit": Range(int, 2, MOST_COUNT),
+}
 RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
 
 
@@ -155,19 +164,30 @@ def play_games(
     Returns:
         The games, those against the first opponent first; `match_results` counts them.
     """
-    if games < 2 or games % 2:
+    given = {
+        "games": games,
+        "seed": seed,
+        "opening_plies": opening_plies,
+        "max_moves": max_moves,
+        "repetition_limit": repetition_limit,
+    }
+    numbers = checked_options(given, _RANGES)
+    games, seed, opening_plies, max_moves, repetition_limit = numbers.values()
+    if games % 2:
         raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
     code, total = rules_code(rules), games * len(opponents)
     # No game is over so early: who cannot move has put all its balls on the board, in as many turns of both.
     longest_opening = 2 * balls_per_player(code) - 1
-    if not 0 <= opening_plies <= min(longest_opening, max_moves - 1) or repetition_limit < 2:
+    if opening_plies > min(longest_opening, max_moves - 1):
         raise ConfigurationError(
-            f"a match needs opening_plies from 0 to {longest_opening}, less than max_moves, "
-            "and a repetition_limit of at least 2"
+            f"a match needs opening_plies from 0 to {longest_opening}, less than max_moves, got {opening_plies}"
         )
-    table = Games(
-        np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
-    )
+    with room_for(
+        "the games of a match", 8 * total * (max_moves + 3), f"lower games ({games:,}) or max_moves"
+    ):
+        table = Games(
+            np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
+        )
     _open(table, code, derive_key(seed, "openings"), opening_plies)
     players = [agent, *opponents]
     for player in players:

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pylos.memory import check_room
+from pylos.observation import OBSERVATION_SIZE
 from pylos.options import COUNT_OR_ZERO, SHARE
 from pylos.randomness import derive_key
 from pylos.replay import Batch, ReplayBuffer
+from pylos.rules import NUM_ACTIONS
 from pylos.schema import check_state
 
 _STATE = {"batch": COUNT_OR_ZERO, "value_mix": SHARE}
@@ -27,6 +30,9 @@ class EpochBatches:
         key: names the random draws of the epoch.
         surprise_weight: see ``ReplayBuffer.batch``.
         value_mix: see ``ReplayBuffer.batch``.
+
+    Raises:
+        ConfigurationError: no memory holds a batch.
     """
 
     def __init__(
@@ -39,6 +45,8 @@ class EpochBatches:
         surprise_weight: float = 0.0,
         value_mix: float = 0.0,
     ) -> None:
+        needed = 2 * batch_size * (4 * (OBSERVATION_SIZE + NUM_ACTIONS + 1) + NUM_ACTIONS)
+        check_room("two batches", needed, f"lower batch_size ({batch_size:,})")
         self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
         self._rules, self._key = rules, key
         self._surprise_weight, self._value_mix = surprise_weight, value_mix

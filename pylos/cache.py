@@ -14,6 +14,7 @@ import numpy as np
 
 from pylos.actions import ACTION_SYMMETRY, INVERSE_SYMMETRY, canonical_image
 from pylos.jit import jit
+from pylos.memory import room_for
 from pylos.randomness import draw
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 from pylos.search import Evaluator, padded_size
@@ -138,12 +139,14 @@ class CachedEvaluator:
     def __init__(self, evaluate: Evaluator, rules: int, size: int) -> None:
         self._evaluate, self._rules = evaluate, rules
         slots = _WAYS << (2 * size // _WAYS).bit_length()
-        self._memory = _Memory(
-            keys=np.full(slots, _NO_KEY),
-            places=np.full(slots, _LONG_AGO),
-            answers=np.zeros(max(size, 1) * (1 + _ACTIONS), np.float32),
-            written=np.zeros(1, np.int64),
-        )
+        answers = max(size, 1) * (1 + _ACTIONS)
+        with room_for("remembered evaluations", 16 * slots + 4 * answers, f"lower cache_size ({size:,})"):
+            self._memory = _Memory(
+                keys=np.full(slots, _NO_KEY),
+                places=np.full(slots, _LONG_AGO),
+                answers=np.zeros(answers, np.float32),
+                written=np.zeros(1, np.int64),
+            )
         self._remembers = size > 0
         self._lock = threading.Lock()
         self.asked = 0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.jit import jit
-from pylos.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
+from pylos.options import COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
 from pylos.playouts import random_action
 from pylos.randomness import draw, draw_below
 from pylos.replay import Samples
@@ -18,10 +18,12 @@ WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 OPENING = -1
 """What stands for the ply in the key of an opening's random draws."""
 
+MOST_PLIES = 10_000
+"""Of an opening, and of a game after it: samples keep their sum in 16 bits."""
 _RANGES = {
-    "opening_plies": COUNT_OR_ZERO,
+    "opening_plies": Range(int, 0, MOST_PLIES),
     "temperature_moves": COUNT_OR_ZERO,
-    "max_moves": COUNT,
+    "max_moves": Range(int, 1, MOST_PLIES),
     "repetition_limit": Range(int, 2, MOST_COUNT),
     "move_limit_draw_value": Range(float, -1, 1),
     "repetition_draw_value": Range(float, -1, 1),

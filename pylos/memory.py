@@ -21,25 +21,29 @@ def total_memory() -> float:
     return min(limits)
 
 
-@contextmanager
-def room_for(what: str, needed: float, advice: str) -> Iterator[None]:
-    """Allocates inside the block.
+def check_room(what: str, needed: float, advice: str) -> None:
+    """Refuses what is more than there is at all: the system would promise it, and kill us when we use it.
 
     Args:
-        what: is allocated.
+        what: is going to be allocated.
         needed: bytes of it.
         advice: what to do where they cannot be had.
 
     Raises:
-        ConfigurationError: they cannot, or are more than there is at all: the system would promise them all the same,
-            and kill us when we use them.
+        ConfigurationError: there are not so many.
     """
     available = total_memory()
-    try:
-        if needed > available:
-            raise MemoryError
-        yield
-    except MemoryError:
+    if needed > available:
         raise ConfigurationError(
             f"no memory for {what} of {needed / 1e9:,.1f} GB (this machine has {available / 1e9:,.1f} GB): {advice}"
-        ) from None
+        )
+
+
+@contextmanager
+def room_for(what: str, needed: float, advice: str) -> Iterator[None]:
+    """Allocates inside the block; arguments and errors are those of ``check_room``."""
+    check_room(what, needed, advice)
+    try:
+        yield
+    except MemoryError:
+        raise ConfigurationError(f"no memory left for {what} of {needed / 1e9:,.1f} GB: {advice}") from None

@@ -12,10 +12,19 @@ import torch
 
 from pylos.errors import ConfigurationError
 from pylos.games import DRAWS, GAMES, PLIES, WHITE_SCORE, GameOptions, Games, advance, begin, current
+from pylos.memory import room_for
+from pylos.options import COUNT, COUNT_OR_ZERO, SEED, Range, checked_options
 from pylos.randomness import derive_key
 from pylos.replay import ReplayBuffer
 from pylos.root import pick_actions
 from pylos.search import Evaluator, Search, SearchOptions
+
+_RANGES = {
+    "parallel_games": COUNT,
+    "seed": SEED,
+    "rank": COUNT_OR_ZERO,
+    "threads": Range(int, 1, 1024),
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,9 @@ class SelfPlay:
         seed: with ``rank`` names all random draws.
         rank: which of several processes this is; each plays games of its own.
         threads: threads that search.
+
+    Raises:
+        ConfigurationError: a number is out of its range, or no memory holds so many games.
     """
 
     def __init__(
@@ -60,23 +72,30 @@ class SelfPlay:
         rank: int = 0,
         threads: int = 1,
     ) -> None:
+        given = {"parallel_games": parallel_games, "seed": seed, "rank": rank, "threads": threads}
+        number = checked_options(given, _RANGES)
+        size, moves, width = number["parallel_games"], game_options.max_moves, search_options.width
         self._rules = rules
         self._options = game_options
-        self._key = derive_key(seed, "selfplay", rank)
-        self._search = Search(parallel_games, rules, search_options, threads)
-        self._next_number = parallel_games
-        moves, width = game_options.max_moves, search_options.width
-        self._games = Games(
-            number=np.arange(parallel_games),
-            opening=np.zeros(parallel_games, np.int64),
-            ply=np.zeros(parallel_games, np.int64),
-            positions=np.zeros((parallel_games, moves + 1), np.int64),
-            actions=np.zeros((parallel_games, moves, width), np.int16),
-            weights=np.zeros((parallel_games, moves, width), np.int16),
-            values=np.zeros((parallel_games, moves), np.float32),
-            surprises=np.zeros((parallel_games, moves), np.float32),
+        self._key = derive_key(number["seed"], "selfplay", number["rank"])
+        self._next_number = size
+        needed, advice = (
+            size * (32 + moves * (16 + 4 * width)),
+            f"lower parallel_games ({size:,}) or max_moves",
         )
-        for g in range(parallel_games):
+        with room_for("games in flight", needed, advice):
+            self._games = Games(
+                number=np.arange(size),
+                opening=np.zeros(size, np.int64),
+                ply=np.zeros(size, np.int64),
+                positions=np.zeros((size, moves + 1), np.int64),
+                actions=np.zeros((size, moves, width), np.int16),
+                weights=np.zeros((size, moves, width), np.int16),
+                values=np.zeros((size, moves), np.float32),
+                surprises=np.zeros((size, moves), np.float32),
+            )
+        self._search = Search(size, rules, search_options, number["threads"])
+        for g in range(size):
             begin(self._games, g, g, self._key, game_options.opening_plies, rules)
 
     def play(

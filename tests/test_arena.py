@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from evaluators import hashed
 from naive_search import moved
 
@@ -184,8 +185,13 @@ def test_the_number_of_finished_games_is_told():
     ("arguments", "message"),
     [
         ({"games": 3}, "even number"),
-        ({"games": 0}, "even number"),
-        ({"games": -2}, "even number"),
+        ({"games": 0}, "games must be a whole number from 2"),
+        ({"games": -2}, "games"),
+        ({"games": 2.0}, "games"),
+        ({"games": 2 * 10**8, "max_moves": 10**9}, "GB.*lower games"),
+        ({"max_moves": 0}, "max_moves"),
+        ({"seed": 1.5}, "seed"),
+        ({"seed": 2**70}, "seed"),
         ({"opening_plies": -1}, "opening_plies"),
         ({"opening_plies": 30}, "opening_plies from 0 to 29"),
         ({"opening_plies": 14, "rules": "mini-mature"}, "opening_plies from 0 to 13"),
@@ -196,6 +202,14 @@ def test_the_number_of_finished_games_is_told():
 def test_impossible_matches_are_refused(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         play_match(RandomPlayer(), RandomPlayer(), **arguments)
+
+
+def test_numbers_of_numpy_and_torch_are_those_of_python():
+    def result(kind) -> MatchResult:
+        numbers = {"games": 4, "seed": 3, "opening_plies": 2, "max_moves": 30, "repetition_limit": 2}
+        return play_match(RandomPlayer(), RandomPlayer(), **{name: kind(n) for name, n in numbers.items()})
+
+    assert result(int) == result(np.int64) == result(np.uint8) == result(torch.tensor)
 
 
 def test_rules_that_do_not_exist_are_refused():

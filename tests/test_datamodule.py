@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -16,7 +17,7 @@ import pylos.selfplay
 from pylos.datamodule import SelfPlayDataModule
 from pylos.errors import ConfigurationError, PositionError
 from pylos.selfplay import SelfPlay
-from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_module, tiny_trainer
+from tests.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
 
 
 class Watch(pl.Callback):
@@ -213,12 +214,33 @@ def test_an_empty_buffer_is_not_trained_on(tmp_path: Path):
     assert data.buffer.added > 0
 
 
-def test_numpy_numbers_as_options_do_not_spoil_checkpoints(tmp_path: Path):
-    module = tiny_module(learning_rate=np.float64(1e-3))
-    data = tiny_data(batch_size=np.int64(16))
-    tiny_trainer(tmp_path, max_epochs=1).fit(module, datamodule=data)
-    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert state["hyper_parameters"]["learning_rate"] == 1e-3
+def test_numbers_of_numpy_and_torch_as_options_change_nothing_and_do_not_spoil_checkpoints(tmp_path: Path):
+    def state(kind, real) -> dict[str, Any]:
+        folder, module = (
+            tmp_path / kind.__name__,
+            tiny_module(learning_rate=real(1e-3), schedule_steps=kind(16)),
+        )
+        data = tiny_data(seed=kind(1), batch_size=kind(16), simulations=kind(4), c_puct=real(1.5))
+        tiny_trainer(folder, max_epochs=1).fit(module, datamodule=data)
+        kept: dict[str, Any] = torch.load(folder / "last.ckpt", weights_only=True)
+        return kept
+
+    plain = state(int, float)
+    assert plain["hyper_parameters"]["learning_rate"] == 1e-3
+    for kind, real in (
+        (np.int64, np.float64),
+        (torch.tensor, lambda x: torch.tensor(x, dtype=torch.float64)),
+    ):
+        other = state(kind, real)
+        for part in ("state_dict", "SelfPlayDataModule", "hyper_parameters"):
+            assert_equal(other[part], plain[part], part)
+
+
+@pytest.mark.parametrize("name", ["parallel_games", "batch_size", "cache_size", "test_games"])
+def test_options_that_no_memory_can_serve_are_named(tmp_path: Path, name: str):
+    trainer, data = tiny_trainer(tmp_path), tiny_data(**{name: 10**9})
+    with pytest.raises(ConfigurationError, match=rf"GB.*lower {name} \(1,000,000,000\)"):
+        (trainer.test if name == "test_games" else trainer.fit)(tiny_module(), datamodule=data)
 
 
 def test_self_play_has_as_many_threads_as_asked_for_and_the_rank_of_the_process(tmp_path: Path, monkeypatch):

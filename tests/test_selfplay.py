@@ -228,6 +228,32 @@ def test_a_resumed_run_goes_on_exactly(parts):
         assert torch.equal(first[name], second[name])
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor])
+def test_numbers_of_numpy_and_torch_play_the_games_of_plain_ones(kind):
+    plain, other = _buffer(), _buffer()
+    _self_play(games=3, seed=1, rank=2).play(2, hashed, plain)
+    options = GameOptions(max_moves=kind(200), repetition_limit=kind(5))
+    search = SearchOptions(simulations=kind(SEARCH.simulations), dirichlet_fraction=np.float64(0.25))
+    assert search == SEARCH
+    play = _self_play(
+        games=kind(3), search=search, options=options, seed=kind(1), rank=kind(2), threads=kind(1)
+    )
+    play.play(kind(2), hashed, other)
+    assert _samples(plain) == _samples(other)
+    saved = io.BytesIO()
+    torch.save(play.state_dict(), saved)
+    saved.seek(0)
+    torch.load(saved, weights_only=True)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"games": 0}, {"games": 2.0}, {"seed": None}, {"rank": -1}, {"threads": 0}, {"games": 10**9}]
+)
+def test_impossible_numbers_are_refused(bad):
+    with pytest.raises(ConfigurationError, match=next(iter(bad))):
+        _self_play(**bad)
+
+
 def _play(play: SelfPlay, games: int, buffer: ReplayBuffer) -> None:
     """Plays so many games; 0 stands for a few plies."""
     if games:
