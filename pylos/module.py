@@ -7,36 +7,32 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pylos.board import Board
 from pylos.checkpoint_format import check_checkpoint
 from pylos.checkpoints import check_rules, load_checkpoint
 from pylos.datamodule import SelfPlayDataModule
 from pylos.entry import check_resumable, enter
 from pylos.epoch_metrics import IN_BAR, EpochMetrics
-from pylos.errors import ConfigurationError, NonFiniteLossError, NonFiniteNetworkError
+from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.identity import KEY as RUN
 from pylos.kept_checkpoints import names_to_paths, paths_to_names
-from pylos.loaders import LabelledBatch, single_batch
 from pylos.logger import RunLogger
 from pylos.losses import CapturedLosses, Losses, losses
-from pylos.network import SQUARE, PylosNetwork, check_finite, keep_plain_names
+from pylos.measured import MeasuredModule, not_compiled
+from pylos.network import SQUARE, PylosNetwork, check_finite, keep_plain_names, uncompiled
 from pylos.observation import OBSERVATION_SIZE
 from pylos.options import COUNT, SHARE, Range, checked_options, own_arguments
-from pylos.prediction import as_boards, judge
 from pylos.replay import Batch
 from pylos.resuming import check_optimizers, check_schedulers
 from pylos.rules import NUM_ACTIONS, rules_code
 from pylos.schedule import AnnealedModule
-from pylos.search import MOST_SIMULATIONS, padded_size
-from pylos.truth import Searcher, Truth, TruthResult
+from pylos.search import MOST_SIMULATIONS
 
 _RANGES = {
     "width": COUNT,
@@ -51,7 +47,7 @@ _STEPS_PER_LIVE_LOSS = 10
 """Lightning's own bars show the loss of every tenth step: to hand it one takes time."""
 
 
-class PylosModule(AnnealedModule):
+class PylosModule(AnnealedModule, MeasuredModule):
     """An agent in training: loss = policy cross-entropy + ``value_loss_weight`` x squared error of the value.
 
     This is the loss of AlphaZero (Silver et al., 2018), with the policy's softmax taken over the legal actions and
@@ -70,8 +66,6 @@ class PylosModule(AnnealedModule):
         validation_simulations: per decision, of the search that validation measures; 0 measures none.
     """
 
-    truth: TruthResult | None = None
-    """What the newest validation found."""
     _rate: float = math.nan
     """The learning rate of the newest step."""
     _captured: CapturedLosses | None = None
@@ -122,18 +116,10 @@ class PylosModule(AnnealedModule):
         return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
 
     def setup(self, stage: str) -> None:
-        """Prepares for a fit, or for boards in memory that ``Trainer.predict`` is given in place of a loader."""
+        """Forgets the metrics of an earlier fit."""
+        super().setup(stage)
         if stage == "fit":
             self._epoch = EpochMetrics()
-        elif stage == "predict":
-            source = self.trainer.predict_loop._data_source
-            if isinstance(source.instance, Board | str | np.ndarray | Tensor | list | tuple):
-                source.instance = single_batch(as_boards(source.instance, self.rules))
-
-    @property
-    def rules(self) -> str:
-        """The rule set that the agent plays by."""
-        return str(self.hparams["rules"])
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """See ``PylosNetwork.forward``."""
@@ -271,6 +257,11 @@ class PylosModule(AnnealedModule):
             NonFiniteLossError: the loss is infinite or not a number; weights are as before the step.
         """
         found = self._losses(batch)
+        self._note_step(found, batch_index)
+        return found._asdict()
+
+    @not_compiled
+    def _note_step(self, found: Losses, batch_index: int) -> None:
         self._epoch.add({f"train/{name}": value for name, value in found._asdict().items()})
         if not torch.isfinite(found.loss):
             raise NonFiniteLossError(
@@ -280,61 +271,16 @@ class PylosModule(AnnealedModule):
         self._rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         if batch_index % _STEPS_PER_LIVE_LOSS == 0:
             self.log("loss", found.loss.detach(), prog_bar=True, logger=False, batch_size=1)
-        return found._asdict()
-
-    def on_validation_epoch_start(self) -> None:
-        """Begins to measure against the truth, with the weights as they are now."""
-        simulations = self.hparams["validation_simulations"]
-        self._truth = Truth(simulations).to(self.device)
-        self._searcher = Searcher(self.network, self.rules, simulations, self.device) if simulations else None
-
-    def validation_step(self, batch: LabelledBatch, batch_index: int) -> None:
-        """Compares choices and values with the truth.
-
-        Raises:
-            NonFiniteNetworkError: a value or a policy is infinite or not a number.
-        """
-        n = len(batch.observations)
-        rows = torch.arange(padded_size(n), device=self.device).clamp(max=n - 1)
-        values, log_policy = self(batch.observations[rows])  # judged the same in batches of any such size
-        values, log_policy = values[:n], log_policy[:n]
-        policies = log_policy[: len(batch.legal)][batch.legal]
-        _refuse_unless(torch.isfinite(values).all() and torch.isfinite(policies).all())
-        searched = None
-        if self._searcher:
-            actions = self._searcher.choose(batch.positions.cpu().numpy())
-            searched = torch.from_numpy(actions).to(self.device)
-        self._truth.update(batch, values, log_policy, searched)
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs what was found; all ranks know the whole."""
-        self.truth = self._truth.result()
-        del self._truth, self._searcher
-        if self.trainer.state.fn == "fit":
-            self.log_for_epoch(self.truth.metrics())
-        else:
-            self.log_dict(self.truth.metrics())
-
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Logs losses on games that were not trained on.
-
-        Raises:
-            NonFiniteNetworkError: the loss is infinite or not a number.
-        """
-        values, log_policy = self(batch.observations)
-        found = losses(values, log_policy, batch, self.hparams["value_loss_weight"])
-        _refuse_unless(torch.isfinite(found.loss))
-        metrics = {f"test/{name}": value.detach() for name, value in found._asdict().items()}
-        self.log_dict(metrics, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.outcomes))
 
     def _losses(self, batch: Batch) -> Losses:
         """The losses of a batch in training.
 
         On a single GPU they are captured, from the first batch of a fit on: of the network as it is, without what a
-        subclass may do in ``forward``.
+        subclass may do in ``forward``; unless the user has it compiled.
         """
         trainer, weight = self.trainer, self.hparams["value_loss_weight"]
         plain = trainer.precision == "32-true" and not torch.is_anomaly_enabled()
+        plain = plain and self._compiler_ctx is None and uncompiled(self.network) is self.network
         alone = isinstance(trainer.strategy, SingleDeviceStrategy) and trainer.accumulate_grad_batches == 1
         if self.device.type != "cuda" or not (plain and alone):
             values, log_policy = self(batch.observations)
@@ -359,20 +305,3 @@ class PylosModule(AnnealedModule):
                 "A lower learning_rate usually helps"
             )
         self._epoch.add({"train/gradient_norm": norm})
-
-    def predict_step(self, batch: Any, batch_index: int) -> list[dict[str, Any]]:
-        """Judges boards with the bare network, without search.
-
-        Args:
-            batch: boards, position texts or packed positions.
-            batch_index: which batch it is.
-
-        Returns:
-            What ``pylos.prediction.judge`` does.
-        """
-        return judge(as_boards(batch, self.rules), self.network, self.rules, self.device)
-
-
-def _refuse_unless(finite: Tensor | bool) -> None:
-    if not finite:
-        raise NonFiniteNetworkError("the network gives values or policies that are not finite numbers")
