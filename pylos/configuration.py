@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,17 +63,12 @@ def in_one_line() -> Iterator[None]:
 
 def shorten(message: str) -> str:
     """What jsonargparse says of a value, without the list of all types that it could have been, and not too long."""
-    text = re.sub("<class '([^']+)'>", r"\1", " ".join(message.split()))
     # A value that could be a file, too, is first complained about as that.
-    text = re.sub(r" - Expected a path but .*? either not accessible or invalid -", "", text)
-    key, found, rest = text.partition(" Does not validate against any of the Union subtypes ")
-    reasons, _, value = rest.partition(" Given value type: ")
-    if found:
-        errors = list(dict.fromkeys(reasons.partition("Errors: - ")[2].split(" - ")))
-        # For a class that exists but cannot be made, it does not matter which other types there are.
-        problems = [error for error in errors if error.startswith("Problem with")]
-        given = f"; got {value.partition('Given value: ')[2]}"
-        text = f"{key} {'; '.join(problems or errors)}{'' if problems else given}"
+    text = re.sub(r"- Expected a path but [^\n]* either not accessible or invalid\n\s*- ", "", message)
+    found = 1
+    while found:
+        text, found = _UNION.subn(_reasons, text)
+    text = " ".join(re.sub("<class '([^']+)'>", r"\1", text).split())
     # Of an option of a class: its whole name.
     pattern = r"Parser key \"([^\"]+)\": Problem with given class_path '([^']+)': "
     while re.match(f"{pattern}Parser key ", text):
@@ -81,6 +76,21 @@ def shorten(message: str) -> str:
     text = re.sub(f"^{pattern}Option '([^']+)' is not accepted", r"\2 has no option \1.\3", text)
     text = re.sub('^Parser key "([^"]+)"', r"\1", text)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
+
+
+_UNION = re.compile(
+    r"Does not validate against any of the Union subtypes\n\s*Subtypes: [^\n]*\n\s*Errors:\n\s*- "
+    r"((?:(?!Does not validate).)*?)\n\s*Given value type: [^\n]*\n\s*Given value: ([^\n]*)",
+    re.DOTALL,
+)
+
+
+def _reasons(union: re.Match[str]) -> str:
+    """The reasons why a value is of none of several types."""
+    errors = list(dict.fromkeys(re.split(r"\n\s*- ", union[1])))
+    # For a class that exists but cannot be made, it does not matter which other types there are.
+    problems = [error for error in errors if error.startswith("Problem with")]
+    return "; ".join(problems) if problems else f"{'; '.join(errors)}; got {union[2]}"
 
 
 class ConfigOrPreset(ActionConfigFile):
@@ -92,14 +102,33 @@ class ConfigOrPreset(ActionConfigFile):
         try:
             with open_regular(path) as file:
                 options = yaml.safe_load(file)
+                file.seek(0)
+                written = yaml.load(file, yaml.BaseLoader)
             if not isinstance(options, dict):
                 raise ConfigurationError(f"the configuration {path} holds no options")
+            for name, value in zip(_run_names(written), _run_names(options), strict=True):
+                if not isinstance(value, str) and value is not None and str(value) != name:
+                    raise ConfigurationError(
+                        f"{path}: YAML takes the run's name {name} for {value}: put it in quotes"
+                    )
             super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]  # nor has it types
         except ConfigurationError:
             raise
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             reason = shorten(str(error))
             raise ConfigurationError(f"cannot read the configuration {path}: {reason}") from error
+
+
+def _run_names(options: Mapping[str, Any]) -> list[Any]:
+    """What a configuration has for the version of its loggers, which is the name of the run."""
+    trainer = options.get("trainer")
+    loggers = trainer.get("logger") if isinstance(trainer, Mapping) else None
+    arguments = [
+        logger.get("init_args")
+        for logger in (loggers if isinstance(loggers, list) else [loggers])
+        if isinstance(logger, Mapping)
+    ]
+    return [names.get("version") for names in arguments if isinstance(names, Mapping)]
 
 
 def config_file(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -84,6 +85,18 @@ def open_regular(path: StrPath) -> IO[bytes]:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def read_text(path: StrPath) -> str:
+    """All of a text file: UTF-8, or as its byte order mark says, which Windows likes to write.
+
+    Raises:
+        OSError: as ``open_regular``.
+        UnicodeDecodeError: it is no text.
+    """
+    content = read_bytes(path)
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig")
 
 
 def read_bytes(path: StrPath) -> bytes:

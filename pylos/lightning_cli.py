@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -148,6 +149,7 @@ class PylosCLI(LightningCLI):
             except ConfigurationError as error:  # without the checkpoint there was none
                 raise CheckpointError(f"{path} does not fit this configuration: {error}") from None
             self.config[command].ckpt_path = path
+        settle_run_names(self.config[command].trainer.logger)
 
     def _parse_ckpt_path(self) -> None:
         """Not as Lightning does it, where the checkpoint's hyperparameters beat the user's flags."""
@@ -316,6 +318,23 @@ def hyperparameters(path: str, key: str, chosen: Any) -> dict[str, Any]:
             f"name the class that made it: --{key} {made_by or 'CLASS'}"
         )
     return {"class_path": chosen.class_path, "init_args": known}
+
+
+def settle_run_names(loggers: Any) -> None:
+    """Makes the versions of loggers, by which runs are called, what they were written as.
+
+    The parser leaves any text alone, also a number, which to Lightning is another name: 3 is the run "version_3".
+
+    Raises:
+        ConfigurationError: A name would be read as a number from the recorded configuration.
+    """
+    for logger in loggers if isinstance(loggers, list) else [loggers]:
+        arguments = getattr(logger, "init_args", {})
+        name = arguments.get("version")
+        if isinstance(name, str) and re.fullmatch("[0-9_]+[eE][0-9]+", name):
+            raise ConfigurationError(f"no run can be called {name}: YAML takes that for a number")
+        if isinstance(name, str) and re.fullmatch("0|[1-9][0-9]{0,8}", name):
+            arguments["version"] = int(name)
 
 
 def explain(parser: LightningArgumentParser, command: str) -> None:

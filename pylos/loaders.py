@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from pylos.board import Board
 from pylos.errors import ConfigurationError, PositionError
-from pylos.files import read_bytes
+from pylos.files import read_text
 from pylos.jit import jit
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.randomness import derive_key, draw_below, draw_keys
@@ -128,7 +128,7 @@ def read_boards(path: str, rules: str) -> list[Board]:
         PositionError: a line holds something else.
     """
     try:
-        lines = [line.strip() for line in read_bytes(path).decode().splitlines()]
+        lines = [line.strip() for line in read_text(path).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read positions from {path}: {error}") from error
     boards = []

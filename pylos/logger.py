@@ -36,7 +36,7 @@ class RunLogger(TensorBoardLogger):
         version: the run's folder in that; by default the next free number.
     """
 
-    def __init__(self, save_dir: str, name: str = "", version: int | str | None = None) -> None:
+    def __init__(self, save_dir: str, name: str = "", version: str | int | None = None) -> None:
         super().__init__(save_dir, name, version, default_hp_metric=False)
 
     @rank_zero_only

@@ -69,7 +69,14 @@ DEEP = "[" * 5000 + "]" * 5000
 
 
 @pytest.mark.parametrize(
-    "text", [f"trainer: {DEEP}\n", f"model: {{width: {'9' * 6000}}}\n", "a: !nonsense 1\n", "- 1\n"]
+    "text",
+    [
+        f"trainer: {DEEP}\n",
+        f"model: {{width: {'9' * 6000}}}\n",
+        "a: !nonsense 1\n",
+        "- 1\n",
+        "trainer: {logger: {class_path: pylos.logger.RunLogger, init_args: {save_dir: x, version: 2024_01_02}}}\n",
+    ],
 )
 def test_senseless_files_are_refused(text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pylos.board import Board
 from pylos.checkpoints import find_checkpoints, load_checkpoint
 from pylos.cli import main
 from pylos.errors import PylosError
-from pylos.files import atomic_write, make_folder, open_regular, read_bytes
+from pylos.files import atomic_write, make_folder, open_regular, read_bytes, read_text
 from pylos.loaders import read_boards
 from pylos.logger import read_metrics
 from pylos.manifest import Manifest
@@ -129,3 +130,11 @@ def test_new_folders_are_on_disk_before_what_is_in_them(
     assert events == [("mkdir", a), ("fsync", str(tmp_path)), ("mkdir", b), ("fsync", a)]
     atomic_write(tmp_path / "a" / "c" / "file", "x")
     assert (tmp_path / "a" / "c" / "file").read_text() == "x"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_is_read_as_its_byte_order_mark_says(tmp_path, encoding):
+    path = tmp_path / "positions.txt"
+    path.write_text("# Größe\r\n................/........./..../. w 0\n", encoding=encoding)
+    assert read_text(path).startswith("# Größe")
+    assert [board.text for board in read_boards(str(path), "standard")] == [Board().text]
