@@ -38,13 +38,13 @@ _CHECKSUM_BYTES = 32
 def _folder() -> Path:
     """The folder of the machine code that belongs to exactly these sources and libraries.
 
-    All files with kernels count: a kernel may depend on any of them.
+    All files of the package count: what a kernel takes from one, be it a number, is frozen into its code.
     """
     versions = platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__
     digest = hashlib.blake2b(repr(versions).encode(), digest_size=8)
     for source in sorted(_PACKAGE.rglob("*.py")):
-        if b"@jit" in (text := source.read_bytes()):
-            digest.update(f"{source.relative_to(_PACKAGE)} {len(text)}\n".encode() + text)
+        text = source.read_bytes()
+        digest.update(f"{source.relative_to(_PACKAGE)} {len(text)}\n".encode() + text)
     return Path(numba.config.CACHE_DIR or home() / "kernels") / f"{_place()}-{digest.hexdigest()}"
 
 
@@ -70,12 +70,13 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
 
     def __init__(self, function: Callable[..., Any]) -> None:
         code = function.__code__
+        self._folder = _folder()
         self._name = f"{function.__module__}.{function.__qualname__}-{code.co_firstlineno}"
 
     @property
     def cache_path(self) -> str:
         """The folder."""
-        return str(_folder())
+        return str(self._folder)
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         """What was compiled for a signature, or None."""
@@ -95,7 +96,7 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
         content = dumps(((self._name, signature), result._reduce()))
         path = self._path(signature, result.codegen)
         try:
-            _make_folder()
+            _make_folder(self._folder)
             _replace(path, hashlib.sha256(content).digest() + content)
         except OSError as error:
             if not KernelCache._complained:
@@ -107,12 +108,11 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
 
     def _path(self, signature: Any, codegen: Any) -> Path:
         what = hashlib.blake2b(repr((signature, codegen.magic_tuple(), _settings())).encode(), digest_size=8)
-        return _folder() / f"{self._name}-{what.hexdigest()}.kernel"
+        return self._folder / f"{self._name}-{what.hexdigest()}.kernel"
 
 
-def _make_folder() -> None:
+def _make_folder(folder: Path) -> None:
     """Makes the folder, in place of those of older sources."""
-    folder = _folder()
     if not folder.exists():
         for old in folder.parent.glob(f"{_place()}-*"):
             shutil.rmtree(old, ignore_errors=True)
