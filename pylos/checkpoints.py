@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pylos.archive import check_archive
 from pylos.errors import CheckpointError
 from pylos.files import StrPath
+from pylos.options import COUNT_OR_ZERO
 
 if TYPE_CHECKING:
     from pylos.checkpoint_io import AtomicCheckpointIO as AtomicCheckpointIO
@@ -78,13 +79,19 @@ def check_rules(checkpoint: Mapping[str, Any], rules: str, name: StrPath) -> Non
 
 
 def checkpoint_summary(path: StrPath) -> tuple[int, int]:
-    """The epoch and the global step of a checkpoint, without reading its tensors.
+    """The last finished epoch (-1: none is) and the global step of a checkpoint, without reading its tensors.
+
+    Lightning writes the epoch under way, which tells the end of one and its middle not apart; its loops do.
 
     Raises:
         CheckpointError: as ``load_checkpoint``.
     """
     checkpoint = load_checkpoint(path, mmap=True)
-    return checkpoint["epoch"], checkpoint["global_step"]
+    epoch = checkpoint["epoch"]
+    with contextlib.suppress(KeyError, TypeError):
+        processed = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+        epoch = processed - 1 if processed in COUNT_OR_ZERO else epoch
+    return epoch, checkpoint["global_step"]
 
 
 def read_torch_file(path: StrPath, mmap: bool = False, map_location: Any = "cpu") -> Any:
@@ -130,6 +137,7 @@ class CheckpointFile(NamedTuple):
 
     path: Path
     epoch: int
+    """The last finished one; -1: none is."""
     step: int
 
 

@@ -335,6 +335,7 @@ def _evaluate_checkpoint(
 ) -> None:
     """Evaluates one checkpoint against random, the anchors and the latest earlier one on disk."""
     start = time.perf_counter()
+    epoch = max(checkpoint.epoch, 0)  # it may be from within the first one
     try:
         agent = _named(checkpoint, settings, manifest.rules)
         manifest.rules = agent.rules
@@ -344,11 +345,11 @@ def _evaluate_checkpoint(
         results = evaluate_agent(settings, agent, previous, agent.rules)
     except Exception as error:  # recorded with its reason; the other checkpoints get their turn
         reason = f"{type(error).__name__}: {error}"
-        manifest.record_failure(checkpoint.epoch, checkpoint.step, settings.simulations, reason)
+        manifest.record_failure(epoch, checkpoint.step, settings.simulations, reason)
         report(f"{checkpoint.path.name}: failed: {error}")
     else:
         seconds = time.perf_counter() - start
-        entry = manifest.record(checkpoint.epoch, checkpoint.step, settings.simulations, results, seconds)
+        entry = manifest.record(epoch, checkpoint.step, settings.simulations, results, seconds)
         manifest.update_ratings()
         report(
             f"{checkpoint.path.name}: {entry.label}, "

@@ -94,7 +94,7 @@ def checkpoints_at_stake(folder: Path) -> list[Path]:
     return [
         path
         for path in paths
-        if path.suffix != SUFFIX or path.name in note.aside or checkpoint_summary(path)[0] < note.epoch
+        if path.suffix != SUFFIX or path.name in note.aside or 0 <= checkpoint_summary(path)[0] < note.epoch
     ]
 
 

@@ -204,3 +204,19 @@ def test_resolve_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no run at" in error_of(lambda: resolve_run(folder / "nowhere.ckpt"))
     assert "holds no checkpoints" in error_of(lambda: resolve_run(tmp_path / "lightning_logs"))
     assert "neither a run nor a checkpoint" in error_of(lambda: resolve_run(run / "config.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("loops", "epoch"),
+    [
+        ({"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}}, 0),  # within the second epoch
+        ({"fit_loop": {"epoch_progress": {"current": {"processed": 2}}}}, 1),  # at its end
+        ({"fit_loop": {"epoch_progress": {"current": {"processed": 0}}}}, -1),
+        ({"fit_loop": {"epoch_progress": {"current": {"processed": -9}}}}, 1),
+        ({"fit_loop": {}}, 1),
+        ({}, 1),
+    ],
+)
+def test_the_summary_tells_the_last_finished_epoch(tmp_path: Path, loops: object, epoch: int) -> None:
+    IO.save_checkpoint({**sample_checkpoint(), "loops": loops}, tmp_path / "a.ckpt")
+    assert checkpoint_summary(tmp_path / "a.ckpt") == (epoch, 10)

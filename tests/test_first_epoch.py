@@ -28,6 +28,14 @@ def save_checkpoint(folder, name, epoch):
     return str(path)
 
 
+def save_within(folder, name, epoch, processed):
+    """As Lightning saves it in an epoch, of which it has ended or not."""
+    path = save_checkpoint(folder, name, epoch)
+    loops = {"fit_loop": {"epoch_progress": {"current": {"processed": processed}}}}
+    torch.save({**torch.load(path), "loops": loops}, path)
+    return path
+
+
 def names(folder):
     return {path.name for path in folder.iterdir()}
 
@@ -68,6 +76,19 @@ def test_going_back_sets_later_checkpoints_aside(tmp_path, capsys):
     assert checkpoints_at_stake(tmp_path) == [
         tmp_path / name for name in ("best-1.ckpt", "best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old")
     ]
+
+
+def test_going_back_into_the_middle_of_an_epoch_sets_its_end_aside(tmp_path):
+    middle = save_within(tmp_path, "middle", epoch=1, processed=1)
+    for name in ("best", "last"):
+        save_within(tmp_path, name, epoch=1, processed=2)
+    begin_first_epoch(tmp_path, middle)
+    assert names(tmp_path) == {"middle.ckpt", "best.ckpt.old", "last.ckpt.old", FILE_NAME}
+    end_first_epoch(tmp_path)
+    assert resume_point(tmp_path) == middle  # that epoch has not ended yet
+    save_within(tmp_path, "last", epoch=1, processed=2)
+    end_first_epoch(tmp_path)
+    assert FILE_NAME not in names(tmp_path)
 
 
 def test_going_back_again_keeps_what_was_set_aside(tmp_path):
