@@ -27,6 +27,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from pylos.files import read_bytes
 from pylos.home import home
 from pylos.output import tell
 
@@ -82,7 +83,7 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
         """What was compiled for a signature, or None."""
         target.refresh()
         with suppress(Exception):  # whatever is wrong with the file, the kernel can be compiled again
-            content = self._path(signature, target.codegen()).read_bytes()
+            content = read_bytes(self._path(signature, target.codegen()))
             if hashlib.sha256(content[_CHECKSUM_BYTES:]).digest() == content[:_CHECKSUM_BYTES]:
                 known, parts = pickle.loads(content[_CHECKSUM_BYTES:])
                 if known == (self._name, signature):

@@ -25,7 +25,7 @@ SOURCES = {
         "@jit\ndef compute(x):\n    return FACTOR * add(x)\n"
     ),
 }
-MACHINERY = ("jit.py", "kernel_cache.py", "home.py", "output.py")
+MACHINERY = ("jit.py", "kernel_cache.py", "files.py", "home.py", "output.py")
 
 
 @pytest.fixture
@@ -147,6 +147,15 @@ def test_a_damaged_file_is_compiled_again(folder, damage):
     assert was_compiled()
     assert not was_compiled()
     assert list(folder.iterdir()) == [path]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder):
+    assert was_compiled()
+    (path,) = folder.iterdir()
+    path.unlink()
+    os.mkfifo(path)
+    assert was_compiled()
+    assert not was_compiled()
 
 
 def test_the_file_of_another_kernel_is_not_used(folder):
