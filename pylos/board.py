@@ -297,7 +297,13 @@ def _ends_of_turn(board: Board) -> set[int]:
 
 
 def as_positions(boards: Sequence[Board] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The packed positions [B] of boards, or of an array that holds them already."""
+    """The packed positions [B] of boards, or of an array that holds them already.
+
+    Raises:
+        PositionError: the array has another shape, or numbers that are not whole.
+    """
     if isinstance(boards, np.ndarray):
+        if boards.ndim != 1 or (boards.size and boards.dtype.kind not in "iu"):
+            raise PositionError(f"packed positions are int64 [B], not {boards.dtype} {list(boards.shape)}")
         return boards.astype(np.int64, copy=False)
     return np.fromiter((board.position for board in boards), np.int64, len(boards))

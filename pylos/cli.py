@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import pylos
 from pylos.errors import ConfigurationError, PylosError
+from pylos.options import COUNT, COUNT_OR_ZERO, SEED, Range, natural, shown
 from pylos.output import flush_stdout, let_go_of_streams, prepare_streams, tell
 from pylos.ranks import check_rank_variables, started_by_pylos
 from pylos.stopping import (
@@ -204,19 +205,26 @@ def _add_rules(command: argparse.ArgumentParser) -> None:
 
 
 def _add_seed(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--seed", type=_natural, default=0, help="of all random choices (default: 0)")
+    command.add_argument("--seed", type=_seed, default=0, help="of all random choices (default: 0)")
+
+
+def _number(text: str, allowed: Range) -> int:
+    number = natural(text, int(allowed.most))
+    if number is None or number not in allowed:
+        raise argparse.ArgumentTypeError(f"expected {allowed}, but got {shown(text)}")
+    return number
 
 
 def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, but got {text!r}")
-    return int(text)
+    return _number(text, COUNT_OR_ZERO)
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, but got {text!r}")
-    return int(text)
+    return _number(text, COUNT)
+
+
+def _seed(text: str) -> int:
+    return _number(text, Range(int, 0, SEED.most))
 
 
 def _analyse(options: argparse.Namespace) -> int:

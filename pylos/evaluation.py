@@ -22,14 +22,13 @@ from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.files import StrPath
 from pylos.manifest import RANDOM, Manifest, agent_name
 from pylos.manifest_format import writable
-from pylos.options import COUNT, SEED, Range, checked_options, shown
+from pylos.options import COUNT, SEED, checked_options, shown
 from pylos.player import Player
-from pylos.players import NetworkPlayer, load_player, make_player, parse_player, player_text
+from pylos.players import SIMULATIONS, NetworkPlayer, load_player, make_player, parse_player, player_text
 from pylos.progress import progress
 from pylos.randomness import derive_key
 from pylos.results import MatchResult, mean_points
 from pylos.runs import locked
-from pylos.search import MOST_SIMULATIONS
 
 if TYPE_CHECKING:
     from pylos.metrics import Pairing
@@ -39,7 +38,7 @@ ANCHOR_GAMES_FACTOR = 4
 """Games between two anchors, for every game of an agent's match."""
 
 
-_RANGES = {"games": COUNT, "simulations": Range(int, 0, MOST_SIMULATIONS), "seed": SEED}
+_RANGES = {"games": COUNT, **SIMULATIONS, "seed": SEED}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from pylos.errors import TableError
 from pylos.jit import jit
+from pylos.options import SHARE, checked_options
 from pylos.player import KeyedPlayer
 from pylos.randomness import draw, draw_below, draw_uniform
 from pylos.tablebase import Tablebase, missing, open_if_present
@@ -26,7 +27,8 @@ class PerfectPlayer(KeyedPlayer):
     def __init__(self, tablebase: Tablebase, mistakes: float = 0.0, key: int = 0) -> None:
         if not tablebase.has_distances:
             raise TableError(missing(tablebase.rules, distances=True))
-        super().__init__(f"perfect:{mistakes:g}" if mistakes else "perfect", tablebase.rules, key)
+        mistakes = checked_options({"mistakes": mistakes}, {"mistakes": SHARE})["mistakes"]
+        super().__init__(perfect_name(mistakes), tablebase.rules, key)
         self._tablebase = tablebase
         self._mistakes = mistakes
 
@@ -35,6 +37,11 @@ class PerfectPlayer(KeyedPlayer):
         actions = np.empty(len(positions), np.int64)
         _pick(found.starts, found.actions, found.best(), self._mistakes, key, actions)
         return actions
+
+
+def perfect_name(mistakes: float) -> str:
+    """What the perfect player is called that errs so often."""
+    return f"perfect:{mistakes!r}".removesuffix(".0") if mistakes else "perfect"
 
 
 def load_perfect(rules: str, mistakes: float = 0.0) -> PerfectPlayer:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from operator import index
 from typing import Protocol
 
 import numpy as np
 
 from pylos.board import Board, as_positions
-from pylos.errors import RulesError
+from pylos.errors import PositionError, RulesError
+from pylos.jit import jit
 from pylos.randomness import draw
-from pylos.rules import rules_code
+from pylos.rules import is_over, rules_code
 
 Boards = Sequence[Board] | np.ndarray
 """Boards, or their packed positions as int64 [B]. None of them may be the end of a game."""
@@ -50,22 +52,37 @@ class KeyedPlayer(ABC):
 
     def reset(self, key: int) -> None:
         """See ``Player``."""
-        self._key, self._decisions = key, 0
+        self._key, self._decisions = int(index(key)), 0
 
     def choose(self, boards: Boards) -> np.ndarray:
         """See ``Player``.
 
         Raises:
             RulesError: a board is of other rules than the player's; packed positions do not tell.
+            PositionError: a board is the end of a game, or an array does not hold packed positions [B].
         """
         if not isinstance(boards, np.ndarray):
             for board in boards:
                 if board.rules != self.rules:
                     raise RulesError(f"{self.name} plays {self.rules!r} rules, the board is {board.rules!r}")
+        positions = as_positions(boards)
+        if (finished := _first_finished(positions, self._code)) >= 0:
+            raise PositionError(
+                f"{self.name} has nothing to choose: the game on board {finished + 1} of {len(positions)} is over"
+            )
         key = draw(self._key, self._decisions)
         self._decisions += 1
-        return self._choose(as_positions(boards), key)
+        return self._choose(positions, key) if len(positions) else np.empty(0, np.int64)
 
     @abstractmethod
     def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
         """The actions [B] for positions [B], with ``key`` for whatever is random in them."""
+
+
+@jit
+def _first_finished(positions: np.ndarray, rules: int) -> int:
+    """The first of the positions in which the game is over, or -1."""
+    for i in range(positions.shape[0]):
+        if is_over(positions[i], rules):
+            return i
+    return -1

@@ -15,8 +15,8 @@ import numpy as np
 
 from pylos.errors import PlayerError
 from pylos.jit import jit
-from pylos.options import natural, shown
-from pylos.perfect import load_perfect
+from pylos.options import Range, checked_options, natural, shown
+from pylos.perfect import load_perfect, perfect_name
 from pylos.player import KeyedPlayer, Player
 from pylos.playouts import playout, random_action
 from pylos.randomness import draw, draw_keys
@@ -31,6 +31,8 @@ MAX_ROWS = 256
 """Boards that a player searches at the same time; with more it makes several rounds."""
 REFERENCE = "reference"
 """What stands for the path of the checkpoint that ships with the package."""
+SIMULATIONS = {"simulations": Range(int, 0, MOST_SIMULATIONS)}
+"""What an agent may use per decision; 0: the bare policy."""
 PLAYOUT_LIMIT = 1000
 """Actions after which a random playout is called a draw; playouts do not come near it."""
 
@@ -105,7 +107,7 @@ class RolloutPlayer(_SearchPlayer):
     def __init__(self, simulations: int, rules: str = "standard", key: int = 0) -> None:
         # By visits, as ever: a yardstick that changes is none, and there is no policy to improve.
         options = SearchOptions(simulations=simulations)
-        super().__init__(f"rollouts:{simulations}", rules, options, os.cpu_count() or 1, key)
+        super().__init__(f"rollouts:{options.simulations}", rules, options, os.cpu_count() or 1, key)
 
     def _evaluator(self, key: int) -> Evaluator:
         rules = self._code
@@ -146,8 +148,8 @@ class NetworkPlayer(_SearchPlayer):
         from pylos.inference import NetworkEvaluator, search_threads
 
         threads = search_threads(torch.device(device), MAX_ROWS)
-        super().__init__(name, rules, network_options(max(simulations, 1)), threads, key)
-        self.simulations = simulations
+        self.simulations: int = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
+        super().__init__(name, rules, network_options(max(self.simulations, 1)), threads, key)
         self.weights_digest = ""
         """Of the checkpoint that it comes from; empty where it comes from none."""
         self.network = NetworkEvaluator(network, self._code, device, precision, name)
@@ -220,15 +222,11 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     kind, number = parse_player(spec)
     if kind == REFERENCE or kind.endswith(".ckpt"):
         return load_player(kind, rules, simulations if number is None else int(number), device)
-    player: KeyedPlayer
     if kind == "random":
-        player = RandomPlayer(rules or "standard")
-    elif kind == "rollouts":
-        player = RolloutPlayer(int(number or 0), rules or "standard")
-    else:
-        player = load_perfect(rules or "standard", number or 0.0)
-    player.name = spec  # as evaluations call it, however the number is written
-    return player
+        return RandomPlayer(rules or "standard")
+    if kind == "rollouts":
+        return RolloutPlayer(int(number or 0), rules or "standard")
+    return load_perfect(rules or "standard", number or 0.0)
 
 
 def parse_player(spec: str) -> tuple[str, float | None]:
@@ -270,7 +268,7 @@ def player_text(spec: str, simulations: int = 64) -> str:
     if kind == REFERENCE or kind.endswith(".ckpt"):
         return f"{os.path.normpath(kind)}:{simulations if number is None else number}"
     if kind == "perfect":
-        return f"perfect:{number:g}" if number else "perfect"
+        return perfect_name(number or 0.0)
     return kind if number is None else f"{kind}:{number}"
 
 
@@ -323,8 +321,8 @@ def load_player(
     check_finite(weights, path)
     if rules not in (None, trained_for):
         raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
-    name = f"{os.fspath(path)}:{simulations}"
-    player = NetworkPlayer(name, network, trained_for, simulations, device)
+    player = NetworkPlayer("", network, trained_for, simulations, device)
+    player.name = f"{os.fspath(path)}:{player.simulations}"
     player.weights_digest = _digest(weights)
     return player
 

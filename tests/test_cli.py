@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import resource
@@ -102,7 +103,13 @@ def test_match(capsys):
         (["match", "random", "random", "--games", "3"], "even"),
         (["match", "random", "random", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
         (["evaluate", "missing"], "missing"),
+        (["match", "random", f"rollouts:{'1' * 5000}"], "needs a number of simulations from 1 to 30000"),
+        (["match", "random", "random", "--seed", "9" * 5000], "from 0 to 9223372036854775807"),
+        (["match", "random", "random", "--games", "9" * 5000], "a whole number from 1 to 1000000000"),
+        (["match", "random", "random", "--simulations", "9" * 5000], "a whole number from 0 to 1000000000"),
+        (["perft", "--depth", "9" * 5000], "a whole number from 1 to 1000000000"),
     ],
+    ids=itertools.count(),
 )
 def test_bad_input_is_named_in_one_line(arguments, message, capsys):
     assert main(arguments) == 2

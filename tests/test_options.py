@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pylos.errors import ConfigurationError
-from pylos.options import Range, checked_options, plain, shown
+from pylos.options import Range, checked_options, natural, plain, shown
 
 WHOLE, REAL, POSITIVE = Range(int, 1, 8), Range(float, -1, 2.5), Range(float, 0, 9, above=True)
 
@@ -69,3 +69,13 @@ def test_plain_values_hold_nothing_of_numpy_or_torch():
     assert repr(plain(nested)) == "{'path': 'a/b', 'list': [1.5, (True, 'x')], 'dict': {3: None}}"
     array = np.zeros(3)
     assert plain(array) is array
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("99", 99), ("0" * 5000 + "1", 1), ("100", None), ("9" * 5000, None), ("", None),
+     ("-1", None), ("+1", None), ("1.0", None), ("1_0", None), ("\u00b2", None), ("\u0663", None), (" 1", None)],
+    ids=itertools.count(),
+)  # fmt: skip
+def test_whole_numbers_in_plain_digits(text, number):
+    assert natural(text, 99) == number

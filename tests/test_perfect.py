@@ -80,7 +80,7 @@ def test_it_errs_as_often_as_it_is_told_to(solved):
     good = np.add.reduceat(found.best().astype(float), found.starts[:-1]) / np.diff(found.starts)
     player = make_player("perfect:0.1", "mini-standard")
     assert player.name == "perfect:0.1"
-    assert make_player("perfect:0.10", "mini-standard").name == "perfect:0.10"  # evaluations look for that
+    assert make_player("perfect:0.10", "mini-standard").name == "perfect:0.1"
     chosen = player.choose(positions)[found.rows()] == found.actions
     errors = 1 - (found.best() & chosen).sum() / len(positions)
     assert errors == pytest.approx(0.1 * (1 - good).mean(), rel=0.2)

@@ -12,11 +12,11 @@ from strategies import random_game
 from pylos import players
 from pylos.arena import play_match
 from pylos.board import Board
-from pylos.errors import CheckpointError, PlayerError, RulesError
+from pylos.errors import CheckpointError, ConfigurationError, PlayerError, PositionError, RulesError
 from pylos.inference import NetworkEvaluator
 from pylos.network import SQUARE, PylosNetwork
 from pylos.player import Player
-from pylos.players import NetworkPlayer, RandomPlayer, RolloutPlayer, make_player
+from pylos.players import NetworkPlayer, RandomPlayer, RolloutPlayer, make_player, player_text
 
 
 def _network(seed: int = 0) -> PylosNetwork:
@@ -101,6 +101,38 @@ def test_boards_of_other_rules_are_refused(make):
         make().choose([Board(), Board("mature")])
 
 
+@pytest.mark.parametrize("make", PLAYERS)
+def test_finished_games_and_what_is_no_board_are_refused(make):
+    player, boards = make(), _boards()
+    over = next(board for board in (random_game("standard", 200, i) for i in range(9)) if board.is_over)
+    for asked in ([over], [*boards[:3], over, boards[3]], np.array([boards[0].position, over.position])):
+        with pytest.raises(PositionError, match=r"nothing to choose: the game on board \d of \d is over"):
+            player.choose(asked)
+    for asked in (np.zeros(3), np.zeros((2, 2), np.int64), np.array(["x"])):
+        with pytest.raises(PositionError, match="packed positions are int64"):
+            player.choose(asked)
+    for nothing in ([], np.array([]), np.array([], np.int64)):
+        assert player.choose(nothing).dtype == np.int64
+        assert player.choose(nothing).shape == (0,)
+
+
+@pytest.mark.parametrize("simulations", [-1, 30_001, 4.5, True, "4"])
+def test_simulations_of_an_agent_are_held_to_their_range(simulations):
+    with pytest.raises(ConfigurationError, match="simulations must be a whole number from 0 to 30000"):
+        NetworkPlayer("net", _network(), "standard", simulations)
+
+
+def test_numbers_of_numpy_and_torch_make_the_same_player():
+    boards = [Board()] * 5
+    for make in (
+        lambda n, key: RolloutPlayer(n, key=key),
+        lambda n, key: NetworkPlayer("a", _network(), "standard", n, key=key),
+    ):
+        plain, other = make(8, 3), make(np.int64(8), torch.tensor(3))
+        assert plain.name == other.name
+        assert plain.choose(boards).tolist() == other.choose(boards).tolist()
+
+
 def test_the_random_player_is_spread_over_all_actions():
     chosen = RandomPlayer(key=5).choose([Board()] * 800)
     assert np.bincount(chosen, minlength=16).min() > 20
@@ -167,7 +199,7 @@ def test_players_are_made_from_texts(tmp_path):
     named = {
         "random": "random",
         "rollouts:7": "rollouts:7",
-        "rollouts:07": "rollouts:07",
+        "rollouts:07": "rollouts:7",
         f"{path}": f"{path}:64",
         f"{path}:16": f"{path}:16",
         f"{path}:0": f"{path}:0",
@@ -213,6 +245,32 @@ def test_rules_are_those_asked_for_or_the_checkpoints(tmp_path):
 def test_texts_that_name_no_player_are_refused(text):
     with pytest.raises(PlayerError, match="player"):
         make_player(text)
+
+
+@pytest.mark.parametrize("kind", ["rollouts", "x.ckpt", "reference", "perfect", "nobody"])
+def test_numbers_of_thousands_of_digits_are_refused_in_one_short_line(kind):
+    for number in ("7" * 5000, "-" + "7" * 5000):
+        with pytest.raises(PlayerError) as caught:
+            make_player(f"{kind}:{number}")
+        assert len(str(caught.value)) < 250
+    if kind == "rollouts":
+        assert make_player(f"rollouts:{'0' * 5000}7").name == "rollouts:7"
+
+
+def test_one_player_has_one_text():
+    texts = {
+        "random": "random",
+        "rollouts:020": "rollouts:20",
+        "./a//b.ckpt": "a/b.ckpt:64",
+        "a/../b.ckpt:08": "b.ckpt:8",
+        "reference": "reference:64",
+        "perfect:0": "perfect",
+        "perfect:.10": "perfect:0.1",
+        "perfect:1.0": "perfect:1",
+        "perfect:0.12345678": "perfect:0.12345678",
+    }
+    for text, expected in texts.items():
+        assert player_text(text) == player_text(expected) == expected
 
 
 @pytest.mark.parametrize(
