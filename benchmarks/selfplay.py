@@ -37,7 +37,10 @@ def evaluations_per_second(judge: NetworkEvaluator, games: int, threads: int) ->
     """The network alone, on ready observations, in as many threads and batches as self-play has."""
     rows, calls = games // threads, 100
     batch = torch.randn(rows, OBSERVATION_SIZE).to(judge.dtype)
-    fixed = [FixedBatch(judge.network, judge.device) for _ in range(threads if judge.on_accelerator else 0)]
+    fixed = [
+        FixedBatch(judge.network, judge.device, judge.dtype)
+        for _ in range(threads if judge.on_accelerator else 0)
+    ]
 
     def work(thread: int) -> None:
         with torch.inference_mode():

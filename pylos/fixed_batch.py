@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pylos.frozen import FrozenNetwork
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.rules import NUM_ACTIONS
 
@@ -32,11 +33,11 @@ class FixedBatch:
     Args:
         network: frozen; maps observations [B, 184] to values [B, 1] and log policies [B, 303].
         device: where it lies.
+        dtype: the precision in which it computes.
     """
 
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self._network, self._device = network, device
-        self._dtype = next(network.parameters()).dtype
+    def __init__(self, network: nn.Module | FrozenNetwork, device: torch.device, dtype: torch.dtype) -> None:
+        self._network, self._device, self._dtype = network, device, dtype
         cuda = device.type == "cuda"
         self._inputs = torch.zeros(ROWS, OBSERVATION_SIZE, pin_memory=cuda)
         self._values = torch.zeros(ROWS, 1, pin_memory=cuda)

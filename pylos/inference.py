@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import time
-import warnings
-import weakref
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -23,12 +19,12 @@ from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.files import atomic_write, open_regular
 from pylos.fingerprint import device_name, processor
 from pylos.fixed_batch import ROWS, FixedBatch
+from pylos.frozen import frozen
 from pylos.home import home
 from pylos.jit import jit
-from pylos.network import PylosNetwork, uncompiled
 from pylos.observation import OBSERVATION_SIZE, observe_all
 from pylos.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
-from pylos.search import BATCH_MULTIPLE, padded_size
+from pylos.search import padded_size
 
 CACHE_SIZE = 200_000
 """Positions to remember: some plies of the games that are searched at the same time."""
@@ -67,24 +63,8 @@ class NetworkEvaluator:
         self.on_accelerator = self.device.type != "cpu"
         self.dtype = PRECISIONS[precision]
         self._rules, self._name = rules, name
-        # Made within Lightning's validation, a trace could not be given other weights outside of it.
-        with torch.inference_mode(False), torch.no_grad():
-            network = uncompiled(network)
-            if type(network) is PylosNetwork:  # a subclass may compute something else
-                self.network = _frozen(network.dense(), self.device, self.dtype)
-                if not self.on_accelerator:
-                    self.network = self._traced(self.network)
-            else:
-                self.network = _frozen(network, self.device, self.dtype)
+        self.network = frozen(network, self.device, self.dtype)
         self._idle_batches: list[FixedBatch] = []
-
-    def _traced(self, network: nn.Module) -> nn.Module:
-        """A trace with the weights of a frozen network, for as long as this evaluator lives."""
-        idle = _idle_traces[repr(network), self.dtype]
-        trace = idle.pop() if idle else _trace(network)
-        trace.load_state_dict(network.state_dict())
-        weakref.finalize(self, idle.append, trace)
-        return trace
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See ``Evaluator``; several threads may ask at the same time, and about any number of positions.
@@ -122,7 +102,7 @@ class NetworkEvaluator:
         try:
             batch = self._idle_batches.pop()
         except IndexError:
-            batch = FixedBatch(self.network, self.device)
+            batch = FixedBatch(self.network, self.device, self.dtype)
         for first in range(0, n, ROWS):
             rows = slice(first, first + ROWS)
             batch(positions[rows], self._rules, values[rows], log_policy[rows])
@@ -153,29 +133,6 @@ def _is_usable(positions: np.ndarray, rules: int, values: np.ndarray, log_policy
             if not np.isfinite(log_policy[i, actions[k]]):
                 return False
     return True
-
-
-_idle_traces: dict[tuple[str, torch.dtype], list[nn.Module]] = defaultdict(list)
-"""Traces of PylosNetworks without an owner, by sizes and precision: torch never frees one, so they are used again."""
-
-
-def _frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    return copy.deepcopy(network).to(device, dtype).eval().requires_grad_(False)
-
-
-def _trace(network: nn.Module) -> nn.Module:
-    """The network as one call, which computes the same bits and does not need the interpreter between layers.
-
-    That matters where several threads evaluate: each layer's call would wait for the interpreter's lock.
-    """
-    dtype = next(network.parameters()).dtype
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of torch.jit, which has no successor without a compiler
-        example = torch.zeros(BATCH_MULTIPLE, OBSERVATION_SIZE, dtype=dtype)
-        traced: nn.Module = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]  # torch's
-    return traced
 
 
 def search_threads(device: torch.device, games: int) -> int:
@@ -226,7 +183,7 @@ def _measure_precisions(network: nn.Module, device: torch.device | str, batch_si
     with single_threaded_torch():
         for precision in PRECISIONS:
             evaluate = NetworkEvaluator(network, 0, device, precision)
-            for _ in range(3):  # the first calls of a traced network prepare the later ones
+            for _ in range(3):  # the first calls prepare the later ones
                 evaluate(positions)
             start = time.perf_counter()
             for _ in range(5):

@@ -199,7 +199,6 @@ class PylosNetwork(nn.Module):
         elements = len(group.inputs)
         if width < 1 or width % elements:
             raise ConfigurationError(f"width must be a multiple of {elements}, got {width}")
-        self._sizes = (inputs,), num_actions, width, blocks
         hidden = _hidden_moves(group.inputs, width)
         self.stem = TiedLinear(group.inputs, width)
         self.blocks = nn.Sequential(*(ResidualBlock(hidden) for _ in range(blocks)))
@@ -222,18 +221,6 @@ class PylosNetwork(nn.Module):
         value = torch.tanh(self.value_head(torch.relu(self.value_hidden(x))))
         log_policy = torch.log_softmax(self.policy_head(x), dim=-1)
         return value, log_policy
-
-    def dense(self) -> PylosNetwork:
-        """A copy that computes the same from whole matrices: faster while the weights stay."""
-        with torch.device("meta"):  # draws no random numbers
-            copy = PylosNetwork(*self._sizes)
-        state: dict[str, Tensor] = {}
-        for name, layer in self.named_modules():
-            if isinstance(layer, TiedLinear | TiedHead | TiedNorm):
-                weight, bias = layer.dense()
-                state |= {f"{name}.weight": weight.detach().clone(), f"{name}.bias": bias.detach().clone()}
-        copy.load_state_dict(state, assign=True)
-        return copy
 
 
 def check_finite(weights: Mapping[str, Tensor], owner: str | os.PathLike[str]) -> None:

@@ -118,22 +118,6 @@ def test_torch_gets_its_threads_back():
     torch.set_num_threads(before)
 
 
-def test_traces_are_used_again_but_never_by_two_at_a_time(network, positions):
-    """torch keeps every trace for ever, so a long training must not make new ones."""
-    torch.manual_seed(1)
-    other = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
-    first = NetworkEvaluator(network, STANDARD, "cpu", "float32")
-    second = NetworkEvaluator(other, STANDARD, "cpu", "float32")
-    assert first.network is not second.network
-    assert np.array_equal(first(positions)[0], direct(network, positions)[0])
-    assert np.array_equal(second(positions)[0], direct(other, positions)[0])
-    trace = first.network
-    del first
-    third = NetworkEvaluator(other, STANDARD, "cpu", "float32")
-    assert third.network is trace
-    assert np.array_equal(third(positions)[0], direct(other, positions)[0])
-
-
 class _Pessimist(PylosNetwork):
     """Computes something else with the same weights."""
 
@@ -167,12 +151,10 @@ def test_networks_that_compute_something_else_are_taken_as_they_are(network, pos
         del evaluate
 
 
-def test_a_trace_of_a_validation_serves_training(network, positions):
+def test_an_evaluator_of_a_validation_serves_outside_of_it(network, positions):
     """Lightning validates in inference mode, whose tensors nobody may write to outside of it."""
-    inference._idle_traces.clear()
     for mode in (True, False, True):
         with torch.inference_mode(mode):
             evaluate = NetworkEvaluator(network, STANDARD, "cpu", "float32")
         assert np.array_equal(evaluate(positions)[0], direct(network, positions)[0])
-        del evaluate
         torch.nn.init.normal_(network.value_head.weight)

@@ -169,25 +169,6 @@ def test_gradients_have_the_same_bits_every_time(width):
     assert len(found) == 1
 
 
-def test_dense_computes_the_same_and_leaves_the_random_stream_alone(symmetric):
-    before = torch.random.get_rng_state()
-    dense = symmetric.dense()
-    assert torch.equal(before, torch.random.get_rng_state())
-    observations = torch.randn(50, OBSERVATION_SIZE)
-    for a, b in zip(symmetric(observations), dense(observations), strict=True):
-        assert torch.allclose(a, b, atol=1e-5)
-    size = {n: sum(p.numel() for p in net.parameters()) for n, net in (("tied", symmetric), ("dense", dense))}
-    assert 7 * size["tied"] < size["dense"] <= 8 * size["tied"]
-
-
-def test_dense_is_a_copy(symmetric):
-    dense = symmetric.dense()
-    observations = torch.randn(5, OBSERVATION_SIZE)
-    before = dense(observations)[0]
-    _perturb(symmetric)
-    assert torch.equal(before, dense(observations)[0])
-
-
 def test_a_width_that_the_symmetries_do_not_divide_is_refused():
     with pytest.raises(ConfigurationError, match="multiple of 8, got 36"):
         PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 36, symmetries=SQUARE)
