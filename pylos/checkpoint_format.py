@@ -28,6 +28,7 @@ _OPTIONAL = {
     "optimizer_states": Each({"state": Each(dict), "param_groups": Each(dict)}),
     "lr_schedulers": Each(dict),
     "fingerprint": dict,
+    "history": str,
 }
 _VERSION = re.compile(r"2\.\d{1,4}\.\d{1,4}(\.?(a|b|rc|post|dev)\d{0,12})?(\+[\w.]{1,40})?", re.ASCII)
 

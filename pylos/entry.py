@@ -66,12 +66,13 @@ def check_resumable(trainer: pl.Trainer, checkpoint: Mapping[str, Any]) -> None:
         check_identity(checkpoint, trainer.ckpt_path, checkpoint_folder(trainer))
 
 
-def enter(module: pl.LightningModule, loaded: str | None) -> str | None:
+def enter(module: pl.LightningModule, loaded: str | None, history: str | None) -> str | None:
     """Checks where a fit is going to write, before a game is played. Call it on all ranks, in ``on_fit_start``.
 
     Args:
         module: the module in training.
         loaded: the run that the checkpoint named, if there is one.
+        history: of the metrics in that run, if the checkpoint has one.
 
     Returns:
         The name of the run, which belongs in its checkpoints.
@@ -91,7 +92,9 @@ def enter(module: pl.LightningModule, loaded: str | None) -> str | None:
             path = Path(logger.log_dir) / METRICS
             if begins and path.exists():
                 raise another_run(path.parent)
-            if continues and not path.exists():
+            if continues and history is not None:
+                logger.restore(history)
+            elif continues and not path.exists():
                 rank_zero_warn(
                     f"the run goes on, but {path} is missing: it begins anew, without earlier epochs"
                 )

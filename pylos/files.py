@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -34,7 +35,9 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path  # a full disk does not say for what
         with contextlib.suppress(OSError):
             os.remove(part)
         raise
@@ -55,6 +58,23 @@ def make_folder(path: StrPath) -> None:
         with contextlib.suppress(FileExistsError):  # another process has just made it
             os.mkdir(path)
         sync(os.path.dirname(path))
+
+
+def sync_parents(path: StrPath) -> None:
+    """The same for a folder that somebody else has made; those that may not be read are left out."""
+    folder = os.path.abspath(path)
+    while folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+        with contextlib.suppress(OSError):
+            sync(folder)
+
+
+def set_aside(path: StrPath) -> str:
+    """Renames a file to this name with ``.old`` and the first number behind it that no file has; returns that name."""
+    names = (f"{os.fspath(path)}.old{number or ''}" for number in itertools.count())
+    aside = next(name for name in names if not os.path.lexists(name))
+    os.replace(path, aside)
+    return os.path.basename(aside)
 
 
 def sync(path: StrPath) -> None:

@@ -7,14 +7,13 @@ reads it and goes on with what was asked for.
 
 from __future__ import annotations
 
-import itertools
 import json
 from pathlib import Path
 from typing import NamedTuple
 
 from pylos.checkpoints import LAST, SUFFIX, checkpoint_summary, find_checkpoints
 from pylos.errors import CheckpointError
-from pylos.files import PART, atomic_write, read_bytes
+from pylos.files import PART, atomic_write, read_bytes, set_aside
 from pylos.manifest import FILE_NAME as MANIFEST
 from pylos.output import tell
 
@@ -117,7 +116,8 @@ def begin_first_epoch(folder: Path, start: str | None) -> None:
         leftovers = set()
     _write_note(folder, note._replace(aside=tuple(sorted(aside))))
     for name in sorted(aside):
-        _set_aside(folder / name)
+        new_name = set_aside(folder / name)
+        tell(f"pylos: {name} is not what the run goes on from: set aside as {new_name}")
     for name in sorted(leftovers):
         (folder / name).unlink()
     if start is None:
@@ -135,14 +135,6 @@ def _name_in(folder: Path, start: str | None) -> str | None:
 
 def _write_note(folder: Path, note: Note) -> None:
     atomic_write(folder / FILE_NAME, json.dumps(note._asdict()) + "\n")
-
-
-def _set_aside(path: Path) -> None:
-    """Renames a file to this name with ``.old`` and the first number behind it that no file has."""
-    names = (Path(f"{path}.old{number or ''}") for number in itertools.count())
-    aside = next(name for name in names if not name.exists())
-    path.replace(aside)
-    tell(f"pylos: {path.name} is not what the run goes on from: set aside as {aside.name}")
 
 
 def end_first_epoch(folder: Path) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lightning.pytorch.core.saving import save_hparams_to_yaml
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from pylos.errors import CheckpointError
-from pylos.files import PART, atomic_write, read_bytes
+from pylos.files import atomic_write, read_bytes, replacing, set_aside, sync, sync_parents
 
 FILE_NAME = "metrics.csv"
 _OLD_NAME = re.compile("(?<=_accuracy)/|(?<=_rate)/")
@@ -39,6 +40,35 @@ class RunLogger(TensorBoardLogger):
     def __init__(self, save_dir: str, name: str = "", version: str | int | None = None) -> None:
         super().__init__(save_dir, name, version, default_hp_metric=False)
 
+    def history(self) -> str:
+        """What ``metrics.csv`` holds. It belongs in every checkpoint, for ``restore``."""
+        return _rows_text(read_metrics(self._path))
+
+    @rank_zero_only
+    def restore(self, history: str) -> None:
+        """Makes sure, on a resume, that ``metrics.csv`` holds what it did when the checkpoint was saved.
+
+        A file that lacks some of it, or cannot be read, is set aside and written again; a line says so.
+
+        Args:
+            history: what ``history`` returned then.
+
+        Raises:
+            CheckpointError: that was something else.
+        """
+        wanted = _parse(history, "the checkpoint holds no history of metrics") if history else []
+        try:
+            known = {row["step"]: row for row in read_metrics(self._path)}
+        except CheckpointError:
+            known = None
+        if known is not None and all(known.get(row["step"], {}).items() >= row.items() for row in wanted):
+            return
+        what = "is missing"
+        if os.path.lexists(self._path):
+            what = f"is not as this run left it: it is set aside as {set_aside(self._path)}"
+        _write_rows(self._path, wanted)
+        rank_zero_warn(f"{self._path} {what}; it is written again, from the checkpoint")
+
     @rank_zero_only
     def begin(self, step: int) -> None:
         """Forgets what earlier processes logged for later steps: a resumed run comes past them again.
@@ -47,6 +77,7 @@ class RunLogger(TensorBoardLogger):
             step: optimizer steps so far.
         """
         rows = read_metrics(self._path)  # before anything is written: it may be refused
+        sync_parents(self.log_dir)
         # TensorBoard takes a start of session for the end of all earlier ones from its step on.
         start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
         self.experiment._get_file_writer().add_event(start, step + 1)
@@ -73,13 +104,18 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Writes what is not on disk yet, ``hparams.yaml`` whole or not at all."""
-        path = Path(self.log_dir) / self.NAME_HPARAMS_FILE
-        if path.parent.is_dir() and not path.exists():
-            part = path.with_name(path.name + PART)
-            save_hparams_to_yaml(part, self.hparams)
-            part.replace(path)
+        """Brings all of it to the disk, from where no power cut takes it; ``hparams.yaml`` whole or not at all."""
+        folder = Path(self.log_dir)
+        if not folder.is_dir():
+            return
+        path = folder / self.NAME_HPARAMS_FILE
+        if not path.is_file() or not path.stat().st_size:
+            with replacing(path) as file:
+                save_hparams_to_yaml(file.name, self.hparams)
         super().save()
+        for events in folder.glob("events.out.tfevents.*"):
+            sync(events)
+        sync(folder)
 
     @property
     def _path(self) -> Path:
@@ -87,13 +123,23 @@ class RunLogger(TensorBoardLogger):
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Replaces ``metrics.csv``; columns are in the order of their first appearance."""
+    """Replaces ``metrics.csv``; without rows there is none."""
+    if rows:
+        atomic_write(path, _rows_text(rows))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _rows_text(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows as CSV; columns are in the order of their first appearance."""
+    if not rows:
+        return ""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    atomic_write(path, text.getvalue())
+    return text.getvalue()
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
@@ -103,22 +149,24 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         CheckpointError: the file is not one that a ``RunLogger`` wrote.
     """
     try:
-        lines = csv.DictReader(io.StringIO(read_bytes(path).decode(), newline=""))
-        rows = [{name: value for name, value in row.items() if value} for row in lines]
-        sound = all(_STEP.fullmatch(row.get("step", "")) and None not in row for row in rows)
-        rows = (
-            [{_OLD_NAME.sub("_", name): value for name, value in row.items()} for row in rows]
-            if sound
-            else []
-        )
+        text = read_bytes(path).decode()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error):
-        sound = False
-    if not sound:
-        raise CheckpointError(
-            f"{path} is damaged: move it away, and the run goes on without its earlier rows"
-        )
+    except UnicodeDecodeError:
+        text = ""
+    return _parse(text, f"{path} is damaged: move it away, and the run goes on without its earlier rows")
+
+
+def _parse(text: str, complaint: str) -> list[dict[str, str]]:
+    """The rows in a text; raises CheckpointError with the complaint if they are not those of a ``RunLogger``."""
+    try:
+        lines = csv.DictReader(io.StringIO(text, newline=""))
+        rows = [{_OLD_NAME.sub("_", str(name)): v for name, v in row.items() if v} for row in lines]
+    except csv.Error:
+        raise CheckpointError(complaint) from None
+    sound = bool(rows) and lines.fieldnames is not None and "step" in lines.fieldnames
+    if not sound or not all(_STEP.fullmatch(row.get("step", "")) and "None" not in row for row in rows):
+        raise CheckpointError(complaint)
     return rows

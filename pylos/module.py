@@ -127,7 +127,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
         return result
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds which run it is of, and what its bits depend on.
+        """Adds which run it is of, its history, and what its bits depend on.
 
         Raises:
             NonFiniteNetworkError: a weight is infinite or not a number; what was saved before stays.
@@ -137,6 +137,9 @@ class PylosModule(AnnealedModule, MeasuredModule):
         if self._identity is not None:
             checkpoint[RUN] = self._identity
         checkpoint["metrics"] = self._epoch.state_dict()
+        loggers = [logger for logger in self.trainer.loggers if isinstance(logger, RunLogger)]
+        if loggers and self.trainer.is_global_zero:
+            checkpoint["history"] = loggers[0].history()
         paths_to_names(checkpoint, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -174,13 +177,13 @@ class PylosModule(AnnealedModule, MeasuredModule):
             CheckpointError: the checkpoint does not fit the optimizers.
         """
         super().on_fit_start()
-        if restored := self._restored:
-            self._restored = {}
+        restored, self._restored = self._restored, {}
+        if restored:
             schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
             check_optimizers(restored["optimizer_states"], self.trainer.optimizers, "the checkpoint")
             check_schedulers(restored["lr_schedulers"], schedulers, "the checkpoint")
         goes_on = self.trainer.ckpt_path is not None or self.trainer.global_step > 0
-        self._identity = enter(self, self._identity if goes_on else None)
+        self._identity = enter(self, self._identity if goes_on else None, restored.get("history"))
 
     def on_train_start(self) -> None:
         """Begins the run's logs, or goes on with them."""

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from pylos.checkpoints import FOLDER, LAST, find_checkpoints, load_resumable
 from pylos.cluster import refuse_hpc_checkpoint
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.files import make_folder
 from pylos.first_epoch import checkpoints_at_stake, noted_start, read_note, unfinished_start
 from pylos.identity import check_identity, is_own
 from pylos.manifest import FILE_NAME as MANIFEST
@@ -284,7 +285,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ConfigurationError: Another process is at work there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = FileLock(folder / LOCK, blocking=False)
     try:
         lock.acquire()

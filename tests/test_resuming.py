@@ -15,7 +15,7 @@ from saving import IO, error_of
 from callbacks import Report
 from pylos.checkpoints import load_checkpoint
 from pylos.cli import main
-from pylos.datamodule import SelfPlayDataModule
+from pylos.selfplay import SelfPlay
 from tests.training import assert_equal, config_text, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
 State = dict[str, Any]
@@ -130,7 +130,7 @@ def test_a_state_that_does_not_fit_is_refused(
     last = tmp_path / "run" / "last.ckpt"
     IO.save_checkpoint(state, last)
     before = {path: path.read_bytes() for path in last.parent.iterdir()}
-    monkeypatch.setattr(SelfPlayDataModule, "_play", None)  # nothing is played before
+    monkeypatch.setattr(SelfPlay, "play", None)  # nothing is played before
     assert len(error_of(lambda: fit(last.parent, 2, last))) < 400
     assert {path: path.read_bytes() for path in last.parent.iterdir()} == before
 
@@ -188,7 +188,7 @@ def test_the_command_says_it_in_one_line(
     {**CHANGES, "early": at("callbacks", early, put={"x": 1})}[kind](state)
     IO.save_checkpoint(state, last)
     before = {path: path.read_bytes() for path in last.parent.iterdir()}
-    monkeypatch.setattr(SelfPlayDataModule, "_play", None)
+    monkeypatch.setattr(SelfPlay, "play", None)
     assert main([*COMMAND, "--ckpt_path", "last"]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("pylos: resuming")]
     assert len(errors) == 1
