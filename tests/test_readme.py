@@ -41,6 +41,12 @@ def test_notebook_lines_run(tmp_path: Path, monkeypatch, capsys):
     assert (tmp_path / "runs" / "first" / "manifest.json").is_file()
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1/1"))
     assert all(text in line for text in ("loss value", "truth policy", "Elo"))
+    # The cell can be run again: it goes on where it was.
+    exec(compile(source, "README.md", "exec"), {})
+    assert "epoch 1" not in capsys.readouterr().out
+    exec(compile(source.replace("max_epochs=1", "max_epochs=2"), "README.md", "exec"), {})
+    assert "\nepoch 2/2" in f"\n{capsys.readouterr().out}"
+    assert not list(tmp_path.rglob("*-v1.ckpt"))
 
 
 def test_the_game_in_python_prints_what_it_says():
