@@ -153,6 +153,8 @@ def test_a_reader_that_goes_away(folder):
         (["-c", "tiny.yaml", "--ckpt_path", "last"], ["holds no run to resume", "--ckpt_path auto"]),
         (["-c", "tiny.yaml", "--data.buffer_size", str(10**9)], ["GB", "lower buffer_size"]),
         (["-c", "tiny.yaml", "--trainer.logger", "true", "--ckpt_path", "last"], ["a logger with a version"]),
+        (["-c", "tiny.yaml", "--trainer.strategy", "ddp_spawn", "--trainer.devices", "2"], ["ddp does"]),
+        (["-c", "tiny.yaml", "--trainer.strategy", "ddp_fork"], ["ddp does"]),
         ([], ["-c quick"]),
         (["--ckpt_path", "last"], ["-c quick"]),
     ],

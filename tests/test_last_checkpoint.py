@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,37 @@ def test_the_command_takes_other_callbacks_beside_it(folder, capsys):
     names = {path.name for path in Path("logs/run/checkpoints").glob("*.ckpt")}
     assert names == {"last.ckpt", "best-000004.ckpt", "best-000008.ckpt", "epoch=1-step=8.ckpt"}
     assert len(Manifest.load(Path("logs/run/checkpoints")).entries) == 2
+
+
+@pytest.mark.parametrize("loggers", [["Remote"], ["Remote", "TensorBoardLogger"]])
+def test_the_command_finds_its_run_again_with_loggers_that_have_no_folder(folder, capsys, loggers):
+    named = {
+        "Remote": {"class_path": "tests.test_runs.Remote"},
+        "TensorBoardLogger": {
+            "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
+            "init_args": {"save_dir": "logs", "name": "", "version": "board"},
+        },
+    }
+    option = ["--trainer.logger", json.dumps([named[logger] for logger in loggers])]
+    place = Path("logs/board" if len(loggers) > 1 else "root")
+    for epochs in ("1", "2"):
+        options = [
+            "--trainer.default_root_dir",
+            "root",
+            "--ckpt_path",
+            "auto",
+            "--trainer.max_epochs",
+            epochs,
+        ]
+        assert main(["fit", "-c", "tiny.yaml", *option, *options]) == 0
+    assert "last.ckpt: after epoch 1, step 4" in capsys.readouterr().err
+    names = ("last.ckpt", "best-000008.ckpt", "manifest.json", "run.lock", "run.json")
+    assert all((place / "checkpoints" / name).is_file() for name in names)
+    assert (place / "config-2.yaml").is_file()
+    assert main(["evaluate", str(place)]) == 0
+    assert capsys.readouterr().out.startswith("nothing was left to evaluate")
+    if len(loggers) > 1:
+        assert not Path("root").exists()
 
 
 def test_a_checkpoint_that_a_failed_training_left_is_not_taken_unasked(folder, capsys):
