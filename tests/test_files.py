@@ -1,6 +1,8 @@
 """Files are written whole or not at all, and what is no regular file is refused, not waited for."""
 
+import errno
 import os
+import resource
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from pylos.board import Board
 from pylos.checkpoints import find_checkpoints, load_checkpoint
 from pylos.cli import main
 from pylos.errors import PylosError
-from pylos.files import atomic_write, make_folder, open_regular, read_bytes, read_text
+from pylos.files import atomic_write, make_folder, open_regular, read_bytes, read_text, set_aside
 from pylos.loaders import read_boards
 from pylos.logger import read_metrics
 from pylos.manifest import Manifest
@@ -138,3 +140,43 @@ def test_text_is_read_as_its_byte_order_mark_says(tmp_path, encoding):
     path.write_text("# Größe\r\n................/........./..../. w 0\n", encoding=encoding)
     assert read_text(path).startswith("# Größe")
     assert [board.text for board in read_boards(str(path), "standard")] == [Board().text]
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file_that_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{path}'"):
+            atomic_write(path, bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [(other.name, other.read_text()) for other in tmp_path.iterdir()] == [("a", "before")]
+
+
+@pytest.mark.parametrize(
+    "read", [load_checkpoint, lambda path: read_boards(str(path), "standard"), read_metrics]
+)
+def test_a_file_that_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
+) -> None:
+    """For root nothing is forbidden."""
+    path = tmp_path / "a.ckpt"
+    path.touch()
+
+    def refuse(path: str, *_: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(PylosError, match=rf"{path}.*Permission denied"):
+            read(path)
+
+
+def test_setting_aside_keeps_what_was_set_aside_before(tmp_path: Path) -> None:
+    for content in ("first", "second", "third"):
+        (tmp_path / "a").write_text(content)
+        set_aside(tmp_path / "a")
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"a.old": "first", "a.old1": "second", "a.old2": "third"}
