@@ -23,10 +23,10 @@ from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from callbacks import BlunderRate, EvaluationCallback
 from pylos.checkpoint_io import AtomicCheckpointIO
 from pylos.cli import main as pylos
-from pylos.datamodule import SelfPlayDataModule
+from pylos.generations import Generations
 
 PARTS: dict[str, tuple[Any, str]] = {
-    "self-play": (SelfPlayDataModule, "_play"),
+    "self-play": (Generations, "play"),
     "training": (_TrainingEpochLoop, "advance"),
     "validation": (_EvaluationLoop, "run"),
     "evaluation": (EvaluationCallback, "on_train_epoch_end"),
