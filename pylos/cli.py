@@ -69,12 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def console() -> NoReturn:
     """What the installed command calls."""
     prepare_streams()
-    if started_by_pylos():
-        follow_parent()
-    else:
-        end_soon_after_signals()
     try:
+        if started_by_pylos():
+            follow_parent()
+        else:
+            end_soon_after_signals()
         code = main()
+    except OSError as error:  # not even a pipe could be made
+        code = _fail(str(error))
     except BaseException:
         if not received():
             raise

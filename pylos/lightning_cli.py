@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -16,21 +14,27 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
-from lightning.pytorch.utilities import rank_zero_warn
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pylos import __version__
 from pylos.chatter import quieten_lightning
-from pylos.checkpoint_format import check_numbers
-from pylos.checkpoints import check_rules, checkpoint_summary, load_checkpoint
+from pylos.checkpoints import checkpoint_summary, load_checkpoint
 from pylos.cluster import was_requeued
 from pylos.configuration import ConfigOrPreset, Parser, RecordConfig, in_one_line
 from pylos.datamodule import SelfPlayDataModule
 from pylos.entry import check_complete, check_games
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.first_epoch import begin_first_epoch, end_first_epoch
+from pylos.lightning_options import (
+    BASES,
+    check_fits,
+    explain,
+    hyperparameters,
+    numbers_its_runs,
+    settle_run_names,
+    without_option,
+)
 from pylos.module import PylosModule
-from pylos.network import check_finite
 from pylos.output import tell
 from pylos.own_modules import open_working_directory
 from pylos.players import REFERENCE, reference_file
@@ -51,8 +55,6 @@ from pylos.runs import (
 )
 from pylos.stopping import Terminated, set_way_on
 
-BASES: dict[str, type] = {"model": PylosModule, "data": SelfPlayDataModule}
-"""What ``--model`` and ``--data`` are unless the user names a subclass."""
 SHOWN_ACTIONS = 5
 """How many actions ``predict`` names for a position."""
 
@@ -295,78 +297,6 @@ def start_line(folder: Path, start: str | None) -> str:
     return f"resuming {folder} from {start}: after epoch {epoch + 1}, step {step}"
 
 
-def hyperparameters(path: str, key: str, chosen: Any) -> dict[str, Any]:
-    """The class in use with the arguments that a checkpoint has for it, as the parser's default of a key.
-
-    A checkpoint does not decide which class is imported: that would let it run code.
-
-    Args:
-        path: The checkpoint.
-        key: "model" or "data".
-        chosen: What the parser has made of the user's arguments for that key.
-    """
-    section = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}[key]
-    theirs = dict(load_checkpoint(path, mmap=True).get(section, {}))
-    theirs.pop("_instantiator", None)
-    made_by = theirs.pop("_class_path", None)
-    known = {name: value for name, value in theirs.items() if name in chosen.init_args}
-    # What the base has and the class in use has not is fixed by that class.
-    foreign = theirs.keys() - known.keys() - inspect.signature(BASES[key]).parameters.keys()
-    if foreign and made_by != chosen.class_path:
-        rank_zero_warn(
-            f"{chosen.class_path} has no {', '.join(sorted(foreign))}, with which {path} was made; "
-            f"name the class that made it: --{key} {made_by or 'CLASS'}"
-        )
-    return {"class_path": chosen.class_path, "init_args": known}
-
-
-def settle_run_names(loggers: Any) -> None:
-    """Makes the versions of loggers, by which runs are called, what they were written as.
-
-    The parser leaves any text alone, also a number, which to Lightning is another name: 3 is the run "version_3".
-
-    Raises:
-        ConfigurationError: A name would be read as a number from the recorded configuration.
-    """
-    for logger in loggers if isinstance(loggers, list) else [loggers]:
-        arguments = getattr(logger, "init_args", {})
-        name = arguments.get("version")
-        if isinstance(name, str) and re.fullmatch("[0-9_]+[eE][0-9]+", name):
-            raise ConfigurationError(f"no run can be called {name}: YAML takes that for a number")
-        if isinstance(name, str) and re.fullmatch("0|[1-9][0-9]{0,8}", name):
-            arguments["version"] = int(name)
-
-
-def explain(parser: LightningArgumentParser, command: str) -> None:
-    """Says what a subcommand's options mean here, where Lightning's own words do not."""
-    resumes = (
-        ": last, the run's last checkpoint; auto, the same, or from nothing where there is no run; or FILE"
-    )
-    measures = ": FILE; reference, the agent that ships; or last, the run's last one, with the configuration of the run"
-    texts = {
-        "ckpt_path": f"The checkpoint to {f'go on from{resumes}' if command == 'fit' else f'take{measures}'}.",
-        "model": "A class of your own (a subclass of PylosModule, as my.Module), or a file with options.",
-        "data": "A class of your own (a subclass of SelfPlayDataModule, as my.Data), or a file with options.",
-    }
-    for action in parser._actions:
-        action.help = texts.get(action.dest, action.help)
-
-
-def check_fits(model: PylosModule, checkpoint: Mapping[str, Any], path: str) -> None:
-    """Raises CheckpointError if a checkpoint is for other rules or its weights are not of the model's shapes."""
-    theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
-    ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name):
-            raise CheckpointError(
-                f"{path} does not fit the network of this configuration: {name} is "
-                f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
-            )
-    check_numbers(checkpoint["state_dict"], model.state_dict(), path)
-    check_rules(checkpoint, model.rules, path)
-    check_finite(checkpoint["state_dict"], path)
-
-
 def refuse_spawning(trainer: pl.Trainer) -> None:
     """Raises ConfigurationError for strategies whose processes are copies of this one, with all that it holds."""
     launcher = trainer.strategy.launcher
@@ -374,31 +304,6 @@ def refuse_spawning(trainer: pl.Trainer) -> None:
         raise ConfigurationError(
             "trainer.strategy ddp_spawn and its like do not go with this command: ddp does"
         )
-
-
-def numbers_its_runs(logger: Any, index: int = 0) -> bool:
-    """Whether a logger makes a new folder at every start.
-
-    Args:
-        logger: ``trainer.logger`` of the configuration.
-        index: which one, where that is a list.
-    """
-    if isinstance(logger, list):
-        return numbers_its_runs(logger[index])
-    if isinstance(logger, bool) or logger is None:
-        return logger is not False
-    return "version" in logger.init_args and logger.init_args.version is None
-
-
-def without_option(arguments: Sequence[str], option: str) -> list[str]:
-    """The arguments without an option that takes a value."""
-    kept = []
-    skip = False
-    for argument in arguments:
-        if not skip and argument != option and not argument.startswith(f"{option}="):
-            kept.append(argument)
-        skip = argument == option
-    return kept
 
 
 def prediction_line(position: str, value: float, policy: Mapping[str, float]) -> str:

@@ -54,7 +54,8 @@ class PylosModule(AnnealedModule, MeasuredModule):
     the weight decay moved to the optimizer: AdamW, see `AnnealedModule`.
 
     Args:
-        rules: the rule set that the agent learns; see ``pylos.rules.RULES``.
+        rules: the rule set that the agent learns: children, standard, mature, standard-optional or mature-optional; on
+            the small board with mini- before it.
         width: numbers between the network's residual blocks, a multiple of 8.
         blocks: residual blocks.
         learning_rate: at the start.

@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from pylos.cli import main
+from pylos.rules import FULL_RULES
 from tests.training import config_text
 
 PYLOS = Path(sys.executable).with_name("pylos")
@@ -93,6 +95,8 @@ def test_match(capsys):
         (["perft"], "--depth"),
         (["perft", "--depth", "x"], "'x'"),
         (["perft", "--depth", "0"], "'0'"),
+        (["perft", "--depth", "9" * 5000], "--depth: "),
+        (["match", "random", "random", "--seed", "²"], "'²'"),
         (["perft", "--depth", "2", "--nonsense"], "--nonsense"),
         (["perft", "--depth", "2", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
         (["perft", "--depth", "2", "--position", "nonsense"], "nonsense"),
@@ -125,6 +129,22 @@ def test_a_reader_that_goes_away(folder):
 
 
 # Lightning's subcommands -------------------------------------------------------------------------------------
+
+
+def test_the_help_of_fit_names_the_options_and_their_choices(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # no word is broken at its hyphen
+    assert main(["fit", "--help"]) == 0
+    words = capsys.readouterr().out.split()
+    for option in ("--model.width", "--data.root", "--data.simulations", "--optimizer"):
+        assert option in words
+    text = " ".join(words)
+    for name in (*FULL_RULES, "float32", "bfloat16", "puct", "gumbel"):
+        assert re.search(rf"[ \"]{name}[;,.: \"]", text), name
+    assert "The checkpoint to go on from: last, the run's last checkpoint; auto, " in text
+    assert "A class of your own" in text
+    assert "Model Registry" not in text
+    assert main(["predict", "--help"]) == 0
+    assert "reference, the agent that ships" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
