@@ -66,7 +66,8 @@ class EvaluationCallback(pl.Callback):
         games: games of every match, an even number.
         simulations: simulations per decision of the agent; 0 evaluates the bare policy.
         anchors: opponents besides random and the previous checkpoint, the weakest first. They also play each
-            other once per run, because a rating needs opponents who win sometimes.
+            other once per run, because a rating needs opponents who win sometimes. A checkpoint among them is known to
+            ratings by its weights, wherever it lies, and to metrics by its path with dashes.
         seed: names the games.
         perfect: whether to play the perfect player where that is possible.
     """
