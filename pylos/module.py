@@ -35,8 +35,9 @@ from pylos.schedule import AnnealedModule
 from pylos.search import MOST_SIMULATIONS
 
 _RANGES = {
-    "width": COUNT,
-    "blocks": COUNT,
+    # Larger ones are mistyped: their weights would fill the memory, layer by layer.
+    "width": Range(int, 1, 16_384),
+    "blocks": Range(int, 1, 1000),
     "learning_rate": Range(float, 0, 1, above=True),
     "min_learning_rate": SHARE,
     "weight_decay": Range(float, 0, 1000),
