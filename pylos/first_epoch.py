@@ -78,7 +78,16 @@ def unfinished_start(folder: Path) -> Note | None:
 
 def noted_start(folder: Path, note: Note) -> str | None:
     """The path of the checkpoint from which a noted start starts; None: from nothing."""
-    return None if note.start is None else str(folder / note.start)
+    start = note.start
+    # A path is left as it is: notes of earlier versions have relative ones, from the working directory.
+    return start if start is None or Path(start).name != start else str(folder / start)
+
+
+def is_noted(folder: Path, start: str) -> bool:
+    """Whether the folder has a note of an unfinished start from this checkpoint."""
+    note = unfinished_start(folder)
+    noted = noted_start(folder, note) if note else None
+    return noted is not None and Path(noted).resolve() == Path(start).resolve()
 
 
 def checkpoints_at_stake(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from pylos.checkpoints import FOLDER, LAST, find_checkpoints, load_resumable
 from pylos.cluster import refuse_hpc_checkpoint
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.files import make_folder
-from pylos.first_epoch import checkpoints_at_stake, noted_start, read_note, unfinished_start
+from pylos.first_epoch import checkpoints_at_stake, is_noted, noted_start, read_note, unfinished_start
 from pylos.identity import check_identity, is_own
 from pylos.manifest import FILE_NAME as MANIFEST
 
@@ -137,7 +137,7 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
         folder = checkpoint_folder(trainer)
         if start is not None and not Path(start).is_file():
             raise CheckpointError(f"no checkpoint {start}")
-        again = start is not None and unfinished_start(folder) is not None
+        again = start is not None and is_noted(folder, start)
         if holds and not again and not (start is not None and is_own(start, folder)):
             raise ConfigurationError(
                 f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or {other_run(trainer)}"

@@ -248,6 +248,27 @@ def test_a_start_that_is_gone_is_named(trainer, tmp_path):
         choose_start(trainer, "last")
 
 
+def test_a_note_of_an_earlier_version_names_its_start_from_the_working_directory(
+    trainer, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    save_checkpoint(tmp_path / "other" / "best.ckpt", epoch=4)
+    note = checkpoint_folder(trainer) / "first-epoch.json"
+    note.parent.mkdir(parents=True)
+    note.write_text('{"start": "other/best.ckpt", "epoch": 5}')
+    assert choose_start(trainer, "last") == choose_start(trainer, "other/best.ckpt") == "other/best.ckpt"
+
+
+def test_a_run_that_is_going_back_takes_no_checkpoint_of_another_one(trainer, tmp_path):
+    folder = checkpoint_folder(trainer)
+    back, *_ = [save_checkpoint(folder / f"best-{epoch}.ckpt", epoch) for epoch in (1, 0, 2)]
+    other = save_checkpoint(tmp_path / "other" / "best.ckpt", epoch=4)
+    begin_first_epoch(folder, back)
+    assert choose_start(trainer, back) == back
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        choose_start(trainer, other)
+
+
 @pytest.mark.parametrize("make", [save, lambda path: save_checkpoint(path, epoch=1)])
 def test_checkpoints_of_later_epochs_or_of_others_are_not_thrown_away(trainer, make):
     begin_first_epoch(checkpoint_folder(trainer), None)
