@@ -321,8 +321,8 @@ def load_player(
     check_finite(weights, path)
     if rules not in (None, trained_for):
         raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
-    player = NetworkPlayer("", network, trained_for, simulations, device)
-    player.name = f"{os.fspath(path)}:{player.simulations}"
+    simulations = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
+    player = NetworkPlayer(f"{os.fspath(path)}:{simulations}", network, trained_for, simulations, device)
     player.weights_digest = _digest(weights)
     return player
 

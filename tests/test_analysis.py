@@ -234,4 +234,6 @@ def test_a_damaged_table_is_named_in_one_line(solved_folder, tmp_path, monkeypat
     assert main(["analyse", "--rules", MINI]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.endswith("is damaged: delete it and run `pylos solve --rules mini-mature`\n")
+    assert captured.err.endswith(
+        "is damaged, its header cannot be read: delete it and run `pylos solve --rules mini-mature`\n"
+    )

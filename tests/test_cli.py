@@ -1,5 +1,6 @@
 import itertools
 import json
+import logging
 import os
 import re
 import resource
@@ -361,7 +362,9 @@ STOPPING = {"monitor": "train/loss", "verbose": True}
         ["--trainer.callbacks+=TQDMProgressBar"],
     ],
 )
-def test_the_report_stands_back_for_another_bar_or_none(folder, capsys, caplog, options):
+def test_the_report_stands_back_for_another_bar_or_none(folder, capsys, caplog, monkeypatch, options):
+    # Imported where the program had no log of its own, Lightning keeps its messages to itself.
+    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "propagate", True)
     stopping = f"--trainer.callbacks+={json.dumps({'class_path': 'EarlyStopping', 'init_args': STOPPING})}"
     assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1", stopping, *options]) == 0
     lines = capsys.readouterr().out.splitlines()
