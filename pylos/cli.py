@@ -1,4 +1,4 @@
-"""The ``pylos`` command. Heavy imports wait inside the subcommands: ``pylos --help`` answers at once."""
+"""The ``pylos`` command: its arguments, its exit codes, and how it ends. Nothing heavy is imported to parse them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import os
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import pylos
+from pylos import commands
 from pylos.errors import ConfigurationError, PylosError
 from pylos.options import COUNT, COUNT_OR_ZERO, SEED, Range, natural, shown
 from pylos.output import flush_stdout, let_go_of_streams, prepare_streams, tell
@@ -124,19 +124,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pylos {pylos.__version__}")
     # Required, but found missing only after unknown options have been named.
     parser.set_defaults(run=lambda _: parser.error("a COMMAND is missing"))
-    commands = parser.add_subparsers(metavar="COMMAND")
+    subparsers = parser.add_subparsers(metavar="COMMAND")
     for name, text in LIGHTNING_COMMANDS.items():
-        commands.add_parser(name, help=text, add_help=False)  # main() has taken these away already
+        subparsers.add_parser(name, help=text, add_help=False)  # main() has taken these away already
 
-    command = commands.add_parser("evaluate", help="rate the checkpoints of a run that are not rated yet")
+    command = subparsers.add_parser("evaluate", help="rate the checkpoints of a run that are not rated yet")
     command.add_argument("folder", metavar="RUN", help="the run's folder")
     command.add_argument("--games", type=_positive, help="games per match (default: as the run did)")
     command.add_argument(
         "--simulations", type=_natural, help="per decision; 0: the bare policy (default: as the run did)"
     )
-    command.set_defaults(run=_evaluate)
+    command.set_defaults(run=commands.evaluate)
 
-    command = commands.add_parser(
+    command = subparsers.add_parser(
         "match",
         help="let two players play against each other",
         description="Players: random, rollouts:N (search with N random playouts per decision), perfect (by "
@@ -155,9 +155,9 @@ def _parser() -> argparse.ArgumentParser:
         default=64,
         help="for a PATH.ckpt or reference that does not say (default: 64)",
     )
-    command.set_defaults(run=_match)
+    command.set_defaults(run=commands.match)
 
-    command = commands.add_parser(
+    command = subparsers.add_parser(
         "solve",
         help="solve a rule set: the exact value of every position",
         description="Computes who wins from every position and keeps it in PYLOS_HOME (0.6 GB; with distances "
@@ -167,18 +167,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--distance", action="store_true", help="also in how many turns, which perfect play needs"
     )
-    command.set_defaults(run=_solve)
+    command.set_defaults(run=commands.solve)
 
-    command = commands.add_parser(
+    command = subparsers.add_parser(
         "suite", help="make a suite of labelled positions from a solution, as those that ship were made"
     )
     _add_rules(command)
     command.add_argument("--per_stratum", type=_positive, default=2000, help="positions (default: 2000)")
     _add_seed(command)
     command.add_argument("--out", help="the file to write (default: RULES.npz)")
-    command.set_defaults(run=_suite)
+    command.set_defaults(run=commands.suite)
 
-    command = commands.add_parser(
+    command = subparsers.add_parser(
         "analyse",
         help="print what the legal actions of a position are worth",
         description="Exact values need a solution of the rule set (pylos solve); the prior is that of a checkpoint, "
@@ -192,13 +192,13 @@ def _parser() -> argparse.ArgumentParser:
         "--ckpt_path", metavar="PATH", help="also ask this checkpoint; reference: the one that ships"
     )
     command.add_argument("--simulations", type=_natural, help="of its search; 0: none (default: 64)")
-    command.set_defaults(run=_analyse)
+    command.set_defaults(run=commands.analyse)
 
-    command = commands.add_parser("perft", help="count the sequences of turns from a position")
+    command = subparsers.add_parser("perft", help="count the sequences of turns from a position")
     _add_rules(command)
     command.add_argument("--position", metavar="TEXT", help="where to start (default: the empty board)")
     command.add_argument("--depth", type=_positive, required=True, help="number of turns")
-    command.set_defaults(run=_perft)
+    command.set_defaults(run=commands.perft)
     return parser
 
 
@@ -227,113 +227,3 @@ def _positive(text: str) -> int:
 
 def _seed(text: str) -> int:
     return _number(text, Range(int, 0, SEED.most))
-
-
-def _analyse(options: argparse.Namespace) -> int:
-    from pylos.analysis import analysis_text
-    from pylos.board import Board
-    from pylos.players import load_player
-    from pylos.tablebase import open_if_present
-
-    # A position has blanks in it, which need no quotes.
-    text = " ".join(options.position)
-    board = Board.from_text(text, options.rules) if text else Board(options.rules)
-    tablebase = open_if_present(options.rules)
-    player = None
-    if options.ckpt_path is not None:
-        simulations = 64 if options.simulations is None else options.simulations
-        player = load_player(options.ckpt_path, options.rules, simulations, "cpu")
-    elif options.simulations is not None:
-        raise ConfigurationError(
-            "--simulations are those of a checkpoint's search: name one with --ckpt_path"
-        )
-    print(analysis_text(board, tablebase, player))
-    return 0
-
-
-def _perft(options: argparse.Namespace) -> int:
-    from pylos.board import Board, perft
-
-    if options.position is None:
-        board = Board(options.rules)
-    else:
-        board = Board.from_text(options.position, options.rules)
-    perft(board, 1)  # so that no time below includes compiling
-    for depth in range(1, options.depth + 1):
-        start = time.perf_counter()
-        count = perft(board, depth)
-        seconds = time.perf_counter() - start
-        print(f"depth {depth}: {count:,} in {seconds:.3f} s, {count / seconds:,.0f} turns/s", flush=True)
-    return 0
-
-
-def _solve(options: argparse.Namespace) -> int:
-    from pylos.solve_report import SolveReport, describe_solution
-    from pylos.solving import solve
-
-    with SolveReport(options.rules) as report:
-        facts = solve(options.rules, distance=options.distance, report=report)
-    print(describe_solution(facts))
-    return 0
-
-
-def _suite(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from pylos.files import replacing
-    from pylos.suite import describe_suite, write_suite
-    from pylos.suite_making import make_suite
-    from pylos.tablebase import Tablebase
-
-    table = Tablebase(options.rules)
-    path = Path(options.out or f"{options.rules}.npz")
-    if path.exists() and not path.is_file():
-        raise ConfigurationError(f"--out {path} is there already, and no file")
-    with replacing(path) as file:  # one that cannot be written is refused before the work, not after it
-        suite = make_suite(table, options.per_stratum, options.seed)
-        write_suite(file, suite)
-    print(f"{describe_suite(suite)}\nwritten to {path}")
-    return 0
-
-
-def _match(options: argparse.Namespace) -> int:
-    from pylos.arena import play_match
-    from pylos.players import make_player
-    from pylos.progress import progress
-
-    a, b = (make_player(spec, options.rules, options.simulations) for spec in (options.a, options.b))
-    with progress("match", total=options.games) as update:
-        result = play_match(
-            a,
-            b,
-            options.games,
-            options.rules,
-            options.seed,
-            on_move=lambda finished: update(finished, "games"),
-        )
-    print(result)
-    return 0
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from pylos.checkpoints import find_checkpoints
-    from pylos.evaluation import evaluate_run
-    from pylos.manifest import FAILED
-    from pylos.results import interval_text
-
-    lines: list[str] = []
-
-    def report(line: str) -> None:
-        lines.append(line)
-        print(line)
-
-    manifest = evaluate_run(options.folder, options.games, options.simulations, report)
-    if not lines:
-        print("nothing was left to evaluate")
-    for entry in manifest.entries.values():
-        if entry.file is not None and entry.elo is not None:
-            elo = f"Elo {entry.elo:.0f} {interval_text(entry.elo_low, entry.elo_high)}"
-            print(f"{entry.file}:{entry.simulations}: epoch {entry.epoch + 1}, {elo}, {entry.label}")
-    failed = any(e.status == FAILED and e.file is not None for e in manifest.entries.values())
-    unreadable = find_checkpoints(manifest.folder)[1]
-    return 1 if failed or unreadable else 0
