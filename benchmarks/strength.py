@@ -49,7 +49,8 @@ def main(path: str = "reference", rules: str | None = None) -> None:
             continue
         settings = EvaluationSettings(PERFECT_GAMES, simulations, (), 0)
         for name, value in perfect_metrics(play_perfect(settings, player, perfect, show=False)).items():
-            print(f"  {name.removeprefix('eval/')} {value:.2f} from the empty board, {PERFECT_GAMES} games")
+            shown = "-" if value is None else f"{value:.2f}"
+            print(f"  {name.removeprefix('eval/')} {shown} from the empty board, {PERFECT_GAMES} games")
         result = play_match(player, perfect, OPENING_GAMES, player.rules)
         second, first = mean_points(result.as_second), mean_points(result.as_first)
         print(f"  perfect after four random actions: {second:.2f} as second, {first:.2f} as first player")

@@ -59,7 +59,7 @@ class EvaluationCallback(pl.Callback):
     (how long the games that it lost were), and are part of nothing else.
 
     In an epoch without an evaluation, and after a resume, callbacks that watch a metric, as ``EarlyStopping`` does,
-    see that of the newest one; before the first one they wait.
+    see that of the newest one. Where that has no value, as the end of an interval may be open, they wait.
 
     Args:
         every_n_epochs: epochs from one evaluation to the next.
@@ -173,14 +173,18 @@ class EvaluationCallback(pl.Callback):
         simulations, seconds = self.settings.simulations, time.perf_counter() - start
         self.manifest.record(trainer.current_epoch, step, simulations, results, seconds)
         self.manifest.update_ratings()
-        self._log(module, results, self.manifest.entries[step, simulations])
-        while self._waiting:  # now a name that is not among the metrics is a mistake
-            self._waiting.pop().strict = True
+        measured = self._metrics(results, self.manifest.entries[step, simulations])
+        log_for_epoch(module, measured)
         self._previous_step = step
         self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         if self._perfect_player is not None:
             # Behind all that is recorded, which so is the same where there is no table.
-            log_for_epoch(module, self._play_perfect(trainer, agent, self._perfect_player))
+            found = self._play_perfect(trainer, agent, self._perfect_player)
+            log_for_epoch(module, found)
+            measured |= found
+        for callback in self._waiting:  # for a value that may come, or, from now on, for nothing: a mistake
+            callback.strict = callback.monitor not in measured
+        self._waiting = []
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the names of the checkpoints that the last epoch left."""
@@ -232,7 +236,9 @@ class EvaluationCallback(pl.Callback):
         play = functools.partial(evaluate_agent, settings, agent, previous, rules, show)
         return _share_out(trainer, play, agent_pairings(self._fixed, agent, previous))
 
-    def _play_perfect(self, trainer: pl.Trainer, agent: Player, perfect: PerfectPlayer) -> dict[str, float]:
+    def _play_perfect(
+        self, trainer: pl.Trainer, agent: Player, perfect: PerfectPlayer
+    ) -> dict[str, float | None]:
         """Plays the perfect player, each rank its share; all of them get the metrics of all games."""
         play = functools.partial(play_perfect, self._settings(trainer), agent, perfect, phases_shown(trainer))
         counts = torch.tensor(_on_all_ranks(trainer, play), device=trainer.strategy.root_device)
@@ -258,14 +264,12 @@ class EvaluationCallback(pl.Callback):
         network.load_state_dict(self._previous_weights)
         return self._player(self._previous_step, network, module)
 
-    def _log(self, module: pl.LightningModule, results: Sequence[MatchResult], entry: Entry) -> None:
+    def _metrics(self, results: Sequence[MatchResult], entry: Entry) -> dict[str, float | None]:
+        """What is logged; an open end of the interval is None, for loggers know numbers only."""
         fixed = zip(self.settings.labels, results, strict=False)  # behind them comes the previous agent
-        values = {f"eval/win_rate_vs_{label}": result.score for label, result in fixed}
-        for name in ("elo", "elo_low", "elo_high", "win_rate_vs_previous"):
-            # An open end of the interval is not logged: loggers know numbers only.
-            if (value := getattr(entry, name)) is not None:
-                values[f"eval/{name}"] = value
-        log_for_epoch(module, values)
+        rates = {f"eval/win_rate_vs_{label}": result.score for label, result in fixed}
+        names = ("elo", "elo_low", "elo_high", "win_rate_vs_previous")
+        return {**rates, **{f"eval/{name}": getattr(entry, name) for name in names}}
 
     def _save(self, trainer: pl.Trainer) -> None:
         known = self.manifest.entries or self.manifest.path.exists()  # it may hold what was forgotten

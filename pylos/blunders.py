@@ -70,17 +70,16 @@ def _is_decision(
     return decisions
 
 
-def blunder_metrics(counts: npt.NDArray[np.int64]) -> dict[str, float]:
+def blunder_metrics(counts: npt.NDArray[np.int64]) -> dict[str, float | None]:
     """Blunders per decision, over all plies and by ply, from what ``count_blunders`` returned.
 
-    Counts of several ranks may be added up. Where there was no decision, there is no rate.
+    Counts of several ranks may be added up. Where there was no decision, the rate is None.
     """
     name = "selfplay/blunder_rate"
-    metrics = {}
-    for i, (decisions, blunders) in enumerate([counts.sum(axis=0), *counts]):
-        if decisions:
-            metrics[f"{name}_{_bucket_name(i - 1)}" if i else name] = float(blunders / decisions)
-    return metrics
+    return {
+        f"{name}_{_bucket_name(i - 1)}" if i else name: float(blunders / decisions) if decisions else None
+        for i, (decisions, blunders) in enumerate([counts.sum(axis=0), *counts])
+    }
 
 
 def _bucket_name(bucket: int) -> str:

@@ -158,8 +158,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
         if len(self._buffer) and not (last and is_trial(last[0])):
             rank_zero_warn(
                 f"{len(self._buffer):,} samples of an earlier fit are dropped from the replay buffer: this one, with "
-                "another Trainer or module, does not go on with it"
+                "another Trainer or module, begins with none, or with those of its checkpoint"
             )
+        self._generations.stats = None
         self._selfplay, self._games_to_restore = None, None
         self._buffer.added, self._epochs_filled = 0, 0
 

@@ -7,7 +7,7 @@ as ``EarlyStopping`` does, see the newest value of each. What others log is none
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,9 +17,19 @@ from torch import Tensor
 
 from pylos.errors import CheckpointError
 from pylos.logger import TIME_PREFIX
+from pylos.options import COUNT
+from pylos.schema import Each, check_state
+
+Metrics = Mapping[str, float | Tensor | None]
+"""Values by name; None for what was looked for and has no value: whatever it was before, it is no longer."""
 
 IN_BAR = ("eval/elo", "truth/policy_accuracy", "truth/search_accuracy")
 """What Lightning's own progress bars show, beside the loss."""
+_STATE = {
+    "newest": Each(float),
+    "epoch": Each(float),
+    "sums": Each({"total": float, "count": COUNT}),
+}
 
 
 class EpochMetrics:
@@ -27,7 +37,7 @@ class EpochMetrics:
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[Tensor | float, int]] = {}
-        self._new: set[str] = set()
+        self._new: dict[str, float | Tensor] = {}
         self._newest: dict[str, float] = {}
 
     def add(self, metrics: Mapping[str, Tensor]) -> None:
@@ -44,11 +54,20 @@ class EpochMetrics:
         """Begins an epoch: hides what earlier ones measured."""
         for name in self._newest:
             trainer.callback_metrics.pop(name, None)
-        self._sums, self._new = {}, set()
+        self._sums, self._new = {}, {}
 
-    def note(self, names: Iterable[str]) -> None:
-        """Notes which metrics are logged in this epoch."""
-        self._new |= set(names)
+    def resume(self, trainer: pl.Trainer) -> None:
+        """Begins a fit: in the middle of an epoch, what a checkpoint knows of its first part belongs to it."""
+        if trainer.fit_loop.restarted_mid_epoch:
+            trainer.callback_metrics.update({name: torch.as_tensor(v) for name, v in self._new.items()})
+
+    def note(self, metrics: Metrics) -> None:
+        """Notes what is logged in this epoch."""
+        for name, value in metrics.items():
+            if value is None:
+                self._newest.pop(name, None)
+            else:
+                self._new[name] = value
 
     def end(self, trainer: pl.Trainer) -> dict[str, float]:
         """Ends an epoch.
@@ -68,9 +87,25 @@ class EpochMetrics:
             if isinstance(callback, ModelCheckpoint) and callback.monitor in old:
                 callback._last_global_step_saved = trainer.global_step  # as if it had done so at this step
 
-    def state_dict(self) -> dict[str, float]:
-        """The newest values, but for those of the clock, on which no two runs agree."""
-        return {name: value for name, value in self._newest.items() if not name.startswith(TIME_PREFIX)}
+    def state_dict(self, trainer: pl.Trainer) -> dict[str, Any]:
+        """The newest values and those of the present epoch, but for the clock's, on which no two runs agree.
+
+        Call it on all ranks: of the present epoch these are the means of all of them.
+        """
+        newest, epoch = (
+            {name: float(value) for name, value in values.items() if not name.startswith(TIME_PREFIX)}
+            for values in (self._newest, self._new)
+        )
+        totals = {name: float(total) for name, (total, _) in self._sums.items()}
+        means = torch.tensor([*epoch.values(), *totals.values()], dtype=torch.float64)
+        if trainer.world_size > 1:
+            means = trainer.strategy.reduce(means.to(trainer.strategy.root_device), reduce_op="mean")
+        mean = iter(means.tolist())
+        return {
+            "newest": newest,
+            "epoch": {name: next(mean) for name in epoch},
+            "sums": {name: {"total": next(mean), "count": self._sums[name][1]} for name in totals},
+        }
 
     def load_state_dict(self, state: Any) -> None:
         """Takes up what ``state_dict`` returned.
@@ -78,14 +113,19 @@ class EpochMetrics:
         Raises:
             CheckpointError: it is something else.
         """
-        if not isinstance(state, dict) or not all(
-            isinstance(name, str) and isinstance(value, float) for name, value in state.items()
-        ):
-            raise CheckpointError("the checkpoint's metrics make no sense")
-        self._newest = dict(state)
+        what = "the checkpoint's metrics"
+        check_state(state, dict.fromkeys(_STATE, dict), what)
+        check_state(state, _STATE, what)
+        if not all(isinstance(name, str) for part in _STATE for name in state[part]):
+            raise CheckpointError(f"{what} have names that are no texts")
+        self._newest, self._new = dict(state["newest"]), dict(state["epoch"])
+        self._sums = {name: (found["total"], found["count"]) for name, found in state["sums"].items()}
 
 
-def log_for_epoch(module: pl.LightningModule, metrics: Mapping[str, float | Tensor]) -> None:
+def log_for_epoch(module: pl.LightningModule, metrics: Metrics) -> None:
     """Logs what a callback measured at the end of an epoch, through the door of ``PylosModule`` if it is one."""
-    log = getattr(module, "log_for_epoch", module.log_dict)
-    log(metrics)
+    log: Any = getattr(module, "log_for_epoch", None)
+    if log is not None:
+        log(metrics)
+    else:
+        module.log_dict({name: value for name, value in metrics.items() if value is not None})

@@ -212,20 +212,19 @@ def play_perfect(
     return np.array([*result.as_first, *result.as_second, played.turns[played.lost].sum()])
 
 
-def perfect_metrics(counts: Sequence[int]) -> dict[str, float]:
+def perfect_metrics(counts: Sequence[int]) -> dict[str, float | None]:
     """The metrics that follow from what ``play_perfect`` returned.
 
     ``turns_survived_vs_perfect`` is the mean over the games that the agent lost, both players' turns counted;
-    where it lost none, there is nothing to say.
+    None where it lost none.
     """
     first_wins, first_draws, first_losses, wins, draws, losses, turns = counts
-    metrics = {
+    lost = first_losses + losses
+    return {
         "eval/score_vs_perfect_as_second": mean_points((wins, draws, losses)),
         "eval/score_vs_perfect_as_first": mean_points((first_wins, first_draws, first_losses)),
+        "eval/turns_survived_vs_perfect": turns / lost if lost else None,
     }
-    if lost := first_losses + losses:
-        metrics["eval/turns_survived_vs_perfect"] = turns / lost
-    return metrics
 
 
 def play_anchors(

@@ -17,7 +17,7 @@ from pylos.checkpoint_format import check_checkpoint
 from pylos.checkpoints import check_rules, load_checkpoint
 from pylos.datamodule import SelfPlayDataModule
 from pylos.entry import check_resumable, enter
-from pylos.epoch_metrics import IN_BAR, EpochMetrics
+from pylos.epoch_metrics import IN_BAR, EpochMetrics, Metrics
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.fingerprint import Fingerprint, differences, fingerprint
 from pylos.identity import KEY as RUN
@@ -138,7 +138,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
         checkpoint["fingerprint"] = self._fingerprint()
         if self._identity is not None:
             checkpoint[RUN] = self._identity
-        checkpoint["metrics"] = self._epoch.state_dict()
+        checkpoint["metrics"] = self._epoch.state_dict(self.trainer)
         loggers = [logger for logger in self.trainer.loggers if isinstance(logger, RunLogger)]
         if loggers and self.trainer.is_global_zero:
             checkpoint["history"] = loggers[0].history()
@@ -161,7 +161,8 @@ class PylosModule(AnnealedModule, MeasuredModule):
             return
         check_resumable(self._trainer, checkpoint)
         self._identity = checkpoint.get(RUN)
-        self._epoch.load_state_dict(checkpoint.get("metrics", {}))  # which older ones lack
+        if "metrics" in checkpoint:  # which older ones lack
+            self._epoch.load_state_dict(checkpoint["metrics"])
         self._restored = checkpoint
         changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())
         if changes:
@@ -191,12 +192,15 @@ class PylosModule(AnnealedModule, MeasuredModule):
         """Begins the run's logs, or goes on with them."""
         super().on_train_start()
         self._captured = None  # of an earlier fit, whose weights lay elsewhere
+        self._epoch.resume(self.trainer)
         for logger in self.trainer.loggers:
             if isinstance(logger, RunLogger):
                 logger.begin(self.global_step)
 
-    def on_train_epoch_start(self) -> None:
-        """Logs what self-play was like."""
+    def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
+        """Logs what self-play was like, before the first step: Lightning begins some epochs of a resume unannounced."""
+        if batch_index:
+            return
         self._epoch.begin(self.trainer)
         datamodule = getattr(self.trainer, "datamodule", None)
         if isinstance(datamodule, SelfPlayDataModule):
@@ -233,27 +237,28 @@ class PylosModule(AnnealedModule, MeasuredModule):
         self.trainer.fit_loop.epoch_loop.val_loop._has_run = False
         self._epoch.show_newest(self.trainer)
 
-    def log_for_epoch(self, metrics: Mapping[str, float | Tensor], mean_of_ranks: bool = False) -> None:
+    def log_for_epoch(self, metrics: Metrics, mean_of_ranks: bool = False) -> None:
         """Logs what belongs to an epoch as a whole; callbacks may do so, too.
 
         ``on_train_epoch_end`` hands it to the loggers, and whoever watches a metric sees it until there is a newer one.
 
         Args:
-            metrics: by name.
+            metrics: by name; None for what has no value any more.
             mean_of_ranks: whether every rank has a value of its own, and not the same one.
         """
         self._epoch.note(metrics)
         for name, value in metrics.items():
-            self.log(
-                name,
-                value,
-                on_step=False,
-                on_epoch=True,
-                prog_bar=name in IN_BAR,
-                logger=False,
-                sync_dist=mean_of_ranks,
-                batch_size=1,
-            )
+            if value is not None:
+                self.log(
+                    name,
+                    value,
+                    on_step=False,
+                    on_epoch=True,
+                    prog_bar=name in IN_BAR,
+                    logger=False,
+                    sync_dist=mean_of_ranks,
+                    batch_size=1,
+                )
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
         """The losses of a batch; Lightning descends along "loss".

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -16,6 +17,7 @@ from pylos.checkpoints import load_checkpoint
 from pylos.epoch_metrics import EpochMetrics
 from pylos.errors import CheckpointError
 from pylos.logger import RunLogger, read_metrics
+from pylos.manifest import Manifest
 from pylos.module import PylosModule
 from tests.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
@@ -108,14 +110,13 @@ def test_an_old_value_is_seen_by_who_watches_but_neither_logged_nor_saved_again(
         watch = Watch("eval/elo", mode="max", patience=100)
         best = Saves(tmp_path / "best", monitor="eval/elo", save_top_k=-1, enable_version_counter=False)
         callbacks = watch, tiny_evaluation(every_n_epochs=2), best
-        trainer = fit(tmp_path, epochs, *callbacks, resume=resume, logger=sink)
-        assert watch.strict  # from the first evaluation on
-        return trainer
+        return fit(tmp_path, epochs, *callbacks, resume=resume, logger=sink)
 
     start(2, resume=False)
     state = load_checkpoint(tmp_path / "last.ckpt")
-    assert state["metrics"]["eval/elo"] == seen[0]
-    assert not any(name.startswith("time/") for name in state["metrics"])  # runs would not be the same
+    assert state["metrics"]["newest"]["eval/elo"] == seen[0]
+    names = [name for part in state["metrics"].values() for name in part]
+    assert not any(name.startswith("time/") for name in names)  # runs would not be the same
     trainer = start(5, resume=True)
     elo = [value for _, value in sink.values("eval/elo")]
     assert [step for step, _ in sink.values("eval/elo")] == [2 * STEPS_PER_EPOCH, 4 * STEPS_PER_EPOCH]
@@ -132,10 +133,48 @@ def test_a_watched_name_that_no_evaluation_has_is_a_mistake_from_the_first_evalu
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
 
 
-def test_metrics_that_make_no_sense_are_refused():
-    for state in ([], {"a": "b"}, {3: 1.0}, None):
-        with pytest.raises(CheckpointError, match="metrics"):
-            EpochMetrics().load_state_dict(state)
+def test_who_watches_what_has_no_value_waits_and_sees_no_older_one(tmp_path: Path, monkeypatch):
+    """The first evaluation has no previous agent; the second one leaves an end of the interval open."""
+    seen: dict[str, list[tuple[int, float]]] = {"eval/win_rate_vs_previous": [], "eval/elo_high": []}
+
+    class Watch(EarlyStopping):
+        def _run_early_stopping_check(self, trainer):
+            if (value := trainer.callback_metrics.get(self.monitor)) is not None:
+                seen[self.monitor].append((trainer.current_epoch, float(value)))
+            super()._run_early_stopping_check(trainer)
+
+    ends = iter([1500.0, None, 1400.0])
+
+    def update_ratings(manifest: Manifest) -> None:
+        agent, entry = list(manifest.entries.items())[-1]
+        manifest.entries[agent] = dataclasses.replace(entry, elo=1000.0, elo_high=next(ends))
+
+    monkeypatch.setattr(Manifest, "update_ratings", update_ratings)
+    watches = [Watch(name, mode="max", patience=100) for name in seen]
+    sink = Sink()
+    fit(tmp_path, 5, *watches, tiny_evaluation(every_n_epochs=2, games=2), logger=sink)
+    assert seen["eval/elo_high"] == [(1, 1500.0), (2, 1500.0)]
+    assert [epoch for epoch, _ in seen["eval/win_rate_vs_previous"]] == [3, 4]
+    assert [value for _, value in sink.values("eval/elo_high")] == [1500.0]
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"newest": None},
+        {"newest": []},
+        {"newest": {"a": "b"}},
+        {"epoch": {3: 1.0}},
+        {"sums": {"a": 1.0}},
+        {"sums": {"a": {"total": 1.0, "count": 0}}},
+    ],
+)
+def test_metrics_that_make_no_sense_are_refused(flaw):
+    state = {"newest": {"a": 1.0}, "epoch": {}, "sums": {"a": {"total": 1.0, "count": 1}}}
+    EpochMetrics().load_state_dict(state)
+    for broken in ({**state, **flaw}, flaw, None):
+        with pytest.raises(CheckpointError, match="the checkpoint's metrics"):
+            EpochMetrics().load_state_dict(broken)
 
 
 def test_no_metric_is_the_folder_of_another(tmp_path: Path, solved):

@@ -35,7 +35,15 @@ def load(folder: Path) -> dict[str, Any]:
     return state
 
 
-PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "SelfPlayDataModule", "epoch", "global_step")
+PARTS = (
+    "state_dict",
+    "optimizer_states",
+    "lr_schedulers",
+    "SelfPlayDataModule",
+    "epoch",
+    "global_step",
+    "metrics",
+)
 
 
 GUMBEL = {"root": "gumbel", "opening_plies": 9, "simulations": 6, "search_threads": 2, "value_mix": 0.5}
