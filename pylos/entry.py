@@ -55,13 +55,18 @@ def check_games(checkpoint: Mapping[str, Any], datamodule: Any, path: StrPath) -
         raise ConfigurationError(f"the games in {path} can only go on with {wanted}")
 
 
+def check_states(checkpoint: Mapping[str, Any], trainer: pl.Trainer, datamodule: Any, path: StrPath) -> None:
+    """Raises PylosError if a fit cannot take up the states in a checkpoint, whichever run it is of."""
+    check_complete(checkpoint, path)
+    check_progress(checkpoint, trainer, path)
+    check_games(checkpoint, datamodule, path)
+
+
 def check_resumable(trainer: pl.Trainer, checkpoint: Mapping[str, Any]) -> None:
     """Raises PylosError if the checkpoint that the trainer is loading is not one for this fit to go on from."""
     path = trainer.ckpt_path or "the checkpoint"
     refuse_hpc_checkpoint(path)
-    check_complete(checkpoint, path)
-    check_progress(checkpoint, trainer, path)
-    check_games(checkpoint, getattr(trainer, "datamodule", None), path)
+    check_states(checkpoint, trainer, getattr(trainer, "datamodule", None), path)
     if trainer.ckpt_path is not None and not is_trial(trainer):
         check_identity(checkpoint, trainer.ckpt_path, checkpoint_folder(trainer))
 

@@ -13,47 +13,21 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pylos import __version__
 from pylos.chatter import quieten_lightning
-from pylos.checkpoints import checkpoint_summary, load_checkpoint
 from pylos.cluster import was_requeued
 from pylos.configuration import ConfigOrPreset, Parser, RecordConfig, in_one_line
 from pylos.datamodule import SelfPlayDataModule
-from pylos.entry import check_complete, check_games
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
-from pylos.first_epoch import begin_first_epoch, end_first_epoch
-from pylos.lightning_options import (
-    BASES,
-    check_fits,
-    explain,
-    hyperparameters,
-    numbers_its_runs,
-    settle_run_names,
-    without_option,
-)
+from pylos.lightning_options import BASES, explain, hyperparameters, settle_run_names, without_option
 from pylos.module import PylosModule
-from pylos.output import tell
 from pylos.own_modules import open_working_directory
 from pylos.players import REFERENCE, reference_file
-from pylos.resuming import check_progress
-from pylos.runs import (
-    checkpoint_folder,
-    choose_start,
-    folder_logger,
-    has_begun,
-    is_trial,
-    last_checkpoint,
-    locked,
-    refuse_found,
-    resume_callback,
-    resume_point,
-    run_folder,
-    settle,
-)
-from pylos.stopping import Terminated, set_way_on
+from pylos.runs import has_begun, is_trial, settle
+from pylos.start import begun, check_start, find_start, is_numbered, refuse_spawning
+from pylos.stopping import Terminated
 
 SHOWN_ACTIONS = 5
 """How many actions ``predict`` names for a position."""
@@ -182,67 +156,23 @@ class PylosCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Decides where the run lies and from which checkpoint to start."""
-        arguments = self.config_init[self.subcommand]
-        refuse_spawning(self.trainer)
-        self._is_numbered = self._numbers_its_runs()
-        settle(self.trainer)
-        wanted = arguments.ckpt_path
-        if was_requeued() and self.subcommand == "fit" and has_begun(self.trainer):
+        trainer, command = self.trainer, str(self.subcommand)
+        arguments = self.config_init[command]
+        refuse_spawning(trainer)
+        self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
+        settle(trainer)
+        wanted, trains = arguments.ckpt_path, command == "fit" and not is_trial(trainer)
+        if command == "fit" and was_requeued() and has_begun(trainer):
             wanted = "last"  # the command says from where the job began, not from where it goes on
-        if is_trial(self.trainer):
-            # A trial leaves nothing to go on from.
-            arguments.ckpt_path = None if wanted in ("last", "auto") else wanted
-            if self.subcommand == "fit" and arguments.ckpt_path is None:
-                refuse_found(self.trainer)
-        elif self.subcommand == "fit":
-            arguments.ckpt_path = self._choose_start(wanted)
-        elif wanted == "last":
-            arguments.ckpt_path = resume_point(checkpoint_folder(self.trainer)) or str(
-                last_checkpoint(self.trainer)
-            )
-        start = arguments.ckpt_path
-        if start is not None:
-            checkpoint = load_checkpoint(start, mmap=True)
-            check_fits(self.model, checkpoint, start)
-            if self.subcommand == "fit":
-                check_complete(checkpoint, start)
-                check_progress(checkpoint, self.trainer, start)
-                check_games(checkpoint, self.datamodule, start)
-        elif self.subcommand != "fit":
-            raise ConfigurationError(f"{self.subcommand} needs a checkpoint: name one with --ckpt_path")
-        if self.subcommand == "fit" and not is_trial(self.trainer):
-            self._begin(wanted, start)
-
-    def _numbers_its_runs(self) -> bool:
-        """Whether the run gets a new folder at every start, so that there is nothing to find again."""
-        callback, logger = resume_callback(self.trainer), folder_logger(self.trainer)
-        if logger is None or (callback is not None and callback.dirpath is not None):
-            return False
-        return numbers_its_runs(
-            self.config[self.subcommand].trainer.logger, self.trainer.loggers.index(logger)
-        )
-
-    def _choose_start(self, wanted: str | None) -> str | None:
-        if wanted in ("last", "auto") and self._is_numbered:
+        if trains and wanted in ("last", "auto") and self._is_numbered:
             raise ConfigurationError(
                 f"--ckpt_path {wanted} needs a run with a name: a logger with a version, as the presets have it"
             )
-        return choose_start(self.trainer, wanted)
-
-    def _begin(self, wanted: str | None, start: str | None) -> None:
-        """Takes possession of the run's folder."""
-        folder = checkpoint_folder(self.trainer)  # on every rank: they agree upon it
-        if not self.trainer.is_global_zero:
-            return
-        self._until_end.enter_context(locked(folder))
-        if choose_start(self.trainer, wanted) != start:  # who had the lock until now?
-            raise ConfigurationError("another process has just trained this run: try again")
-        set_way_on(self._way_on())
-        tell(f"pylos: {start_line(run_folder(self.trainer), start)}")
-        if start is None or Path(start).resolve() != last_checkpoint(self.trainer).resolve():
-            begin_first_epoch(folder, start)
-        else:
-            end_first_epoch(folder)
+        arguments.ckpt_path = start = find_start(trainer, command, wanted)
+        if start is not None:
+            check_start(trainer, command, self.model, self.datamodule, start)
+        if trains:
+            self._until_end.enter_context(begun(trainer, wanted, start, self._way_on()))
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -287,23 +217,6 @@ class PylosCLI(LightningCLI):
         if self._is_numbered:
             return ""
         return shlex.join(["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"])
-
-
-def start_line(folder: Path, start: str | None) -> str:
-    """What to tell the user about where a run starts."""
-    if start is None:
-        return f"starting {folder} from nothing"
-    epoch, step = checkpoint_summary(start)
-    return f"resuming {folder} from {start}: after epoch {epoch + 1}, step {step}"
-
-
-def refuse_spawning(trainer: pl.Trainer) -> None:
-    """Raises ConfigurationError for strategies whose processes are copies of this one, with all that it holds."""
-    launcher = trainer.strategy.launcher
-    if isinstance(launcher, _MultiProcessingLauncher):
-        raise ConfigurationError(
-            "trainer.strategy ddp_spawn and its like do not go with this command: ddp does"
-        )
 
 
 def prediction_line(position: str, value: float, policy: Mapping[str, float]) -> str:

@@ -1,0 +1,126 @@
+"""From where a subcommand of Lightning starts, and what ``fit`` does with the run's folder before it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
+
+from pylos.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.entry import check_states
+from pylos.errors import ConfigurationError
+from pylos.first_epoch import begin_first_epoch, end_first_epoch
+from pylos.lightning_options import check_fits, numbers_its_runs
+from pylos.module import PylosModule
+from pylos.output import tell
+from pylos.runs import (
+    checkpoint_folder,
+    choose_start,
+    folder_logger,
+    is_trial,
+    last_checkpoint,
+    locked,
+    refuse_found,
+    resume_callback,
+    resume_point,
+    run_folder,
+)
+from pylos.stopping import set_way_on
+
+
+def refuse_spawning(trainer: pl.Trainer) -> None:
+    """Raises ConfigurationError for strategies whose processes are copies of this one, with all that it holds."""
+    launcher = trainer.strategy.launcher
+    if isinstance(launcher, _MultiProcessingLauncher):
+        raise ConfigurationError(
+            "trainer.strategy ddp_spawn and its like do not go with this command: ddp does"
+        )
+
+
+def is_numbered(trainer: pl.Trainer, loggers: Any) -> bool:
+    """Whether the run gets a new folder at every start, so that there is nothing to find again.
+
+    Args:
+        trainer: before ``settle`` has given folders to its callbacks.
+        loggers: ``trainer.logger`` of the configuration.
+    """
+    callback, logger = resume_callback(trainer), folder_logger(trainer)
+    if logger is None or (callback is not None and callback.dirpath is not None):
+        return False
+    return numbers_its_runs(loggers, trainer.loggers.index(logger))
+
+
+def find_start(trainer: pl.Trainer, command: str, wanted: str | None) -> str | None:
+    """The checkpoint that a subcommand starts from or measures; None to start from nothing.
+
+    Args:
+        trainer: the trainer that is going to run it.
+        command: the subcommand.
+        wanted: what the user asked for, see ``choose_start``.
+
+    Raises:
+        PylosError: there is none, or ``fit`` must not start from it.
+    """
+    if command == "fit" and not is_trial(trainer):
+        return choose_start(trainer, wanted)
+    if is_trial(trainer):
+        # A trial leaves nothing to go on from.
+        start = None if wanted in ("last", "auto") else wanted
+        if command == "fit" and start is None:
+            refuse_found(trainer)
+    elif wanted == "last":
+        start = resume_point(checkpoint_folder(trainer)) or str(last_checkpoint(trainer))
+    else:
+        start = wanted
+    if start is None and command != "fit":
+        raise ConfigurationError(f"{command} needs a checkpoint: name one with --ckpt_path")
+    return start
+
+
+def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodule: Any, start: str) -> None:
+    """Raises PylosError if a checkpoint does not go with the trainer, the model and the data module."""
+    checkpoint = load_checkpoint(start, mmap=True)
+    check_fits(model, checkpoint, start)
+    if command == "fit":
+        check_states(checkpoint, trainer, datamodule, start)
+
+
+@contextmanager
+def begun(trainer: pl.Trainer, wanted: str | None, start: str | None, way_on: str) -> Iterator[None]:
+    """Takes possession of the run's folder until the end of the block. Use it on all ranks.
+
+    Args:
+        trainer: the trainer that is going to fit.
+        wanted: what the user asked for.
+        start: what ``find_start`` has made of it.
+        way_on: the command that goes on with this run.
+
+    Raises:
+        ConfigurationError: another process is at work there, or was until now.
+    """
+    folder = checkpoint_folder(trainer)  # on every rank: they agree upon it
+    if not trainer.is_global_zero:
+        yield
+        return
+    with locked(folder):
+        if choose_start(trainer, wanted) != start:  # who had the lock until now?
+            raise ConfigurationError("another process has just trained this run: try again")
+        set_way_on(way_on)
+        tell(f"pylos: {start_line(run_folder(trainer), start)}")
+        if start is None or Path(start).resolve() != last_checkpoint(trainer).resolve():
+            begin_first_epoch(folder, start)
+        else:
+            end_first_epoch(folder)
+        yield
+
+
+def start_line(folder: Path, start: str | None) -> str:
+    """What to tell the user about where a run starts."""
+    if start is None:
+        return f"starting {folder} from nothing"
+    epoch, step = checkpoint_summary(start)
+    return f"resuming {folder} from {start}: after epoch {epoch + 1}, step {step}"
