@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,8 +65,15 @@ class _Tied(nn.Linear):
         super().__init__(in_features, out_features)
         elements, n = moves.shape
         back = np.argsort(moves, axis=1) + n * np.arange(elements)[:, None]
-        for name, table in (("moves", moves), ("_back", back)):
-            self.register_buffer(name, torch.from_numpy(table) if elements > 1 else None, persistent=False)
+        # No buffers: whoever averages weights averages buffers, too, and DDP sends them around at every step.
+        self.moves, self._back = (torch.tensor(moves), torch.tensor(back)) if elements > 1 else (None, None)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Tied:
+        """Takes the tables along to another device; see ``nn.Module._apply``, which ``to`` and its kind call."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's
+        if self.moves is not None and self._back is not None:
+            self.moves, self._back = fn(self.moves), fn(self._back)
+        return self
 
     def _moved(self, x: Tensor, dim: int) -> Tensor:
         moved: Tensor = _Moved.apply(x, dim, self.moves, self._back)  # type: ignore[no-untyped-call]  # torch's

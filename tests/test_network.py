@@ -5,6 +5,7 @@ import pytest
 import torch
 from strategies import random_game
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pylos.actions import NUM_SYMMETRIES, transform
 from pylos.board import as_positions
@@ -202,3 +203,22 @@ def _fit(network: PylosNetwork) -> None:
     assert value_loss < 0.05
     assert policy_loss < 0.5
     assert value.std() > 0.5
+
+
+def test_averaging_weights_leaves_the_symmetries_alone():
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1, SQUARE)
+    observations = torch.randn(8, OBSERVATION_SIZE)
+    expected = network.eval()(observations)
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    for _ in range(3):
+        averaged.update_parameters(network)
+    for found, value in zip(averaged(observations), expected, strict=True):
+        torch.testing.assert_close(found, value)
+    PylosNetwork(
+        (OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1, SQUARE
+    )  # nor are the symmetries of all networks touched
+
+
+def test_the_symmetries_go_along_to_another_device():
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1, SQUARE).to("meta")
+    assert network(torch.zeros(4, OBSERVATION_SIZE, device="meta"))[1].shape == (4, NUM_ACTIONS)
