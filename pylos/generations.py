@@ -92,10 +92,8 @@ class Generations:
             def on_ply(games: int, positions: int) -> None:
                 speed = positions / (time.perf_counter() - start)
                 simulations = speed * self.search_options.simulations
-                if (
-                    trainer.received_sigterm
-                ):  # outside of our command Lightning would wait for the epoch's end
-                    raise SIGTERMException
+                if trainer.received_sigterm:
+                    raise SIGTERMException  # outside of our command Lightning would wait for the epoch's end
                 update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
 
             self.stats = selfplay.play(games, evaluate, buffer, on_ply)

@@ -307,9 +307,8 @@ class PylosModule(AnnealedModule, MeasuredModule):
         """
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        if (
-            not torch.isfinite(norm) and self.trainer.precision != "16-mixed"
-        ):  # there the scaler skips the step
+        scaled = self.trainer.precision == "16-mixed"  # there the scaler skips the step
+        if not torch.isfinite(norm) and not scaled:
             raise NonFiniteLossError(
                 f"the gradient is not finite at step {self.global_step} (epoch {self.current_epoch}); stopped. "
                 "A lower learning_rate usually helps"

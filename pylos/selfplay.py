@@ -79,11 +79,8 @@ class SelfPlay:
         self._options = game_options
         self._key = derive_key(number["seed"], "selfplay", number["rank"])
         self._next_number = size
-        needed, advice = (
-            size * (32 + moves * (16 + 4 * width)),
-            f"lower parallel_games ({size:,}) or max_moves",
-        )
-        with room_for("games in flight", needed, advice):
+        needed = size * (32 + moves * (16 + 4 * width))
+        with room_for("games in flight", needed, f"lower parallel_games ({size:,}) or max_moves"):
             self._games = Games(
                 number=np.arange(size),
                 opening=np.zeros(size, np.int64),

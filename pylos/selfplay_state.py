@@ -16,8 +16,6 @@ UNFINISHED = -1
 """In place of the number of epochs filled, while self-play is under way."""
 _MOST = 2**62
 _MOST_WEIGHT = 2**15 - 1
-_MOST_VALUE = 100
-"""A network of one's own need not keep to [-1, 1]."""
 
 BUFFER = {
     "added": Range(int, 0, _MOST),
@@ -27,7 +25,7 @@ BUFFER = {
     "outcomes": Array("float32", "C", -1, 1),
     "games": Array("int64", "C", 0, _MOST),
     "plies": Array("int16", "C", 0, _MOST_WEIGHT),
-    "values": Array("float32", "C", -_MOST_VALUE, _MOST_VALUE),
+    "values": Array("float32", "C"),  # a network of one's own need not keep to [-1, 1]
     "surprises": Array("float32", "C", 0, MOST_COUNT),
 }
 """A replay buffer: C samples, K actions each; see `pylos.replay.Samples`."""
@@ -39,7 +37,7 @@ GAMES = {
     "positions": Array("int64", "GP", 0, 2**63 - 1),
     "actions": Array("int16", "GPK", 0, NUM_ACTIONS - 1),
     "weights": Array("int16", "GPK", 0, _MOST_WEIGHT),
-    "values": Array("float32", "GP", -_MOST_VALUE, _MOST_VALUE),
+    "values": Array("float32", "GP"),
     "surprises": Array("float32", "GP", 0, MOST_COUNT),
 }
 """Games in flight: G games, the longest of them at ply P - 1; see `pylos.games.Games`."""

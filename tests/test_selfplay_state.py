@@ -136,6 +136,13 @@ def test_the_data_module_refuses_it_and_stays_as_it_was(checkpoint: State):
     assert_equal(data.state_dict(), before)
 
 
+def test_values_may_be_as_great_as_a_network_of_ones_own_says(checkpoint: State):
+    state = checkpoint["SelfPlayDataModule"]
+    for part in ("buffer", "games"):
+        state["ranks"][0][part]["values"] *= 1e6
+    tiny_data().load_state_dict(state)
+
+
 def test_ranks_must_be_of_one_run(checkpoint: State):
     state = checkpoint["SelfPlayDataModule"]
     state["ranks"] = state["ranks"] * 2
