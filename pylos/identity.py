@@ -1,8 +1,8 @@
 """Which run a checkpoint is of: a run has a name of its own, in its folder and in all its checkpoints.
 
-The name follows from what a run begins with: weights, options, and the run it comes from. Two runs that it cannot
-tell apart are the same to the last bit. It does not depend on where the run lies, so a copy goes on as the original
-does.
+The name follows from what a run begins with: weights, options of the module and the data module, and the run it comes
+from. It does not depend on where the run lies, so a copy goes on as the original does. Runs that differ in nothing but
+the trainer's options have the same name.
 """
 
 from __future__ import annotations

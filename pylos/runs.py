@@ -40,8 +40,8 @@ def is_trial(trainer: Trainer) -> bool:
 def checkpoint_folder(trainer: Trainer) -> Path:
     """The folder of the run's checkpoints. Whatever belongs to the run looks here; call it on all ranks.
 
-    The callback that keeps the checkpoint to resume from decides, wherever it stands in the list. Does it name no
-    folder, then it is that of the first logger that has one, and ``default_root_dir`` if none has.
+    The callback that keeps the checkpoint to resume from decides, wherever it stands in the list. If it names no
+    folder, it is that of the first logger that has one, and ``default_root_dir`` if none has.
     """
     callback = resume_callback(trainer)
     return Path(callback.dirpath) if callback and callback.dirpath else _folder_by_logger(trainer)
