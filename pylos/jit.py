@@ -21,7 +21,7 @@ def jit(function: F) -> F:
     """Compiles a kernel at its first call: no GIL, C-style division; this package's own are kept on disk."""
     compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
     if _is_ours(function) and not numba.config.DISABLE_JIT:  # then it is the function itself
-        compiled._cache = KernelCache(function)
+        compiled._cache = KernelCache(compiled)
     kernel: F = compiled
     return kernel
 

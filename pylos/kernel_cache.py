@@ -1,4 +1,4 @@
-"""Machine code on disk, used again only where it is sound and of exactly this source code.
+"""Machine code on disk, used again only where it is sound and of exactly these functions and constants.
 
 numba's own cache notices a change in the file of a kernel, but not in the kernels and constants that it takes from
 other files, which are frozen into its machine code; and it trusts whatever it finds on the disk.
@@ -10,48 +10,34 @@ import functools
 import hashlib
 import os
 import pickle
-import platform
-import shutil
+import time
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import llvmlite
 import numba
-import numpy as np
 
 # Read in numba 0.68.1: a dispatcher calls load_overload, and save_overload after it has compiled.
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
 
+from pylos import kernel_digest
 from pylos.files import read_bytes
 from pylos.home import home
 from pylos.output import tell
 
-_PACKAGE = Path(__file__).parent
 _CHECKSUM_BYTES = 32
+_OLD_S = 30 * 24 * 3600
 
 
 @functools.cache
 def _folder() -> Path:
-    """The folder of the machine code that belongs to exactly these sources and libraries.
-
-    All files of the package count: what a kernel takes from one, be it a number, is frozen into its code.
-    """
-    versions = platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__
-    digest = hashlib.blake2b(repr(versions).encode(), digest_size=8)
-    for source in sorted(_PACKAGE.rglob("*.py")):
-        text = source.read_bytes()
-        digest.update(f"{source.relative_to(_PACKAGE)} {len(text)}\n".encode() + text)
-    return Path(numba.config.CACHE_DIR or home() / "kernels") / f"{_place()}-{digest.hexdigest()}"
-
-
-def _place() -> str:
-    """The first half of the folder's name: each installation keeps the code of its newest sources."""
-    return hashlib.blake2b(str(_PACKAGE).encode(), digest_size=4).hexdigest()
+    """The folder of the kernels of this installation; others keep theirs beside it."""
+    place = hashlib.blake2b(str(Path(__file__).parent).encode(), digest_size=8)
+    return Path(numba.config.CACHE_DIR or home() / "kernels") / place.hexdigest()
 
 
 @functools.cache
@@ -63,16 +49,17 @@ def _settings() -> list[tuple[str, str]]:
 class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
     """Keeps what a kernel of this package was compiled to, in a file for each signature.
 
-    A file begins with the SHA-256 of the rest, so that one that a power cut left empty or that was damaged is
-    compiled again. Where nothing can be written kernels live in memory.
+    A file holds the SHA-256 of the rest, so that one that a power cut left empty or that was damaged is compiled
+    again; the digest of what the code depends on; and the code. Code of another digest is compiled again and takes
+    the place of the old. Where nothing can be written, or where it cannot be told what it depends on, a kernel lives
+    in memory.
     """
 
     _complained = False
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        code = function.__code__
+    def __init__(self, kernel: CPUDispatcher) -> None:
+        self._kernel = kernel
         self._folder = _folder()
-        self._name = f"{function.__module__}.{function.__qualname__}-{code.co_firstlineno}"
 
     @property
     def cache_path(self) -> str:
@@ -83,22 +70,29 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
         """What was compiled for a signature, or None."""
         target.refresh()
         with suppress(Exception):  # whatever is wrong with the file, the kernel can be compiled again
-            content = read_bytes(self._path(signature, target.codegen()))
-            if hashlib.sha256(content[_CHECKSUM_BYTES:]).digest() == content[:_CHECKSUM_BYTES]:
-                known, parts = pickle.loads(content[_CHECKSUM_BYTES:])
-                if known == (self._name, signature):
-                    return CompileResult._rebuild(target, *parts)
+            head = len(digest := kernel_digest.digest(self._kernel, signature))
+            content = memoryview(read_bytes(self._path(signature, target.codegen())))
+            checksum, content = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+            if hashlib.sha256(content).digest() == checksum and content[:head] == digest:
+                return CompileResult._rebuild(target, *pickle.loads(content[head:]))
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Writes what was compiled, whole or not at all."""
         if result.lifted or result.library.has_dynamic_globals:
             return  # its code holds addresses of this process
-        content = dumps(((self._name, signature), result._reduce()))
+        try:
+            digest = kernel_digest.digest(self._kernel, signature)
+            if digest != kernel_digest.digest(self._kernel, signature, afresh=True):
+                return  # a constant was changed while the process ran: the code may have it as it was or as it is
+        except kernel_digest.UnknownDependencyError:
+            return
+        content = digest + dumps(result._reduce())
         path = self._path(signature, result.codegen)
         try:
-            _make_folder(self._folder)
+            self._folder.mkdir(parents=True, exist_ok=True)
             _replace(path, hashlib.sha256(content).digest() + content)
+            _forget_old(self._folder.parent)
         except OSError as error:
             if not KernelCache._complained:
                 KernelCache._complained = True
@@ -108,16 +102,21 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
                 )
 
     def _path(self, signature: Any, codegen: Any) -> Path:
+        function = self._kernel.py_func
         what = hashlib.blake2b(repr((signature, codegen.magic_tuple(), _settings())).encode(), digest_size=8)
-        return self._folder / f"{self._name}-{what.hexdigest()}.kernel"
+        return self._folder / f"{function.__module__}.{function.__qualname__}-{what.hexdigest()}.kernel"
 
 
-def _make_folder(folder: Path) -> None:
-    """Makes the folder, in place of those of older sources."""
-    if not folder.exists():
-        for old in folder.parent.glob(f"{_place()}-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
+@functools.cache
+def _forget_old(kernels: Path) -> None:
+    """Removes, once per process, old files of whatever installation: kernels come to other names, folders go.
+
+    One that is still in use is compiled again.
+    """
+    for path in kernels.glob("*/pylos.*.kernel*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _OLD_S:
+                path.unlink()
 
 
 def _replace(path: Path, content: bytes) -> None:
