@@ -91,6 +91,8 @@ def console() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise ConfigurationError("NUMBA_DISABLE_JIT is set, but some kernels work only compiled: unset it")
     if arguments and arguments[0] in LIGHTNING_COMMANDS:
         check_rank_variables()
         from pylos import lightning_cli

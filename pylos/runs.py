@@ -83,9 +83,8 @@ def folder_logger(trainer: Trainer) -> Logger | None:
 def _folder_by_logger(trainer: Trainer) -> Path:
     logger = folder_logger(trainer)
     root = trainer.default_root_dir if logger is None else logger.log_dir
-    return (
-        Path(trainer.strategy.broadcast(str(root))) / FOLDER
-    )  # ranks may have numbered their runs differently
+    # Ranks may have numbered their runs differently.
+    return Path(trainer.strategy.broadcast(str(root))) / FOLDER
 
 
 def settle(trainer: Trainer) -> None:

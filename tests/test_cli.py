@@ -100,6 +100,21 @@ def test_bad_input_is_named_in_one_line(arguments, message, capsys):
     assert_refused(subprocess.CompletedProcess(arguments, 2, captured.out, captured.err), message)
 
 
+def test_kernels_that_may_not_be_compiled(monkeypatch, capsys):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    assert main(["perft", "--depth", "1"]) == 2
+    assert capsys.readouterr().err.startswith("pylos: error: NUMBA_DISABLE_JIT is set")
+
+
+def test_a_file_where_the_run_should_lie(folder, capsys):
+    Path("logs").touch()
+    assert main(["fit", "-c", "tiny.yaml"]) == 2
+    captured = capsys.readouterr()
+    assert_refused(
+        subprocess.CompletedProcess([], 2, captured.out, captured.err), "Not a directory", "logs/run"
+    )
+
+
 def test_a_reader_that_goes_away(folder):
     command = f"{PYLOS} perft --depth 5 | head -1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
