@@ -358,6 +358,7 @@ STOPPING = {"monitor": "train/loss", "verbose": True}
 def test_the_report_stands_back_for_another_bar_or_none(folder, capsys, caplog, monkeypatch, options):
     # Imported where the program had no log of its own, Lightning keeps its messages to itself.
     monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "propagate", True)
+    caplog.set_level(logging.INFO, "lightning.pytorch")  # whatever other tests have made of it
     stopping = f"--trainer.callbacks+={json.dumps({'class_path': 'EarlyStopping', 'init_args': STOPPING})}"
     assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1", stopping, *options]) == 0
     lines = capsys.readouterr().out.splitlines()
