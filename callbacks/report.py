@@ -36,6 +36,7 @@ class PlainReport(pl.Callback):
         super().__init__()
         self._enabled = True
         self._metrics: dict[str, float] = {}
+        self._unwritten: OSError | None = None
 
     @property
     def state_key(self) -> str:
@@ -66,12 +67,29 @@ class PlainReport(pl.Callback):
         """Prints the line of results."""
         self._metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
         if self._enabled:
-            # A bar that is being drawn gives way to what is printed like this.
-            pl_module.print(epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics))
-            sys.stdout.flush()
+            line = epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics)
+            try:
+                pl_module.print(line)  # a bar that is being drawn gives way to what is printed like this
+                sys.stdout.flush()
+            except OSError as error:  # the epoch's checkpoint is worth more, and is not written yet
+                self._unwritten = OSError(error.errno, error.strerror, "standard output")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Ends the fit if the last line of results could not be printed.
+
+        Raises:
+            OSError: why not.
+        """
+        self._raise_unwritten()
+
+    def _raise_unwritten(self) -> None:
+        if (error := self._unwritten) is not None:
+            self._unwritten = None
+            raise error
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the table of results and what to run next."""
+        self._raise_unwritten()
         if not self._enabled or is_trial(trainer):
             return
         checkpoint = saved_checkpoint(trainer)

@@ -283,6 +283,11 @@ class SelfPlayDataModule(pl.LightningDataModule):
             ask_again(self.trainer)
         self._selfplay = None
         self._buffer.load_state_dict(state["buffer"])
+        if lost := len(state["buffer"]["actions"]) - len(self._buffer):
+            rank_zero_warn(
+                f"buffer_size = {self._buffer.capacity:,} is less than what the checkpoint holds: of its samples the "
+                f"oldest {lost:,} are dropped"
+            )
         self._games_to_restore = state["games"]
         self._epochs_filled = state["epochs_filled"]
         if self._generations.precision == "auto":

@@ -26,7 +26,15 @@ from pylos.module import PylosModule
 from pylos.own_modules import open_working_directory
 from pylos.players import REFERENCE, reference_file
 from pylos.runs import has_begun, is_trial, settle
-from pylos.start import begun, check_start, find_start, is_numbered, refuse_spawning
+from pylos.start import (
+    begun,
+    check_start,
+    find_start,
+    is_numbered,
+    names_its_run,
+    refuse_config_of_another_run,
+    refuse_spawning,
+)
 from pylos.stopping import Terminated
 
 SHOWN_ACTIONS = 5
@@ -168,6 +176,8 @@ class PylosCLI(LightningCLI):
             raise ConfigurationError(
                 f"--ckpt_path {wanted} needs a run with a name: a logger with a version, as the presets have it"
             )
+        if trains and wanted in ("last", "auto") and not names_its_run(self._arguments):
+            refuse_config_of_another_run(trainer, self.config[command].config or [])
         arguments.ckpt_path = start = find_start(trainer, command, wanted)
         if start is not None:
             check_start(trainer, command, self.model, self.datamodule, start)

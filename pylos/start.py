@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
-from pylos.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.checkpoints import FOLDER, checkpoint_summary, load_checkpoint
 from pylos.entry import check_states
 from pylos.errors import ConfigurationError
 from pylos.first_epoch import begin_first_epoch, end_first_epoch
@@ -86,7 +86,37 @@ def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodul
     checkpoint = load_checkpoint(start, mmap=True)
     check_fits(model, checkpoint, start)
     if command == "fit":
+        epochs, most = checkpoint_summary(start)[0] + 1, trainer.max_epochs
+        if most is not None and 0 <= most < epochs:
+            raise ConfigurationError(
+                f"{start} has {epochs} epochs behind it, but trainer.max_epochs is {most}"
+            )
         check_states(checkpoint, trainer, datamodule, start)
+
+
+def names_its_run(arguments: Iterable[str]) -> bool:
+    """Whether the arguments of a command say, beside its configurations, where the run lies."""
+    options = ("--trainer.logger", "--trainer.default_root_dir", "--trainer.callbacks")
+    return any(argument.startswith(options) for argument in arguments)
+
+
+def refuse_config_of_another_run(trainer: pl.Trainer, configs: Iterable[Any]) -> None:
+    """Raises ConfigurationError if a configuration lies in the folder of a run and speaks of another one.
+
+    So it is in a run's folder that was copied or renamed: the name in its configuration is still the old one.
+
+    Args:
+        trainer: the trainer that is going to go on with a run.
+        configs: the configurations that the user named.
+    """
+    run = run_folder(trainer).resolve()
+    for config in configs:
+        folder = Path(config).resolve().parent
+        if folder != run and resume_point(folder / FOLDER) is not None:
+            raise ConfigurationError(
+                f"{config} lies in a run's folder but goes on with another run, {run_folder(trainer)}: name the one "
+                f"that you mean, for example with --trainer.logger.init_args.version {folder.name}"
+            )
 
 
 @contextmanager

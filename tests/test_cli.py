@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from pylos.checkpoints import checkpoint_summary
 from pylos.cli import main
 from pylos.rules import FULL_RULES
 from tests.training import config_text
@@ -98,6 +100,37 @@ def test_bad_input_is_named_in_one_line(arguments, message, capsys):
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert_refused(subprocess.CompletedProcess(arguments, 2, captured.out, captured.err), message)
+
+
+def test_going_on_with_a_run_is_refused_where_that_may_not_be_meant(folder, capsys):
+    assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "2"]) == 0
+    shutil.copytree("logs/run", "logs/copy")
+    before = {name: snapshot(Path("logs", name)) for name in ("run", "copy")}
+    capsys.readouterr()
+
+    def refuse(*arguments: str) -> str:
+        assert main(["fit", *arguments, "--ckpt_path", "last"]) == 2
+        assert {name: snapshot(Path("logs", name)) for name in ("run", "copy")} == before
+        return capsys.readouterr().err
+
+    assert "goes on with another run, logs/run: " in refuse("-c", "logs/copy/config.yaml")
+    assert "has 2 epochs behind it" in refuse("-c", "tiny.yaml", "--trainer.max_epochs", "1")
+    arguments = ["-c", "logs/copy/config.yaml", "--trainer.logger.init_args.version", "copy"]
+    arguments += ["--trainer.max_epochs", "3", "--data.buffer_size", "20"]
+    with pytest.warns(UserWarning, match="of its samples the oldest"):
+        assert main(["fit", *arguments, "--ckpt_path", "last"]) == 0
+    assert snapshot(Path("logs/run")) == before["run"]
+
+
+def test_an_epoch_is_saved_whose_line_cannot_be_printed(folder):
+    command = f"{PYLOS} fit -c tiny.yaml --trainer.max_epochs 3 > /dev/full"
+    result = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert (
+        result.stderr.splitlines()[-1]
+        == "pylos: error: [Errno 28] No space left on device: 'standard output'"
+    )
+    assert checkpoint_summary("logs/run/checkpoints/last.ckpt")[0] == 0
 
 
 def test_kernels_that_may_not_be_compiled(monkeypatch, capsys):
