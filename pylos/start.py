@@ -87,7 +87,7 @@ def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodul
     check_fits(model, checkpoint, start)
     if command == "fit":
         epochs, most = checkpoint_summary(start)[0] + 1, trainer.max_epochs
-        if most is not None and 0 <= most < epochs:
+        if most is not None and 0 <= most < epochs and not is_trial(trainer):
             raise ConfigurationError(
                 f"{start} has {epochs} epochs behind it, but trainer.max_epochs is {most}"
             )
