@@ -16,6 +16,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "epoch": {},
     "learning": {},
     "playouts": {"GAMES": 10},
+    "ratings": {"EVALUATIONS": (3,)},
     "search": {"GAMES": 8, "SIMULATIONS": 4, "PLIES": 2},
     "selfplay": {"GAMES": 16, "SIMULATIONS": 4, "ROUNDS": 1},
     "strength": {"SIMULATIONS": (0, 2), "MATCHES": {"random": 2}, "POSITIONS": 64},
