@@ -159,7 +159,7 @@ class PylosCLI(LightningCLI):
         trainer = super().instantiate_trainer(**kwargs)
         if trainer.world_size == 1:
             # Whatever the environment says, or nothing would be logged.
-            rank_zero_only.rank = 0  # type: ignore[attr-defined]
+            rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning sets it likewise
         return trainer
 
     def after_instantiate_classes(self) -> None:
