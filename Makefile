@@ -22,12 +22,13 @@ test: $(INSTALLED) ## run all tests
 	$(BIN)/python -m pytest
 
 soak: $(INSTALLED) ## kill and resume a small run over and over (half an hour)
-	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.whole.soak
 
-check: $(INSTALLED) ## check style and types
+check: $(INSTALLED) ## check style, types and the directions of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(INSTALLED) ## run every benchmark
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

@@ -9,9 +9,9 @@ from statistics import median
 
 import numpy as np
 
-from pylos.checkpoints import AtomicCheckpointIO
-from pylos.datamodule import SelfPlayDataModule
-from pylos.module import PylosModule
+from pylos.runs.checkpoint_io import AtomicCheckpointIO
+from pylos.training.datamodule import SelfPlayDataModule
+from pylos.training.module import PylosModule
 
 REPEATS = 5
 

@@ -21,9 +21,9 @@ from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 
 from callbacks import BlunderRate, EvaluationCallback
-from pylos.checkpoint_io import AtomicCheckpointIO
-from pylos.cli import main as pylos
-from pylos.generations import Generations
+from pylos.cli.main import main as pylos
+from pylos.runs.checkpoint_io import AtomicCheckpointIO
+from pylos.training.generations import Generations
 
 PARTS: dict[str, tuple[Any, str]] = {
     "self-play": (Generations, "play"),

@@ -53,7 +53,8 @@ def train(variant: str, seed: int, minutes: float) -> dict[str, float]:
     import torch
 
     from pylos import PylosModule, SelfPlayDataModule, play_match
-    from pylos.players import NetworkPlayer, make_player
+    from pylos.players.naming import make_player
+    from pylos.players.network import NetworkPlayer
 
     class Timed(PylosModule):
         """Its cosine goes by the time, for nobody knows how many steps there will be."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from pylos.playouts import playouts
-from pylos.rules import FULL_RULES, START
+from pylos.game.playouts import playouts
+from pylos.game.rules import FULL_RULES, START
 
 GAMES = 50_000
 LIMIT = 1000

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from pylos.ratings import fit_ratings
-from pylos.results import MatchResult
+from pylos.arena.ratings import fit_ratings
+from pylos.arena.results import MatchResult
 
 EVALUATIONS = (20, 90, 400, 1600)
 GAMES = 50

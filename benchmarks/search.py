@@ -9,28 +9,30 @@ import numpy as np
 import torch
 from epoch import measured
 
-import pylos.inference
-import pylos.search
-from pylos.cache import CachedEvaluator
-from pylos.games import GameOptions
-from pylos.inference import NetworkEvaluator, single_threaded_torch
-from pylos.network import SQUARE, PylosNetwork
-from pylos.observation import OBSERVATION_SIZE
-from pylos.replay import ReplayBuffer
-from pylos.rules import NUM_ACTIONS, RULES
-from pylos.search import ROOTS, Search, SearchOptions
-from pylos.selfplay import SelfPlay
+import pylos.network.evaluator
+import pylos.search.search
+from pylos.game.observation import OBSERVATION_SIZE
+from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.network.evaluator import NetworkEvaluator
+from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.threads import single_threaded_torch
+from pylos.search.cache import CachedEvaluator
+from pylos.search.options import ROOTS, SearchOptions
+from pylos.search.search import Search
+from pylos.selfplay.games import GameOptions
+from pylos.selfplay.play import SelfPlay
+from pylos.selfplay.replay import ReplayBuffer
 
 GAMES, SIMULATIONS, PLIES = 256, 32, 40
 RULE_SET = RULES["standard"]
 PARTS: dict[str, tuple[Any, str]] = {
     "search": (Search, "run"),
-    "root": (pylos.search, "choose_root_edges"),
-    "select": (pylos.search, "select"),
-    "expand, back up": (pylos.search, "expand"),
+    "root": (pylos.search.search, "choose_root_edges"),
+    "select": (pylos.search.search, "select"),
+    "expand, back up": (pylos.search.search, "expand"),
     "cache": (CachedEvaluator, "__call__"),
     "network": (NetworkEvaluator, "__call__"),
-    "observe": (pylos.inference, "observe_all"),
+    "observe": (pylos.network.evaluator, "observe_all"),
 }
 INSIDE = {
     "network": ("observe",),

@@ -16,15 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from pylos.fixed_batch import ROWS, FixedBatch
-from pylos.games import GameOptions
-from pylos.inference import NetworkEvaluator, fastest_precision, search_threads, single_threaded_torch
-from pylos.network import SQUARE, PylosNetwork
-from pylos.observation import OBSERVATION_SIZE
-from pylos.replay import ReplayBuffer
-from pylos.rules import NUM_ACTIONS, RULES
-from pylos.search import SearchOptions
-from pylos.selfplay import SelfPlay
+from pylos.game.observation import OBSERVATION_SIZE
+from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.network.evaluator import NetworkEvaluator
+from pylos.network.fixed_batch import ROWS, FixedBatch
+from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.precision import fastest_precision
+from pylos.network.threads import search_threads, single_threaded_torch
+from pylos.search.options import SearchOptions
+from pylos.selfplay.games import GameOptions
+from pylos.selfplay.play import SelfPlay
+from pylos.selfplay.replay import ReplayBuffer
 
 GAMES = 512
 SIMULATIONS = 64

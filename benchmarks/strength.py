@@ -11,13 +11,14 @@ import sys
 
 import numpy as np
 
-from pylos.arena import play_match
+from pylos.arena.evaluation import EvaluationSettings, perfect_metrics, play_perfect
+from pylos.arena.match import play_match
+from pylos.arena.results import mean_points
 from pylos.errors import TableError
-from pylos.evaluation import EvaluationSettings, perfect_metrics, play_perfect
-from pylos.perfect import load_perfect
-from pylos.players import NetworkPlayer, load_player, make_player
-from pylos.results import mean_points
-from pylos.suite import load_suite
+from pylos.players.naming import load_player, make_player
+from pylos.players.network import NetworkPlayer
+from pylos.players.perfect import load_perfect
+from pylos.truth.suite import load_suite
 
 SIMULATIONS = (0, 32, 64)
 MATCHES = {"random": 400, "rollouts:200": 200, "rollouts:2000": 200}

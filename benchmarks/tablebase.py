@@ -7,10 +7,10 @@ import time
 
 import numpy as np
 
-from pylos.playouts import random_action
-from pylos.randomness import draw
-from pylos.rules import FULL_RULES, START, is_over, step
-from pylos.tablebase import Tablebase, open_if_present
+from pylos.game.playouts import random_action
+from pylos.game.rules import FULL_RULES, START, is_over, step
+from pylos.kernels.randomness import draw
+from pylos.solution.tablebase import Tablebase, open_if_present
 
 POSITIONS = 1 << 20
 

@@ -11,12 +11,12 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
-from pylos.batches import EpochBatches
-from pylos.module import PylosModule
-from pylos.playouts import random_action
-from pylos.randomness import draw
-from pylos.replay import Batch, ReplayBuffer
-from pylos.rules import RULES, START, is_over, step
+from pylos.game.playouts import random_action
+from pylos.game.rules import RULES, START, is_over, step
+from pylos.kernels.randomness import draw
+from pylos.selfplay.batches import EpochBatches
+from pylos.selfplay.replay import Batch, ReplayBuffer
+from pylos.training.module import PylosModule
 
 RULE_SET = RULES["standard"]
 CAPACITY, WIDTH, BATCH, STEPS, ROUNDS, SURPRISE_WEIGHT = 100_000, 32, 512, 100, 5, 0.5

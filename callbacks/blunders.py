@@ -7,11 +7,11 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from callbacks.tables import table_of_run
-from pylos.blunders import blunder_metrics, count_blunders
-from pylos.datamodule import SelfPlayDataModule
-from pylos.epoch_metrics import log_for_epoch
-from pylos.tablebase import Tablebase
+from callbacks.solution import table_of_run
+from pylos.solution.blunders import blunder_metrics, count_blunders
+from pylos.solution.tablebase import Tablebase
+from pylos.training.datamodule import SelfPlayDataModule
+from pylos.training.epoch_metrics import log_for_epoch
 
 
 class BlunderRate(pl.Callback):

@@ -15,12 +15,9 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
-from callbacks.tables import table_of_run
-from pylos.checkpoint_format import check_numbers
-from pylos.checkpoints import find_checkpoints
-from pylos.epoch_metrics import log_for_epoch
-from pylos.errors import CheckpointError, ConfigurationError
-from pylos.evaluation import (
+from callbacks.solution import table_of_run
+from pylos.arena.counts import MatchCounts, Pairing
+from pylos.arena.evaluation import (
     EvaluationSettings,
     Share,
     agent_pairings,
@@ -30,17 +27,21 @@ from pylos.evaluation import (
     play_anchors,
     play_perfect,
 )
-from pylos.manifest import Entry, Manifest, agent_name
-from pylos.metrics import MatchCounts, Pairing
-from pylos.network import PylosNetwork, uncompiled
-from pylos.options import COUNT, Range, checked_options
-from pylos.perfect import PerfectPlayer
-from pylos.player import Player
-from pylos.players import NetworkPlayer
-from pylos.progress import phases_shown
-from pylos.results import MatchResult
-from pylos.runs import another_run, begins_run, checkpoint_folder, continues_run, is_trial
-from pylos.schema import Each, Maybe, check_state
+from pylos.arena.results import MatchResult
+from pylos.errors import CheckpointError, ConfigurationError
+from pylos.network.checkpoint_format import check_numbers
+from pylos.network.network import PylosNetwork, uncompiled
+from pylos.players.network import NetworkPlayer
+from pylos.players.perfect import PerfectPlayer
+from pylos.players.player import Player
+from pylos.runs.checkpoint_files import find_checkpoints
+from pylos.runs.folder import another_run, checkpoint_folder, is_trial
+from pylos.runs.manifest import Entry, Manifest, agent_name
+from pylos.runs.start import begins_run, continues_run
+from pylos.system.options import COUNT, Range, checked_options
+from pylos.system.schema import Each, Maybe, check_state
+from pylos.training.epoch_metrics import log_for_epoch
+from pylos.training.fitting import phases_shown
 
 T = TypeVar("T")
 

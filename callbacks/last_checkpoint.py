@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from pylos.checkpoints import LAST
+from pylos.runs.checkpoint_files import LAST
 
 
 class LastCheckpoint(ModelCheckpoint):

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import ProgressBar
 
 from callbacks.report import PlainReport
-from pylos.progress import Update, progress
+from pylos.system.terminal import Update, progress
 
 _LIVE_SECONDS = 0.1
 """The live losses are read this often: reading one waits for the accelerator."""
@@ -38,7 +38,7 @@ class Report(PlainReport, ProgressBar):
 
     @property
     def shows_phases(self) -> bool:
-        """Whether self-play and evaluation may draw a bar: see :func:`pylos.progress.phases_shown`."""
+        """Whether self-play and evaluation may draw a bar: see :func:`pylos.training.fitting.phases_shown`."""
         return self._enabled
 
     def without_bar(self) -> PlainReport:

@@ -12,14 +12,14 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Timer
 
+from pylos.arena.results import interval_text
 from pylos.errors import CheckpointError
-from pylos.kept_configs import config_files
-from pylos.manifest import Manifest
-from pylos.progress import table_text
-from pylos.results import interval_text
-from pylos.runs import is_trial, model_checkpoints, resume_callback, run_folder
-from pylos.schedule import steps_after
-from pylos.schema import Each, check_state
+from pylos.runs.config_files import config_files
+from pylos.runs.folder import is_trial, model_checkpoints, resume_callback, run_folder
+from pylos.runs.manifest import Manifest
+from pylos.system.schema import Each, check_state
+from pylos.system.terminal import table_text
+from pylos.training.schedule import steps_after
 
 _WIN_RATE = "eval/win_rate_vs_"
 

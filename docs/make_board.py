@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pylos.board import Board
+from pylos.game.board import Board
 
 BEFORE = "wwwbbbbbbbwwbwwb/b..bbwwww/..bw/. b 0"
 

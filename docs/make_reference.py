@@ -18,9 +18,10 @@ import matplotlib.pyplot as plt
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pylos.checkpoint_format import REQUIRED
-from pylos.checkpoints import FOLDER, load_checkpoint
-from pylos.files import replacing
+from pylos.network.checkpoint_format import REQUIRED
+from pylos.network.checkpoints import load_checkpoint
+from pylos.runs.checkpoint_files import FOLDER
+from pylos.system.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ("metrics.csv", "config.yaml", f"{FOLDER}/manifest.json")

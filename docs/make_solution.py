@@ -15,10 +15,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pylos import Board
-from pylos.perfect import PerfectPlayer
-from pylos.rules import FULL_RULES, MINI_RULES
-from pylos.tablebase import Tablebase
-from pylos.tables import DISTANCES, VALUES, read_header, table_path
+from pylos.game.rules import FULL_RULES, MINI_RULES
+from pylos.players.perfect import PerfectPlayer
+from pylos.solution.tablebase import Tablebase
+from pylos.solution.tables import DISTANCES, VALUES, read_header, table_path
 
 PAGE = Path(__file__).with_name("solution.md")
 BEGIN, END = "<!-- written by make_solution.py: begin -->\n", "<!-- written by make_solution.py: end -->\n"

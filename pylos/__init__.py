@@ -9,9 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pylos.arena import play_match
-    from pylos.board import Board, perft
-    from pylos.datamodule import SelfPlayDataModule
+    from pylos.analysis.rows import analyse
+    from pylos.arena.match import play_match
     from pylos.errors import (
         CheckpointError,
         ConfigurationError,
@@ -23,15 +22,20 @@ if TYPE_CHECKING:
         RulesError,
         TableError,
     )
-    from pylos.module import PylosModule
-    from pylos.network import PylosNetwork
-    from pylos.players import make_player
-    from pylos.solving import solve
-    from pylos.tablebase import Tablebase
+    from pylos.game.board import Board, perft
+    from pylos.network.network import PylosNetwork
+    from pylos.players.naming import make_player
+    from pylos.runs.checkpoint_io import AtomicCheckpointIO
+    from pylos.runs.logger import RunLogger
+    from pylos.solution.solving import solve
+    from pylos.solution.tablebase import Tablebase
+    from pylos.training.datamodule import SelfPlayDataModule
+    from pylos.training.module import PylosModule
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AtomicCheckpointIO",
     "Board",
     "CheckpointError",
     "ConfigurationError",
@@ -43,10 +47,12 @@ __all__ = [
     "PylosModule",
     "PylosNetwork",
     "RulesError",
+    "RunLogger",
     "SelfPlayDataModule",
     "TableError",
     "Tablebase",
     "__version__",
+    "analyse",
     "make_player",
     "perft",
     "play_match",
@@ -54,15 +60,18 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Board": "board",
-    "PylosModule": "module",
-    "PylosNetwork": "network",
-    "SelfPlayDataModule": "datamodule",
-    "Tablebase": "tablebase",
-    "make_player": "players",
-    "perft": "board",
-    "play_match": "arena",
-    "solve": "solving",
+    "AtomicCheckpointIO": "runs.checkpoint_io",
+    "Board": "game.board",
+    "PylosModule": "training.module",
+    "PylosNetwork": "network.network",
+    "RunLogger": "runs.logger",
+    "SelfPlayDataModule": "training.datamodule",
+    "Tablebase": "solution.tablebase",
+    "analyse": "analysis.rows",
+    "make_player": "players.naming",
+    "perft": "game.board",
+    "play_match": "arena.match",
+    "solve": "solution.solving",
 }
 """Where an exported name lives; the errors, which are not listed, live in ``errors``."""
 

@@ -1,6 +1,6 @@
 """``python -m pylos``, and ``torchrun -m pylos``: the same as the ``pylos`` command."""
 
-from pylos.cli import console
+from pylos.cli.main import console
 
 if __name__ == "__main__":
     console()

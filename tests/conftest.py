@@ -17,8 +17,8 @@ settings.load_profile("pylos")
 @pytest.fixture(scope="session")
 def solved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PYLOS_HOME with the tables of all mini games, distances included. Leave it as it is."""
-    from pylos.rules import MINI_RULES
-    from pylos.solving import solve
+    from pylos.game.rules import MINI_RULES
+    from pylos.solution.solving import solve
 
     folder = tmp_path_factory.mktemp("solved")
     with pytest.MonkeyPatch.context() as patch:

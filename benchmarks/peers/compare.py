@@ -17,15 +17,16 @@ from pathlib import Path
 
 import torch
 
-from pylos.games import GameOptions
-from pylos.home import home
-from pylos.inference import NetworkEvaluator, single_threaded_torch
-from pylos.network import PylosNetwork
-from pylos.observation import OBSERVATION_SIZE
-from pylos.replay import ReplayBuffer
-from pylos.rules import NUM_ACTIONS, RULES
-from pylos.search import SearchOptions
-from pylos.selfplay import SelfPlay
+from pylos.game.observation import OBSERVATION_SIZE
+from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.network.evaluator import NetworkEvaluator
+from pylos.network.network import PylosNetwork
+from pylos.network.threads import single_threaded_torch
+from pylos.search.options import SearchOptions
+from pylos.selfplay.games import GameOptions
+from pylos.selfplay.play import SelfPlay
+from pylos.selfplay.replay import ReplayBuffer
+from pylos.system.home import home
 
 SIMULATIONS, SECONDS, GAMES = 64, 30.0, 512
 PEERS = {

@@ -10,10 +10,10 @@ import time
 import numpy as np
 import torch
 
-from pylos.board import Board
-from pylos.network import PylosNetwork
-from pylos.observation import OBSERVATION_SIZE, observe_all
-from pylos.rules import NUM_ACTIONS, RULES
+from pylos.game.board import Board
+from pylos.game.observation import OBSERVATION_SIZE, observe_all
+from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.network.network import PylosNetwork
 
 
 class Node:

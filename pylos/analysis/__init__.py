@@ -1,0 +1,1 @@
+"""What the legal actions of a position are worth."""

@@ -1,0 +1,62 @@
+"""What the legal actions are worth, as a table for the terminal."""
+
+from __future__ import annotations
+
+from pylos.analysis.rows import OUTCOMES, analyse, ask
+from pylos.game.board import Board
+from pylos.players.network import NetworkPlayer
+from pylos.solution.tablebase import NO_DISTANCE, Tablebase, missing
+from pylos.system.terminal import table_text
+
+
+def analysis_text(
+    board: Board, tablebase: Tablebase | None = None, player: NetworkPlayer | None = None
+) -> str:
+    """The same for the terminal: the board, what the position is worth, and a table of its actions.
+
+    Args:
+        board: the position.
+        tablebase: as for ``analyse``.
+        player: as for ``analyse``.
+
+    Raises:
+        RulesError: as for ``analyse``.
+    """
+    from rich import box
+    from rich.table import Table
+
+    rows = analyse(board, tablebase, player)
+    if not rows:
+        return f"{board}\n\nThe game is over: {board.turn} cannot move and has lost."
+    worths = []
+    if tablebase is not None:
+        values, distances = tablebase.probe([board])
+        turns = f" in {distances[0]} turns" if distances[0] != NO_DISTANCE else ""
+        worths.append(f"exact {OUTCOMES[int(values[0])]}{turns}")
+    if player is not None:
+        worths.append(f"network {ask(board, player)[0]:+.3f}")
+    table = Table(box=box.SIMPLE)
+    columns = [
+        ("action", [row.name for row in rows]),
+        ("exact", ["" if row.exact is None else OUTCOMES[row.exact] for row in rows]),
+        ("turns", [_text(row.distance, "d") for row in rows]),
+        ("prior", [_text(row.prior, ".3f") for row in rows]),
+        ("visits", [_text(row.visits, "d") for row in rows]),
+        ("mean", [_text(row.mean, "+.3f") for row in rows]),
+        ("improved", [_text(row.improved, ".3f") for row in rows]),
+    ]
+    shown = [(title, cells) for title, cells in columns if any(cells)]
+    for title, _ in shown:
+        table.add_column(title, justify="left" if title in ("action", "exact") else "right")
+    for cells in zip(*(cells for _, cells in shown), strict=True):
+        table.add_row(*cells)
+    parts = [str(board), f"\nFor {board.turn}: {'; '.join(worths)}" if worths else "", table_text(table)]
+    if tablebase is None:
+        parts.append(missing(board.rules))
+    elif not tablebase.has_distances:
+        parts.append(missing(board.rules, distances=True))
+    return "\n".join(part for part in parts if part)
+
+
+def _text(number: float | None, form: str) -> str:
+    return "" if number is None else format(number, form)

@@ -1,0 +1,1 @@
+"""Who is stronger: matches, their results, ratings, and what an evaluation consists of."""

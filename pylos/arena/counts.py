@@ -1,0 +1,56 @@
+"""Metrics that are counted on every rank and added up over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from pylos.arena.results import MatchResult
+
+Pairing = tuple[str, str]
+"""The names of a player and its opponent."""
+
+
+class MatchCounts(Metric):
+    """Wins, draws and losses of several matches, whose games may have been played on several ranks.
+
+    Args:
+        pairings: who plays against whom; the same on all ranks.
+    """
+
+    is_differentiable = False
+    higher_is_better = None
+    full_state_update = False
+    counts: Tensor
+    """int64 [M, 2, 3] for each of M pairings, moving first and second: wins, draws, losses."""
+
+    def __init__(self, pairings: Sequence[Pairing]) -> None:
+        super().__init__()
+        self.pairings = list(pairings)
+        zeros = torch.zeros(len(self.pairings), 2, 3, dtype=torch.long)
+        self.add_state("counts", zeros, dist_reduce_fx="sum")
+
+    def update(self, results: Sequence[MatchResult]) -> None:
+        """Adds games.
+
+        Args:
+            results: of some of the pairings; those that are missing had no games here.
+        """
+        for result in results:
+            games = torch.tensor([result.as_first, result.as_second], device=self.counts.device)
+            self.counts[self.pairings.index((result.player, result.opponent))] += games
+
+    def compute(self) -> Tensor:
+        """All games so far on all ranks: int64 [M, 2, 3]."""
+        return self.counts
+
+    def results(self) -> list[MatchResult]:
+        """The same as results, in the order of the pairings. Call it on all ranks."""
+        counts = self.compute().tolist()
+        return [
+            MatchResult(player, opponent, tuple(first), tuple(second))
+            for (player, opponent), (first, second) in zip(self.pairings, counts, strict=True)
+        ]

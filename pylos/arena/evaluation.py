@@ -1,0 +1,269 @@
+"""What an evaluation is: matches of an agent against random, fixed anchors and its former self.
+
+During training ``callbacks.EvaluationCallback`` plays them; ``evaluate_run`` does so for checkpoints on disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pylos.arena.match import match_results, play_games, play_match
+from pylos.arena.results import RANDOM, MatchResult, mean_points
+from pylos.errors import CheckpointError, ConfigurationError, PylosError
+from pylos.kernels.randomness import derive_key
+from pylos.players.naming import make_player, parse_player, player_text
+from pylos.players.network import SIMULATIONS, NetworkPlayer
+from pylos.players.player import Player
+from pylos.system.files import StrPath, writable
+from pylos.system.options import COUNT, SEED, checked_options, shown
+from pylos.system.terminal import progress
+
+if TYPE_CHECKING:
+    from pylos.arena.counts import Pairing
+    from pylos.players.perfect import PerfectPlayer
+
+ANCHOR_GAMES_FACTOR = 4
+"""Games between two anchors, for every game of an agent's match."""
+
+
+_RANGES = {"games": COUNT, **SIMULATIONS, "seed": SEED}
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What an evaluation consists of; kept in the manifest, so that later ones are the same."""
+
+    games: int = 50
+    """Games of every match, an even number."""
+    simulations: int = 32
+    """Simulations per decision of the agent."""
+    anchors: Sequence[str] = ("rollouts:20", "rollouts:200")
+    """Opponents besides random and the previous checkpoint, as player texts, the weakest first."""
+    seed: int = 0
+    """Names the games."""
+
+    def __post_init__(self) -> None:
+        for name, value in checked_options(vars(self), _RANGES).items():
+            object.__setattr__(self, name, value)
+        if self.games % 2:
+            raise ConfigurationError(f"an evaluation has an even number of games, got {self.games}")
+        object.__setattr__(self, "anchors", tuple(map(player_text, _texts(self.anchors))))
+        for anchor in self.anchors:
+            if parse_player(anchor)[0] != "perfect":  # which needs the rules, not known here
+                make_player(anchor)  # complains about what is no player
+        if len({RANDOM, *map(metric_label, self.anchors)}) <= len(self.anchors):
+            raise ConfigurationError(
+                f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as the manifest keeps them."""
+        return {**dataclasses.asdict(self), "anchors": list(self.anchors)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], path: StrPath) -> EvaluationSettings:
+        """The settings that ``to_dict`` wrote to a file; the defaults where it says nothing.
+
+        Raises:
+            CheckpointError: no evaluation has such settings, or an anchor is gone.
+        """
+        try:
+            return cls(**values)
+        except PylosError as error:
+            raise CheckpointError(f"the evaluation settings in {path}: {error}") from None
+
+    def fixed_opponents(self, rules: str) -> list[Player]:
+        """Random and the anchors, by the names under which ratings know them.
+
+        A checkpoint is named by its weights, too: a file of the same name may hold others tomorrow.
+        """
+        players = [make_player(text, rules) for text in (RANDOM, *self.anchors)]
+        for player in players:
+            if isinstance(player, NetworkPlayer):
+                stem = Path(player.name.rpartition(":")[0]).stem
+                player.name = f"{metric_label(stem)}-{player.weights_digest}:{player.simulations}"
+        return players
+
+    @property
+    def labels(self) -> list[str]:
+        """What the fixed opponents are called in the names of metrics."""
+        return [RANDOM, *map(metric_label, self.anchors)]
+
+
+def _texts(anchors: object) -> tuple[str, ...]:
+    """The anchors, if they are texts that the manifest can keep."""
+    if not isinstance(anchors, (list, tuple)):
+        raise ConfigurationError(f"anchors are a list of players, not {shown(anchors)}")
+    for anchor in anchors:
+        if not isinstance(anchor, str) or anchor != writable(anchor):
+            raise ConfigurationError(f"an anchor is the text of a player, not {shown(anchor)}")
+    return tuple(anchors)
+
+
+def metric_label(text: str) -> str:
+    """What a player is called in the name of a metric, which is no path and has no sign that a logger refuses."""
+    return re.sub("[^A-Za-z0-9_.:-]+", "-", text).strip("-")
+
+
+class Share(NamedTuple):
+    """The part of an evaluation that one of several ranks plays."""
+
+    rank: int = 0
+    ranks: int = 1
+
+    def games(self, games: int) -> int:
+        """How many of a match's games it plays; they come in pairs. It may be none."""
+        return 2 * len(range(self.rank, games // 2, self.ranks))
+
+    def seed(self, *parts: int | str) -> int:
+        """What names its games: no rank plays those of another."""
+        return derive_key(*parts, self.rank) if self.rank else derive_key(*parts)
+
+
+WHOLE = Share()
+"""All of an evaluation."""
+
+
+def evaluate_agent(
+    settings: EvaluationSettings,
+    agent: Player,
+    previous: Player | None,
+    rules: str,
+    show: bool = True,
+    share: Share = WHOLE,
+) -> list[MatchResult]:
+    """Plays the matches of an evaluation.
+
+    Args:
+        settings: what it consists of.
+        agent: who is evaluated; the name of its weights is part of what names the games.
+        previous: the previous checkpoint, if there is one.
+        rules: name of the rule set.
+        show: whether to show progress.
+        share: which part of the games to play.
+
+    Returns:
+        A result for each of ``agent_pairings``, in their order; nothing if the share is empty.
+    """
+    if not (games := share.games(settings.games)):
+        return []
+    opponents = [*settings.fixed_opponents(rules), *([previous] if previous else [])]
+    seed = share.seed(settings.seed, "evaluation", _weights_name(agent))
+    with progress("evaluation", total=games * len(opponents), enabled=show) as update:
+        played = play_games(
+            agent, opponents, games, rules, seed, on_move=lambda finished: update(finished, "games")
+        )
+    return match_results(played, agent, opponents)
+
+
+def _weights_name(agent: Player) -> str:
+    """The part of an agent's name that does not say how its weights are used: all its uses begin the same games."""
+    return agent.name.partition(":")[0]
+
+
+def agent_pairings(fixed: Sequence[str], agent: Player, previous: Player | None) -> list[Pairing]:
+    """Who plays whom in ``evaluate_agent``, with the names of the fixed opponents."""
+    opponents = [*fixed, *([previous.name] if previous else [])]
+    return [(agent.name, opponent) for opponent in opponents]
+
+
+def play_perfect(
+    settings: EvaluationSettings,
+    agent: Player,
+    perfect: PerfectPlayer,
+    show: bool = True,
+    share: Share = WHOLE,
+) -> np.ndarray:
+    """Lets the agent play the perfect player, which no rating would bear: it may lose none of its games.
+
+    All games begin at the start position, whose value is known; they differ because chance decides between
+    equally good actions.
+
+    Returns:
+        [7] wins, draws and losses of the agent moving first, the same moving second, and all the whole turns of
+        the games that it lost; zeros if the share is empty. What several ranks return may be added up.
+    """
+    if not (games := share.games(settings.games)):
+        return np.zeros(7, np.int64)
+    seed = share.seed(settings.seed, "perfect", _weights_name(agent))
+    with progress("perfect play", total=games, enabled=show) as update:
+        played = play_games(
+            agent,
+            [perfect],
+            games,
+            perfect.rules,
+            seed,
+            opening_plies=0,
+            on_move=lambda finished: update(finished, "games"),
+        )
+    result = match_results(played, agent, [perfect])[0]
+    return np.array([*result.as_first, *result.as_second, played.turns[played.lost].sum()])
+
+
+def perfect_metrics(counts: Sequence[int]) -> dict[str, float | None]:
+    """The metrics that follow from what ``play_perfect`` returned.
+
+    ``turns_survived_vs_perfect`` is the mean over the games that the agent lost, both players' turns counted;
+    None where it lost none.
+    """
+    first_wins, first_draws, first_losses, wins, draws, losses, turns = counts
+    lost = first_losses + losses
+    return {
+        "eval/score_vs_perfect_as_second": mean_points((wins, draws, losses)),
+        "eval/score_vs_perfect_as_first": mean_points((first_wins, first_draws, first_losses)),
+        "eval/turns_survived_vs_perfect": turns / lost if lost else None,
+    }
+
+
+def play_anchors(
+    settings: EvaluationSettings,
+    known: Sequence[MatchResult],
+    rules: str,
+    show: bool = True,
+    share: Share = WHOLE,
+) -> list[MatchResult]:
+    """Lets every fixed opponent play the next weaker one, once for a whole run.
+
+    An agent that beats random in all games has no rating by these games alone: it could be anything. Against
+    the anchors it loses some, and through these matches the anchors have a rating. They are played more often
+    than the agent's, because every rating rests on them.
+
+    Args:
+        settings: who the anchors are, and how many games the agent's matches have.
+        known: matches that were played before.
+        rules: name of the rule set.
+        show: whether to show progress.
+        share: which part of the games to play.
+
+    Returns:
+        A result for each of ``anchor_pairings``, in their order; nothing if the share is empty.
+    """
+    games = share.games(ANCHOR_GAMES_FACTOR * settings.games)
+    players = {player.name: player for player in settings.fixed_opponents(rules)}
+    pairings = anchor_pairings(list(players), known) if games else []
+    results: list[MatchResult] = []
+    with progress("rating anchors", total=games * len(pairings), enabled=show and bool(pairings)) as update:
+
+        def on_move(finished: int) -> None:
+            update(games * len(results) + finished, "games")
+
+        for stronger, weaker in pairings:
+            seed = share.seed(settings.seed, "anchors", stronger, weaker)
+            results.append(
+                play_match(players[stronger], players[weaker], games, rules, seed, on_move=on_move)
+            )
+    return results
+
+
+def anchor_pairings(fixed: Sequence[str], known: Sequence[MatchResult]) -> list[Pairing]:
+    """Who plays whom in ``play_anchors``, with the names of the fixed opponents, the weakest first."""
+    played = {frozenset((match.player, match.opponent)) for match in known}
+    return [(b, a) for a, b in itertools.pairwise(fixed) if frozenset((a, b)) not in played]

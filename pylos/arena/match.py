@@ -1,0 +1,251 @@
+"""Matches between players: all games at once, in pairs from the same opening with colours swapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.arena.results import MatchResult
+from pylos.errors import ConfigurationError, IllegalActionError, RulesError
+from pylos.game.actions import action_name
+from pylos.game.playouts import random_action
+from pylos.game.rules import (
+    MAX_LEGAL_ACTIONS,
+    NUM_ACTIONS,
+    START,
+    balls_per_player,
+    is_over,
+    legal_actions,
+    rules_code,
+    step,
+)
+from pylos.kernels.jit import jit
+from pylos.kernels.randomness import derive_key, draw
+from pylos.players.player import Player
+from pylos.system.memory import room_for
+from pylos.system.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, SEED, Range, checked_options
+
+_RANGES = {
+    "games": Range(int, 2, MOST_COUNT),
+    "seed": SEED,
+    "opening_plies": COUNT_OR_ZERO,
+    "max_moves": COUNT,
+    "repetition_limit": Range(int, 2, MOST_COUNT),
+}
+RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
+
+
+class Games(NamedTuple):
+    """The games of a match. G games, T = ``max_moves``."""
+
+    positions: np.ndarray
+    """int64 [G, T + 1] positions so far, the current one at index ``ply``."""
+    ply: np.ndarray
+    """int64 [G]"""
+    outcome: np.ndarray
+    """int64 [G] RUNNING, DRAW, WHITE_WINS or BLACK_WINS."""
+
+    @property
+    def agent_is_black(self) -> np.ndarray:
+        """[G] whether the agent moves second: in every other game."""
+        return np.asarray(np.arange(len(self.ply)) % 2 == 1)
+
+    @property
+    def lost(self) -> np.ndarray:
+        """[G] whether the agent has lost."""
+        return np.asarray(self.outcome == np.where(self.agent_is_black, WHITE_WINS, BLACK_WINS))
+
+    @property
+    def turns(self) -> np.ndarray:
+        """[G] whole turns so far; a take-back is part of the turn that earned it."""
+        passed = np.diff(self.positions >> 62, axis=1) != 0
+        played = np.arange(passed.shape[1]) < self.ply[:, None]
+        return np.asarray((passed & played).sum(axis=1))
+
+
+@jit
+def _open(games: Games, rules: int, key: int, plies: int) -> None:
+    """Starts every pair of games (rows 2i and 2i + 1) with the same random actions."""
+    for g in range(games.ply.shape[0]):
+        position = START
+        for ply in range(plies):
+            action = random_action(position, rules, draw(draw(key, g // 2), ply))
+            games.positions[g, ply] = position
+            position = step(position, action, rules)
+        games.positions[g, plies] = position
+        games.ply[g] = plies
+        games.outcome[g] = RUNNING
+
+
+@jit
+def _play(games: Games, rows: np.ndarray, actions: np.ndarray, rules: int, repetition_limit: int) -> int:
+    """Plays one action in each of the given games; returns the first row whose action is illegal, or -1."""
+    legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for i in range(rows.shape[0]):
+        g = rows[i]
+        ply = games.ply[g] + 1
+        before = games.positions[g, ply - 1]
+        if actions[i] not in legal[: legal_actions(before, rules, legal)]:
+            return i
+        position = step(before, actions[i], rules)
+        games.positions[g, ply] = position
+        games.ply[g] = ply
+        if is_over(position, rules):
+            games.outcome[g] = WHITE_WINS if position >> 62 else BLACK_WINS
+        elif ply + 1 == games.positions.shape[1]:
+            games.outcome[g] = DRAW
+        else:
+            occurrences = 0
+            for k in range(ply + 1):
+                occurrences += games.positions[g, k] == position
+            if occurrences >= repetition_limit:
+                games.outcome[g] = DRAW
+    return -1
+
+
+def play_match(
+    a: Player,
+    b: Player,
+    games: int = 200,
+    rules: str = "standard",
+    seed: int = 0,
+    opening_plies: int = 4,
+    max_moves: int = 200,
+    repetition_limit: int = 3,
+    on_move: Callable[[int], None] = lambda finished: None,
+) -> MatchResult:
+    """Plays a match.
+
+    Every opening of random actions is played twice, each player moving first once, so that two players without
+    any randomness of their own do not play one game over and over. The result depends on nothing but the
+    arguments.
+
+    Args:
+        a: the player whose result it is.
+        b: its opponent; it may be the same object as ``a``.
+        games: how many games, an even number.
+        rules: name of the rule set.
+        seed: names the openings and the players' random draws.
+        opening_plies: random actions at the start of every game; they count as plies.
+        max_moves: plies after which a game is a draw.
+        repetition_limit: how often a position must occur for a draw.
+        on_move: called after every move with the number of finished games.
+
+    Returns:
+        Wins, draws and losses of ``a``.
+
+    Raises:
+        ConfigurationError: ``games`` is odd or not positive, or the limits make no sense.
+        IllegalActionError: a player chose an action that is not legal.
+        RulesError: a player plays by other rules.
+    """
+    limits = (opening_plies, max_moves, repetition_limit)
+    return match_results(play_games(a, [b], games, rules, seed, *limits, on_move), a, [b])[0]
+
+
+def play_games(
+    agent: Player,
+    opponents: Sequence[Player],
+    games: int = 200,
+    rules: str = "standard",
+    seed: int = 0,
+    opening_plies: int = 4,
+    max_moves: int = 200,
+    repetition_limit: int = 3,
+    on_move: Callable[[int], None] = lambda finished: None,
+) -> Games:
+    """Plays a match against each of several opponents, all games at once.
+
+    The agent decides in the games of all matches together, which is much faster than one match after the other.
+    Arguments and errors are those of ``play_match``.
+
+    Returns:
+        The games, those against the first opponent first; `match_results` counts them.
+    """
+    given = {
+        "games": games,
+        "seed": seed,
+        "opening_plies": opening_plies,
+        "max_moves": max_moves,
+        "repetition_limit": repetition_limit,
+    }
+    numbers = checked_options(given, _RANGES)
+    games, seed, opening_plies, max_moves, repetition_limit = numbers.values()
+    if games % 2:
+        raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
+    code, total = rules_code(rules), games * len(opponents)
+    # No game is over so early: who cannot move has put all its balls on the board, in as many turns of both.
+    longest_opening = 2 * balls_per_player(code) - 1
+    if opening_plies > min(longest_opening, max_moves - 1):
+        raise ConfigurationError(
+            f"a match needs opening_plies from 0 to {longest_opening}, less than max_moves, got {opening_plies}"
+        )
+    with room_for(
+        "the games of a match", 8 * total * (max_moves + 3), f"lower games ({games:,}) or max_moves"
+    ):
+        table = Games(
+            np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
+        )
+    _open(table, code, derive_key(seed, "openings"), opening_plies)
+    players = [agent, *opponents]
+    for player in players:
+        if (theirs := getattr(player, "rules", rules)) != rules:  # a user's player need not have any
+            raise RulesError(f"{player.name} plays {theirs!r} rules, the match is of {rules!r}")
+    for side, player in enumerate(players):
+        player.reset(derive_key(seed, "player", side))
+    opponent = 1 + np.arange(total) // games
+    while len(running := np.flatnonzero(table.outcome == RUNNING)):
+        positions = table.positions[running, table.ply[running]]
+        agent_to_move = (positions >> 62 == 1) == table.agent_is_black[running]
+        to_move = np.where(agent_to_move, 0, opponent[running])
+        for side, player in enumerate(players):
+            if (mask := to_move == side).any():
+                _play_checked(table, running[mask], positions[mask], player, code, repetition_limit)
+        on_move(int(np.count_nonzero(table.outcome != RUNNING)))
+    return table
+
+
+def _play_checked(
+    table: Games, rows: np.ndarray, positions: np.ndarray, player: Player, rules: int, repetition_limit: int
+) -> None:
+    """Lets a player act in the given games; names what is illegal."""
+    actions = _choices(player, positions)
+    illegal = _play(table, rows, actions, rules, repetition_limit)
+    if illegal >= 0:
+        action, position = int(actions[illegal]), int(positions[illegal])
+        known = 0 <= action < NUM_ACTIONS
+        name = action_name(action, position >> 60 & 3) if known else f"action {action}"
+        raise IllegalActionError(f"{player.name} chose {name}, which is not legal")
+
+
+def _choices(player: Player, positions: np.ndarray) -> np.ndarray:
+    """The player's actions, int64 [B]: kernels read as many as there are boards, whatever they were given."""
+    actions = np.asarray(player.choose(positions), np.int64)
+    if actions.shape != positions.shape:
+        raise IllegalActionError(f"{player.name} chose {actions.size} action(s) for {len(positions)} boards")
+    return actions
+
+
+def match_results(table: Games, agent: Player, opponents: Sequence[Player]) -> list[MatchResult]:
+    """What the games of ``play_games`` came to against each opponent, in their order."""
+    games = len(table.ply) // max(1, len(opponents))
+    return [
+        _result(agent.name, other.name, table.outcome[rows], table.agent_is_black[rows])
+        for i, other in enumerate(opponents)
+        for rows in [slice(i * games, (i + 1) * games)]
+    ]
+
+
+def _result(name: str, opponent: str, outcome: np.ndarray, a_is_black: np.ndarray) -> MatchResult:
+    def counts(rows: np.ndarray, win: int, loss: int) -> tuple[int, int, int]:
+        wins, draws, losses = (int(np.count_nonzero(outcome[rows] == o)) for o in (win, DRAW, loss))
+        return wins, draws, losses
+
+    return MatchResult(
+        name,
+        opponent,
+        as_first=counts(~a_is_black, WHITE_WINS, BLACK_WINS),
+        as_second=counts(a_is_black, BLACK_WINS, WHITE_WINS),
+    )

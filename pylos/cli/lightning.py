@@ -1,0 +1,240 @@
+"""The subcommands of Lightning: ``pylos fit | validate | test | predict``."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning_utilities.core.rank_zero import rank_zero_only
+
+from pylos import __version__
+from pylos.cli.chatter import quieten_lightning
+from pylos.cli.complaints import Parser, in_one_line
+from pylos.cli.lightning_options import BASES, explain, hyperparameters, settle_run_names, without_option
+from pylos.cli.own_modules import open_working_directory
+from pylos.cli.presets import ConfigOrPreset
+from pylos.cli.record_config import RecordConfig
+from pylos.cli.start import (
+    begun,
+    check_start,
+    find_start,
+    is_numbered,
+    names_its_run,
+    refuse_config_of_another_run,
+    refuse_spawning,
+)
+from pylos.errors import CheckpointError, ConfigurationError, PylosError
+from pylos.players.naming import REFERENCE, reference_file
+from pylos.runs.cluster import was_requeued
+from pylos.runs.folder import is_trial, settle
+from pylos.runs.start import has_begun
+from pylos.system.signals import Terminated
+from pylos.training.datamodule import SelfPlayDataModule
+from pylos.training.module import PylosModule
+
+SHOWN_ACTIONS = 5
+"""How many actions ``predict`` names for a position."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a subcommand of Lightning.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        PylosError: The input is bad.
+        KeyboardInterrupt: The user interrupted it.
+    """
+    quieten_lightning()
+    open_working_directory()
+    try:
+        PylosCLI(arguments)
+    except MisconfigurationException as error:
+        raise ConfigurationError(str(error)) from error
+    except SystemExit as end:  # --help and --print_config
+        return int(end.code or 0)
+    return 0
+
+
+class PylosCLI(LightningCLI):
+    """LightningCLI with PylosModule and SelfPlayDataModule that refuses bad input instead of losing data.
+
+    Subclasses of the two take their place where ``--model`` and ``--data`` name them, and keep their options.
+
+    Args:
+        arguments: The subcommand and its arguments.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = list(arguments)
+        self._until_end = ExitStack()
+        # A parser for one class lists its options, a parser for subclasses does not.
+        listing = bool({"-h", "--help"} & set(arguments))
+        super().__init__(
+            PylosModule,
+            SelfPlayDataModule,
+            save_config_callback=RecordConfig,
+            trainer_defaults={"enable_model_summary": False},
+            seed_everything_default=0,
+            parser_class=Parser,
+            subclass_mode_model=not listing,
+            subclass_mode_data=not listing,
+            args=[*self._arguments[:1], "--help"] if listing else self._arguments,
+        )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """As Lightning's own, with presets."""
+        parser = self.parser_class(dump_header=[f"pylos=={__version__}"], **kwargs)
+        help_text = "A configuration file (YAML), or the name of a preset."
+        parser.add_argument("-c", "--config", action=ConfigOrPreset, help=help_text)
+        return parser
+
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        """Our own classes, report and checkpoint files, and logs of ``fit`` alone, unless the user says otherwise."""
+        super().setup_parser(*args, **kwargs)
+        for name, parser in self._subcommand_parsers.items():
+            explain(parser, name)
+            if self.subclass_mode_model:
+                parser.set_defaults(
+                    {key: {"class_path": f"pylos.{base.__name__}"} for key, base in BASES.items()}
+                )
+            parser.set_defaults({"trainer.callbacks": [{"class_path": "callbacks.Report"}]})
+            parser.set_defaults({"trainer.plugins": [{"class_path": "pylos.AtomicCheckpointIO"}]})
+            if name != "fit":
+                parser.set_defaults({"trainer.logger": False})
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parses; the hyperparameters of a checkpoint named by its file count as defaults."""
+        with in_one_line():
+            self.config = parser.parse_args(args)
+        command = self.config.subcommand
+        options = self.config[command]
+        path = options.get("ckpt_path")
+        if path == REFERENCE and command != "fit":
+            path = str(reference_file(options.model.init_args.get("rules", "standard")))
+        found = path is not None and Path(path).is_file()
+        if command == "fit" and not options.config and not found:
+            raise ConfigurationError(
+                "fit needs a configuration: -c quick, laptop, gpu or a YAML file of your own"
+            )
+        if found:
+            self._subcommand_parsers[command].set_defaults(
+                {key: hyperparameters(path, key, options[key]) for key in BASES}
+            )
+            try:
+                with in_one_line():
+                    self.config = parser.parse_args(args)
+            except ConfigurationError as error:  # without the checkpoint there was none
+                raise CheckpointError(f"{path} does not fit this configuration: {error}") from None
+            self.config[command].ckpt_path = path
+        settle_run_names(self.config[command].trainer.logger)
+
+    def _parse_ckpt_path(self) -> None:
+        """Not as Lightning does it, where the checkpoint's hyperparameters beat the user's flags."""
+
+    def _set_seed(self) -> None:
+        try:
+            super()._set_seed()
+        except ValueError as error:
+            raise ConfigurationError(f"seed_everything: {error}") from None
+
+    def instantiate_classes(self) -> None:
+        """Creates everything; what the classes complain about are errors of the user."""
+        with in_one_line():
+            super().instantiate_classes()
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Creates the trainer. Our own bar stands back where another one is wanted, or none."""
+        options = self.config_init[self.subcommand].trainer
+        callbacks = options.callbacks if isinstance(options.callbacks, list) else [options.callbacks or []]
+        bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+        if len(bars) > 1 or options.enable_progress_bar is False:
+            kwargs["callbacks"] = [getattr(c, "without_bar", lambda c=c: c)() for c in callbacks]
+        trainer = super().instantiate_trainer(**kwargs)
+        if trainer.world_size == 1:
+            # Whatever the environment says, or nothing would be logged.
+            rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning sets it likewise
+        return trainer
+
+    def after_instantiate_classes(self) -> None:
+        """Decides where the run lies and from which checkpoint to start."""
+        trainer, command = self.trainer, str(self.subcommand)
+        arguments = self.config_init[command]
+        refuse_spawning(trainer)
+        self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
+        settle(trainer)
+        wanted, trains = arguments.ckpt_path, command == "fit" and not is_trial(trainer)
+        if command == "fit" and was_requeued() and has_begun(trainer):
+            wanted = "last"  # the command says from where the job began, not from where it goes on
+        if trains and wanted in ("last", "auto") and self._is_numbered:
+            raise ConfigurationError(
+                f"--ckpt_path {wanted} needs a run with a name: a logger with a version, as the presets have it"
+            )
+        if trains and wanted in ("last", "auto") and not names_its_run(self._arguments):
+            refuse_config_of_another_run(trainer, self.config[command].config or [])
+        arguments.ckpt_path = start = find_start(trainer, command, wanted)
+        if start is not None:
+            check_start(trainer, command, self.model, self.datamodule, start)
+        if trains:
+            self._until_end.enter_context(begun(trainer, wanted, start, self._way_on()))
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """As Lightning's own, without the switch of a table that ``validate`` does not print."""
+        commands = LightningCLI.subcommands()
+        return {**commands, "validate": commands["validate"] | {"verbose"}}
+
+    def validate(self, **kwargs: Any) -> None:
+        """Prints how the checkpoint compares with the exact solution of the game."""
+        self.trainer.validate(verbose=False, **kwargs)
+        if self.trainer.is_global_zero and self.model.truth is not None:
+            print(self.model.truth)
+
+    def predict(self, **kwargs: Any) -> None:
+        """Prints one line per position: the value for the player to move, and the likeliest actions."""
+        for batch in self.trainer.predict(**kwargs) or []:
+            for judgement in batch:
+                print(prediction_line(**judgement))
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs it; an interrupt, which Lightning turns into exit code 1, becomes one again."""
+        try:
+            with self._until_end:
+                super()._run_subcommand(subcommand)
+        except (PylosError, MisconfigurationException):
+            raise
+        except Exception as error:
+            if not self.trainer._checkpoint_connector._loaded_checkpoint:
+                raise
+            # Lightning holds it while states are restored: some callback could make no sense of its own.
+            path = self.config_init[subcommand].ckpt_path
+            raise CheckpointError(f"{path} cannot be taken up: {type(error).__name__}: {error}") from error
+        except SystemExit as end:
+            if self.trainer.received_sigterm:
+                raise Terminated from None
+            if not isinstance(end.__context__, KeyboardInterrupt):
+                raise
+            raise KeyboardInterrupt from None
+
+    def _way_on(self) -> str:
+        """The command that goes on with this run."""
+        if self._is_numbered:
+            return ""
+        return shlex.join(["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"])
+
+
+def prediction_line(position: str, value: float, policy: Mapping[str, float]) -> str:
+    """One judged position, with its likeliest actions (the policy comes likeliest first)."""
+    actions = ", ".join(
+        f"{name} {share:.2f}" for name, share in itertools.islice(policy.items(), SHOWN_ACTIONS)
+    )
+    return f"{position} | value {value:+.3f} | {actions or 'the game is over'}"

@@ -1,0 +1,118 @@
+"""What the options of Lightning's subcommands mean here: classes, checkpoints and the names of runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.utilities import rank_zero_warn
+
+from pylos.errors import CheckpointError, ConfigurationError
+from pylos.network.checkpoint_format import check_numbers
+from pylos.network.checkpoints import check_rules, load_checkpoint
+from pylos.network.network import check_finite
+from pylos.training.datamodule import SelfPlayDataModule
+from pylos.training.module import PylosModule
+
+BASES: dict[str, type] = {"model": PylosModule, "data": SelfPlayDataModule}
+"""What ``--model`` and ``--data`` are unless the user names a subclass."""
+
+
+def explain(parser: LightningArgumentParser, command: str) -> None:
+    """Says what a subcommand's options mean here, where Lightning's own words do not."""
+    resumes = (
+        ": last, the run's last checkpoint; auto, the same, or from nothing where there is no run; or FILE"
+    )
+    measures = ": FILE; reference, the agent that ships; or last, the run's last one, with the configuration of the run"
+    texts = {
+        "ckpt_path": f"The checkpoint to {f'go on from{resumes}' if command == 'fit' else f'take{measures}'}.",
+        "model": "A class of your own (a subclass of PylosModule, as my.Module), or a file with options.",
+        "data": "A class of your own (a subclass of SelfPlayDataModule, as my.Data), or a file with options.",
+    }
+    for action in parser._actions:
+        action.help = texts.get(action.dest, action.help)
+
+
+def hyperparameters(path: str, key: str, chosen: Any) -> dict[str, Any]:
+    """The class in use with the arguments that a checkpoint has for it, as the parser's default of a key.
+
+    A checkpoint does not decide which class is imported: that would let it run code.
+
+    Args:
+        path: The checkpoint.
+        key: "model" or "data".
+        chosen: What the parser has made of the user's arguments for that key.
+    """
+    section = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}[key]
+    theirs = dict(load_checkpoint(path, mmap=True).get(section, {}))
+    theirs.pop("_instantiator", None)
+    made_by = theirs.pop("_class_path", None)
+    known = {name: value for name, value in theirs.items() if name in chosen.init_args}
+    # What the base has and the class in use has not is fixed by that class.
+    foreign = theirs.keys() - known.keys() - inspect.signature(BASES[key]).parameters.keys()
+    if foreign and made_by != chosen.class_path:
+        rank_zero_warn(
+            f"{chosen.class_path} has no {', '.join(sorted(foreign))}, with which {path} was made; "
+            f"name the class that made it: --{key} {made_by or 'CLASS'}"
+        )
+    return {"class_path": chosen.class_path, "init_args": known}
+
+
+def settle_run_names(loggers: Any) -> None:
+    """Makes the versions of loggers, by which runs are called, what they were written as.
+
+    The parser leaves any text alone, also a number, which to Lightning is another name: 3 is the run "version_3".
+
+    Raises:
+        ConfigurationError: A name would be read as a number from the recorded configuration.
+    """
+    for logger in loggers if isinstance(loggers, list) else [loggers]:
+        arguments = getattr(logger, "init_args", {})
+        name = arguments.get("version")
+        if isinstance(name, str) and re.fullmatch("[0-9_]+[eE][0-9]+", name):
+            raise ConfigurationError(f"no run can be called {name}: YAML takes that for a number")
+        if isinstance(name, str) and re.fullmatch("0|[1-9][0-9]{0,8}", name):
+            arguments["version"] = int(name)
+
+
+def numbers_its_runs(logger: Any, index: int = 0) -> bool:
+    """Whether a logger makes a new folder at every start.
+
+    Args:
+        logger: ``trainer.logger`` of the configuration.
+        index: which one, where that is a list.
+    """
+    if isinstance(logger, list):
+        return numbers_its_runs(logger[index])
+    if isinstance(logger, bool) or logger is None:
+        return logger is not False
+    return "version" in logger.init_args and logger.init_args.version is None
+
+
+def without_option(arguments: Sequence[str], option: str) -> list[str]:
+    """The arguments without an option that takes a value."""
+    kept = []
+    skip = False
+    for argument in arguments:
+        if not skip and argument != option and not argument.startswith(f"{option}="):
+            kept.append(argument)
+        skip = argument == option
+    return kept
+
+
+def check_fits(model: PylosModule, checkpoint: Mapping[str, Any], path: str) -> None:
+    """Raises CheckpointError if a checkpoint is for other rules or its weights are not of the model's shapes."""
+    theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
+    ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
+            raise CheckpointError(
+                f"{path} does not fit the network of this configuration: {name} is "
+                f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
+            )
+    check_numbers(checkpoint["state_dict"], model.state_dict(), path)
+    check_rules(checkpoint, model.rules, path)
+    check_finite(checkpoint["state_dict"], path)

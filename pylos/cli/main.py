@@ -1,0 +1,100 @@
+"""The ``pylos`` command: its arguments, its exit codes, and how it ends. Nothing heavy is imported to parse them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pylos.cli.options import LIGHTNING_COMMANDS, command_parser
+from pylos.errors import ConfigurationError, PylosError
+from pylos.system.output import flush_stdout, let_go_of_streams, prepare_streams, tell
+from pylos.system.processes import check_rank_variables, started_by_pylos
+from pylos.system.signals import (
+    end_soon_after_signals,
+    exit_code,
+    follow_parent,
+    received,
+    say_farewell,
+    set_way_on,
+    signals_raise,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        argv: The arguments after the command's name; None: those of this process.
+
+    Returns:
+        The exit code: 0; 1 where a checkpoint could not be evaluated, or where the reader of the output went away;
+        2 for bad input and for a disk or memory that is full, which is named in one line on stderr; 130 after
+        Ctrl-C; 143 after SIGTERM.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # What can be gone on with; fit says so itself, once it knows its run.
+    set_way_on(shlex.join(["pylos", *arguments]) if arguments[:1] in (["evaluate"], ["solve"]) else "")
+    try:
+        with signals_raise():
+            code = _run(arguments)
+            flush_stdout()  # here there are still words for what goes wrong
+            return code
+    except PylosError as error:
+        return _fail(str(error))
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}")
+    except KeyboardInterrupt as interrupt:
+        say_farewell()
+        return exit_code(interrupt)
+    except BrokenPipeError:  # whoever read our output has seen enough, as head does
+        return 1
+    except OSError as error:  # the disk is full, a folder may not be written to
+        return _fail(str(error))
+
+
+def console() -> NoReturn:
+    """What the installed command calls."""
+    prepare_streams()
+    try:
+        if started_by_pylos():
+            follow_parent()
+        else:
+            end_soon_after_signals()
+        code = main()
+    except OSError as error:  # not even a pipe could be made
+        code = _fail(str(error))
+    except BaseException:
+        if not received():
+            raise
+        code = 1  # some library made another error of the interrupt
+    if number := received():
+        if code != 128 + number:
+            say_farewell()
+        let_go_of_streams()
+        os._exit(128 + number)  # nothing is left to do that would be worth a second of tidying up
+    let_go_of_streams()
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise ConfigurationError("NUMBA_DISABLE_JIT is set, but some kernels work only compiled: unset it")
+    if arguments and arguments[0] in LIGHTNING_COMMANDS:
+        check_rank_variables()
+        from pylos.cli import lightning as lightning_cli
+
+        return lightning_cli.run(arguments)
+    try:
+        options = command_parser().parse_args(arguments)
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
+    code: int = options.run(options)
+    return code
+
+
+def _fail(message: str) -> int:
+    tell(f"pylos: error: {' '.join(message.split())}")
+    return 2

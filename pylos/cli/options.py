@@ -1,0 +1,140 @@
+"""The arguments of the ``pylos`` command. Nothing heavy is imported to parse them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+import pylos
+from pylos.cli import tasks
+from pylos.errors import ConfigurationError
+from pylos.system.options import COUNT, COUNT_OR_ZERO, SEED, Range, natural, shown
+
+LIGHTNING_COMMANDS = {
+    "fit": "train an agent, or go on training it",
+    "validate": "measure a checkpoint against the exact solution of the game",
+    "test": "measure the loss of a checkpoint on fresh games with itself",
+    "predict": "print what a checkpoint thinks of positions",
+}
+"""Subcommands that :mod:`pylos.cli.lightning` runs, with their help."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that takes no abbreviations, and whose complaints become the one line that all bad input gets."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message} (see {self.prog} --help)")
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command; its result has the subcommand's function as ``run``."""
+    parser = _Parser(prog="pylos", description=pylos.__doc__.splitlines()[0] if pylos.__doc__ else None)
+    parser.add_argument("--version", action="version", version=f"pylos {pylos.__version__}")
+    # Required, but found missing only after unknown options have been named.
+    parser.set_defaults(run=lambda _: parser.error("a COMMAND is missing"))
+    subparsers = parser.add_subparsers(metavar="COMMAND")
+    for name, text in LIGHTNING_COMMANDS.items():
+        subparsers.add_parser(name, help=text, add_help=False)  # main() has taken these away already
+
+    command = subparsers.add_parser("evaluate", help="rate the checkpoints of a run that are not rated yet")
+    command.add_argument("folder", metavar="RUN", help="the run's folder")
+    command.add_argument("--games", type=_positive, help="games per match (default: as the run did)")
+    command.add_argument(
+        "--simulations", type=_natural, help="per decision; 0: the bare policy (default: as the run did)"
+    )
+    command.set_defaults(run=tasks.evaluate)
+
+    command = subparsers.add_parser(
+        "match",
+        help="let two players play against each other",
+        description="Players: random, rollouts:N (search with N random playouts per decision), perfect (by "
+        "the solution of the rules, see pylos solve), perfect:P (random actions with probability P), PATH.ckpt, "
+        "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy), reference, reference:N (the "
+        "agent that ships).",
+    )
+    command.add_argument("a", metavar="A", help="a player")
+    command.add_argument("b", metavar="B", help="its opponent")
+    command.add_argument("--games", type=_positive, default=200, help="an even number (default: 200)")
+    _add_rules(command)
+    _add_seed(command)
+    command.add_argument(
+        "--simulations",
+        type=_natural,
+        default=64,
+        help="for a PATH.ckpt or reference that does not say (default: 64)",
+    )
+    command.set_defaults(run=tasks.match)
+
+    command = subparsers.add_parser(
+        "solve",
+        help="solve a rule set: the exact value of every position",
+        description="Computes who wins from every position and keeps it in PYLOS_HOME (0.6 GB; with distances "
+        "3 GB). Interrupt it as you like: started again it goes on where it was.",
+    )
+    _add_rules(command)
+    command.add_argument(
+        "--distance", action="store_true", help="also in how many turns, which perfect play needs"
+    )
+    command.set_defaults(run=tasks.solve)
+
+    command = subparsers.add_parser(
+        "suite", help="make a suite of labelled positions from a solution, as those that ship were made"
+    )
+    _add_rules(command)
+    command.add_argument("--per_stratum", type=_positive, default=2000, help="positions (default: 2000)")
+    _add_seed(command)
+    command.add_argument("--out", help="the file to write (default: RULES.npz)")
+    command.set_defaults(run=tasks.suite)
+
+    command = subparsers.add_parser(
+        "analyse",
+        help="print what the legal actions of a position are worth",
+        description="Exact values need a solution of the rule set (pylos solve); the prior is that of a checkpoint, "
+        "visits, mean values and improved policy are those of its search.",
+    )
+    command.add_argument(
+        "position", metavar="POSITION", nargs="*", help="a position (default: the empty board)"
+    )
+    _add_rules(command)
+    command.add_argument(
+        "--ckpt_path", metavar="PATH", help="also ask this checkpoint; reference: the one that ships"
+    )
+    command.add_argument("--simulations", type=_natural, help="of its search; 0: none (default: 64)")
+    command.set_defaults(run=tasks.analyse)
+
+    command = subparsers.add_parser("perft", help="count the sequences of turns from a position")
+    _add_rules(command)
+    command.add_argument("--position", metavar="TEXT", help="where to start (default: the empty board)")
+    command.add_argument("--depth", type=_positive, required=True, help="number of turns")
+    command.set_defaults(run=tasks.perft)
+    return parser
+
+
+def _add_rules(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--rules", default="standard", help="name of the rule set (default: standard)")
+
+
+def _add_seed(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seed", type=_seed, default=0, help="of all random choices (default: 0)")
+
+
+def _number(text: str, allowed: Range) -> int:
+    number = natural(text, int(allowed.most))
+    if number is None or number not in allowed:
+        raise argparse.ArgumentTypeError(f"expected {allowed}, but got {shown(text)}")
+    return number
+
+
+def _natural(text: str) -> int:
+    return _number(text, COUNT_OR_ZERO)
+
+
+def _positive(text: str) -> int:
+    return _number(text, COUNT)
+
+
+def _seed(text: str) -> int:
+    return _number(text, Range(int, 0, SEED.most))

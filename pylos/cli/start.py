@@ -1,0 +1,155 @@
+"""From where a subcommand of Lightning starts, and what ``fit`` does with the run's folder before it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
+
+from pylos.cli.lightning_options import check_fits, numbers_its_runs
+from pylos.errors import ConfigurationError
+from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.runs.checkpoint_files import FOLDER
+from pylos.runs.entry import check_states
+from pylos.runs.first_epoch import begin_first_epoch, end_first_epoch
+from pylos.runs.folder import (
+    checkpoint_folder,
+    folder_logger,
+    is_trial,
+    last_checkpoint,
+    locked,
+    resume_callback,
+    run_folder,
+)
+from pylos.runs.start import choose_start, refuse_found, resume_point
+from pylos.system.output import tell
+from pylos.system.signals import set_way_on
+from pylos.training.module import PylosModule
+
+
+def refuse_spawning(trainer: pl.Trainer) -> None:
+    """Raises ConfigurationError for strategies whose processes are copies of this one, with all that it holds."""
+    launcher = trainer.strategy.launcher
+    if isinstance(launcher, _MultiProcessingLauncher):
+        raise ConfigurationError(
+            "trainer.strategy ddp_spawn and its like do not go with this command: ddp does"
+        )
+
+
+def is_numbered(trainer: pl.Trainer, loggers: Any) -> bool:
+    """Whether the run gets a new folder at every start, so that there is nothing to find again.
+
+    Args:
+        trainer: before ``settle`` has given folders to its callbacks.
+        loggers: ``trainer.logger`` of the configuration.
+    """
+    callback, logger = resume_callback(trainer), folder_logger(trainer)
+    if logger is None or (callback is not None and callback.dirpath is not None):
+        return False
+    return numbers_its_runs(loggers, trainer.loggers.index(logger))
+
+
+def find_start(trainer: pl.Trainer, command: str, wanted: str | None) -> str | None:
+    """The checkpoint that a subcommand starts from or measures; None to start from nothing.
+
+    Args:
+        trainer: the trainer that is going to run it.
+        command: the subcommand.
+        wanted: what the user asked for, see ``choose_start``.
+
+    Raises:
+        PylosError: there is none, or ``fit`` must not start from it.
+    """
+    if command == "fit" and not is_trial(trainer):
+        return choose_start(trainer, wanted)
+    if is_trial(trainer):
+        # A trial leaves nothing to go on from.
+        start = None if wanted in ("last", "auto") else wanted
+        if command == "fit" and start is None:
+            refuse_found(trainer)
+    elif wanted == "last":
+        start = resume_point(checkpoint_folder(trainer)) or str(last_checkpoint(trainer))
+    else:
+        start = wanted
+    if start is None and command != "fit":
+        raise ConfigurationError(f"{command} needs a checkpoint: name one with --ckpt_path")
+    return start
+
+
+def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodule: Any, start: str) -> None:
+    """Raises PylosError if a checkpoint does not go with the trainer, the model and the data module."""
+    checkpoint = load_checkpoint(start, mmap=True)
+    check_fits(model, checkpoint, start)
+    if command == "fit":
+        epochs, most = checkpoint_summary(start)[0] + 1, trainer.max_epochs
+        if most is not None and 0 <= most < epochs and not is_trial(trainer):
+            raise ConfigurationError(
+                f"{start} has {epochs} epochs behind it, but trainer.max_epochs is {most}"
+            )
+        check_states(checkpoint, trainer, datamodule, start)
+
+
+def names_its_run(arguments: Iterable[str]) -> bool:
+    """Whether the arguments of a command say, beside its configurations, where the run lies."""
+    options = ("--trainer.logger", "--trainer.default_root_dir", "--trainer.callbacks")
+    return any(argument.startswith(options) for argument in arguments)
+
+
+def refuse_config_of_another_run(trainer: pl.Trainer, configs: Iterable[Any]) -> None:
+    """Raises ConfigurationError if a configuration lies in the folder of a run and speaks of another one.
+
+    So it is in a run's folder that was copied or renamed: the name in its configuration is still the old one.
+
+    Args:
+        trainer: the trainer that is going to go on with a run.
+        configs: the configurations that the user named.
+    """
+    run = run_folder(trainer).resolve()
+    for config in configs:
+        folder = Path(config).resolve().parent
+        if folder != run and resume_point(folder / FOLDER) is not None:
+            raise ConfigurationError(
+                f"{config} lies in a run's folder but goes on with another run, {run_folder(trainer)}: name the one "
+                f"that you mean, for example with --trainer.logger.init_args.version {folder.name}"
+            )
+
+
+@contextmanager
+def begun(trainer: pl.Trainer, wanted: str | None, start: str | None, way_on: str) -> Iterator[None]:
+    """Takes possession of the run's folder until the end of the block. Use it on all ranks.
+
+    Args:
+        trainer: the trainer that is going to fit.
+        wanted: what the user asked for.
+        start: what ``find_start`` has made of it.
+        way_on: the command that goes on with this run.
+
+    Raises:
+        ConfigurationError: another process is at work there, or was until now.
+    """
+    folder = checkpoint_folder(trainer)  # on every rank: they agree upon it
+    if not trainer.is_global_zero:
+        yield
+        return
+    with locked(folder):
+        if choose_start(trainer, wanted) != start:  # who had the lock until now?
+            raise ConfigurationError("another process has just trained this run: try again")
+        set_way_on(way_on)
+        tell(f"pylos: {start_line(run_folder(trainer), start)}")
+        if start is None or Path(start).resolve() != last_checkpoint(trainer).resolve():
+            begin_first_epoch(folder, start)
+        else:
+            end_first_epoch(folder)
+        yield
+
+
+def start_line(folder: Path, start: str | None) -> str:
+    """What to tell the user about where a run starts."""
+    if start is None:
+        return f"starting {folder} from nothing"
+    epoch, step = checkpoint_summary(start)
+    return f"resuming {folder} from {start}: after epoch {epoch + 1}, step {step}"

@@ -1,0 +1,127 @@
+"""What the subcommands do that are not Lightning's. Their imports wait inside: ``pylos --help`` answers at once.
+
+Each takes the parsed arguments and returns the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from pylos.errors import ConfigurationError
+
+
+def analyse(options: argparse.Namespace) -> int:
+    """Prints what the legal actions of a position are worth."""
+    from pylos.analysis.text import analysis_text
+    from pylos.game.board import Board
+    from pylos.players.naming import load_player
+    from pylos.solution.tablebase import open_if_present
+
+    # A position has blanks in it, which need no quotes.
+    text = " ".join(options.position)
+    board = Board.from_text(text, options.rules) if text else Board(options.rules)
+    tablebase = open_if_present(options.rules)
+    player = None
+    if options.ckpt_path is not None:
+        simulations = 64 if options.simulations is None else options.simulations
+        player = load_player(options.ckpt_path, options.rules, simulations, "cpu")
+    elif options.simulations is not None:
+        raise ConfigurationError(
+            "--simulations are those of a checkpoint's search: name one with --ckpt_path"
+        )
+    print(analysis_text(board, tablebase, player))
+    return 0
+
+
+def perft(options: argparse.Namespace) -> int:
+    """Prints the numbers of sequences of turns, depth by depth."""
+    from pylos.game.board import Board, perft
+
+    if options.position is None:
+        board = Board(options.rules)
+    else:
+        board = Board.from_text(options.position, options.rules)
+    perft(board, 1)  # so that no time below includes compiling
+    for depth in range(1, options.depth + 1):
+        start = time.perf_counter()
+        count = perft(board, depth)
+        seconds = time.perf_counter() - start
+        print(f"depth {depth}: {count:,} in {seconds:.3f} s, {count / seconds:,.0f} turns/s", flush=True)
+    return 0
+
+
+def solve(options: argparse.Namespace) -> int:
+    """Solves a rule set and prints what came out."""
+    from pylos.cli.solve_report import SolveReport, describe_solution
+    from pylos.solution.solving import solve
+
+    with SolveReport(options.rules) as report:
+        facts = solve(options.rules, distance=options.distance, report=report)
+    print(describe_solution(facts))
+    return 0
+
+
+def suite(options: argparse.Namespace) -> int:
+    """Makes a suite of labelled positions and writes it."""
+    from pathlib import Path
+
+    from pylos.solution.tablebase import Tablebase
+    from pylos.system.files import replacing
+    from pylos.truth.making import make_suite
+    from pylos.truth.suite import describe_suite, write_suite
+
+    table = Tablebase(options.rules)
+    path = Path(options.out or f"{options.rules}.npz")
+    if path.exists() and not path.is_file():
+        raise ConfigurationError(f"--out {path} is there already, and no file")
+    with replacing(path) as file:  # one that cannot be written is refused before the work, not after it
+        suite = make_suite(table, options.per_stratum, options.seed)
+        write_suite(file, suite)
+    print(f"{describe_suite(suite)}\nwritten to {path}")
+    return 0
+
+
+def match(options: argparse.Namespace) -> int:
+    """Plays a match and prints its result."""
+    from pylos.arena.match import play_match
+    from pylos.players.naming import make_player
+    from pylos.system.terminal import progress
+
+    a, b = (make_player(spec, options.rules, options.simulations) for spec in (options.a, options.b))
+    with progress("match", total=options.games) as update:
+        result = play_match(
+            a,
+            b,
+            options.games,
+            options.rules,
+            options.seed,
+            on_move=lambda finished: update(finished, "games"),
+        )
+    print(result)
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Evaluates the checkpoints of a run; the exit code is 1 where one could not be."""
+    from pylos.arena.results import interval_text
+    from pylos.runs.backfill import evaluate_run
+    from pylos.runs.checkpoint_files import find_checkpoints
+    from pylos.runs.manifest import FAILED
+
+    lines: list[str] = []
+
+    def report(line: str) -> None:
+        lines.append(line)
+        print(line)
+
+    manifest = evaluate_run(options.folder, options.games, options.simulations, report)
+    if not lines:
+        print("nothing was left to evaluate")
+    for entry in manifest.entries.values():
+        if entry.file is not None and entry.elo is not None:
+            elo = f"Elo {entry.elo:.0f} {interval_text(entry.elo_low, entry.elo_high)}"
+            print(f"{entry.file}:{entry.simulations}: epoch {entry.epoch + 1}, {elo}, {entry.label}")
+    failed = any(e.status == FAILED and e.file is not None for e in manifest.entries.values())
+    unreadable = find_checkpoints(manifest.folder)[1]
+    return 1 if failed or unreadable else 0

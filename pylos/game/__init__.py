@@ -1,0 +1,1 @@
+"""Pylos itself: rules, actions, symmetries, boards, positions as text, as pictures and as numbers."""

@@ -1,0 +1,198 @@
+"""Positions as pictures: SVG for notebooks and pages, plain text for terminals. Only the standard library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from pylos.game.actions import CELL_NAMES
+from pylos.game.notation import SIDES, balls, format_position, reserves
+from pylos.game.rules import (
+    CELLS,
+    LEVEL_SIZE,
+    MINI,
+    START,
+    cell_index,
+    is_over,
+    occupied_cells,
+    supported_cells,
+)
+
+WOOD, BOARD, WOOD_EDGE, HOLLOW = "#e3c08d", "#d2a76b", "#8a5f33", "#b98b52"
+INK, MARK = "#4a3118", "#e4572e"
+FILL = {"white": "#fdf6e3", "black": "#3b2a20"}
+RIM = {"white": "#8a6d45", "black": "#b59a80"}
+SHINE = {"white": "#ffffff", "black": "#8b6f5c"}
+RADIUS = (0.47, 0.335, 0.235, 0.145)
+"""Of a ball on each level, in cells. Shrinking upwards leaves a ring of every ball below in sight."""
+
+PITCH = 90.0
+"""Between neighbouring balls of a level, in drawing units."""
+LEFT, TOP = 48.0, 18.0
+"""Of the square of level 1, in drawing units; coordinates stand on its left and below it."""
+LAYERS, LAYER_PITCH = 490.0, 30.0
+LAYER_BOTTOM = (444.0, 297.0, 180.0, 93.0)
+"""The column of single levels: its left edge, its pitch, and where each level ends."""
+WIDTH, HEIGHT = 640, 470
+
+
+def ascii_drawing(position: int, rules: int) -> str:
+    """The four levels side by side, seen from above with row A nearest, and the state of the game below.
+
+    A free cell is a dot; the ground of the mini game is all #.
+    """
+    white, black = balls(position)
+    ground = occupied_cells(START, rules)
+    lines = []
+    for row in reversed(range(LEVEL_SIZE[0])):
+        blocks = []
+        for level, size in enumerate(LEVEL_SIZE):
+            cells = [cell_index(level, row, column) for column in range(size)] if row < size else []
+            masks = (("w", white), ("b", black), ("#", ground), (".", -1))
+            marks = [next(mark for mark, mask in masks if mask >> c & 1) for c in cells]
+            blocks.append(" ".join(marks).ljust(2 * size - 1))
+        lines.append(f"{'ABCD'[row]}  {'    '.join(blocks)}".rstrip())
+    lines.append("   " + "    ".join(" ".join("1234"[:size]) for size in LEVEL_SIZE))
+    return "\n".join([*lines, describe(position, rules)])
+
+
+def describe(position: int, rules: int) -> str:
+    """The state of the game in one line: who acts next or has won, and the reserves."""
+    white, black = reserves(position, rules)
+    mover, opponent = SIDES if position >> 62 == 0 else SIDES[::-1]
+    if is_over(position, rules):
+        state = f"{opponent} has won"
+    elif pending := position >> 60 & 3:
+        state = f"{mover} to take back {'a ball' if pending == 2 else 'another ball or stop'}"
+    else:
+        state = f"{mover} to move"
+    return f"{state}; reserves: white {white}, black {black}"
+
+
+def svg(position: int, rules: int, *, last: Sequence[int] = (), size: int = 480) -> str:
+    """A drawing of a position: the pyramid from above, beside it each level for itself.
+
+    Higher balls are drawn smaller, so that the balls under them stay in sight.
+
+    Args:
+        position: a packed position.
+        rules: the rule set's number.
+        last: cells of the last turn. Balls on them get a ring; where none is left, the ring is dashed.
+        size: the width in pixels.
+
+    Returns:
+        An SVG document. It needs no other file, and holds the position as text for screen readers.
+    """
+    supported = supported_cells(occupied_cells(position, rules))
+    base = 1 if rules & MINI else 0  # the lowest level on which balls can lie
+    root = Element(
+        "svg",
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        width=str(size),
+        height=str(round(size * HEIGHT / WIDTH)),
+        role="img",
+    )
+    SubElement(root, "title").text = f"Pylos: {describe(position, rules)}"
+    SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position, rules)}"
+    _rectangle(root, 1, 1, WIDTH - 2, HEIGHT - 2, WOOD, WOOD_EDGE, 14)
+    _draw_pyramid(root, position, supported, base, last)
+    for level in reversed(range(base, 4)):
+        _draw_layer(root, position, supported, level, last)
+    _draw_state(root, position, rules)
+    return tostring(root, encoding="unicode")
+
+
+def _draw_pyramid(root: Element, position: int, supported: int, base: int, last: Sequence[int]) -> None:
+    size, inset = LEVEL_SIZE[base], 0.5 * base * PITCH
+    left, top, width = LEFT + inset, TOP + inset, size * PITCH
+    for i in range(size):
+        middle = (i + 0.5) * PITCH
+        _text(root, left - 26, top + width - middle, "ABCD"[i], 17)
+        _text(root, left + middle, top + width + 21, "1234"[i], 17)
+    _rectangle(root, left - 8, top - 8, width + 16, width + 16, BOARD, WOOD_EDGE, 10)
+    for cell, (level, row, column) in enumerate(CELLS):  # upwards, so that higher balls come on top
+        x = LEFT + (column + 0.5 * level + 0.5) * PITCH
+        y = TOP + (3.5 - row - 0.5 * level) * PITCH
+        _draw_cell(
+            root, cell, x, y, RADIUS[level] * PITCH, position, cell in last, bool(supported >> cell & 1)
+        )
+
+
+def _draw_layer(root: Element, position: int, supported: int, level: int, last: Sequence[int]) -> None:
+    """One level for itself, the highest on top of the column."""
+    size = LEVEL_SIZE[level]
+    bottom = LAYER_BOTTOM[level]
+    _text(root, LAYERS - 12, bottom - 0.5 * size * LAYER_PITCH, f"level {level + 1}", 13, "end")
+    side = size * LAYER_PITCH
+    _rectangle(root, LAYERS, bottom - side, side, side, BOARD, WOOD_EDGE, 6)
+    for i in range(size):
+        middle = (i + 0.5) * LAYER_PITCH
+        _text(root, LAYERS + side + 9, bottom - middle, "ABCD"[i], 11)
+        _text(root, LAYERS + middle, bottom + 9, "1234"[i], 11)
+        for j in range(size):
+            cell = cell_index(level, i, j)
+            x = LAYERS + (j + 0.5) * LAYER_PITCH
+            can_carry = bool(supported >> cell & 1)
+            _draw_cell(root, cell, x, bottom - middle, 0.42 * LAYER_PITCH, position, cell in last, can_carry)
+
+
+def _draw_cell(
+    root: Element, cell: int, x: float, y: float, radius: float, position: int, marked: bool, supported: bool
+) -> None:
+    """A ball, or the hollow where one may lie."""
+    white, black = balls(position)
+    side = "white" if white >> cell & 1 else "black" if black >> cell & 1 else ""
+    if not (side or supported or marked):
+        return
+    group = SubElement(root, "g")
+    SubElement(group, "title").text = f"{CELL_NAMES[cell]} {side or 'empty'}"
+    if side:
+        _circle(group, x, y, radius, FILL[side], RIM[side], 2)
+        _circle(group, x - 0.33 * radius, y - 0.36 * radius, 0.2 * radius, SHINE[side], opacity=0.75)
+    elif supported:
+        _circle(group, x, y, 0.28 * radius, HOLLOW, WOOD_EDGE, 1)
+    if marked:
+        ring = _circle(group, x, y, radius if side else 0.6 * radius, "none", MARK, min(4, 0.2 * radius))
+        if not side:
+            ring.set("stroke-dasharray", f"{0.17 * radius:.3g}")
+
+
+def _draw_state(root: Element, position: int, rules: int) -> None:
+    """The line below: both reserves, and who acts next."""
+    y = HEIGHT - 32
+    for x, side, left in zip((LEFT + 8, LEFT + 82), SIDES, reserves(position, rules), strict=True):
+        _circle(root, x, y, 12, FILL[side], RIM[side], 1.5)
+        _text(root, x + 19, y, str(left), 18, "start")
+    _text(root, LEFT + 4 * PITCH, y, describe(position, rules).split(";")[0], 18, "end")
+
+
+def _rectangle(
+    root: Element, x: float, y: float, width: float, height: float, fill: str, stroke: str, corner: float
+) -> None:
+    SubElement(
+        root, "rect", x=f"{x:g}", y=f"{y:g}", width=f"{width:g}", height=f"{height:g}", rx=f"{corner:g}",
+        fill=fill, stroke=stroke,
+    )  # fmt: skip
+
+
+def _circle(
+    root: Element, x: float, y: float, radius: float, fill: str, stroke: str = "none", width: float = 0,
+    opacity: float = 1,
+) -> Element:  # fmt: skip
+    circle = SubElement(root, "circle", cx=f"{x:.4g}", cy=f"{y:.4g}", r=f"{radius:.3g}", fill=fill)
+    if stroke != "none":
+        circle.set("stroke", stroke)
+        circle.set("stroke-width", f"{width:g}")
+    if opacity < 1:
+        circle.set("opacity", f"{opacity:g}")
+    return circle
+
+
+def _text(root: Element, x: float, y: float, text: str, size: float, anchor: str = "middle") -> None:
+    element = SubElement(root, "text", x=f"{x:g}", y=f"{y:g}", fill=INK)
+    element.set("font-size", f"{size:g}")
+    element.set("font-family", "Helvetica, Arial, sans-serif")
+    element.set("text-anchor", anchor)
+    element.set("dominant-baseline", "central")
+    element.text = text

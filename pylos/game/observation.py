@@ -1,0 +1,93 @@
+"""Position -> float32 vector, from the view of the player to move.
+
+====================  ======  =======================================================================
+numbers               index   meaning
+====================  ======  =======================================================================
+30                    0       cells: +1 own ball, -1 opponent's ball, 0 empty
+1                     30      own reserve / 15
+1                     31      opponent's reserve / 15
+1                     32      1 if a take-back is pending and nothing has been taken back yet
+1                     33      1 if one ball has been taken back and one more may be
+30                    34      empty cells that can carry a ball
+30                    64      own balls on which nothing rests
+30                    94      opponent's balls on which nothing rests
+30                    124     supported cells where an own ball would complete a formation
+30                    154     supported cells where an opponent's ball would complete a formation
+====================  ======  =======================================================================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import (
+    BALLS_PER_PLAYER,
+    CELL_MASK,
+    NUM_CELLS,
+    balls_per_player,
+    completes_formation,
+    occupied_cells,
+    supported_cells,
+    uncovered_cells,
+)
+from pylos.game.symmetry import CELL_SYMMETRY, NUM_SYMMETRIES
+from pylos.kernels.bits import lowest_bit, popcount
+from pylos.kernels.jit import jit
+
+OBSERVATION_SIZE = 184
+_PLANES = 34
+
+
+def _observation_symmetry() -> np.ndarray:
+    moves = np.tile(np.arange(OBSERVATION_SIZE), (NUM_SYMMETRIES, 1))
+    for plane in (0, *range(_PLANES, OBSERVATION_SIZE, NUM_CELLS)):
+        moves[:, plane : plane + NUM_CELLS] = plane + CELL_SYMMETRY
+    return moves
+
+
+OBSERVATION_SYMMETRY = _observation_symmetry()
+"""[8, 184] the number of an observation to which a symmetry moves each of its numbers."""
+
+
+@jit
+def _completing_cells(balls: int, supported: int, rules: int) -> int:
+    """Cells of ``supported`` on which one more ball completes a formation."""
+    completing = 0
+    while supported:
+        cell = lowest_bit(supported)
+        supported &= supported - 1
+        if completes_formation(balls | 1 << cell, cell, rules):
+            completing |= 1 << cell
+    return completing
+
+
+@jit
+def observe(position: int, rules: int, out: np.ndarray) -> None:
+    """Writes the observation of one position to ``out`` [184]."""
+    own = position & CELL_MASK
+    opponent = position >> 30 & CELL_MASK
+    pending = position >> 60 & 3
+    occupied = occupied_cells(position, rules)
+    supported = supported_cells(occupied)
+    uncovered = uncovered_cells(occupied)
+    balls = balls_per_player(rules)
+    completing = _completing_cells(own, supported, rules)
+    threatened = _completing_cells(opponent, supported, rules)
+    out[NUM_CELLS] = np.float32((balls - popcount(own)) / BALLS_PER_PLAYER)
+    out[NUM_CELLS + 1] = np.float32((balls - popcount(opponent)) / BALLS_PER_PLAYER)
+    out[NUM_CELLS + 2] = np.float32(pending == 2)
+    out[NUM_CELLS + 3] = np.float32(pending == 1)
+    for cell in range(NUM_CELLS):
+        out[cell] = np.float32((own >> cell & 1) - (opponent >> cell & 1))
+        out[_PLANES + cell] = np.float32(supported >> cell & 1)
+        out[_PLANES + 30 + cell] = np.float32((own & uncovered) >> cell & 1)
+        out[_PLANES + 60 + cell] = np.float32((opponent & uncovered) >> cell & 1)
+        out[_PLANES + 90 + cell] = np.float32(completing >> cell & 1)
+        out[_PLANES + 120 + cell] = np.float32(threatened >> cell & 1)
+
+
+@jit
+def observe_all(positions: np.ndarray, rules: int, out: np.ndarray) -> None:
+    """Writes the observations of ``positions`` [B] to ``out`` [B, 184]."""
+    for i in range(positions.shape[0]):
+        observe(positions[i], rules, out[i])

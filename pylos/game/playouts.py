@@ -1,0 +1,114 @@
+"""Random playouts: games continued with uniformly random actions, compiled."""
+
+from __future__ import annotations
+
+from pylos.game.rules import (
+    APEX,
+    CELL_MASK,
+    LIFTED_TO,
+    OPTIONAL,
+    PAIR_BASE,
+    STOP,
+    balls_per_player,
+    occupied_cells,
+    step,
+    supported_cells,
+    uncovered_cells,
+)
+from pylos.kernels.bits import lowest_bit, popcount
+from pylos.kernels.jit import jit
+from pylos.kernels.randomness import draw
+
+NO_ACTION = -1
+"""The random action of a player who cannot move."""
+
+
+@jit
+def _nth_bit(mask: int, n: int) -> int:
+    """The index of the set bit that has n set bits below it."""
+    while n:
+        mask &= mask - 1
+        n -= 1
+    return lowest_bit(mask)
+
+
+@jit
+def _random_take_back(free: int, may_stop: bool, bits: int) -> int:
+    n = (bits >> 31) * (popcount(free) + may_stop) >> 32
+    if may_stop:
+        if n == 0:
+            return STOP
+        n -= 1
+    return PAIR_BASE[_nth_bit(free, n)] + APEX
+
+
+@jit
+def random_action(position: int, rules: int, bits: int) -> int:
+    """A uniformly random legal action, or NO_ACTION, chosen by 63 random bits."""
+    own = position & CELL_MASK
+    occupied = occupied_cells(position, rules)
+    pending = position >> 60 & 3
+    if pending:
+        return _random_take_back(
+            own & uncovered_cells(occupied), bool(pending == 1 or rules & OPTIONAL), bits
+        )
+    supported = supported_cells(occupied)
+    places = 0
+    if popcount(own) < balls_per_player(rules):
+        places = popcount(supported)
+    total = places
+    sources = 0
+    if supported >> 16:  # else there is no cell to raise to
+        sources = own & uncovered_cells(occupied)
+    left = sources
+    while left:
+        total += popcount(supported & LIFTED_TO[lowest_bit(left)])
+        left &= left - 1
+    if total == 0:
+        return NO_ACTION
+    n = (bits >> 31) * total >> 32
+    if n < places:
+        return _nth_bit(supported, n)
+    n -= places
+    while True:
+        source = lowest_bit(sources)
+        targets = supported & LIFTED_TO[source]
+        count = popcount(targets)
+        if n < count:
+            return PAIR_BASE[source] + _nth_bit(targets, n)
+        n -= count
+        sources &= sources - 1
+
+
+@jit
+def playout(position: int, rules: int, key: int, limit: int) -> tuple[float, int]:
+    """Plays a game to its end with random actions.
+
+    Args:
+        position: where to start.
+        rules: the rule set's number.
+        key: names the random draws.
+        limit: actions after which the game is a draw.
+
+    Returns:
+        The outcome for the player to move at the start (1, 0 or -1), and the number of actions played.
+    """
+    turn = position >> 62
+    for ply in range(limit):
+        action = random_action(position, rules, draw(key, ply))
+        if action == NO_ACTION:
+            return -1.0 if position >> 62 == turn else 1.0, ply
+        position = step(position, action, rules)
+    return 0.0, limit
+
+
+@jit
+def playouts(position: int, rules: int, key: int, games: int, limit: int) -> tuple[float, int]:
+    """Mean outcome of many playouts, and the number of all their actions."""
+    outcomes = 0.0
+    actions = 0
+    for game in range(games):
+        outcome, plies = playout(position, rules, draw(key, game), limit)
+        outcomes += outcome
+        actions += plies
+    return outcomes / games, actions

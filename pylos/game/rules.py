@@ -1,0 +1,263 @@
+"""The rules of Pylos as compiled kernels on bitboards. No classes: a position is one integer.
+
+Layout of a position (int64, never negative)::
+
+    bits  0-29  balls of the player to move ("own"), one bit a cell
+    bits 30-59  balls of the opponent
+    bits 60-61  balls that may still be taken back: 0, 1 or 2
+    bit  62     the player to move: 0 white, 1 black
+
+Cells count level by level from the bottom, row-major: 0-15 (4x4), 16-24 (3x3), 25-28 (2x2), 29 (the apex).
+Cell (level, row, column) rests on the four cells (level-1, row..row+1, column..column+1).
+
+Actions (303): 0-29 place on that cell (29 means stop while a take-back is pending); 30-302 are the pairs
+(source, target) with the target on a higher level, source-major: a raise, or, with the apex as target,
+the take-back of ``source`` (nothing can ever be raised to the apex: all other cells would have to be full,
+the source included).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.errors import RulesError
+from pylos.kernels.bits import lowest_bit, popcount
+from pylos.kernels.jit import jit
+
+NUM_CELLS = 30
+NUM_ACTIONS = 303
+BALLS_PER_PLAYER = 15
+"""In the full game, and the most in any; see ``balls_per_player``."""
+APEX = 29
+STOP = 29
+"""The action that ends a take-back. It shares its id with placing on the apex; they never meet."""
+MAX_LEGAL_ACTIONS = 107
+"""No position has more legal actions (a test derives the bound from all occupancies)."""
+
+CELL_MASK = (1 << NUM_CELLS) - 1
+START = 0
+"""The empty board with white to move."""
+
+SQUARES, LINES, OPTIONAL, MINI = 1, 2, 4, 8
+FULL_RULES: dict[str, int] = {
+    "children": 0,
+    "standard": SQUARES,
+    "mature": SQUARES | LINES,
+    "standard-optional": SQUARES | OPTIONAL,
+    "mature-optional": SQUARES | LINES | OPTIONAL,
+}
+MINI_RULES: dict[str, int] = {f"mini-{name}": code | MINI for name, code in FULL_RULES.items()}
+"""The same on a base of 3x3 with 7 balls a side: the upper three levels, on ground that belongs to nobody."""
+RULES: dict[str, int] = FULL_RULES | MINI_RULES
+"""Rule sets by name; kernels take the number: which formations earn a take-back, whether it is optional, and
+which board is played on."""
+
+
+def rules_code(name: str) -> int:
+    """The number by which kernels know a rule set.
+
+    Raises:
+        RulesError: the name is unknown.
+    """
+    if name not in RULES:
+        raise RulesError(f"unknown rule set {name!r}; there are: {', '.join(RULES)}")
+    return RULES[name]
+
+
+# Geometry, computed once -------------------------------------------------------------------------------------
+
+LEVEL_SIZE = (4, 3, 2, 1)
+LEVEL_START = (0, 16, 25, 29)
+CELLS: list[tuple[int, int, int]] = [
+    (level, row, column)
+    for level, size in enumerate(LEVEL_SIZE)
+    for row in range(size)
+    for column in range(size)
+]
+"""(level, row, column) of every cell, all from 0."""
+
+
+def cell_index(level: int, row: int, column: int) -> int:
+    """The number of a cell; all coordinates from 0."""
+    return LEVEL_START[level] + row * LEVEL_SIZE[level] + column
+
+
+def _square(level: int, row: int, column: int) -> list[int]:
+    return [cell_index(level, row + i, column + j) for i in (0, 1) for j in (0, 1)]
+
+
+def _mask(cells: list[int]) -> int:
+    return sum(1 << cell for cell in cells)
+
+
+LIFTED_TO = np.array(
+    [
+        _mask([a for a in range(16, NUM_CELLS) if CELLS[a][0] > CELLS[cell][0]
+               and not (CELLS[a][0] == CELLS[cell][0] + 1 and cell in _square(CELLS[a][0] - 1, *CELLS[a][1:]))])
+        for cell in range(NUM_CELLS)
+    ],
+    np.int64,
+)  # fmt: skip
+"""[30] for each cell the cells on higher levels that do not rest on it: where its ball may be raised."""
+
+_PAIRS = [(s, t) for s in range(NUM_CELLS) for t in range(NUM_CELLS) if CELLS[t][0] > CELLS[s][0]]
+ACTION_SOURCE = np.array([-1] * NUM_CELLS + [s for s, _ in _PAIRS], np.int64)
+"""[303] the cell from which an action takes a ball; -1: from the reserve."""
+ACTION_TARGET = np.array([*range(NUM_CELLS), *(t for _, t in _PAIRS)], np.int64)
+"""[303] the cell on which an action puts a ball (the apex: see the module's text)."""
+PAIR_BASE = np.array(
+    [next((30 + i - t for i, (p, t) in enumerate(_PAIRS) if p == s), 0) for s in range(NUM_CELLS)], np.int64
+)
+"""[30] ``PAIR_BASE[source] + target`` is the id of the pair."""
+
+
+# Bitboards ---------------------------------------------------------------------------------------------------
+
+
+@jit
+def pack(own: int, opponent: int, pending: int, turn: int) -> int:
+    """Puts a position together."""
+    return own | opponent << 30 | pending << 60 | turn << 62
+
+
+@jit
+def balls_per_player(rules: int) -> int:
+    """How many balls each side has."""
+    return 7 if rules & MINI else BALLS_PER_PLAYER
+
+
+@jit
+def occupied_cells(position: int, rules: int) -> int:
+    """Cells that are taken: by a ball, or in the mini game by the ground."""
+    return (position | position >> 30) & CELL_MASK | (0xFFFF if rules & MINI else 0)
+
+
+@jit
+def full_squares(balls: int) -> int:
+    """First corners of the 2x2 squares that the balls fill, on every level."""
+    pairs = balls & balls >> 1
+    low = pairs & pairs >> 4 & 0x777
+    middle = pairs & pairs >> 3 & 0x1B << 16
+    top = pairs & pairs >> 2 & 1 << 25
+    return low | middle | top
+
+
+@jit
+def supported_cells(occupied: int) -> int:
+    """Empty cells that can carry a ball."""
+    full = full_squares(occupied)
+    second = (full & 0x7) | (full & 0x70) >> 1 | (full & 0x700) >> 2
+    third = full >> 16
+    third = (third & 0x3) | (third & 0x18) >> 1
+    return (0xFFFF | second << 16 | third << 25 | (full >> 25 & 1) << 29) & ~occupied
+
+
+@jit
+def uncovered_cells(occupied: int) -> int:
+    """Cells on which nothing rests."""
+    second = occupied >> 16 & 0x1FF
+    second = (second & 0x7) | (second & 0x38) << 1 | (second & 0x1C0) << 2
+    third = occupied >> 25 & 0xF
+    third = (third & 0x3) | (third & 0xC) << 1
+    covered = second | second << 1 | second << 4 | second << 5
+    covered |= (third | third << 1 | third << 3 | third << 4) << 16
+    return ~(covered | (occupied >> 29) * 0xF << 25)
+
+
+@jit
+def formation_cells(own: int, rules: int) -> int:
+    """The cells of all formations that earn a take-back: 2x2 squares; rows and columns of the two lower levels."""
+    cells = np.int64(0)
+    if rules & SQUARES:
+        full = full_squares(own)
+        pairs = full | full << 1
+        cells |= pairs & 0xFFFF | (pairs & 0xFFF) << 4
+        cells |= (pairs & 0x1FF << 16) | (pairs & 0x3F << 16) << 3
+        cells |= (pairs & 0xF << 25) | (pairs & 0x3 << 25) << 2
+    if rules & LINES:
+        two_by_row, two_by_column = own & own >> 1, own & own >> 4
+        cells |= (two_by_row & two_by_row >> 2 & 0x1111) * 0xF
+        cells |= (two_by_column & two_by_column >> 8 & 0xF) * 0x1111
+        cells |= (two_by_row & own >> 2 & 0x49 << 16) * 0x7
+        cells |= (own & own >> 3 & own >> 6 & 0x7 << 16) * 0x49
+    return cells
+
+
+@jit
+def completes_formation(own: int, cell: int, rules: int) -> bool:
+    """Whether the ball on ``cell`` (part of ``own``) is in a formation that earns a take-back."""
+    return formation_cells(own, rules) >> cell & 1 != 0
+
+
+@jit
+def legal_actions(position: int, rules: int, out: np.ndarray) -> int:
+    """Writes the legal actions, ascending, to ``out`` [>= MAX_LEGAL_ACTIONS] and returns their number."""
+    own = position & CELL_MASK
+    occupied = occupied_cells(position, rules)
+    pending = position >> 60 & 3
+    free = own & uncovered_cells(occupied)
+    n = 0
+    if pending:
+        if pending == 1 or rules & OPTIONAL:
+            out[n] = STOP
+            n += 1
+        while free:
+            out[n] = PAIR_BASE[lowest_bit(free)] + APEX
+            n += 1
+            free &= free - 1
+        return n
+    supported = supported_cells(occupied)
+    if popcount(own) < balls_per_player(rules):
+        targets = supported
+        while targets:
+            out[n] = lowest_bit(targets)
+            n += 1
+            targets &= targets - 1
+    while free:
+        source = lowest_bit(free)
+        free &= free - 1
+        targets = supported & LIFTED_TO[source]
+        while targets:
+            out[n] = PAIR_BASE[source] + lowest_bit(targets)
+            n += 1
+            targets &= targets - 1
+    return n
+
+
+@jit
+def is_over(position: int, rules: int) -> bool:
+    """Whether the player to move has no legal action, and so has lost."""
+    own = position & CELL_MASK
+    occupied = occupied_cells(position, rules)
+    if position >> 60 & 3:
+        return False
+    supported = supported_cells(occupied)
+    if popcount(own) < balls_per_player(rules):
+        return supported == 0
+    free = own & uncovered_cells(occupied)
+    while free:
+        if supported & LIFTED_TO[lowest_bit(free)]:
+            return False
+        free &= free - 1
+    return True
+
+
+@jit
+def step(position: int, action: int, rules: int) -> int:
+    """The position after a legal action. Nothing is checked."""
+    own = position & CELL_MASK
+    opponent = position >> 30 & CELL_MASK
+    pending = position >> 60 & 3
+    turn = position >> 62
+    if pending == 0:
+        cell = ACTION_TARGET[action]
+        if action >= NUM_CELLS:
+            own ^= 1 << ACTION_SOURCE[action]
+        own |= 1 << cell
+        if completes_formation(own, cell, rules):
+            return pack(own, opponent, 2, turn)
+    elif action != STOP:
+        own ^= 1 << ACTION_SOURCE[action]
+        if pending == 2 and own & uncovered_cells(own | opponent):
+            return pack(own, opponent, 1, turn)
+    return pack(opponent, own, 0, turn ^ 1)

@@ -1,0 +1,1 @@
+"""From observations to values and policies: the network, its checkpoints, and the evaluator that a search asks."""

@@ -1,0 +1,169 @@
+"""The policy and value network."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
+from pylos.game.observation import OBSERVATION_SYMMETRY
+from pylos.game.symmetry import ACTION_SYMMETRY
+from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
+
+
+class Symmetries(NamedTuple):
+    """A group of G elements under which a game stays the same; the first one changes nothing."""
+
+    inputs: np.ndarray
+    """int64 [G, N] the number of an observation to which each element moves each number; no two are alike."""
+    actions: np.ndarray
+    """int64 [G, A] what each action becomes."""
+
+
+SQUARE = Symmetries(OBSERVATION_SYMMETRY, ACTION_SYMMETRY)
+"""The eight symmetries of the board."""
+
+_VALUE_UNITS = 64
+
+
+class ResidualBlock(nn.Module):
+    """``x + W2 relu(W1 norm(x))``, pre-activation (He et al., 2016, "Identity mappings", section 4).
+
+    The last layer starts at zero, so that a fresh network is shallow (Zhang et al., 2019, "Fixup"). Layer
+    normalisation, unlike batch normalisation, has no running statistics: a position's value does not depend on
+    what else is in the batch, and a resumed run goes on exactly.
+    """
+
+    def __init__(self, moves: np.ndarray) -> None:
+        super().__init__()
+        elements, width = moves.shape
+        self.norm = TiedNorm(width, elements)
+        self.expand = TiedLinear(moves, width)
+        self.contract = TiedLinear(moves, width)
+        nn.init.zeros_(self.contract.weight)
+        nn.init.zeros_(self.contract.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps [B, width] to [B, width]."""
+        out: Tensor = x + self.contract(torch.relu(self.expand(self.norm(x))))
+        return out
+
+
+class PylosNetwork(nn.Module):
+    """A residual multilayer perceptron with a policy head and a value head (Silver et al., 2018).
+
+    With the observation of this package (184 numbers) and the default sizes its matrices hold 0.67 million numbers.
+    With symmetries, a position turned by one of them gets the same value and the policy turned likewise, and the
+    matrices are made from an eighth as many parameters: it costs the same and learns from a position what the other
+    one would learn from all eight images of it.
+
+    Args:
+        observation_shape: shape of one observation; it is flattened.
+        num_actions: size of the policy.
+        width: numbers between blocks; a multiple of the number of symmetries.
+        blocks: residual blocks, each of two ``width`` x ``width`` layers.
+        symmetries: under which the game stays the same, `SQUARE` for Pylos; none by default.
+
+    Raises:
+        ConfigurationError: ``width`` is not such a multiple.
+    """
+
+    def __init__(
+        self,
+        observation_shape: Sequence[int],
+        num_actions: int,
+        width: int = 256,
+        blocks: int = 4,
+        symmetries: Symmetries | None = None,
+    ) -> None:
+        super().__init__()
+        inputs = math.prod(observation_shape)
+        group = symmetries or Symmetries(np.arange(inputs)[None], np.arange(num_actions)[None])
+        elements = len(group.inputs)
+        if width < 1 or width % elements:
+            raise ConfigurationError(f"width must be a multiple of {elements}, got {width}")
+        hidden = _hidden_moves(group.inputs, width)
+        self.stem = TiedLinear(group.inputs, width)
+        self.blocks = nn.Sequential(*(ResidualBlock(hidden) for _ in range(blocks)))
+        self.norm = TiedNorm(width, elements)
+        self.policy_head = TiedHead(width, group.actions)
+        self.value_hidden = TiedLinear(hidden, _VALUE_UNITS)
+        self.value_head = TiedHead(_VALUE_UNITS, np.zeros((elements, 1), np.int64))
+
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Evaluates a batch of positions.
+
+        Args:
+            observations: [B, *observation_shape], float32.
+
+        Returns:
+            The expected outcome for the player to move in [-1, 1], [B, 1], and the logarithm of the policy,
+            [B, num_actions]. The policy covers all actions; who uses it masks the illegal ones.
+        """
+        x = self.norm(self.blocks(torch.relu(self.stem(observations.flatten(1)))))
+        value = torch.tanh(self.value_head(torch.relu(self.value_hidden(x))))
+        log_policy = torch.log_softmax(self.policy_head(x), dim=-1)
+        return value, log_policy
+
+
+def check_finite(weights: Mapping[str, Tensor], owner: str | os.PathLike[str]) -> None:
+    """Raises NonFiniteNetworkError, which names the ``owner``, if one of the weights is not a finite number."""
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not torch.isfinite(weight).all():
+            raise NonFiniteNetworkError(f"{owner}: the weights {name} are not finite numbers")
+
+
+_COMPILED = "_orig_mod."
+"""What ``torch.compile`` puts before the names of a module's weights."""
+
+
+def plain_name(name: str) -> str:
+    """The name that a weight has where nothing is compiled."""
+    return name.replace(_COMPILED, "")
+
+
+def uncompiled(network: nn.Module) -> nn.Module:
+    """The module that ``torch.compile`` was given, or the module itself; the weights are the same."""
+    original: nn.Module = getattr(network, "_orig_mod", network)
+    return original
+
+
+def keep_plain_names(module: nn.Module) -> None:
+    """Lets a module's state have plain names, and take them, whatever in it is compiled."""
+    hooked: Any = module  # torch's methods have no types
+    hooked.register_state_dict_post_hook(_say_plain_names)
+    hooked.register_load_state_dict_pre_hook(_take_plain_names)
+
+
+def _say_plain_names(_module: nn.Module, state: dict[str, Any], *_: Any) -> None:
+    items = [(plain_name(name), value) for name, value in state.items()]
+    state.clear()
+    state.update(items)
+
+
+def _take_plain_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    own = {prefix + name for name, _ in (*module.named_parameters(), *module.named_buffers())}
+    names = {plain_name(name): name for name in own}
+    items = [(names.get(plain_name(name), name), value) for name, value in state.items()]
+    state.clear()
+    state.update(items)
+
+
+def _hidden_moves(inputs: np.ndarray, width: int) -> np.ndarray:
+    """int64 [G, width] where each element of a group, given by its ``inputs`` [G, N], moves what lies between layers.
+
+    It lies there in G parts of equal size, and is permuted as a whole: element g moves part h to part h g^-1.
+    """
+    numbers = {moved.tobytes(): g for g, moved in enumerate(inputs)}
+    elements = len(inputs)
+    products = [[numbers[inputs[g][inputs[h]].tobytes()] for h in range(elements)] for g in range(elements)]
+    inverses = [row.index(0) for row in products]
+    parts = np.array([[products[h][inverses[g]] for h in range(elements)] for g in range(elements)])
+    size = width // elements
+    return (parts[:, :, None] * size + np.arange(size)).reshape(elements, width)

@@ -1,0 +1,1 @@
+"""Everything that can choose an action for a board, and the agents that ship."""

@@ -1,0 +1,72 @@
+"""Players without a network: random actions, and search with random playouts."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from pylos.game.playouts import playout, random_action
+from pylos.game.rules import NUM_ACTIONS
+from pylos.kernels.jit import jit
+from pylos.kernels.randomness import draw, draw_keys
+from pylos.players.player import KeyedPlayer
+from pylos.players.searching import SearchPlayer
+from pylos.search.evaluator import Evaluator
+from pylos.search.options import SearchOptions
+
+PLAYOUT_LIMIT = 1000
+"""Actions after which a random playout is called a draw; playouts do not come near it."""
+
+
+class RandomPlayer(KeyedPlayer):
+    """Plays uniformly random legal actions."""
+
+    def __init__(self, rules: str = "standard", key: int = 0) -> None:
+        super().__init__("random", rules, key)
+
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+        actions = np.empty(len(positions), np.int64)
+        _random_actions(positions, self._code, draw_keys(key, len(positions)), actions)
+        return actions
+
+
+class RolloutPlayer(SearchPlayer):
+    """Tree search that judges a leaf by one random playout and knows no policy: the fixed yardstick.
+
+    Args:
+        simulations: playouts per decision.
+        rules: name of the rule set.
+        key: names its random stream.
+    """
+
+    _max_rows = 32
+    """There is no batch to fill, and trees of many simulations are large."""
+
+    def __init__(self, simulations: int, rules: str = "standard", key: int = 0) -> None:
+        # By visits, as ever: a yardstick that changes is none, and there is no policy to improve.
+        options = SearchOptions(simulations=simulations)
+        super().__init__(f"rollouts:{options.simulations}", rules, options, os.cpu_count() or 1, key)
+
+    def _evaluator(self, key: int) -> Evaluator:
+        rules = self._code
+
+        def evaluate(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            values = np.empty(len(positions), np.float32)
+            _playout_values(positions, rules, key, values)
+            return values, np.zeros((len(positions), NUM_ACTIONS), np.float32)
+
+        return evaluate
+
+
+@jit
+def _random_actions(positions: np.ndarray, rules: int, keys: np.ndarray, out: np.ndarray) -> None:
+    for i in range(positions.shape[0]):
+        out[i] = random_action(positions[i], rules, keys[i])
+
+
+@jit
+def _playout_values(positions: np.ndarray, rules: int, key: int, out: np.ndarray) -> None:
+    """The outcome of one playout from each position; the position is part of the key, its row is not."""
+    for i in range(positions.shape[0]):
+        out[i] = playout(positions[i], rules, draw(key, positions[i]), PLAYOUT_LIMIT)[0]

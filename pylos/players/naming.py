@@ -1,0 +1,182 @@
+"""Players by the text that names them, and the agents that ship."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
+
+from pylos.errors import PlayerError
+from pylos.game.rules import NUM_ACTIONS
+from pylos.players.perfect import load_perfect, perfect_name
+from pylos.players.player import Player
+from pylos.search.options import MOST_SIMULATIONS
+from pylos.system.options import checked_options, natural, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+from pylos.players.baselines import RandomPlayer, RolloutPlayer
+from pylos.players.network import SIMULATIONS, NetworkPlayer
+
+REFERENCE = "reference"
+"""What stands for the path of the checkpoint that ships with the package."""
+
+
+def make_player(spec: str, rules: str | None = None, simulations: int = 64, device: str = "cpu") -> Player:
+    """Makes a player from a text.
+
+    ==================  ===================================================================================
+    ``random``          uniformly random legal actions
+    ``rollouts:800``    tree search with 800 random playouts per decision
+    ``perfect``         plays by the solution of the rules: see `pylos.players.perfect`
+    ``perfect:0.1``     the same, but every tenth action is a uniformly random legal one
+    ``PATH.ckpt``       a checkpoint with tree search
+    ``PATH.ckpt:64``    the same with 64 simulations per decision; 0 means the bare policy
+    ``reference``       the agent that ships with the package, for the rule sets that have one
+    ``reference:64``    the same with 64 simulations per decision
+    ==================  ===================================================================================
+
+    Args:
+        spec: the text.
+        rules: name of the rule set; by default that of the checkpoint, else "standard".
+        simulations: per decision, for a checkpoint or the reference agent whose text does not say.
+        device: a torch device for networks.
+
+    Raises:
+        PlayerError: the text names no player, its checkpoint was trained for other rules, or no agent ships for them.
+        CheckpointError: the checkpoint is missing, damaged or not ours.
+        TableError: the rules are not solved here; the message names the command that does it.
+    """
+    kind, number = parse_player(spec)
+    if kind == REFERENCE or kind.endswith(".ckpt"):
+        return load_player(kind, rules, simulations if number is None else int(number), device)
+    if kind == "random":
+        return RandomPlayer(rules or "standard")
+    if kind == "rollouts":
+        return RolloutPlayer(int(number or 0), rules or "standard")
+    return load_perfect(rules or "standard", number or 0.0)
+
+
+def parse_player(spec: str) -> tuple[str, float | None]:
+    """What kind of player a text names, or the path of its checkpoint, and the number behind it.
+
+    Raises:
+        PlayerError: the text names no player.
+    """
+    kind, _, number = spec.rpartition(":")
+    if kind == REFERENCE or kind.endswith(".ckpt"):
+        return kind, _number(spec, number, 0)
+    if kind == "rollouts":
+        return kind, _number(spec, number, 1)
+    if kind == "perfect":
+        return kind, _probability(spec, number)
+    if spec in ("random", "perfect", REFERENCE):
+        return spec, None
+    if spec.endswith(".ckpt"):  # maybe a path with a colon in it
+        return spec, None
+    if os.path.isdir(spec):
+        raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
+    raise PlayerError(
+        f"no player {shown(spec)}; there are random, rollouts:N, reference, reference:N, perfect, perfect:P, PATH.ckpt "
+        "and PATH.ckpt:N"
+    )
+
+
+def player_text(spec: str, simulations: int = 64) -> str:
+    """The one way to write what a text says of a player: ``rollouts:020`` becomes ``rollouts:20``.
+
+    Args:
+        spec: the text.
+        simulations: per decision, for a checkpoint or the reference agent whose text does not say.
+
+    Raises:
+        PlayerError: the text names no player.
+    """
+    kind, number = parse_player(spec)
+    if kind == REFERENCE or kind.endswith(".ckpt"):
+        return f"{os.path.normpath(kind)}:{simulations if number is None else number}"
+    if kind == "perfect":
+        return perfect_name(number or 0.0)
+    return kind if number is None else f"{kind}:{number}"
+
+
+def _number(spec: str, text: str, least: int) -> int:
+    number = natural(text, MOST_SIMULATIONS)
+    if number is None or number < least:
+        raise PlayerError(
+            f"player {shown(spec)} needs a number of simulations from {least} to {MOST_SIMULATIONS}"
+        )
+    return number
+
+
+def _probability(spec: str, text: str) -> float:
+    try:
+        probability = float(text)
+    except ValueError:
+        probability = math.nan
+    if not 0 <= probability <= 1:
+        raise PlayerError(f"player {shown(spec)} needs the probability of a random action, from 0 to 1")
+    return probability
+
+
+def load_player(
+    path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
+) -> NetworkPlayer:
+    """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
+    from pylos.errors import CheckpointError
+    from pylos.game.observation import OBSERVATION_SIZE
+    from pylos.network.checkpoint_format import check_numbers
+    from pylos.network.checkpoints import load_checkpoint
+    from pylos.network.network import SQUARE, PylosNetwork, check_finite, plain_name
+
+    if path == REFERENCE:
+        with resources.as_file(reference_file(rules or "standard")) as file:
+            checkpoint = load_checkpoint(file)
+    else:
+        checkpoint = load_checkpoint(path)
+    settings = checkpoint["hyper_parameters"]
+    prefix = "network."
+    state = {plain_name(name): weight for name, weight in checkpoint["state_dict"].items()}
+    weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    try:
+        trained_for = settings["rules"]
+        sizes = settings["width"], settings["blocks"]
+        network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, *sizes, SQUARE)
+        network.load_state_dict(weights)
+    except (KeyError, RuntimeError, TypeError, ValueError):
+        raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
+    check_numbers(weights, network.state_dict(), path)
+    check_finite(weights, path)
+    if rules not in (None, trained_for):
+        raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
+    simulations = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
+    player = NetworkPlayer(f"{os.fspath(path)}:{simulations}", network, trained_for, simulations, device)
+    player.weights_digest = _digest(weights)
+    return player
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """What tells weights from others, wherever their file lies: eight hexadecimal digits."""
+    import torch
+
+    digest = hashlib.blake2b(digest_size=4)
+    for name in sorted(weights):
+        content = weights[name].detach().contiguous().flatten().view(torch.uint8)  # NumPy knows no bfloat16
+        digest.update(name.encode() + content.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def reference_file(rules: str) -> Traversable:
+    """The checkpoint that ships for a rule set."""
+    folder = resources.files("pylos.players") / "reference"
+    file = folder / f"{rules}.ckpt"
+    if not file.is_file():
+        there = sorted(
+            name.removesuffix(".ckpt") for f in folder.iterdir() if (name := f.name).endswith(".ckpt")
+        )
+        raise PlayerError(f"no reference agent ships for the {rules} rules, only for {', '.join(there)}")
+    return file

@@ -1,0 +1,82 @@
+"""The player that searches with a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
+from pylos.kernels.jit import jit
+from pylos.search.evaluator import Evaluator
+from pylos.search.options import MOST_SIMULATIONS, network_options
+from pylos.system.options import Range, checked_options
+
+if TYPE_CHECKING:
+    from torch import nn
+from pylos.players.searching import MAX_ROWS, SearchPlayer
+
+SIMULATIONS = {"simulations": Range(int, 0, MOST_SIMULATIONS)}
+"""What an agent may use per decision; 0: the bare policy."""
+
+
+class NetworkPlayer(SearchPlayer):
+    """Searches with a network: Gumbel root, no noise; better than visits at few simulations (docs/experiments.md).
+
+    Args:
+        name: how matches call it.
+        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]; it is copied.
+        rules: name of the rule set.
+        simulations: leaves looked at per decision; 0 plays the likeliest action of the bare policy.
+        device: a torch device.
+        precision: "float32" or "bfloat16".
+        key: names its random stream.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        rules: str,
+        simulations: int = 64,
+        device: str = "cpu",
+        precision: str = "float32",
+        key: int = 0,
+    ) -> None:
+        import torch
+
+        from pylos.network.evaluator import NetworkEvaluator
+        from pylos.network.threads import search_threads
+
+        threads = search_threads(torch.device(device), MAX_ROWS)
+        self.simulations: int = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
+        super().__init__(name, rules, network_options(max(self.simulations, 1)), threads, key)
+        self.weights_digest = ""
+        """Of the checkpoint that it comes from; empty where it comes from none."""
+        self.network = NetworkEvaluator(network, self._code, device, precision, name)
+        self.evaluator = self.network.cached()
+        """What the searches ask."""
+
+    def _evaluator(self, key: int) -> Evaluator:
+        return self.evaluator
+
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+        from pylos.network.threads import single_threaded_torch
+
+        if self.simulations:
+            with single_threaded_torch():
+                return super()._choose(positions, key)
+        actions = np.empty(len(positions), np.int64)
+        _likeliest_actions(positions, self._code, self.network(positions)[1], actions)
+        return actions
+
+
+@jit
+def _likeliest_actions(positions: np.ndarray, rules: int, log_policy: np.ndarray, out: np.ndarray) -> None:
+    actions = np.zeros(MAX_LEGAL_ACTIONS, np.int64)
+    for i in range(positions.shape[0]):
+        n = legal_actions(positions[i], rules, actions)
+        out[i] = actions[0]
+        for k in range(1, n):
+            if log_policy[i, actions[k]] > log_policy[i, out[i]]:
+                out[i] = actions[k]

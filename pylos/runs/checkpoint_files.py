@@ -1,0 +1,61 @@
+"""The checkpoints of a run, found on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pylos.errors import CheckpointError
+from pylos.network.checkpoints import checkpoint_summary
+from pylos.system.files import StrPath
+
+SUFFIX = ".ckpt"
+FOLDER = "checkpoints"
+"""The folder inside that of a run that holds its checkpoints and their manifest."""
+LAST = "last.ckpt"
+"""The checkpoint from which a run goes on."""
+
+
+class CheckpointFile(NamedTuple):
+    """A readable checkpoint on disk."""
+
+    path: Path
+    epoch: int
+    """The last finished one; -1: none is."""
+    step: int
+
+
+def find_checkpoints(folder: StrPath) -> tuple[list[CheckpointFile], list[CheckpointError]]:
+    """Lists the checkpoints directly in a folder.
+
+    Returns:
+        The readable ones, by step and then by name, and for each of the others what is wrong with it, by
+        name. The numbers in their tensors are not tested.
+    """
+    found, errors = [], []
+    for path in sorted(Path(folder).glob(f"*{SUFFIX}")):
+        try:
+            found.append(CheckpointFile(path, *checkpoint_summary(path)))
+        except CheckpointError as error:
+            errors.append(error)
+    return sorted(found, key=lambda checkpoint: (checkpoint.step, checkpoint.path.name)), errors
+
+
+def resolve_run(path: StrPath) -> Path:
+    """The folder of a run's checkpoints, from the run's folder, that folder itself, or a checkpoint in it.
+
+    Raises:
+        CheckpointError: there is no such path, or no checkpoints where it leads.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CheckpointError(f"no run at {path}")
+    if path.is_file():
+        if path.suffix != SUFFIX:
+            raise CheckpointError(f"{path} is neither a run nor a checkpoint")
+        return path.parent
+    if (path / FOLDER).is_dir():
+        return path / FOLDER
+    if path.resolve().name == FOLDER or any(path.glob(f"*{SUFFIX}")):
+        return path
+    raise CheckpointError(f"{path} holds no checkpoints")

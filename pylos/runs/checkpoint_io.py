@@ -1,0 +1,70 @@
+"""How Lightning writes and reads our checkpoints. A file of its own because it imports Lightning."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from pylos.errors import CheckpointError
+from pylos.network.checkpoint_format import REQUIRED, check_checkpoint
+from pylos.network.checkpoints import read_torch_file
+from pylos.system.files import StrPath, replacing
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that a kill cannot tear and that a flipped bit cannot change unnoticed.
+
+    Lightning's own IO goes through a file in $TMPDIR: across file systems that is a copy, which a kill tears,
+    and every kill leaves a temporary file behind. It also tests no checksums.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: StrPath, storage_options: Any | None = None
+    ) -> None:
+        """Writes a checkpoint whole or not at all.
+
+        Raises:
+            CheckpointError: it cannot be written, for example because the disk is full; what was there before stays.
+            TypeError: there are ``storage_options``; a local file has none.
+        """
+        if storage_options is not None:
+            raise TypeError(f"{type(self).__name__} writes local files and takes no storage_options")
+        try:
+            with replacing(path) as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:
+            # torch hides the reason behind a complaint of its own about where the file ends.
+            reason = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(reason, OSError):
+                raise
+            raise CheckpointError(
+                f"cannot write {path}: {reason.strerror}; what was there before is untouched"
+            ) from error
+
+    def load_checkpoint(
+        self, path: StrPath, map_location: Any = "cpu", weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Reads what ``save_checkpoint`` wrote, after testing its checksums.
+
+        No code from the file is ever run, whatever ``weights_only`` says. Any dictionary will do: launchers
+        that start processes hand bare weights over through here.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, not a checkpoint, makes no sense or wants to run code.
+        """
+        checkpoint: dict[str, Any] = read_torch_file(path, map_location=map_location)
+        if not isinstance(checkpoint, dict):
+            raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(checkpoint).__name__}")
+        if REQUIRED.keys() <= checkpoint.keys():
+            check_checkpoint(checkpoint, path)  # now: Lightning is about to bring it to its own version
+            if "pytorch-lightning_version" not in checkpoint:
+                raise CheckpointError(f"{path} does not say of which version of Lightning it is")
+        return checkpoint
+
+    def remove_checkpoint(self, path: StrPath) -> None:
+        """Removes a checkpoint, which is a file; Lightning's own would remove a folder with all that is in it."""
+        if os.path.isfile(path) or os.path.islink(path):
+            os.unlink(path)

@@ -1,0 +1,154 @@
+"""The note that lies in a run's folder while the first epoch of a start lasts, and what it makes safe.
+
+A run has a checkpoint to resume from once an epoch has ended. Before that, and after going back to an earlier
+checkpoint, the note says from where it starts. It is written before anything else changes: whoever comes after a kill
+reads it and goes on with what was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from pylos.errors import CheckpointError
+from pylos.network.checkpoints import checkpoint_summary
+from pylos.runs.checkpoint_files import LAST, SUFFIX, find_checkpoints
+from pylos.runs.manifest import FILE_NAME as MANIFEST
+from pylos.system.files import PART, atomic_write, read_bytes, set_aside
+from pylos.system.output import tell
+
+FILE_NAME = "first-epoch.json"
+"""Of the note, beside the checkpoints."""
+
+
+class Note(NamedTuple):
+    """What is noted while the first epoch of a start lasts."""
+
+    start: str | None
+    """The checkpoint from which it starts: its name if it lies beside the note, else its path; None: from nothing."""
+    epoch: int
+    """The epoch, counted from 0."""
+    aside: tuple[str, ...] = ()
+    """Names of checkpoints that are to be set aside before it begins; some may be so already."""
+
+
+def read_note(folder: Path) -> Note | None:
+    """The note in a folder of checkpoints; None where there is none.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    path = folder / FILE_NAME
+    try:
+        values = json.loads(read_bytes(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(values, dict) or not values.keys() <= set(Note._fields):
+        raise _damaged(path)
+    start, epoch, aside = values.get("start"), values.get("epoch"), values.get("aside", [])
+    names = isinstance(aside, list) and all(
+        isinstance(name, str) and Path(name).name == name for name in aside
+    )
+    if not (start is None or isinstance(start, str)) or type(epoch) is not int or epoch < 0 or not names:
+        raise _damaged(path)
+    return Note(start, epoch, tuple(aside))
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(f"{path} cannot be read: remove it and name a checkpoint with --ckpt_path FILE")
+
+
+def unfinished_start(folder: Path) -> Note | None:
+    """The note in a folder, if the start of which it speaks is to be made again: nothing later would be lost."""
+    note = read_note(folder)
+    if note is None:
+        return None
+    for path in folder.glob(f"*{SUFFIX}"):
+        if path.name not in note.aside:
+            try:
+                epoch = checkpoint_summary(path)[0]
+            except CheckpointError:
+                return None
+            if epoch > note.epoch:
+                return None
+    return note
+
+
+def noted_start(folder: Path, note: Note) -> str | None:
+    """The path of the checkpoint from which a noted start starts; None: from nothing."""
+    start = note.start
+    # A path is left as it is: notes of earlier versions have relative ones, from the working directory.
+    return start if start is None or Path(start).name != start else str(folder / start)
+
+
+def is_noted(folder: Path, start: str) -> bool:
+    """Whether the folder has a note of an unfinished start from this checkpoint."""
+    note = unfinished_start(folder)
+    noted = noted_start(folder, note) if note else None
+    return noted is not None and Path(noted).resolve() == Path(start).resolve()
+
+
+def checkpoints_at_stake(folder: Path) -> list[Path]:
+    """The checkpoints that a start from nothing would lose or mix with its own, those set aside included.
+
+    What an interrupted first epoch has left is none of them: the same epoch is about to be played again.
+    """
+    paths = [path for path in sorted(folder.glob(f"*{SUFFIX}*")) if path.suffix != PART]
+    note = unfinished_start(folder)
+    if note is None:
+        return paths
+    return [
+        path
+        for path in paths
+        if path.suffix != SUFFIX or path.name in note.aside or 0 <= checkpoint_summary(path)[0] < note.epoch
+    ]
+
+
+def begin_first_epoch(folder: Path, start: str | None) -> None:
+    """Prepares a folder of checkpoints for a start that is not from its ``last.ckpt``.
+
+    Notes the start, so that the first epoch can be interrupted, and this function as well. What the folder holds of
+    later epochs is set aside (the suffix ``.old``, ``.old1`` ...), and so is ``last.ckpt``; what an interrupted
+    attempt at the same start has left goes.
+    """
+    epoch = 0 if start is None else checkpoint_summary(start)[0] + 1
+    note = Note(_name_in(folder, start), epoch)
+    before = read_note(folder)
+    found = {checkpoint.path.name for checkpoint in find_checkpoints(folder)[0] if checkpoint.epoch >= epoch}
+    if before is not None and before._replace(aside=()) == note:
+        aside = {name for name in before.aside if (folder / name).exists()}
+        leftovers = found - aside
+    else:
+        aside = found | ({LAST} if (folder / LAST).exists() else set())
+        leftovers = set()
+    _write_note(folder, note._replace(aside=tuple(sorted(aside))))
+    for name in sorted(aside):
+        new_name = set_aside(folder / name)
+        tell(f"pylos: {name} is not what the run goes on from: set aside as {new_name}")
+    for name in sorted(leftovers):
+        (folder / name).unlink()
+    if start is None:
+        (folder / MANIFEST).unlink(missing_ok=True)
+    _write_note(folder, note)
+
+
+def _name_in(folder: Path, start: str | None) -> str | None:
+    """How a note in the folder names a checkpoint: so that the folder can be moved, or resumed from elsewhere."""
+    if start is None:
+        return None
+    path = Path(start).resolve()
+    return path.name if path.parent == folder.resolve() else str(path)
+
+
+def _write_note(folder: Path, note: Note) -> None:
+    atomic_write(folder / FILE_NAME, json.dumps(note._asdict()) + "\n")
+
+
+def end_first_epoch(folder: Path) -> None:
+    """Removes the note once the epoch has a checkpoint, be it another than the one to resume from."""
+    note = read_note(folder)
+    if note is not None and any(checkpoint.epoch >= note.epoch for checkpoint in find_checkpoints(folder)[0]):
+        (folder / FILE_NAME).unlink()

@@ -1,0 +1,127 @@
+"""The folder of a training run: where it is, and who may write to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from pylos.errors import ConfigurationError
+from pylos.runs.checkpoint_files import FOLDER, LAST
+from pylos.system.files import make_folder
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import ModelCheckpoint
+    from lightning.pytorch.loggers import Logger
+
+LOCK = "run.lock"
+"""In a folder of checkpoints: locked while a process writes there. The lock ends with the process, however it ends."""
+
+
+def is_trial(trainer: Trainer) -> bool:
+    """Whether the trainer only tries itself out: such a run leaves nothing behind."""
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # Lightning sets it from outside the class
+
+
+def checkpoint_folder(trainer: Trainer) -> Path:
+    """The folder of the run's checkpoints. Whatever belongs to the run looks here; call it on all ranks.
+
+    The callback that keeps the checkpoint to resume from decides, wherever it stands in the list. If it names no
+    folder, it is that of the first logger that has one, and ``default_root_dir`` if none has.
+    """
+    callback = resume_callback(trainer)
+    return Path(callback.dirpath) if callback and callback.dirpath else folder_by_logger(trainer)
+
+
+def run_folder(trainer: Trainer) -> Path:
+    """The folder of the run, which holds that of its checkpoints or is the same."""
+    folder = checkpoint_folder(trainer)
+    return folder.parent if folder.name == FOLDER else folder
+
+
+def last_checkpoint(trainer: Trainer) -> Path:
+    """Where the checkpoint to resume from lies, or would lie."""
+    return checkpoint_folder(trainer) / LAST
+
+
+def model_checkpoints(trainer: Trainer) -> list[ModelCheckpoint]:
+    """The callbacks that keep checkpoints of the training; others save one when it fails, for example."""
+    from lightning.pytorch.callbacks import ModelCheckpoint
+
+    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+
+
+def resume_callback(trainer: Trainer) -> ModelCheckpoint | None:
+    """The callback that keeps the checkpoint to resume from, or what comes closest; of equals the last in the list."""
+
+    def suits(callback: ModelCheckpoint) -> tuple[bool, bool, bool]:
+        is_last = f"{callback.filename}{callback.FILE_EXTENSION}" == LAST
+        return not callback.save_weights_only, is_last, bool(callback.save_last)
+
+    return max(reversed(model_checkpoints(trainer)), key=suits, default=None)
+
+
+def folder_logger(trainer: Trainer) -> Logger | None:
+    """The first logger that has a folder of its own for the run."""
+    return next((logger for logger in trainer.loggers if logger.log_dir is not None), None)
+
+
+def folder_by_logger(trainer: Trainer) -> Path:
+    """Where checkpoints lie that no callback gives a folder; call it on all ranks."""
+    logger = folder_logger(trainer)
+    root = trainer.default_root_dir if logger is None else logger.log_dir
+    # Ranks may have numbered their runs differently.
+    return Path(trainer.strategy.broadcast(str(root))) / FOLDER
+
+
+def settle(trainer: Trainer) -> None:
+    """Gives a folder to the checkpoint callbacks that name none, before any logger starts.
+
+    Lightning asks the first logger, and one without a folder of its own does not know its name before it has started.
+    """
+    for callback in model_checkpoints(trainer):
+        if callback.dirpath is None:
+            callback.dirpath = str(folder_by_logger(trainer))
+
+
+def other_run(trainer: Trainer) -> str:
+    """How to start another run than the one that lies here, on the command line."""
+    logger = folder_logger(trainer)
+    if checkpoint_folder(trainer) != folder_by_logger(trainer):
+        return "start another run with another dirpath of its ModelCheckpoint"
+    if logger is None:
+        return "start another run with --trainer.default_root_dir FOLDER"
+    if len(trainer.loggers) > 1:
+        return f"start another run with another version of its {type(logger).__name__}"
+    return "start another run with --trainer.logger.init_args.version NAME"
+
+
+def another_run(folder: Path) -> ConfigurationError:
+    """What to say, in Python, where a fit would mix its records with those of another run."""
+    return ConfigurationError(
+        f"{folder} holds another run: go on with it (ckpt_path='last', or one of its checkpoints), or train "
+        "in another folder"
+    )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder of checkpoints while the block runs, or the process lives.
+
+    Raises:
+        ConfigurationError: Another process is at work there.
+    """
+    make_folder(folder)
+    lock = FileLock(folder / LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigurationError(f"another process is at work in {folder}: wait for it or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,114 @@
+"""Which checkpoints a run keeps: what ``ModelCheckpoint`` knows of them, by their names in its folder.
+
+Lightning saves their paths. A run whose folder was moved or copied would then go on with the files of the old folder,
+or with none; and as ``ModelCheckpoint`` deletes what falls out of its list, a checkpoint could have any folder deleted.
+So a checkpoint holds names, and a resume takes up those that are files of the run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+
+from pylos.errors import CheckpointError
+from pylos.system.options import shown
+from pylos.system.schema import Each, check_state
+
+_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+_STATE = {**dict.fromkeys(_PATHS, str), "best_k_models": Each(Tensor)}
+
+
+def paths_to_names(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
+    """Leaves in a checkpoint that is about to be saved only what does not depend on where the run lies."""
+    for callback, state in _states(checkpoint, trainer):
+        folder = state.get("dirpath")
+        named = {key: _name(state[key], folder) for key in _PATHS}
+        scores = {_name(path, folder): score for path, score in state["best_k_models"].items()}
+        kept = {key: value for key, value in state.items() if key != "dirpath"}
+        checkpoint["callbacks"][callback.state_key] = {**kept, **named, "best_k_models": scores}
+
+
+def names_to_paths(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
+    """Prepares a loaded checkpoint for the callbacks of a trainer. Call it on all ranks.
+
+    Of the checkpoints that it names, those that lie in the callback's folder are taken up again; which one is the best
+    or the worst of them follows from their scores. Checkpoints of earlier versions, which hold paths, will do.
+
+    Raises:
+        CheckpointError: a state is not one of ``ModelCheckpoint``.
+    """
+    states = {}
+    for callback, state in _states(checkpoint, trainer):
+        _check(state, callback.state_key)
+        if trainer.is_global_zero:
+            states[callback.state_key] = _located(state, callback)
+    # Only the first rank looks at the disk: they must not disagree about what there is.
+    checkpoint.get("callbacks", {}).update(trainer.strategy.broadcast(states))
+
+
+def _states(checkpoint: dict[str, Any], trainer: pl.Trainer) -> Iterator[tuple[ModelCheckpoint, Any]]:
+    states = checkpoint.get("callbacks", {})
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.state_key in states:
+            yield callback, states[callback.state_key]
+
+
+def _name(path: str, folder: Any) -> str:
+    """A checkpoint's name in a folder, "" if it lies elsewhere; without a folder it is a name already."""
+    if folder is None:
+        return path
+    try:
+        return str(PurePath(path).relative_to(folder)) if path else ""
+    except (ValueError, TypeError):  # the latter where a file brought a folder that is no text
+        return ""
+
+
+def _check(state: Any, key: str) -> None:
+    check_state(state, _STATE, f"the state of {key:.100}")
+    for path, score in state["best_k_models"].items():
+        if type(path) is not str or score.numel() != 1 or score.is_complex():
+            raise CheckpointError(f"the state of {key:.100} makes no sense: {shown(path)}")
+
+
+def _located(state: dict[str, Any], callback: ModelCheckpoint) -> dict[str, Any]:
+    """The state with paths in the callback's folder; it knows nothing but checkpoints that are there."""
+    folder = state.get("dirpath")
+    paths = {path: _find(_name(path, folder), callback) for path in state["best_k_models"]}
+    scores = {paths[path]: score for path, score in state["best_k_models"].items() if paths[path]}
+    least, most = (min, max) if callback.mode == "max" else (max, min)
+    best = most(scores, key=scores.__getitem__, default="")
+    full = 0 < callback.save_top_k <= len(scores)
+    worst = least(scores, key=scores.__getitem__) if full else ""
+    return {
+        **state,
+        "dirpath": callback.dirpath,  # Lightning takes up nothing from another folder
+        "best_k_models": scores,
+        "best_model_path": best or _find(_name(state["best_model_path"], folder), callback),
+        "best_model_score": scores.get(best),
+        "kth_best_model_path": worst,
+        "kth_value": scores[worst]
+        if full
+        else torch.tensor(torch.inf if callback.mode == "min" else -torch.inf),
+        "last_model_path": _find(_name(state["last_model_path"], folder), callback),
+    }
+
+
+def _find(name: str, callback: ModelCheckpoint) -> str:
+    """The path of a checkpoint, as the callback spells it; "" if its folder holds none of that name."""
+    folder, parts = Path(callback.dirpath or ""), PurePath(name)
+    path = os.path.join(folder, name)
+    own = (
+        parts.suffix == callback.FILE_EXTENSION
+        and not parts.is_absolute()
+        and ".." not in parts.parts
+        and os.path.isfile(path)
+        and Path(path).parent.resolve().is_relative_to(folder.resolve())
+    )
+    return path if own else ""

@@ -1,0 +1,172 @@
+"""The history of a run: TensorBoard's event files, and the same numbers in ``metrics.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lightning.pytorch.core.saving import save_hparams_to_yaml
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+from pylos.errors import CheckpointError
+from pylos.system.files import atomic_write, read_bytes, replacing, set_aside, sync, sync_parents
+
+FILE_NAME = "metrics.csv"
+_OLD_NAME = re.compile("(?<=_accuracy)/|(?<=_rate)/")
+"""Where parts of a metric were set off from the whole, of which some loggers would make both a file and a folder."""
+TIME_PREFIX = "time/"
+"""Of metrics that depend on the clock: no two runs agree on them, so ``metrics.csv`` leaves them out."""
+_STEP = re.compile(r"[0-9]{1,18}")
+
+
+class RunLogger(TensorBoardLogger):
+    """TensorBoardLogger that also keeps ``metrics.csv``, and whose history does not show where a run was killed.
+
+    ``metrics.csv`` has a row for every step and is replaced whole, so that a run with interruptions leaves the same
+    bytes as one without. TensorBoard keeps the event files of all starts, and hides what ``begin`` forgot.
+
+    Args:
+        save_dir: the folder of all runs.
+        name: the folder of an experiment in it; empty for none.
+        version: the run's folder in that; by default the next free number.
+    """
+
+    def __init__(self, save_dir: str, name: str = "", version: str | int | None = None) -> None:
+        super().__init__(save_dir, name, version, default_hp_metric=False)
+
+    def history(self) -> str:
+        """What ``metrics.csv`` holds. It belongs in every checkpoint, for ``restore``."""
+        return _rows_text(read_metrics(self._path))
+
+    @rank_zero_only
+    def restore(self, history: str) -> None:
+        """Makes sure, on a resume, that ``metrics.csv`` holds what it did when the checkpoint was saved.
+
+        A file that lacks some of it, or cannot be read, is set aside and written again; a line says so.
+
+        Args:
+            history: what ``history`` returned then.
+
+        Raises:
+            CheckpointError: that was something else.
+        """
+        wanted = _parse(history, "the checkpoint holds no history of metrics") if history else []
+        try:
+            known = {row["step"]: row for row in read_metrics(self._path)}
+        except CheckpointError:
+            known = None
+        if known is not None and all(known.get(row["step"], {}).items() >= row.items() for row in wanted):
+            return
+        what = "is missing"
+        if os.path.lexists(self._path):
+            what = f"is not as this run left it: it is set aside as {set_aside(self._path)}"
+        _write_rows(self._path, wanted)
+        rank_zero_warn(f"{self._path} {what}; it is written again, from the checkpoint")
+
+    @rank_zero_only
+    def begin(self, step: int) -> None:
+        """Forgets what earlier processes logged for later steps: a resumed run comes past them again.
+
+        Args:
+            step: optimizer steps so far.
+        """
+        rows = read_metrics(self._path)  # before anything is written: it may be refused
+        sync_parents(self.log_dir)
+        # TensorBoard takes a start of session for the end of all earlier ones from its step on.
+        start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
+        self.experiment._get_file_writer().add_event(start, step + 1)
+        kept = [row for row in rows if int(row["step"]) <= step]
+        if len(kept) < len(rows):
+            _write_rows(self._path, kept)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Logs numbers for a step.
+
+        Args:
+            metrics: by name.
+            step: optimizer steps so far.
+        """
+        super().log_metrics(metrics, step)
+        if step is not None:
+            rows = {int(row["step"]): row for row in read_metrics(self._path)}
+            if step + 1 in rows:  # what others log for the end of an epoch comes late, and counted from 0
+                step += 1
+            row = rows.setdefault(step, {"step": str(step)})
+            row.update({k: f"{float(v):.9g}" for k, v in metrics.items() if not k.startswith(TIME_PREFIX)})
+            _write_rows(self._path, [rows[step] for step in sorted(rows)])
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Brings all of it to the disk, from where no power cut takes it; ``hparams.yaml`` whole or not at all."""
+        folder = Path(self.log_dir)
+        if not folder.is_dir():
+            return
+        path = folder / self.NAME_HPARAMS_FILE
+        if not path.is_file() or not path.stat().st_size:
+            with replacing(path) as file:
+                save_hparams_to_yaml(file.name, self.hparams)
+        super().save()
+        for events in folder.glob("events.out.tfevents.*"):
+            sync(events)
+        sync(folder)
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.log_dir) / FILE_NAME
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Replaces ``metrics.csv``; without rows there is none."""
+    if rows:
+        atomic_write(path, _rows_text(rows))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _rows_text(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows as CSV; columns are in the order of their first appearance."""
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def read_metrics(path: Path) -> list[dict[str, str]]:
+    """The rows of a ``metrics.csv``, by step, without what was not logged; none if there is no file.
+
+    Raises:
+        CheckpointError: the file is not one that a ``RunLogger`` wrote.
+    """
+    try:
+        text = read_bytes(path).decode()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        text = ""
+    return _parse(text, f"{path} is damaged: move it away, and the run goes on without its earlier rows")
+
+
+def _parse(text: str, complaint: str) -> list[dict[str, str]]:
+    """The rows in a text; raises CheckpointError with the complaint if they are not those of a ``RunLogger``."""
+    try:
+        lines = csv.DictReader(io.StringIO(text, newline=""))
+        rows = [{_OLD_NAME.sub("_", str(name)): v for name, v in row.items() if v} for row in lines]
+    except csv.Error:
+        raise CheckpointError(complaint) from None
+    sound = bool(rows) and lines.fieldnames is not None and "step" in lines.fieldnames
+    if not sound or not all(_STEP.fullmatch(row.get("step", "")) and "None" not in row for row in rows):
+        raise CheckpointError(complaint)
+    return rows

@@ -1,0 +1,133 @@
+"""Whether a training can go on from a checkpoint: its states are held against fresh ones, which have the right form.
+
+Lightning and torch write what they are given into their objects, and fail, or go wrong, long afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.optim import Adam, AdamW, Optimizer
+
+from pylos.errors import CheckpointError
+from pylos.system.files import StrPath
+from pylos.system.options import shown
+
+if TYPE_CHECKING:
+    from pylos.runs.checkpoint_io import AtomicCheckpointIO as AtomicCheckpointIO
+from pylos.network.checkpoints import load_checkpoint
+
+_MOST = 2**53
+
+
+def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer, path: StrPath) -> None:
+    """Checks how far a training is, as a checkpoint says, against the loops of the trainer that is going to fit.
+
+    Raises:
+        CheckpointError: that is no progress of such loops.
+    """
+    _check_progress(
+        checkpoint["loops"].get("fit_loop"), trainer.fit_loop.state_dict(), f"the progress in {path}"
+    )
+
+
+def check_optimizers(
+    states: Sequence[Mapping[str, Any]], optimizers: Sequence[Optimizer], path: StrPath
+) -> None:
+    """Checks states against the optimizers that are going to take them up; raises CheckpointError."""
+    if len(states) != len(optimizers):
+        raise CheckpointError(f"{path} holds the state of {len(states)} optimizers, not of {len(optimizers)}")
+    for state, optimizer in zip(states, optimizers, strict=True):
+        where = f"the optimizer's state in {path}"
+        fresh = optimizer.state_dict()["param_groups"]
+        _check_form(state["param_groups"], fresh, f"param_groups of {where}")
+        if state["state"].keys() - {number for group in fresh for number in group["params"]}:
+            raise CheckpointError(f"{where} is one of other weights")
+        if isinstance(optimizer, (Adam, AdamW)):
+            weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+            numbers = [number for group in state["param_groups"] for number in group["params"]]
+            for number, weight in zip(numbers, weights, strict=True):
+                _check_moments(state["state"].get(number, {}), weight, f"{where}, of weight {number},")
+
+
+def check_schedulers(states: Sequence[Mapping[str, Any]], schedulers: Sequence[Any], path: StrPath) -> None:
+    """The same for learning rate schedulers."""
+    if len(states) != len(schedulers):
+        raise CheckpointError(
+            f"{path} holds the state of {len(states)} learning rate schedulers, not of {len(schedulers)}"
+        )
+    for state, scheduler in zip(states, schedulers, strict=True):
+        where = f"the learning rate scheduler's state in {path}"
+        _check_form(state, scheduler.state_dict(), where)
+        if methods := [name for name in state if callable(getattr(type(scheduler), str(name), None))]:
+            raise CheckpointError(f"{where} holds {shown(methods[0])}")
+
+
+def _check_progress(saved: Any, fresh: Any, where: str) -> None:
+    """Raises CheckpointError for what is not the progress of a loop: the same entries, numbers counted from 0."""
+    if isinstance(fresh, dict):
+        sound = isinstance(saved, dict) and saved.keys() == fresh.keys()
+        for key, value in fresh.items() if sound else ():
+            if key.endswith("state_dict"):  # may hold more, for example where a loader stands
+                _check_form(saved[key], value, f"{key} of {where}")
+            else:
+                _check_progress(saved[key], value, f"{key} of {where}")
+    else:
+        sound = type(saved) is type(fresh) and 0 <= saved <= _MOST
+    if not sound:
+        raise CheckpointError(f"{where} makes no sense: {shown(saved)}")
+
+
+def _check_moments(moments: Mapping[str, Any], weight: Tensor, where: str) -> None:
+    """Adam's state of one weight: of its shape, finite, and squares not negative; none before the first step."""
+    for name, value in moments.items():
+        shape = () if name == "step" else weight.shape
+        if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
+            raise CheckpointError(f"{where} does not fit: {shown(name)}")
+        if not torch.isfinite(value).all() or (name != "exp_avg" and (value < 0).any()):
+            raise CheckpointError(f"{where} makes no sense: {shown(name)}")
+    if moments and not {"step", "exp_avg", "exp_avg_sq"} <= moments.keys():
+        raise CheckpointError(f"{where} is not whole")
+
+
+def _check_form(saved: Any, fresh: Any, where: str) -> None:
+    """Raises CheckpointError where something saved is not of the kind of a fresh one.
+
+    There may be more or fewer entries, as versions have them; what is None in a fresh one may be anything.
+    """
+    if isinstance(fresh, dict):
+        sound = isinstance(saved, dict)
+        for key in fresh.keys() & saved.keys() if sound else ():
+            _check_form(saved[key], fresh[key], f"{key} of {where}")
+    elif isinstance(fresh, (list, tuple)):
+        sound = isinstance(saved, (list, tuple)) and len(saved) == len(fresh)
+        for one, other in zip(saved, fresh, strict=True) if sound else ():
+            _check_form(one, other, where)
+    elif isinstance(fresh, Tensor):
+        sound = isinstance(saved, Tensor) and saved.shape == fresh.shape
+    elif type(fresh) in (int, float):
+        infinite = not math.isfinite(fresh) and type(saved) is float  # the best of nothing
+        sound = infinite or (type(saved) in (int, float) and abs(saved) <= _MOST)
+    else:
+        sound = fresh is None or saved is None or type(saved) is type(fresh)
+    if not sound:
+        raise CheckpointError(f"{where} makes no sense: {shown(saved)}")
+
+
+def load_resumable(path: StrPath) -> dict[str, Any]:
+    """Reads a checkpoint from which a training is to go on, and checks what it holds besides weights.
+
+    Raises:
+        CheckpointError: as ``load_checkpoint``, or its state of self-play makes no sense.
+    """
+    from pylos.runs.selfplay_state import check_selfplay  # late, as it brings torch and kernels
+
+    checkpoint = load_checkpoint(path)
+    check_selfplay(checkpoint, os.fspath(path))
+    return checkpoint

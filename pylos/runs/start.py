@@ -1,0 +1,189 @@
+"""From which checkpoint ``fit`` starts, and what it refuses because data would be lost."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pylos.errors import CheckpointError, ConfigurationError
+from pylos.runs.checkpoint_files import LAST, find_checkpoints
+from pylos.runs.cluster import refuse_hpc_checkpoint
+from pylos.runs.first_epoch import checkpoints_at_stake, is_noted, noted_start, read_note, unfinished_start
+from pylos.runs.identity import check_identity, is_own
+from pylos.runs.manifest import FILE_NAME as MANIFEST
+from pylos.runs.resuming import load_resumable
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+from pylos.runs.folder import (
+    checkpoint_folder,
+    folder_by_logger,
+    folder_logger,
+    last_checkpoint,
+    other_run,
+    run_folder,
+)
+
+METRICS = "metrics.csv"
+"""In a logger's folder: the history of a run, of our logger and of Lightning's."""
+
+
+# From where it goes on --------------------------------------------------------------------------------------
+
+
+def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
+    """Decides from which checkpoint ``fit`` starts, and refuses what would lose data. Changes nothing.
+
+    Args:
+        trainer: The trainer that is going to fit.
+        ckpt_path: What the user asked for: None, ``"last"``, ``"auto"`` (last where there is a run, otherwise
+            None) or a file.
+
+    Returns:
+        The checkpoint; None to start from nothing.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, or it is damaged.
+        ConfigurationError: The run would overwrite another one.
+    """
+    # Other ranks may find what the first one has just begun to write; they follow it.
+    holds = trainer.is_global_zero and holds_run(trainer)
+    if ckpt_path in ("last", "auto"):
+        start = _choose_last(trainer, holds, required=ckpt_path == "last")
+    else:
+        start = ckpt_path
+        folder = checkpoint_folder(trainer)
+        if start is not None and not Path(start).is_file():
+            raise CheckpointError(f"no checkpoint {start}")
+        again = start is not None and is_noted(folder, start)
+        if holds and not again and not (start is not None and is_own(start, folder)):
+            raise ConfigurationError(
+                f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or {other_run(trainer)}"
+            )
+        if start is not None and trainer.is_global_zero:
+            # What is damaged or of another run is refused before it leaves traces.
+            check_identity(load_resumable(start), start, folder)
+    if start is None:
+        refuse_found(trainer)
+    refuse_hpc_checkpoint(start)
+    return start
+
+
+def refuse_found(trainer: Trainer) -> None:
+    """Raises CheckpointError if Lightning would start from some checkpoint where it was told of none.
+
+    It does so under SLURM, and where an ``OnExceptionCheckpoint`` is among the callbacks.
+    """
+    from lightning.pytorch.trainer.states import TrainerFn
+
+    connector, before = trainer._checkpoint_connector, trainer.state.fn
+    trainer.state.fn = TrainerFn.FITTING
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it will say so itself
+            found = connector._parse_ckpt_path(TrainerFn.FITTING, None, True, True)
+    finally:
+        trainer.state.fn = before
+    refuse_hpc_checkpoint(found)
+    if found is not None:
+        raise CheckpointError(
+            f"Lightning would go on from {found}, which was saved when a training failed: move it away, or name "
+            "the checkpoint to start from with --ckpt_path FILE"
+        )
+
+
+def _choose_last(trainer: Trainer, holds: bool, required: bool) -> str | None:
+    """The checkpoint to resume from, or None where the run has none because it is about to start."""
+    folder, last = run_folder(trainer), last_checkpoint(trainer)
+    if start := resume_point(last.parent):
+        if trainer.is_global_zero:
+            _check_sound(trainer, Path(start))
+        return start
+    if unfinished_start(last.parent):  # the run was interrupted in its first epoch
+        return None
+    if holds:
+        sound = newest_sound_checkpoint(last.parent) or "FILE"
+        raise CheckpointError(
+            f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
+            f"--ckpt_path {sound}, or {other_run(trainer)}"
+        )
+    if required and trainer.is_global_zero:
+        raise CheckpointError(
+            f"{folder} holds no run to resume: start one without --ckpt_path last; "
+            "--ckpt_path auto resumes where there is a run and starts where there is none"
+        )
+    return None
+
+
+def resume_point(folder: Path) -> str | None:
+    """The checkpoint from which the run whose checkpoints lie in a folder goes on; None where it has none yet.
+
+    That is ``last.ckpt``, unless the run has gone back to an earlier checkpoint and not come to an epoch's end since.
+    """
+    note = read_note(folder)
+    if (folder / LAST).is_file() and (note is None or LAST not in note.aside):
+        return str(folder / LAST)
+    note = unfinished_start(folder)
+    return noted_start(folder, note) if note else None
+
+
+def _check_sound(trainer: Trainer, start: Path) -> None:
+    """Raises CheckpointError for a checkpoint that is damaged or of another run, and names the newest sound one."""
+    folder = checkpoint_folder(trainer)
+    try:
+        check_identity(load_resumable(start), start, folder)
+    except CheckpointError as error:
+        sound = newest_sound_checkpoint(folder)
+        advice = (
+            f"resume from {sound} with --ckpt_path {sound}"
+            if sound
+            else f"no other is sound; {other_run(trainer)}"
+        )
+        raise CheckpointError(f"{error}; {advice}") from None
+
+
+def newest_sound_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of the highest step in a folder that loads with all its tensors and is of this run."""
+    for checkpoint in reversed(find_checkpoints(folder)[0]):
+        try:
+            check_identity(load_resumable(checkpoint.path), checkpoint.path, folder)
+        except CheckpointError:
+            continue
+        return checkpoint.path
+    return None
+
+
+def holds_run(trainer: Trainer) -> bool:
+    """Whether there is anything where the run is going to write that it would lose, or mix with its own.
+
+    What an attempt has left that did not live to the end of its first epoch is nothing of that kind.
+    """
+    folder = checkpoint_folder(trainer)
+    folders = {folder} if folder_logger(trainer) is None else {folder, folder_by_logger(trainer)}
+    if any(checkpoints_at_stake(place) for place in folders):
+        return True
+    if unfinished_start(folder) is not None:
+        return False
+    histories = [Path(logger.log_dir) / METRICS for logger in trainer.loggers if logger.log_dir is not None]
+    return any(path.exists() for path in [folder / MANIFEST, *histories])
+
+
+def has_begun(trainer: Trainer) -> bool:
+    """Whether there is a run to go on with, be it in its first epoch."""
+    folder = checkpoint_folder(trainer)
+    return resume_point(folder) is not None or unfinished_start(folder) is not None
+
+
+def continues_run(trainer: Trainer) -> bool:
+    """Whether a fit goes on with the run that lies here; known from ``on_fit_start`` on."""
+    start = trainer.ckpt_path
+    return trainer.global_step > 0 or (start is not None and is_own(start, checkpoint_folder(trainer)))
+
+
+def begins_run(trainer: Trainer) -> bool:
+    """Whether a fit begins a run that must find none here; known from ``on_fit_start`` on.
+
+    What an interrupted first epoch has left is no run; the command has taken care of it.
+    """
+    return not continues_run(trainer) and unfinished_start(checkpoint_folder(trainer)) is None

@@ -1,0 +1,57 @@
+"""The options of a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pylos.errors import ConfigurationError
+from pylos.game.rules import MAX_LEGAL_ACTIONS
+from pylos.system.options import SHARE, Range, checked_options, shown
+
+ROOTS = ("puct", "gumbel")
+MOST_SIMULATIONS = 30_000
+"""Of a decision: results keep visits in 16 bits."""
+_RANGES = {
+    "simulations": Range(int, 1, MOST_SIMULATIONS),
+    "gumbel_scale": Range(float, 0, 1000),
+    "c_puct": Range(float, 0, 1000, above=True),
+    "fpu_reduction": Range(float, -1000, 1000),
+    "dirichlet_alpha": Range(float, 0, 1000, above=True),
+    "dirichlet_fraction": SHARE,
+}
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a search goes about it. Without noise, unless it is asked for."""
+
+    simulations: int = 64
+    """Leaves looked at per decision (AlphaZero: 800)."""
+    root: str = "puct"
+    """How simulations choose at the root: "puct", or "gumbel" (see `pylos.search.gumbel`)."""
+    gumbel_scale: float = 0.0
+    """Scale of the noise by which "gumbel" draws actions; 0 takes the likeliest (in self-play: 1)."""
+    c_puct: float = 1.5
+    """Weight of the prior against the value in PUCT (AlphaZero: about 1.25)."""
+    fpu_reduction: float = 0.25
+    """How much less than its parent an unvisited action is thought to be worth, at full visited prior mass."""
+    dirichlet_alpha: float = 0.3
+    """Concentration of the root noise (AlphaZero: 0.3 for chess)."""
+    dirichlet_fraction: float = 0.0
+    """Weight of the root noise; 0 turns it off (AlphaZero in self-play: 0.25)."""
+
+    def __post_init__(self) -> None:
+        for name, value in checked_options(vars(self), _RANGES).items():
+            object.__setattr__(self, name, value)
+        if self.root not in ROOTS:
+            raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {shown(self.root)}")
+
+    @property
+    def width(self) -> int:
+        """The most actions to which a search can give a weight."""
+        return MAX_LEGAL_ACTIONS if self.root == "gumbel" else min(self.simulations, MAX_LEGAL_ACTIONS)
+
+
+def network_options(simulations: int) -> SearchOptions:
+    """How a search with a network goes about it when it plays: what is found decides, chance has no part in it."""
+    return SearchOptions(simulations=simulations, root="gumbel")

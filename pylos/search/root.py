@@ -1,0 +1,170 @@
+"""What is special about the root of a search: noise on its prior, its result, and the choice of an action."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.errors import NonFiniteNetworkError
+from pylos.game.rules import MAX_LEGAL_ACTIONS
+from pylos.kernels.jit import jit
+from pylos.kernels.randomness import draw_below, draw_gamma
+from pylos.search.tree import LOSS, NO_EDGE, ROOT, UNPROVEN, WIN, Tree
+
+
+@jit
+def add_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, fraction: float) -> None:
+    """Mixes Dirichlet noise into the priors of the roots (Silver et al., 2017, section "Methods: Search").
+
+    Args:
+        tree: the trees, their roots expanded.
+        n: trees in use.
+        keys: int64 [n], random keys; a tree's noise depends on its key alone.
+        alpha: concentration of the noise.
+        fraction: weight of the noise.
+    """
+    noise = np.empty(MAX_LEGAL_ACTIONS)
+    for g in range(n):
+        total = 0.0
+        counter = 0
+        for i in range(tree.num_edges[g, ROOT]):
+            noise[i], counter = draw_gamma(keys[g], counter, alpha)
+            total += noise[i]
+        if total > 0.0:
+            for i in range(tree.num_edges[g, ROOT]):
+                edge = tree.first_edge[g, ROOT] + i
+                tree.edge_prior[g, edge] *= 1.0 - fraction
+                tree.edge_prior[g, edge] += fraction * noise[i] / total
+
+
+@jit
+def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, values: np.ndarray) -> None:
+    """Reads the result of a search off the roots.
+
+    A proven win takes all visits; proven losses lose theirs, unless everything is lost.
+
+    Args:
+        tree: the trees.
+        n: trees in use.
+        actions: int16 [n, K], receives the visited actions, ascending; K must hold them all.
+        visits: int16 [n, K], receives their visits; 0 behind the last one.
+        values: float32 [n], receives the root's value for its mover, exact where it is proven.
+    """
+    for g in range(n):
+        k = 0
+        actions[g, :] = 0
+        visits[g, :] = 0
+        root_proof = tree.proven[g, ROOT]
+        first = tree.first_edge[g, ROOT]
+        likeliest = NO_EDGE
+        for edge in range(first, first + tree.num_edges[g, ROOT]):
+            count = tree.edge_visits[g, edge]
+            if root_proof == WIN:
+                count = 1 if tree.edge_proven[g, edge] == WIN else 0
+            elif root_proof == UNPROVEN and tree.edge_proven[g, edge] == LOSS:
+                continue
+            elif likeliest == NO_EDGE or tree.edge_prior[g, edge] > tree.edge_prior[g, likeliest]:
+                likeliest = edge
+            if count and k < actions.shape[1]:
+                actions[g, k] = tree.edge_action[g, edge]
+                visits[g, k] = count
+                k += 1
+        if k == 0 and likeliest != NO_EDGE:  # every simulation went into what turned out to be lost
+            actions[g, 0] = tree.edge_action[g, likeliest]
+            visits[g, 0] = 1
+        values[g] = root_proof if root_proof else tree.value_sum[g, ROOT] / tree.visits[g, ROOT]
+
+
+@jit
+def surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    """Measures how far what a search found is from the root's prior: their Kullback-Leibler divergence, in nats.
+
+    Args:
+        tree: the trees.
+        n: trees in use.
+        actions: int16 [n, K] the actions with a weight, ascending, as in ``SearchResult``.
+        weights: int16 [n, K] their weights.
+        out: float32 [n], receives the divergences; at least 0.
+    """
+    for g in range(n):
+        total = 0.0
+        for k in range(actions.shape[1]):
+            total += weights[g, k]
+        edge, divergence = tree.first_edge[g, ROOT], 0.0
+        for k in range(actions.shape[1]):
+            if not weights[g, k]:
+                break
+            while tree.edge_action[g, edge] != actions[g, k]:
+                edge += 1
+            share = weights[g, k] / total
+            divergence += share * np.log(share / max(np.float64(tree.edge_prior[g, edge]), 1e-6))
+        out[g] = max(divergence, 0.0)
+
+
+class RootEdges(NamedTuple):
+    """What a search knows of the legal actions of one root, n of them, ascending."""
+
+    actions: np.ndarray
+    """int16 [n] action ids."""
+    visits: np.ndarray
+    """int32 [n] simulations that took the action; none where it is known to win at once."""
+    values: np.ndarray
+    """float32 [n] their mean value for who acts, exactly 1 or -1 where it is proven, NaN where nothing is known."""
+
+
+def root_edges(tree: Tree, g: int) -> RootEdges:
+    """Reads the edges of a root, as they are: ``root_visits`` says what follows from them for play."""
+    first = tree.first_edge[g, ROOT]
+    edges = slice(first, first + tree.num_edges[g, ROOT])
+    visits, proven = tree.edge_visits[g, edges].copy(), tree.edge_proven[g, edges]
+    means = np.full(len(visits), np.nan, np.float32)
+    np.divide(tree.edge_value_sum[g, edges], visits, out=means, where=visits > 0)
+    values = np.where(proven == UNPROVEN, means, proven).astype(np.float32)
+    return RootEdges(tree.edge_action[g, edges].copy(), visits, values)
+
+
+def pick_actions(
+    actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray
+) -> np.ndarray:
+    """Chooses an action per row: the heaviest one, or one in proportion to its weight (temperature 1).
+
+    Args:
+        actions: int16 [n, K], as in ``SearchResult``.
+        weights: int16 [n, K].
+        keys: int64 [n] random keys; among equally heavy best actions, too, chance decides.
+        greedy: bool [n], whether to play the heaviest action.
+
+    Returns:
+        int64 [n] the actions.
+
+    Raises:
+        NonFiniteNetworkError: no action of a row has a weight.
+    """
+    chosen = np.empty(len(actions), np.int64)
+    if not _pick(actions, weights, keys, greedy, chosen):
+        raise NonFiniteNetworkError(
+            "a search found nothing to play: what judged its leaves gave numbers that are not finite"
+        )
+    return chosen
+
+
+@jit
+def _pick(
+    actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
+) -> bool:
+    """Writes the actions to ``out`` [n]; false if a row has none to choose from."""
+    for g in range(actions.shape[0]):
+        top = weights[g].max()
+        if top <= 0:
+            return False
+        total = 0
+        for k in range(actions.shape[1]):
+            total += int(weights[g, k] == top) if greedy[g] else int(weights[g, k])
+        rest = draw_below(keys[g], 0, total)
+        for k in range(actions.shape[1]):
+            rest -= int(weights[g, k] == top) if greedy[g] else int(weights[g, k])
+            if rest < 0:
+                out[g] = actions[g, k]
+                break
+    return True

@@ -1,0 +1,135 @@
+"""Monte-Carlo tree search over many games at once, one network call per simulation for all of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pylos.game.rules import MAX_LEGAL_ACTIONS
+from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator, padded_size
+from pylos.search.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
+from pylos.search.options import SearchOptions
+from pylos.search.root import RootEdges, add_noise, root_edges, root_visits, surprises
+from pylos.search.tree import NO_EDGE, Tree, expand, new_tree, plant, select
+
+
+class SearchResult(NamedTuple):
+    """What a search found, a row per game. K = ``SearchOptions.width``."""
+
+    actions: np.ndarray
+    """int16 [n, K] the actions with a weight, ascending, 0 behind the last one."""
+    weights: np.ndarray
+    """int16 [n, K] what their probabilities are proportional to: visits, or an improved policy; 0 behind the last."""
+    values: np.ndarray
+    """float32 [n] the expected outcome for the player to move; exactly 1 or -1 where it is proven."""
+    surprises: np.ndarray
+    """float32 [n] how far the weights are from the prior that the search began with, noise included, in nats."""
+
+
+class Search:
+    """Room to search up to ``games`` positions at once, used again for every decision.
+
+    The rows are shared out evenly to threads, each with a tree and network calls of its own: neither the kernels
+    nor torch hold the interpreter's lock, so no core waits while another grows a tree.
+
+    Only leaves that wait for the network are sent to it, in batches padded to a multiple of ``BATCH_MULTIPLE``:
+    within such sizes a position is judged the same, to the last bit, whatever else is in the batch.
+
+    Args:
+        games: the most positions to search at once.
+        rules: the rule set's number.
+        options: see ``SearchOptions``.
+        threads: how many threads search.
+    """
+
+    def __init__(self, games: int, rules: int, options: SearchOptions, threads: int = 1) -> None:
+        self.options = options
+        self.games = games
+        self._rules = rules
+        rows = self._share(games, threads)
+        self._trees = [new_tree(rows, options.simulations) for _ in range(threads)]
+        self._considered = considered_visits(options.simulations)
+        self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._interrupted = False
+
+    @staticmethod
+    def _share(positions: int, threads: int) -> int:
+        """How many of the positions a thread searches; too few for a batch are not worth sharing."""
+        return max(BATCH_MULTIPLE, -(-positions // threads))
+
+    def run(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> SearchResult:
+        """Searches positions.
+
+        Args:
+            positions: int64 [n <= games] packed positions, none of them the end of a game.
+            evaluate: judges the leaves; with several threads it is called by all of them.
+            keys: int64 [n] random keys of the root noise; without noise they are not read.
+
+        Returns:
+            What it found for each of them.
+        """
+        n, width = len(positions), self.options.width
+        if n > self.games:
+            raise ValueError(f"there is room for {self.games} positions, not for {n}")
+        result = SearchResult(
+            np.empty((n, width), np.int16),
+            np.empty((n, width), np.int16),
+            np.empty(n, np.float32),
+            np.empty(n, np.float32),
+        )
+        share = self._share(n, len(self._trees))
+        shards = [
+            (tree, positions[rows], evaluate, keys[rows], SearchResult(*(array[rows] for array in result)))
+            for tree, first in zip(self._trees, range(0, n, share), strict=False)
+            for rows in [slice(first, first + share)]
+        ]
+        if self._executor is None:
+            for shard in shards:
+                self._run_shard(*shard)
+        else:
+            self._run_in_threads(self._executor, shards)
+        return result
+
+    def first_root(self) -> RootEdges:
+        """The edges of the first position that the last ``run`` searched."""
+        return root_edges(self._trees[0], 0)
+
+    def _run_in_threads(self, executor: ThreadPoolExecutor, shards: list[Any]) -> None:
+        """Runs the shards; whatever interrupts that, Ctrl-C for example, ends all of them within a simulation."""
+        futures = [executor.submit(self._run_shard, *shard) for shard in shards]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            self._interrupted = True
+            wait(futures)
+            raise
+        finally:
+            self._interrupted = False
+
+    def _run_shard(
+        self, tree: Tree, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, result: SearchResult
+    ) -> None:
+        n, options, rules = len(positions), self.options, self._rules
+        leaves = np.zeros(padded_size(n), np.int64)
+        if count := plant(tree, positions, rules, leaves):
+            expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
+        edges, gumbel = np.full(n, NO_EDGE, np.int32), options.root == "gumbel"
+        noise = np.zeros((n, MAX_LEGAL_ACTIONS))
+        if gumbel and options.gumbel_scale:
+            draw_gumbel(keys, options.gumbel_scale, noise)
+        elif options.dirichlet_fraction and not gumbel:
+            add_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
+        for simulation in range(options.simulations):
+            if self._interrupted:
+                return
+            if gumbel:
+                choose_root_edges(tree, n, noise, self._considered, simulation, edges)
+            if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, edges, leaves):
+                expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
+        root_visits(tree, n, result.actions, result.weights, result.values)
+        if gumbel:
+            improved_policy(tree, n, result.actions, result.weights, result.values)
+        surprises(tree, n, result.actions, result.weights, result.surprises)

@@ -1,0 +1,1 @@
+"""Games of an agent with itself, and the samples that training draws from them."""

@@ -1,0 +1,87 @@
+"""The batches of one epoch, drawn from the replay buffer while the training works on the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pylos.game.observation import OBSERVATION_SIZE
+from pylos.game.rules import NUM_ACTIONS
+from pylos.kernels.randomness import derive_key
+from pylos.selfplay.replay import Batch, ReplayBuffer
+from pylos.system.memory import check_room
+from pylos.system.options import COUNT_OR_ZERO, SHARE
+from pylos.system.schema import check_state
+
+_STATE = {"batch": COUNT_OR_ZERO, "value_mix": SHARE}
+
+
+class EpochBatches:
+    """The batches of one epoch: a sized iterable, each batch drawn under a key of its own.
+
+    Lightning keeps its state in checkpoints, so that one from the middle of an epoch goes on with the next batch.
+
+    Args:
+        buffer: where samples come from.
+        batches: how many batches there are.
+        batch_size: samples per batch.
+        rules: the rule set's number.
+        key: names the random draws of the epoch.
+        surprise_weight: see ``ReplayBuffer.batch``.
+        value_mix: see ``ReplayBuffer.batch``.
+
+    Raises:
+        ConfigurationError: no memory holds a batch.
+    """
+
+    def __init__(
+        self,
+        buffer: ReplayBuffer,
+        batches: int,
+        batch_size: int,
+        rules: int,
+        key: int,
+        surprise_weight: float = 0.0,
+        value_mix: float = 0.0,
+    ) -> None:
+        needed = 2 * batch_size * (4 * (OBSERVATION_SIZE + NUM_ACTIONS + 1) + NUM_ACTIONS)
+        check_room("two batches", needed, f"lower batch_size ({batch_size:,})")
+        self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
+        self._rules, self._key = rules, key
+        self._surprise_weight, self._value_mix = surprise_weight, value_mix
+        self._first = 0  # where the next iteration begins
+        self._given = 0
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        # This runs with the first batch: Lightning makes iterators that it never uses.
+        first, self._first = self._first, 0
+        with ThreadPoolExecutor(1) as executor:  # draws the next one while the training works on this
+            following = executor.submit(self._draw, first)
+            for i in range(first, self._batches):
+                batch = following.result()
+                if i + 1 < self._batches:
+                    following = executor.submit(self._draw, i + 1)
+                self._given = i + 1
+                yield batch
+
+    def _draw(self, i: int) -> Batch:
+        key, weights = derive_key(self._key, i), (self._surprise_weight, self._value_mix)
+        return self._buffer.batch(self._batch_size, self._rules, key, *weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many batches were given away, and what they share that depends on when the epoch began."""
+        return {"batch": self._given, "value_mix": self._value_mix}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Lets the next iteration go on behind the last batch given away.
+
+        Raises:
+            CheckpointError: the state is not one of ``state_dict``.
+        """
+        check_state(state, _STATE, "the checkpoint's state of the training batches")
+        self._first = self._given = state["batch"]
+        self._value_mix = float(state["value_mix"])

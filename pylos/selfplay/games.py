@@ -1,0 +1,188 @@
+"""Games of self-play in flight: how they begin and end, their arrays, and the kernels that play them on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.game.playouts import random_action
+from pylos.game.rules import START, is_over, step
+from pylos.kernels.jit import jit
+from pylos.kernels.randomness import draw, draw_below
+from pylos.selfplay.replay import Samples
+from pylos.system.options import COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
+
+WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
+OPENING = -1
+"""What stands for the ply in the key of an opening's random draws."""
+
+MOST_PLIES = 10_000
+"""Of an opening, and of a game after it: samples keep their sum in 16 bits."""
+_RANGES = {
+    "opening_plies": Range(int, 0, MOST_PLIES),
+    "temperature_moves": COUNT_OR_ZERO,
+    "max_moves": Range(int, 1, MOST_PLIES),
+    "repetition_limit": Range(int, 2, MOST_COUNT),
+    "move_limit_draw_value": Range(float, -1, 1),
+    "repetition_draw_value": Range(float, -1, 1),
+}
+
+
+@dataclass(frozen=True)
+class GameOptions:
+    """How games begin, are played out and where they are stopped. A ply is one action."""
+
+    opening_plies: int = 0
+    """The most uniformly random actions with which a game begins; their number is drawn, too. They are not searched."""
+    temperature_moves: int = 15
+    """Plies after the opening whose action is drawn by the search's weights; then the best is played."""
+    max_moves: int = 200
+    """Plies after the opening after which a game is a draw."""
+    repetition_limit: int = 5
+    """How often a position must occur for a draw."""
+    move_limit_draw_value: float = 0.0
+    """What a draw by ``max_moves`` is worth to both players."""
+    repetition_draw_value: float = 0.0
+    """What a draw by repetition is worth to both players."""
+
+    def __post_init__(self) -> None:
+        for name, value in checked_options(vars(self), _RANGES).items():
+            object.__setattr__(self, name, value)
+
+
+class Games(NamedTuple):
+    """Games in flight. G games; T = ``max_moves``; K as in ``SearchResult``."""
+
+    number: np.ndarray
+    """int64 [G] which game of this stream of games it is; it names the game's random draws."""
+    opening: np.ndarray
+    """int64 [G] random actions with which it began."""
+    ply: np.ndarray
+    """int64 [G] actions played since then."""
+    positions: np.ndarray
+    """int64 [G, T + 1] the positions since the opening, the current one at index ``ply``."""
+    actions: np.ndarray
+    """int16 [G, T, K] the actions to which the search gave a weight at every ply."""
+    weights: np.ndarray
+    """int16 [G, T, K]"""
+    values: np.ndarray
+    """float32 [G, T] what every search found the position to be worth for its mover."""
+    surprises: np.ndarray
+    """float32 [G, T] how surprising each search was, see ``Samples``."""
+
+
+@jit
+def begin(games: Games, g: int, number: int, seed: int, opening_plies: int, rules: int) -> None:
+    """Starts game ``number`` in a row: so many random actions as its number names, unless they would end it."""
+    key = draw(draw(seed, number), OPENING)
+    position, played = START, 0
+    for ply in range(draw_below(key, 0, opening_plies + 1)):
+        after = step(position, random_action(position, rules, draw(key, 1 + ply)), rules)
+        if is_over(after, rules):
+            break
+        position, played = after, played + 1
+    games.number[g] = number
+    games.opening[g] = played
+    games.ply[g] = 0
+    games.positions[g, 0] = position
+
+
+@jit
+def current(
+    games: Games, seed: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
+) -> None:
+    """Writes the current positions [G] and, from seed, game and ply, the keys [G] of what is drawn there."""
+    for g in range(games.ply.shape[0]):
+        key = draw(draw(seed, games.number[g]), games.ply[g])
+        positions[g] = games.positions[g, games.ply[g]]
+        noise_keys[g] = draw(key, 0)
+        choice_keys[g] = draw(key, 1)
+
+
+@jit
+def _repetitions(games: Games, g: int) -> int:
+    """How often the current position of a game has occurred in it."""
+    ply = games.ply[g]
+    count = 0
+    for i in range(ply + 1):
+        count += games.positions[g, i] == games.positions[g, ply]
+    return count
+
+
+@jit
+def _add_samples(games: Games, g: int, white: float, black: float, samples: Samples, added: int) -> int:
+    """Writes a finished game to the buffer, whose ``added``-th sample is the next; returns the new ``added``."""
+    for i in range(games.ply[g]):
+        row = added % samples.positions.shape[0]
+        samples.positions[row] = games.positions[g, i]
+        samples.actions[row] = games.actions[g, i]
+        samples.weights[row] = games.weights[g, i]
+        samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
+        samples.games[row] = games.number[g]
+        samples.plies[row] = games.opening[g] + i
+        samples.values[row] = games.values[g, i]
+        samples.surprises[row] = games.surprises[g, i]
+        added += 1
+    return added
+
+
+@jit
+def advance(
+    games: Games,
+    chosen: np.ndarray,
+    rules: int,
+    repetition_limit: int,
+    move_limit_draw_value: float,
+    repetition_draw_value: float,
+    opening_plies: int,
+    seed: int,
+    next_number: int,
+    samples: Samples,
+    added: int,
+    totals: np.ndarray,
+) -> tuple[int, int]:
+    """Plays the chosen action in every game; a finished game leaves its samples and makes room for the next.
+
+    Args:
+        games: the games in flight.
+        chosen: int64 [G] legal actions.
+        rules: the rule set's number.
+        repetition_limit: see ``GameOptions``, as the two values that follow.
+        move_limit_draw_value: see ``GameOptions``.
+        repetition_draw_value: see ``GameOptions``.
+        opening_plies: see ``GameOptions``.
+        seed: names the random draws of all games.
+        next_number: the number of the next game to start.
+        samples: the replay buffer's arrays.
+        added: samples ever added to it.
+        totals: float64 [4], sums over finished games, see WHITE_SCORE and the following.
+
+    Returns:
+        The new ``next_number`` and ``added``.
+    """
+    for g in range(chosen.shape[0]):
+        ply = games.ply[g]
+        position = step(games.positions[g, ply], chosen[g], rules)
+        ply += 1
+        games.ply[g] = ply
+        games.positions[g, ply] = position
+        if is_over(position, rules):
+            white = 1.0 if position >> 62 else -1.0
+            black = -white
+        elif _repetitions(games, g) >= repetition_limit:
+            white = black = repetition_draw_value
+            totals[DRAWS] += 1
+        elif ply == games.actions.shape[1]:
+            white = black = move_limit_draw_value
+            totals[DRAWS] += 1
+        else:
+            continue
+        totals[WHITE_SCORE] += 0.5 if white == black else 0.5 * (white + 1.0)
+        totals[PLIES] += ply
+        totals[GAMES] += 1
+        added = _add_samples(games, g, white, black, samples, added)
+        begin(games, g, next_number, seed, opening_plies, rules)
+        next_number += 1
+    return next_number, added

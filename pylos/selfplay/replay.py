@@ -1,0 +1,224 @@
+"""The replay buffer: samples from self-play, kept compactly and turned into training batches by compiled kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pylos.errors import ConfigurationError
+from pylos.game.observation import OBSERVATION_SIZE, observe
+from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
+from pylos.kernels.jit import jit
+from pylos.kernels.randomness import draw, draw_below, draw_uniform
+from pylos.system.memory import room_for
+
+
+class Samples(NamedTuple):
+    """Arrays of training samples; C is their number, K the most actions to which a search gives a weight."""
+
+    positions: np.ndarray
+    """int64 [C] packed positions."""
+    actions: np.ndarray
+    """int16 [C, K] the actions that the search gave a weight, 0 behind the last one."""
+    weights: np.ndarray
+    """int16 [C, K] their weights, 0 behind the last one."""
+    outcomes: np.ndarray
+    """float32 [C] the game's outcome for the player to move."""
+    games: np.ndarray
+    """int64 [C] the number of the game; samples of one game follow each other."""
+    plies: np.ndarray
+    """int16 [C] actions played in the game before this one, those of its random opening included."""
+    values: np.ndarray
+    """float32 [C] what the search found, for the player to move."""
+    surprises: np.ndarray
+    """float32 [C] how far the search came from its prior, relative to the mean of the games that were searched at the
+    same time (so always 1 if there is only one)."""
+
+
+class Batch(NamedTuple):
+    """What a training step works on."""
+
+    observations: Tensor
+    """float32 [B, 184]."""
+    policy: Tensor
+    """float32 [B, 303] the search's weights, normalised: the policy's target."""
+    legal: Tensor
+    """bool [B, 303] the legal actions."""
+    outcomes: Tensor
+    """float32 [B, 1] the value's target."""
+
+
+MOST_SURPRISE = 7.0
+"""What is more surprising than so many times the mean counts as this."""
+_ATTEMPTS = 1000
+"""The mean is about 1, so that one in ``MOST_SURPRISE`` succeeds: this many never fail but where all count nothing."""
+
+
+@jit
+def _draw_sample(surprises: np.ndarray, size: int, weight: float, key: int) -> int:
+    """Draws a sample in proportion to ``1 - weight + weight * surprise``, by rejection; any, if all count nothing."""
+    most, attempt = 1 - weight + weight * MOST_SURPRISE, 0
+    while True:
+        i = draw_below(key, 2 * attempt, size)
+        wanted = 1 - weight + weight * min(np.float64(surprises[i]), MOST_SURPRISE)
+        if draw_uniform(key, 2 * attempt + 1) * most <= wanted or attempt == _ATTEMPTS:
+            return i
+        attempt += 1
+
+
+@jit
+def _fill_batch(
+    samples: Samples,
+    size: int,
+    rules: int,
+    weight: float,
+    mix: float,
+    key: int,
+    observations: np.ndarray,
+    policy: np.ndarray,
+    legal: np.ndarray,
+    outcomes: np.ndarray,
+) -> None:
+    """Draws samples with replacement and spreads them out; the network is symmetric, so none is turned."""
+    scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for b in range(outcomes.shape[0]):
+        i = _draw_sample(samples.surprises, size, weight, draw(key, b))
+        position = samples.positions[i]
+        observe(position, rules, observations[b])
+        outcomes[b, 0] = (1 - mix) * samples.outcomes[i] + mix * samples.values[i]
+        for k in range(legal_actions(position, rules, scratch)):
+            legal[b, scratch[k]] = True
+        total = np.float32(0.0)
+        for k in range(samples.weights.shape[1]):
+            total += samples.weights[i, k]
+        for k in range(samples.weights.shape[1]):
+            if samples.weights[i, k]:
+                policy[b, samples.actions[i, k]] = samples.weights[i, k] / total
+
+
+class ReplayBuffer:
+    """The newest ``capacity`` samples, in arrays that are allocated once.
+
+    Args:
+        capacity: samples to keep; older ones are overwritten.
+        width: K, the most actions to which a sample's search can have given a weight.
+        advice: what to do where the memory cannot be had, if not to lower ``buffer_size``.
+
+    Raises:
+        ConfigurationError: the memory cannot be had.
+    """
+
+    def __init__(self, capacity: int, width: int, advice: str = "") -> None:
+        if capacity < 1:
+            raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
+        with room_for(
+            "a replay buffer", capacity * (30 + 4 * width), advice or f"lower buffer_size ({capacity:,})"
+        ):
+            self.samples = Samples(
+                np.zeros(capacity, np.int64),
+                np.zeros((capacity, width), np.int16),
+                np.zeros((capacity, width), np.int16),
+                np.zeros(capacity, np.float32),
+                np.zeros(capacity, np.int64),
+                np.zeros(capacity, np.int16),
+                np.zeros(capacity, np.float32),
+                np.zeros(capacity, np.float32),
+            )
+        self.added = 0
+        """Samples ever added, since the buffer last grew; sample number n lies in row n modulo capacity."""
+
+    @property
+    def capacity(self) -> int:
+        """How many samples there is room for."""
+        return len(self.samples.positions)
+
+    def __len__(self) -> int:
+        return min(self.added, self.capacity)
+
+    def newest(self, count: int) -> np.ndarray:
+        """Rows of the newest ``count`` samples, the oldest first; of all if there are not so many."""
+        return np.arange(self.added - min(count, len(self)), self.added) % self.capacity
+
+    def batch(
+        self, size: int, rules: int, key: int, surprise_weight: float = 0.0, value_mix: float = 0.0
+    ) -> Batch:
+        """Draws a batch; the same key draws the same batch from the same buffer.
+
+        Args:
+            size: B, the number of samples.
+            rules: the rule set's number.
+            key: names the random draws.
+            surprise_weight: from 0, where all samples are equally likely, to 1, where they are as likely as they are
+                surprising (Wu, 2020, "Other methods implemented in KataGo: policy surprise weighting": 0.5).
+            value_mix: weight of the search's value in the value's target; the rest is the outcome of the game.
+
+        Raises:
+            ConfigurationError: there is nothing to draw.
+        """
+        if not len(self):
+            raise ConfigurationError("the replay buffer is empty: there are no samples to draw batches from")
+        observations = np.empty((size, OBSERVATION_SIZE), np.float32)
+        policy = np.zeros((size, NUM_ACTIONS), np.float32)
+        legal = np.zeros((size, NUM_ACTIONS), np.bool_)
+        outcomes = np.empty((size, 1), np.float32)
+        arrays = observations, policy, legal, outcomes
+        _fill_batch(self.samples, len(self), rules, surprise_weight, value_mix, key, *arrays)
+        return Batch(*(torch.from_numpy(array) for array in arrays))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The samples in use as tensors, and how many were ever added."""
+        used = len(self)
+        arrays = {name: torch.from_numpy(a[:used]) for name, a in self.samples._asdict().items()}
+        return {"added": self.added, **arrays}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes over the samples of ``state_dict``; of a buffer of another capacity, the newest that fit."""
+        stored = {name: state[name].numpy() for name in Samples._fields}
+        size, width = stored["actions"].shape
+        if width > self.samples.actions.shape[1]:
+            raise ConfigurationError(
+                f"the checkpoint's samples hold up to {width} actions, this run's "
+                f"{self.samples.actions.shape[1]}: resume with as many simulations as before"
+            )
+        added, kept = int(state["added"]), min(size, self.capacity)
+        newest = np.arange(added - kept, added)
+        # With more room than before there are no older samples to fill it: what was kept is all that was added.
+        self.added = kept if kept < min(added, self.capacity) else added
+        rows = (newest - added + self.added) % self.capacity
+        for name, array in self.samples._asdict().items():
+            source = stored[name][newest % size] if size else stored[name]
+            if array.ndim == 2:
+                array[rows, :width] = source
+                array[rows, width:] = 0
+            else:
+                array[rows] = source
+
+
+def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:
+    """Deals the samples of several buffers to another number of them.
+
+    Args:
+        states: what ``ReplayBuffer.state_dict`` saved on every rank.
+        rank: which of the new buffers is wanted.
+        ranks: how many there will be.
+
+    Returns:
+        A state for ``ReplayBuffer.load_state_dict``: every ``ranks``-th sample, the oldest first.
+    """
+    sizes = [len(state["positions"]) for state in states]
+    # Row n modulo size holds sample n, so the oldest sample lies in the row that is overwritten next.
+    in_order = [
+        torch.roll(torch.arange(size), -(state["added"] % size)) if size else torch.arange(0)
+        for size, state in zip(sizes, states, strict=True)
+    ]
+    age = torch.cat([torch.arange(size, 0, -1) for size in sizes])
+    chosen = torch.argsort(age, descending=True, stable=True)[rank::ranks]
+    arrays = {
+        name: torch.cat([state[name][rows] for state, rows in zip(states, in_order, strict=True)])[chosen]
+        for name in Samples._fields
+    }
+    return {"added": len(chosen), **arrays}

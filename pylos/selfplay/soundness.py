@@ -1,0 +1,104 @@
+"""Whether positions, and what searches said of them, can come from games: compiled checks of what a file holds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import (
+    CELL_MASK,
+    LINES,
+    MAX_LEGAL_ACTIONS,
+    SQUARES,
+    START,
+    balls_per_player,
+    formation_cells,
+    is_over,
+    legal_actions,
+    occupied_cells,
+    supported_cells,
+    uncovered_cells,
+)
+from pylos.kernels.bits import popcount
+from pylos.kernels.jit import jit
+
+
+@jit
+def can_occur(position: int, rules: int) -> bool:
+    """Whether nothing speaks against a packed position: what ``pylos.game.notation.find_flaw`` says in words."""
+    own, opponent, pending = position & CELL_MASK, position >> 30 & CELL_MASK, position >> 60 & 3
+    balls = own | opponent
+    most = balls_per_player(rules)
+    if position < 0 or own & opponent or popcount(own) > most or popcount(opponent) > most:
+        return False
+    if balls & occupied_cells(START, rules):
+        return False
+    occupied = occupied_cells(position, rules)
+    left = balls
+    while left:
+        ball = left & -left
+        if not supported_cells(occupied ^ ball) & ball:
+            return False
+        left ^= ball
+    if pending == 0:
+        return True
+    free = own & uncovered_cells(balls)
+    if pending == 3 or not free or not rules & (SQUARES | LINES):
+        return False
+    return popcount(own) < most if pending == 1 else formation_cells(own, rules) & free != 0
+
+
+@jit
+def first_senseless_sample(
+    positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, rules: int
+) -> int:
+    """The first of n decisions that no search under these rules can have made, or -1.
+
+    Args:
+        positions: int64 [n] packed.
+        actions: int16 [n, K] should be legal and ascending where they have a weight.
+        weights: int16 [n, K] should not be negative, nor all 0.
+        rules: the rule set's number.
+    """
+    legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    for i in range(positions.shape[0]):
+        if not can_occur(positions[i], rules):
+            return i
+        count = legal_actions(positions[i], rules, legal)
+        at, weighted = 0, False
+        for k in range(actions.shape[1]):
+            if weights[i, k] == 0:
+                continue
+            while at < count and legal[at] < actions[i, k]:
+                at += 1
+            if at == count or legal[at] != actions[i, k] or weights[i, k] < 0:
+                return i
+            at += 1
+            weighted = True
+        if not weighted:
+            return i
+    return -1
+
+
+@jit
+def first_senseless_game(
+    ply: np.ndarray, positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, rules: int
+) -> int:
+    """The first of G games in flight in which something cannot be so, or -1.
+
+    Args:
+        ply: int64 [G] actions played, less than P.
+        positions: int64 [G, P] so far, the current one at index ``ply``.
+        actions: int16 [G, P, K] as in ``first_senseless_sample``.
+        weights: int16 [G, P, K]
+        rules: the rule set's number.
+    """
+    for g in range(ply.shape[0]):
+        now, played = positions[g, ply[g]], ply[g]
+        if not can_occur(now, rules) or is_over(now, rules):
+            return g
+        if (
+            first_senseless_sample(positions[g, :played], actions[g, :played], weights[g, :played], rules)
+            >= 0
+        ):
+            return g
+    return -1

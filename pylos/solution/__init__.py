@@ -1,0 +1,1 @@
+"""The game solved: the exact value of every position, how it is computed, kept and looked up."""

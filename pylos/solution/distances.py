@@ -1,0 +1,218 @@
+"""Kernels that solve the game by retrograde analysis: the number of turns to the end.
+
+A table of *distances* holds one byte a position, in the order of `pylos.solution.indexing`: 0 for a draw, else one more
+than the number of turns to the end with best play (a win hurries, a loss delays), so that a lost position has an
+odd entry and a won one an even entry.
+
+Entries begin as lower bounds, marked OPEN. Who loses must have played all of its balls, and a turn adds one
+at most: a loss takes at least 2 * (own reserve) turns, a win 2 * (opponent's reserve) + 1. Half of what the
+true distance is above that is a position's *excess*. A win has the least excess of its lost successors (they
+all have the same bound); a loss the greatest of its successors, where a turn that adds d balls counts 1 - d
+more. The sweeps close an entry once its successors leave no doubt: a loss when all of them are closed, a win
+when a closed one is as near as the open ones can be. While every open entry has an excess of e or more, a sweep
+of excess e may count on that; when nothing follows any more, everything open has e + 1 or more. Bounds rise with
+those of the successors on the way, and what has a bound of more than e is not looked at for so long.
+
+The true distances are the only finite solution of the equations "a win is one more than the least of its lost
+successors, a loss one more than the greatest of its successors". (Of two solutions, take a position at which they
+differ and whose smaller entry is the least of all such: the successor that gives the smaller entry has a smaller
+one still, and there the two agree; contradiction.) So a table that fulfils them everywhere is proven, and its
+values with it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import CELL_MASK, NUM_CELLS, balls_per_player
+from pylos.game.turns import EARNING, ENDS, TURN_ROOM, ends_of_turn
+from pylos.kernels.bits import popcount
+from pylos.kernels.jit import jit
+from pylos.solution.indexing import Index, own_balls
+from pylos.solution.values import AHEAD, LOSS, UNKNOWN, WIN, ask_for, look_ahead, read_value
+
+OPEN = 128
+"""Marks a distance that is a lower bound so far. Without it distances go up to 126."""
+_ALL_BALLS = (1 << 2 * NUM_CELLS) - 1
+_NO_ENTRY = 4 * OPEN - 1
+
+
+@jit
+def _least_entry(own: int, balls: int, value: int, rules: int) -> int:
+    """The least entry of a decided position with so many balls, ``own`` of them the mover's (see above)."""
+    loser = own if value == LOSS else balls - own
+    return 1 + 2 * (balls_per_player(rules) - loser) + (value == WIN)
+
+
+@jit
+def open_distances(
+    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, shape: int, first: int, n: int
+) -> None:
+    """Opens the entries of ``n`` numbers of a shape that have not been opened yet."""
+    balls = popcount(index.shapes[shape])
+    for number in range(first, first + n):
+        value = read_value(values, number)
+        if value != UNKNOWN and distances[number] == 0:
+            own = own_balls(index, balls, number - index.offsets[shape], balls_per_player(rules))
+            distances[number] = OPEN | _least_entry(own, balls, value, rules)
+
+
+@jit
+def due_distances(
+    index: Index, distances: np.ndarray, rules: int, excess: int, shape: int, first: int, n: int, rows: np.ndarray
+) -> int:  # fmt: skip
+    """Writes which of ``n`` numbers of a shape are open with a bound of at most this excess; returns how many."""
+    balls, most = popcount(index.shapes[shape]), balls_per_player(rules)
+    place = first - index.offsets[shape]
+    own = own_balls(index, balls, place, most)
+    row, m = 0, 0
+    while row < n:
+        # Colourings come by the number of own balls; among those with equally many the bounds differ by value only.
+        end = min(n, index.base[balls, own + 1] - place) if own < min(most, balls) else n
+        last_win = OPEN + _least_entry(own, balls, WIN, rules) + 2 * excess
+        last_loss = OPEN + _least_entry(own, balls, LOSS, rules) + 2 * excess
+        for k in range(row, end):
+            entry = np.int64(distances[first + k])
+            if entry >= OPEN and entry <= (last_loss if entry & 1 else last_win):
+                rows[m] = k
+                m += 1
+        row, own = end, own + 1
+    return m
+
+
+@jit
+def any_open(distances: np.ndarray) -> bool:
+    """Whether an entry is open."""
+    for number in range(distances.shape[0]):  # noqa: SIM110  # numba has no any()
+        if distances[number] >= OPEN:
+            return True
+    return False
+
+
+@jit
+def _fold_win(distances: np.ndarray, after: np.ndarray, n: int, least: int, so_far: int) -> int:
+    """Twice the least entry of the lost successors, plus 1 if it is open. Stops at a closed one of ``least``.
+
+    No open one can be less than ``least``.
+    """
+    best = so_far
+    for i in range(n):
+        entry = np.int64(distances[after[i]])
+        if entry & 1:
+            if entry >= OPEN:
+                bound = np.int64(max(entry - OPEN, least))
+                best = min(best, bound << 1 | 1)
+            elif entry << 1 < best:
+                best = entry << 1
+                if entry <= least:
+                    return best
+    return best
+
+
+@jit
+def _fold_loss(distances: np.ndarray, after: np.ndarray, n: int, so_far: int) -> int:
+    """Twice the greatest entry of any successor, 0 if there is none; plus 1 if one is open, or not won at all."""
+    worst, is_open = so_far >> 1, so_far & 1
+    for i in range(n):
+        entry = np.int64(distances[after[i]])
+        is_open |= entry >= OPEN or entry == 0 or entry & 1
+        worst = max(worst, entry & OPEN - 1)
+    return worst << 1 | is_open
+
+
+@jit
+def _entry(
+    index: Index, distances: np.ndarray, rules: int, least: int, n: int, m: int, turns: np.ndarray
+) -> int:
+    """The entry of a decided position as it follows from its successors: closed, or a lower bound marked OPEN.
+
+    Args:
+        index: the index.
+        distances: the table.
+        rules: the rule set's number.
+        least: what its entry is at least.
+        n: of its moves those that end the turn.
+        m: of its moves those that earn a take-back.
+        turns: its moves (see ``look_ahead``).
+    """
+    ends = turns[ENDS:]
+    found = (
+        _fold_loss(distances, turns, n, 0)
+        if least & 1
+        else _fold_win(distances, turns, n, least - 1, _NO_ENTRY)
+    )
+    for i in range(m):
+        if not least & 1 and not found & 1 and found >> 1 <= least - 1:
+            break
+        k = ends_of_turn(turns[EARNING + i], rules, ends)
+        ask_for(index, distances, 0, ends, k)
+        found = (
+            _fold_loss(distances, ends, k, found)
+            if least & 1
+            else _fold_win(distances, ends, k, least - 1, found)
+        )
+    entry = (found >> 1) + 1
+    if found & 1 or entry >= OPEN:
+        return OPEN | min(max(entry, least), OPEN - 1)
+    return entry
+
+
+@jit
+def _least_entry_of(position: int, value: int, rules: int) -> int:
+    """The least entry of a decided position."""
+    return _least_entry(popcount(position & CELL_MASK), popcount(position & _ALL_BALLS), value, rules)
+
+
+@jit
+def sweep_distances(
+    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, excess: int, first: int,
+    rows: np.ndarray, positions: np.ndarray,
+) -> int:  # fmt: skip
+    """Closes the entries of ``positions``, all open, that follow, and raises others; returns how many it closed.
+
+    No open entry of the whole table may have less than this excess.
+    """
+    closed = 0
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
+        if i >= 0:
+            number, position = first + rows[i], positions[i]
+            if position < 0:
+                entry = np.int64(distances[-1 - position])
+            else:
+                least = _least_entry_of(position, read_value(values, number), rules) + 2 * excess
+                n, m = moves_of[slot]
+                entry = _entry(index, distances, rules, least, n, m, turns[slot])
+            distances[number] = entry
+            closed += entry < OPEN
+        if ahead < rows.shape[0] and positions[ahead] >= 0:
+            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], rules, turns[slot])
+    return closed
+
+
+@jit
+def check_distances(
+    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, first: int, rows: np.ndarray,
+    positions: np.ndarray,
+) -> int:  # fmt: skip
+    """The number of ``positions`` whose distance does not follow from its successors and its value."""
+    wrong = 0
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
+        if i >= 0:
+            number, position = first + rows[i], positions[i]
+            entry, value = np.int64(distances[number]), read_value(values, number)
+            expected, least = 0, 0
+            if value != UNKNOWN and position < 0:
+                expected = np.int64(distances[-1 - position])
+            elif value != UNKNOWN:
+                least = _least_entry_of(position, value, rules)
+                n, m = moves_of[slot]
+                expected = _entry(index, distances, rules, least, n, m, turns[slot])
+            # Losses have odd entries, wins even ones; _entry relies on the least ones.
+            wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
+        if ahead < rows.shape[0] and positions[ahead] >= 0:
+            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], rules, turns[slot])
+    return wrong

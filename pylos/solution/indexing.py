@@ -1,0 +1,272 @@
+"""The index of all positions: a bijection between what can stand on the board and 0, 1, 2, ...
+
+A position without a pending take-back is a *shape* (which cells are filled) and a *colouring* (which of these
+balls are the mover's). Who of them is white does not matter, nor which way the board is turned. So:
+
+1. Shapes are the supported piles, one of each class under the eight symmetries of the square: the one that is
+   the smallest number (18,458 of 141,120; 1 << cell for every filled cell). They are ordered by falling number
+   of balls, then by falling height (sum of the balls' levels), so that a turn that places or raises and takes
+   nothing back leads to an earlier shape. A position of any other shape is turned until its shape is one of
+   these.
+2. Numbering the n cells of a shape upwards, a colouring is the word w of n bits that says which balls are the
+   mover's. Words with k bits set, where neither k nor n - k is more than a side has, come by rising k, and
+   within it by rising w; the rank of w among its like is the sum of C(p_i, i) over its set bits
+   p_1 < p_2 < ... (the combinatorial number system: Knuth, TAOCP 7.2.1.3, theorem L).
+3. The number of a position is the offset of its shape, plus the words with fewer bits, plus the rank. Offsets
+   are multiples of four, which leaves up to three numbers unused between shapes: packed four to a byte, no two
+   shapes share a byte.
+
+Where a shape looks the same turned some way, several of its colourings are one position up to symmetry. They
+keep numbers of their own (2.41e9 numbers for 1.56e9 positions up to symmetry in the full game): telling them
+apart would cost more than they take.
+"""
+
+from __future__ import annotations
+
+import functools
+from math import comb
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.game.rules import (
+    CELL_MASK,
+    CELLS,
+    MINI,
+    NUM_CELLS,
+    balls_per_player,
+    occupied_cells,
+    supported_cells,
+)
+from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
+from pylos.kernels.bits import gather_bits, lowest_bit, popcount, scatter_bits
+from pylos.kernels.jit import jit
+
+_SLOT_BITS = 18
+_SHAPE_BITS = 15
+_MOST_PILES = 150_000
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits well mixed: multiplicative hashing
+# Unsigned, because the overflow of signed products is undefined in compiled code.
+EMPTY_SLOT = -1
+
+
+class Index(NamedTuple):
+    """The tables behind ``locate`` and ``position_at``; S is the number of shapes."""
+
+    shapes: np.ndarray
+    """int64 [S] the filled cells of each shape."""
+    offsets: np.ndarray
+    """int64 [S + 1] the first number of each shape; the last is the size of the index."""
+    sizes: np.ndarray
+    """int64 [S] the number of colourings of each shape."""
+    symmetries: np.ndarray
+    """int64 [S] bit s is set if symmetry s leaves the shape as it is."""
+    slots: np.ndarray
+    """int64 [2^18] hash table of all piles: pile | shape << 30 | symmetry << 45 (turns the pile into the shape)."""
+    base: np.ndarray
+    """int32 [31, 16] numbers of words of n bits with fewer than k bits set."""
+    ranks: np.ndarray
+    """int32 [3, 16, 1024] what ten bits add to a rank: which ten, set bits below them, the ten bits."""
+
+
+def num_colourings(balls: int, most: int) -> int:
+    """The colourings of so many balls with at most ``most`` a side."""
+    return sum(comb(balls, own) for own in range(max(0, balls - most), min(most, balls) + 1))
+
+
+@jit
+def _pile_slot(slots: np.ndarray, pile: int) -> int:
+    """Where a pile stands in the hash table, or where it belongs if it is not there."""
+    slot = np.int64(np.uint64(pile) * _MIX >> np.uint64(64 - _SLOT_BITS))
+    while slots[slot] != EMPTY_SLOT and slots[slot] & CELL_MASK != pile:
+        slot = slot + 1 & (1 << _SLOT_BITS) - 1
+    return slot
+
+
+@jit
+def _find_piles(rules: int, slots: np.ndarray, piles: np.ndarray) -> int:
+    """Writes all supported piles to ``piles`` and to the hash table; returns their number."""
+    slots[_pile_slot(slots, 0)] = 0
+    piles[0] = 0
+    n, i = 1, 0
+    while i < n:
+        pile = piles[i]
+        i += 1
+        cells = supported_cells(occupied_cells(pile, rules))
+        while cells:
+            after = pile | cells & -cells
+            cells &= cells - 1
+            slot = _pile_slot(slots, after)
+            if slots[slot] == EMPTY_SLOT:
+                slots[slot] = after
+                piles[n] = after
+                n += 1
+    return n
+
+
+@jit
+def _link_piles(piles: np.ndarray, slots: np.ndarray, shapes: np.ndarray, symmetries: np.ndarray) -> None:
+    """Notes for every pile its shape and the symmetry that leads there, and for every shape its own symmetries."""
+    for i in range(shapes.shape[0]):
+        for s in range(NUM_SYMMETRIES):
+            symmetries[i] |= np.int64(moved_mask(shapes[i], s) == shapes[i]) << s
+        slots[_pile_slot(slots, shapes[i])] = shapes[i] | i << NUM_CELLS
+    for pile in piles:
+        shape, symmetry = pile, 0
+        for s in range(1, NUM_SYMMETRIES):
+            moved = moved_mask(pile, s)
+            if moved < shape:
+                shape, symmetry = moved, s
+        number = slots[_pile_slot(slots, shape)] >> NUM_CELLS & (1 << _SHAPE_BITS) - 1
+        slots[_pile_slot(slots, pile)] = pile | number << NUM_CELLS | symmetry << NUM_CELLS + _SHAPE_BITS
+
+
+@jit
+def _smallest_images(piles: np.ndarray) -> np.ndarray:
+    out = np.empty_like(piles)
+    for i in range(piles.shape[0]):
+        out[i] = piles[i]
+        for s in range(1, NUM_SYMMETRIES):
+            out[i] = min(out[i], moved_mask(piles[i], s))
+    return out
+
+
+def _rank_tables() -> np.ndarray:
+    tables = np.zeros((3, 16, 1024), np.int64)
+    for part in range(3):
+        for below in range(16):
+            for bits in range(1, 1024):
+                high = bits.bit_length() - 1
+                rest = tables[part, below, bits ^ 1 << high]
+                tables[part, below, bits] = rest + comb(10 * part + high, below + bits.bit_count())
+    return np.minimum(tables, np.iinfo(np.int32).max).astype(np.int32)  # above: words that never occur
+
+
+def build_index(rules: int) -> Index:
+    """The index of the board on which these rules are played. Takes a moment the first time."""
+    return _build_index(rules & MINI)
+
+
+@functools.cache
+def _build_index(rules: int) -> Index:
+    slots = np.full(1 << _SLOT_BITS, EMPTY_SLOT, np.int64)
+    piles = np.empty(_MOST_PILES, np.int64)
+    piles = piles[: _find_piles(rules, slots, piles)]
+    shapes = np.unique(_smallest_images(piles))
+    levels = np.array([level for level, _, _ in CELLS])
+    filled = shapes[:, None] >> np.arange(NUM_CELLS) & 1
+    balls = filled.sum(axis=1)
+    order = np.lexsort((shapes, -(filled @ levels), -balls))
+    shapes, balls = shapes[order], balls[order]
+    most = balls_per_player(rules)
+    sizes = np.array([num_colourings(n, most) for n in range(NUM_CELLS + 1)])[balls]
+    symmetries = np.zeros_like(shapes)
+    _link_piles(piles, slots, shapes, symmetries)
+    base = [
+        [sum(comb(n, j) for j in range(max(0, n - most), k)) for k in range(16)] for n in range(NUM_CELLS + 1)
+    ]
+    return Index(
+        shapes=shapes,
+        offsets=np.concatenate([[0], np.cumsum((sizes + 3) // 4 * 4)]),
+        sizes=sizes,
+        symmetries=symmetries,
+        slots=slots,
+        base=np.array(base, np.int32),
+        ranks=_rank_tables(),
+    )
+
+
+@jit
+def rank(index: Index, word: int, n: int) -> int:
+    """The place of a colouring (a word of n bits) among those of its shape."""
+    low, middle, high = word & 1023, word >> 10 & 1023, word >> 20
+    below = popcount(low)
+    result = np.int64(index.base[n, popcount(word)]) + index.ranks[0, 0, low]
+    result += index.ranks[1, below, middle]
+    return result + index.ranks[2, below + popcount(middle), high]
+
+
+@jit
+def turn_to_shape(index: Index, own: int, opponent: int) -> tuple[int, int]:
+    """The number of a position's shape, and the mover's balls in a position of that very shape that looks the same."""
+    entry = index.slots[_pile_slot(index.slots, own | opponent)]
+    symmetry = entry >> NUM_CELLS + _SHAPE_BITS
+    if symmetry:
+        own = moved_mask(own, symmetry)
+    return entry >> NUM_CELLS & (1 << _SHAPE_BITS) - 1, own
+
+
+@jit
+def locate(index: Index, own: int, opponent: int) -> int:
+    """The number of a position, given the balls of the mover and of the opponent."""
+    shape, turned = turn_to_shape(index, own, opponent)
+    return index.offsets[shape] + rank(
+        index, gather_bits(turned, index.shapes[shape]), popcount(own | opponent)
+    )
+
+
+@jit
+def shape_of(index: Index, pile: int) -> int:
+    """The number of a pile's shape."""
+    return index.slots[_pile_slot(index.slots, pile)] >> NUM_CELLS & (1 << _SHAPE_BITS) - 1
+
+
+@jit
+def own_balls(index: Index, n: int, place: int, most: int) -> int:
+    """How many of n balls are the mover's in the colouring at a place."""
+    own = min(most, n)
+    while index.base[n, own] > place:
+        own -= 1
+    return own
+
+
+@jit
+def nth_word(index: Index, n: int, place: int, most: int) -> int:
+    """The colouring of n balls with at most ``most`` a side at a place: the inverse of ``rank``."""
+    own = own_balls(index, n, place, most)
+    left = place - index.base[n, own]
+    word = 0
+    for cell in range(n - 1, -1, -1):
+        if own == 0:
+            break
+        # The words without this bit come first; there are C(cell, own) of them.
+        fewer = _binomial(index, cell, own)
+        if left >= fewer:
+            left -= fewer
+            word |= 1 << cell
+            own -= 1
+    return word
+
+
+@jit
+def _binomial(index: Index, n: int, k: int) -> int:
+    """C(n, k) for n < 30 and k <= 15, read from the table of ranks: what bit n adds as the k-th set bit."""
+    part = n // 10
+    return index.ranks[part, k - 1, 1 << n - 10 * part]
+
+
+@jit
+def next_word(word: int, n: int) -> int:
+    """The colouring of n balls after this one (Gosper's hack: Beeler et al., HAKMEM, item 175)."""
+    if word == 0:
+        return 1
+    carried = word + (word & -word)
+    following = (word ^ carried) >> 2 >> lowest_bit(word) | carried
+    return following if following >> n == 0 else (1 << popcount(word) + 1) - 1
+
+
+@jit
+def position_at(index: Index, number: int, rules: int) -> int:
+    """A position (white to move) of this number, in which the pile is one of the index's shapes.
+
+    Numbers between two shapes, which no position has, give -1.
+    """
+    shape = np.searchsorted(index.offsets, number, side="right") - 1
+    pile = index.shapes[shape]
+    n = popcount(pile)
+    place = number - index.offsets[shape]
+    word = nth_word(index, n, place, balls_per_player(rules))
+    if rank(index, word, n) != place:
+        return -1
+    own = scatter_bits(word, pile)
+    return own | (pile ^ own) << NUM_CELLS

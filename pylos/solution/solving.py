@@ -1,0 +1,195 @@
+"""Solving a rule set from nothing: the stages, and the files that they fill."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from pylos.errors import TableError
+from pylos.game.rules import rules_code
+from pylos.game.symmetry import NUM_SYMMETRIES
+from pylos.solution import distances as solver_distances
+from pylos.solution import values as solver
+from pylos.solution.indexing import build_index, locate
+from pylos.solution.sweeping import Progress, Sweeper
+from pylos.solution.tables import (
+    DISTANCES,
+    VALUES,
+    finish,
+    open_part,
+    open_table,
+    part_path,
+    read_header,
+    table_bytes,
+    table_path,
+)
+
+VALUE_OF = np.array([0, -1, 1], np.int8)
+"""[3] what UNKNOWN, LOSS and WIN are worth to the mover."""
+FEW = 0.1
+"""Once a sweep writes fewer values than this per byte of the table, the next one follows every trail to its end."""
+STAGES = (
+    VALUES,
+    "check values",
+    "open distances",
+    DISTANCES,
+    "check distances",
+)
+"""In the order in which they run; those after the second only with distances."""
+
+
+def _ignore(progress: Progress) -> None:
+    """A report that goes nowhere."""
+
+
+def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
+    """Fills the table."""
+    index, rules = sweeper.index, sweeper.rules
+
+    def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+        return solver.without_value(values, first, n, rows)
+
+    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        written = np.zeros(len(index.shapes), np.int64)
+        follow = sweeper.latest < FEW * len(values)
+        solver.sweep_values(index, values, rules, looking, follow, first, rows, positions, room, written)
+        sweeper.note_written(written)
+        return int(written.sum())
+
+    looking, incomplete = False, bool(values.any())
+    sweeper.begin(VALUES)
+    sweeper.until_nothing_changes(due, work)
+    while incomplete:
+        # An interruption may have kept a loss from writing its wins: look for them until there are no more.
+        looking = True
+        incomplete = bool(sweeper.sweep(np.arange(len(index.shapes)), due, work)[0].any())
+        looking = False
+        sweeper.until_nothing_changes(due, work)
+
+
+def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
+    """The same for distances."""
+    index, rules = sweeper.index, sweeper.rules
+
+    def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+        solver_distances.open_distances(index, values, distances, rules, shape, first, n)
+        return 0
+
+    def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+        return solver_distances.due_distances(index, distances, rules, excess, shape, first, n, rows)
+
+    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        return solver_distances.sweep_distances(
+            index, values, distances, rules, excess, first, rows, positions
+        )
+
+    excess = 0
+    sweeper.sweep_all("open distances", work, begin)
+    sweeper.begin(DISTANCES)
+    sweeper.until_nothing_changes(due, work)
+    # Up to the greatest excess of any entry: after a resume there may be nothing to close for a long while.
+    while excess < solver_distances.OPEN // 2 and solver_distances.any_open(distances):
+        excess += 1
+        sweeper.look_again()
+        sweeper.until_nothing_changes(due, work)
+
+
+def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files: Path) -> dict[str, Any]:
+    """Compares every entry with those of its successors; returns what the header says about the solution.
+
+    Args:
+        sweeper: goes through the positions.
+        values: the table of values.
+        distances: the table of distances, which is compared, or an empty array: then the values are.
+        files: those to delete if anything is wrong.
+
+    Raises:
+        TableError: something is wrong.
+    """
+    index, rules, kind = sweeper.index, sweeper.rules, DISTANCES if len(distances) else VALUES
+    most = int(max(shape.bit_count() for shape in index.shapes.tolist()))
+    images = NUM_SYMMETRIES // np.array([bits.bit_count() for bits in index.symmetries.tolist()])
+    counts = np.zeros((most + 1, 256, 3), np.int64)
+    classes = np.zeros(3, np.int64)
+    lock = threading.Lock()
+
+    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+        found = np.zeros((256, 3, 2), np.int64)
+        solver.tally(values, distances, first, rows, positions, found)
+        shape = int(np.searchsorted(index.offsets, first, side="right")) - 1
+        with lock:
+            counts[int(index.shapes[shape]).bit_count()] += found[:, :, 0] * images[shape]
+            classes[:] += found[:, :, 1].sum(axis=0)
+        if kind == VALUES:
+            return solver.check_values(index, values, rules, first, rows, positions)
+        return solver_distances.check_distances(index, values, distances, rules, first, rows, positions)
+
+    if wrong := sweeper.sweep_all(f"check {kind}", work):
+        raise TableError(
+            f"{wrong:,} {kind} do not follow from those of their successors: "
+            f"delete {' and '.join(map(str, files))} and start again"
+        )
+    order = [solver.WIN, solver.LOSS, solver.UNKNOWN]
+    start = locate(index, 0, 0)
+    facts = {
+        "start": int(VALUE_OF[solver.read_value(values, start)]),
+        "wins_losses_draws": counts.sum(axis=(0, 1))[order].tolist(),
+        "up_to_symmetry": classes[order].tolist(),
+        "by_balls": counts.sum(axis=1)[:, order].tolist(),
+    }
+    if len(distances):
+        longest = [[int(np.flatnonzero(n[:, v]).max(initial=0)) - 1 for v in order[:2]] for n in counts]
+        facts |= {"start_distance": int(distances[start]) - 1, "longest_by_balls": longest}
+    return facts
+
+
+def solve(
+    rules: str, *, distance: bool = False, report: Callable[[Progress], None] = _ignore
+) -> dict[str, Any]:
+    """Solves a rule set and keeps the solution in ``tables`` in the folder `pylos.system.home.home`.
+
+    What exists is not made again, but its checksum is compared. What was interrupted, be it by ``kill -9``, is taken
+    up where it was. Nothing is given its final name before every position has been compared with its successors.
+
+    Args:
+        rules: the name of the rule set.
+        distance: also the number of turns to the end, which takes several times as long.
+        report: is told from time to time, from several threads, how far it is.
+
+    Returns:
+        What the header of the last table says.
+
+    Raises:
+        RulesError: there is no such rule set.
+        TableError: there is no room, another process is at it, or a file is damaged.
+    """
+    path = table_path(rules, VALUES)
+    code = rules_code(rules)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f"{rules}.lock")).acquire(timeout=0)
+    except Timeout:
+        raise TableError(f"another process is solving the {rules} rules") from None
+    except (OSError, NotImplementedError) as error:  # the latter where the file system knows no locks
+        raise TableError(f"cannot keep a solution in {path.parent}: {error}") from error
+    with lock:
+        sweeper = Sweeper(build_index(code), code, report)
+        if not path.exists():
+            part = open_part(path, table_bytes(rules, VALUES))
+            _solve_values(sweeper, part)
+            finish(path, part, _verify(sweeper, part, np.empty(0, np.uint8), part_path(path)))
+        values = open_table(path, again=True)
+        if not distance:
+            return read_header(path)
+        source, path = path, table_path(rules, DISTANCES)
+        if not path.exists():
+            distances = open_part(path, table_bytes(rules, DISTANCES))
+            _solve_distances(sweeper, values, distances)
+            finish(path, distances, _verify(sweeper, values, distances, part_path(path), source))
+        open_table(path, again=True)
+        return read_header(path)

@@ -1,0 +1,75 @@
+"""Which shapes of the index the turns of a shape may lead to: what needs another look when one has changed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import (
+    LIFTED_TO,
+    LINES,
+    NUM_CELLS,
+    SQUARES,
+    occupied_cells,
+    supported_cells,
+    uncovered_cells,
+)
+from pylos.kernels.bits import lowest_bit
+from pylos.kernels.jit import jit
+from pylos.solution.indexing import Index, shape_of
+
+_MOST_SUCCESSORS = 1 << 19
+
+
+def dependencies(index: Index, rules: int) -> tuple[np.ndarray, np.ndarray]:
+    """The shapes to which the turns of each shape may lead: all in one row, and where each shape's begin.
+
+    Every shape counts among its own, which no turn can harm and which leaves none without.
+    """
+    room = np.empty(_MOST_SUCCESSORS, np.int64)
+    rows = []
+    for shape in range(len(index.shapes)):
+        n = _successor_shapes(index, rules, shape, room)
+        room[n] = shape
+        rows.append(np.unique(room[: n + 1]).astype(np.int32))
+    starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
+    return np.concatenate(rows), starts
+
+
+@jit
+def _successor_shapes(index: Index, rules: int, shape: int, out: np.ndarray) -> int:
+    """Writes the shapes that a turn may lead to, whatever the colouring, and some more than once."""
+    pile = index.shapes[shape]
+    supported = supported_cells(occupied_cells(pile, rules))
+    n = 0
+    sources = np.int64(1) << NUM_CELLS | pile & uncovered_cells(pile)  # bit 30: from the reserve
+    while sources:
+        source = sources & -sources
+        sources ^= source
+        targets = supported
+        if source >> NUM_CELLS == 0:
+            targets &= LIFTED_TO[lowest_bit(source)]
+        while targets:
+            after = pile & ~source | targets & -targets
+            targets &= targets - 1
+            out[n] = shape_of(index, after)
+            n += 1
+            if rules & (SQUARES | LINES):
+                n += _shapes_after_take_back(index, after, out[n:])
+    return n
+
+
+@jit
+def _shapes_after_take_back(index: Index, pile: int, out: np.ndarray) -> int:
+    n = 0
+    firsts = pile & uncovered_cells(pile)
+    while firsts:
+        left = pile ^ firsts & -firsts
+        firsts &= firsts - 1
+        out[n] = shape_of(index, left)
+        n += 1
+        seconds = left & uncovered_cells(left)
+        while seconds:
+            out[n] = shape_of(index, left ^ seconds & -seconds)
+            n += 1
+            seconds &= seconds - 1
+    return n

@@ -1,0 +1,300 @@
+"""Kernels that solve the game by retrograde analysis: the values.
+
+A table of *values* holds two bits a position, in the order of `pylos.solution.indexing`, four positions to a byte:
+UNKNOWN (once everything is solved: a draw), LOSS or WIN for the mover.
+
+It is filled in place. A value is written, once and for all, when it follows from the successors: WIN if one of
+them is lost, LOSS if all of them are won. What never follows is a draw: either side can go on for ever.
+(Zermelo, 1913; retrograde analysis: Thompson, 1986.)
+
+Losses are found forwards: most positions that are not lost show it in a successor or two. Wins are found
+backwards: whoever writes a loss writes a win for all positions with a turn that leads to it, so that nobody goes
+through all successors in search of the one that wins. A table has no room in any cache; what is about to be read is
+asked for in advance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import CELL_MASK, NUM_CELLS, balls_per_player
+from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
+from pylos.game.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn, moves
+from pylos.kernels.bits import atomic_or, gather_bits, popcount, prefetch, scatter_bits
+from pylos.kernels.jit import jit
+from pylos.solution.indexing import Index, locate, next_word, nth_word, rank, turn_to_shape
+
+UNKNOWN, LOSS, WIN = 0, 1, 2
+ROOM = 3 * MAX_EARLIER + TURN_ROOM
+"""The size of the buffer that the kernels need for turns."""
+_MOST_FOLLOWED = 1 << 12
+_MOST_WINS = 1 << 16
+"""So many wins further on a trail is left to a later sweep, so that an interruption need not wait."""
+AHEAD = 8
+"""So many positions before one is looked at, the values of its successors are asked for."""
+_FAR = 24
+"""So many colourings on, it is quicker to begin anew than to go through those between."""
+
+
+@jit
+def read_value(values: np.ndarray, number: int) -> int:
+    """The value of the position with this number."""
+    return values[number >> 2] >> 2 * (number & 3) & 3
+
+
+@jit
+def list_positions(
+    index: Index, rules: int, shape: int, first: int, rows: np.ndarray, out: np.ndarray
+) -> None:
+    """Writes the positions of a shape with the numbers ``first + rows`` (ascending).
+
+    A position that looks the same as an earlier one of its shape, turned some way, is given as -1 - (the
+    number of the earliest).
+    """
+    pile, symmetries = index.shapes[shape], index.symmetries[shape]
+    offset, balls = index.offsets[shape], popcount(pile)
+    word, at = 0, -_FAR
+    for i in range(rows.shape[0]):
+        row = np.int64(rows[i])
+        if row - at >= _FAR:
+            word, at = nth_word(index, balls, first - offset + row, balls_per_player(rules)), row
+        while at < row:
+            word, at = next_word(word, balls), at + 1
+        own = scatter_bits(word, pile)
+        earliest = own
+        if symmetries != 1:
+            for s in range(1, NUM_SYMMETRIES):
+                if symmetries >> s & 1:
+                    earliest = min(earliest, moved_mask(own, s))
+        if earliest == own:
+            out[i] = own | (pile ^ own) << NUM_CELLS
+        else:
+            out[i] = -1 - offset - rank(index, gather_bits(earliest, pile), balls)
+
+
+@jit
+def number_of(index: Index, position: int) -> int:
+    """The number of a packed position."""
+    return locate(index, position & CELL_MASK, position >> NUM_CELLS & CELL_MASK)
+
+
+@jit
+def ask_for(index: Index, table: np.ndarray, shift: int, positions: np.ndarray, n: int) -> None:
+    """Turns ``n`` packed positions into their numbers, and asks for their entries: ``1 << shift`` are in a byte."""
+    for i in range(n):
+        positions[i] = number_of(index, positions[i])
+        prefetch(table, positions[i] >> shift)
+
+
+@jit
+def look_ahead(
+    index: Index, table: np.ndarray, shift: int, position: int, rules: int, turns: np.ndarray
+) -> tuple[int, int]:
+    """Writes the moves of a position, those that end the turn as numbers, and asks for their entries."""
+    n, m = moves(position, rules, turns)
+    ask_for(index, table, shift, turns, n)
+    return n, m
+
+
+@jit
+def _value(index: Index, values: np.ndarray, rules: int, n: int, m: int, turns: np.ndarray) -> int:
+    """The value of a position as far as it follows from its ``turns`` (see ``look_ahead``)."""
+    result = LOSS
+    for i in range(n):
+        value = read_value(values, turns[i])
+        if value == LOSS:
+            return WIN
+        if value == UNKNOWN:
+            result = UNKNOWN
+    for i in range(m):
+        ends = turns[ENDS:]
+        for k in range(ends_of_turn(turns[EARNING + i], rules, ends)):
+            value = read_value(values, number_of(index, ends[k]))
+            if value == LOSS:
+                return WIN
+            if value == UNKNOWN:
+                result = UNKNOWN
+    return result
+
+
+@jit
+def _is_lost(index: Index, values: np.ndarray, rules: int, n: int, m: int, turns: np.ndarray) -> bool:
+    """Whether all successors are known to be won; those first that are the last to be known."""
+    for i in range(m):
+        ends = turns[ENDS:]
+        for k in range(ends_of_turn(turns[EARNING + i], rules, ends)):
+            if read_value(values, number_of(index, ends[k])) != WIN:
+                return False
+    for i in range(n):  # noqa: SIM110  # numba has no all()
+        if read_value(values, turns[i]) != WIN:
+            return False
+    return True
+
+
+@jit
+def without_value(values: np.ndarray, first: int, n: int, rows: np.ndarray) -> int:
+    """Writes the rows (0 to n - 1) of the numbers from ``first`` on that have no value; returns how many."""
+    m = 0
+    for row in range(0, n, 4):
+        four = values[first + row >> 2]
+        if (four | four >> 1) & 0x55 != 0x55:
+            for k in range(row, min(row + 4, n)):
+                if read_value(values, first + k) == UNKNOWN:
+                    rows[m] = k
+                    m += 1
+    return m
+
+
+@jit
+def _write_value(values: np.ndarray, number: int, value: int) -> bool:
+    """Writes a value unless it is there; returns whether it was not. Other threads write to the same byte."""
+    shift = 2 * (number & 3)
+    return (
+        read_value(values, number) == UNKNOWN
+        and atomic_or(values, number >> 2, value << shift) >> shift & 3 == UNKNOWN
+    )
+
+
+@jit
+def _write_values(index: Index, values: np.ndarray, position: int, value: int, written: np.ndarray) -> int:
+    """Writes the value of a position and of its images; returns how many had none, and adds it by shape."""
+    shape, own = turn_to_shape(index, position & CELL_MASK, position >> NUM_CELLS & CELL_MASK)
+    pile, symmetries = index.shapes[shape], index.symmetries[shape]
+    balls, count = popcount(pile), 0
+    for s in range(NUM_SYMMETRIES):
+        if symmetries >> s & 1:
+            place = rank(index, gather_bits(moved_mask(own, s), pile), balls)
+            count += _write_value(values, index.offsets[shape] + place, value)
+    written[shape] += count
+    return count
+
+
+@jit
+def _write_losses_before(
+    index: Index, values: np.ndarray, won: int, rules: int, room: np.ndarray, written: np.ndarray,
+    lost: np.ndarray, n: int,
+) -> int:  # fmt: skip
+    """Writes which positions before a won one are lost, and appends them to ``lost``; returns its new length.
+
+    What finds no place there is not written: a later sweep finds it.
+    """
+    turns = room[MAX_EARLIER:]
+    for k in range(earlier_positions(won, rules, room)):
+        earlier = room[k]
+        if n == lost.shape[0]:
+            break
+        if read_value(values, number_of(index, earlier)) == UNKNOWN:
+            now, earning = look_ahead(index, values, 2, earlier, rules, turns)
+            if _is_lost(index, values, rules, now, earning, turns):
+                _write_values(index, values, earlier, LOSS, written)
+                lost[n] = earlier
+                n += 1
+    return n
+
+
+@jit
+def _write_wins_before(
+    index: Index, values: np.ndarray, rules: int, follow: bool, room: np.ndarray, written: np.ndarray,
+    lost: np.ndarray, n: int,
+) -> None:  # fmt: skip
+    """Writes that all positions before the first ``n`` of ``lost`` are won; with ``follow`` much of what follows."""
+    earlier, numbers, more = room[:MAX_EARLIER], room[MAX_EARLIER : 2 * MAX_EARLIER], room[2 * MAX_EARLIER :]
+    wins = 0
+    while n:
+        n -= 1
+        found = earlier_positions(lost[n], rules, earlier)
+        for k in range(found):
+            numbers[k] = number_of(index, earlier[k])
+            prefetch(values, numbers[k] >> 2)
+        for k in range(found):
+            if read_value(values, numbers[k]) == UNKNOWN and _write_values(
+                index, values, earlier[k], WIN, written
+            ):
+                wins += 1
+                if follow and wins < _MOST_WINS:
+                    n = _write_losses_before(index, values, earlier[k], rules, more, written, lost, n)
+
+
+@jit
+def sweep_values(
+    index: Index, values: np.ndarray, rules: int, wins: bool, follow: bool, first: int, rows: np.ndarray,
+    positions: np.ndarray, room: np.ndarray, written: np.ndarray,
+) -> None:  # fmt: skip
+    """Writes what follows for ``positions`` without a value (see ``list_positions``), and for those before them.
+
+    Args:
+        index: the index.
+        values: the table.
+        rules: the rule set's number.
+        wins: whether to look for wins, too: needed after a kill, which may have cut short what a loss had to write.
+        follow: whether to go on at once with what follows from what was written, as far as it leads.
+        first: the number of row 0.
+        rows: the rows of the positions.
+        positions: positions that had no value when they were listed.
+        room: int64 [>= ROOM].
+        written: int64 [S], to which it adds by shape how many values it wrote.
+    """
+    shape = np.searchsorted(index.offsets, first, side="right") - 1
+    lost = np.empty(_MOST_FOLLOWED, np.int64)
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
+        if i >= 0 and read_value(values, first + rows[i]) == UNKNOWN:
+            n, m = moves_of[slot]
+            value, position = UNKNOWN, positions[i]
+            if position < 0:
+                value = np.int64(read_value(values, -1 - position))
+                written[shape] += value != UNKNOWN and _write_value(values, first + rows[i], value)
+            elif wins:
+                value = _value(index, values, rules, n, m, turns[slot])
+            elif _is_lost(index, values, rules, n, m, turns[slot]):
+                value = LOSS
+            if position >= 0 and value != UNKNOWN:
+                _write_values(index, values, position, value, written)
+                n, lost[0] = 1, position
+                if value == WIN:
+                    n = (
+                        _write_losses_before(index, values, position, rules, room, written, lost, 0)
+                        if follow
+                        else 0
+                    )
+                _write_wins_before(index, values, rules, follow, room, written, lost, n)
+        if ahead < rows.shape[0] and positions[ahead] >= 0:
+            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], rules, turns[slot])
+
+
+@jit
+def check_values(
+    index: Index, values: np.ndarray, rules: int, first: int, rows: np.ndarray, positions: np.ndarray
+) -> int:
+    """The number of ``positions`` whose value does not follow from its successors."""
+    wrong = 0
+    turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
+    for ahead in range(rows.shape[0] + AHEAD):
+        slot, i = ahead % AHEAD, ahead - AHEAD
+        if i >= 0:
+            n, m = moves_of[slot]
+            if positions[i] < 0:
+                value = np.int64(read_value(values, -1 - positions[i]))
+            else:
+                value = _value(index, values, rules, n, m, turns[slot])
+            wrong += read_value(values, first + rows[i]) != value
+        if ahead < rows.shape[0] and positions[ahead] >= 0:
+            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], rules, turns[slot])
+    return wrong
+
+
+@jit
+def tally(
+    values: np.ndarray, distances: np.ndarray, first: int, rows: np.ndarray, positions: np.ndarray,
+    counts: np.ndarray,
+) -> None:  # fmt: skip
+    """Adds to ``counts`` [256, 3, 2]: positions by entry and value, once all and once without images.
+
+    Without a table of distances (an empty array) every entry is 0.
+    """
+    for i in range(rows.shape[0]):
+        value = read_value(values, first + rows[i])
+        distance = np.int64(distances[first + rows[i]]) if distances.shape[0] else 0
+        counts[distance, value, 0] += 1
+        counts[distance, value, 1] += positions[i] >= 0

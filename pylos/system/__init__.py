@@ -1,0 +1,1 @@
+"""What stands between the laboratory and the machine: files, signals, output, memory, and what comes from outside."""

@@ -1,0 +1,146 @@
+"""What a saved state must look like, written as a table, and the check that a file's contents pass at the door.
+
+A schema is one of these:
+
+- a ``Range``: a number; an ``Array``: a tensor; a ``Choice``: one of some values; a type: anything of that type;
+- ``{name: schema}``: a dictionary with at least these entries (others are left alone);
+- ``Each(schema)``: a list, or the values of a dictionary, that all look the same;
+- ``Row(schema, length)``: a list of so many that all look the same;
+- ``Maybe(schema)``: that, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from pylos.errors import CheckpointError
+from pylos.system.options import Range, shown
+
+
+class Array(NamedTuple):
+    """A dense tensor on the CPU, its elements one after the other in memory."""
+
+    dtype: str
+    """Its type in torch, for example "int16"."""
+    shape: str
+    """A letter for every dimension; what has the same letter has the same size everywhere in the state."""
+    least: float = -float("inf")
+    """No element is less, and with ``most`` none is more; floats must be finite in any case."""
+    most: float = float("inf")
+
+    def __str__(self) -> str:
+        bounds = "" if self.most == float("inf") else f" from {self.least} to {self.most}"
+        return f"{self.dtype} [{', '.join(self.shape)}]{bounds}"
+
+
+class Choice(NamedTuple):
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+    def __contains__(self, value: object) -> bool:
+        return any(type(value) is type(choice) and value == choice for choice in self.values)
+
+    def __str__(self) -> str:
+        return " or ".join(map(repr, self.values))
+
+
+class Each(NamedTuple):
+    """A list or dictionary."""
+
+    schema: Any
+    least: int = 0
+    """How many entries it has at least."""
+
+
+class Row(NamedTuple):
+    """A list of a known length."""
+
+    schema: Any
+    length: int
+
+
+class Maybe(NamedTuple):
+    """None is fine, too."""
+
+    schema: Any
+
+
+def check_state(state: Any, schema: Any, name: str, **sizes: int) -> None:
+    """Checks a state that comes from a file; nothing of it is changed.
+
+    Args:
+        state: what the file holds.
+        schema: what it must look like, see the module's text.
+        name: what the state is called in the message.
+        sizes: the sizes of dimensions that are known, by letter.
+
+    Raises:
+        CheckpointError: something is missing, of another kind, shape or type, or out of its range.
+    """
+    for flaw in _flaws(state, schema, name, sizes):
+        raise CheckpointError(flaw)
+
+
+def _flaws(value: Any, schema: Any, where: str, sizes: dict[str, int]) -> Iterator[str]:
+    match schema:
+        case Maybe(inner):
+            if value is not None:
+                yield from _flaws(value, inner, where, sizes)
+        case Array():
+            if flaw := _array_flaw(value, schema, sizes):
+                yield f"{where} must be {schema}, but {flaw}"
+        case Each(inner, least):
+            if not isinstance(value, (list, tuple, dict)):
+                yield f"{where} must be a list, but is {shown(value)}"
+            elif len(value) < least:
+                yield f"{where} must have at least {least} entries, but has {len(value)}"
+            else:
+                for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                    yield from _flaws(item, inner, f"{where}[{shown(key)}]", sizes)
+        case Row(inner, length):
+            if not isinstance(value, (list, tuple)) or len(value) != length:
+                yield f"{where} must be a list of {length}, but is {shown(value)}"
+            else:
+                yield from _flaws(value, Each(inner), where, sizes)
+        case dict():
+            if not isinstance(value, dict):
+                yield f"{where} must be a dictionary, but is {shown(value)}"
+            else:
+                for key, inner in schema.items():
+                    if key in value:
+                        yield from _flaws(value[key], inner, f"{where}[{key!r}]", sizes)
+                    else:
+                        yield f"{where} lacks {key!r}"
+        case Range() | Choice():
+            if value not in schema:
+                yield f"{where} must be {schema}, but is {shown(value)}"
+        case _:
+            if not isinstance(value, schema):
+                yield f"{where} must be of type {schema.__name__}, but is {shown(value)}"
+
+
+def _array_flaw(value: Any, schema: Array, sizes: dict[str, int]) -> str:
+    """What is wrong with what should be a tensor; notes the sizes that it has."""
+    import torch  # late: nothing here is slow to import before a checkpoint is read
+
+    if type(value) is not torch.Tensor:
+        return f"is {shown(value)}"
+    if value.layout != torch.strided or value.device.type != "cpu" or value.requires_grad:
+        return "is a tensor of another kind"
+    if not value.is_contiguous() or value.is_neg() or value.is_conj():
+        return "is a view of something else"
+    dtype = str(value.dtype).removeprefix("torch.")
+    if dtype != schema.dtype or value.ndim != len(schema.shape):
+        return f"is {dtype} {list(value.shape)}"
+    for letter, size in zip(schema.shape, value.shape, strict=True):
+        if sizes.setdefault(letter, size) != size:
+            return f"is of shape {list(value.shape)}: {letter} is {sizes[letter]} elsewhere"
+    if value.is_floating_point() and not torch.isfinite(value).all():
+        return "holds an infinity or NaN"
+    if value.numel() and value.dtype != torch.bool:
+        for bound in (value.min().item(), value.max().item()):
+            if not schema.least <= bound <= schema.most:
+                return f"holds {bound}"
+    return ""

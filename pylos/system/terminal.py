@@ -1,0 +1,138 @@
+"""What the terminal shows beside plain lines: one live bar at a time, gone when its phase is over, and tables."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from pylos.system.output import GONE, is_terminal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+Update = Callable[[int, str], None]
+"""``update(done, text)``: how much is done of the total, and what to say behind the bar."""
+
+_REFRESH_SECONDS = 0.1
+
+_alive = False
+
+
+@contextmanager
+def progress(description: str, total: int, enabled: bool = True) -> Iterator[Update]:
+    """Shows a bar on stderr while the body runs, if a terminal or a notebook is attached.
+
+    Anywhere else, and inside the body of another bar, it shows nothing. It never raises: an output that goes
+    away in the middle only ends the display.
+
+    Args:
+        description: The name of the phase, such as ``"self-play"``.
+        total: What ``done`` will be at the end.
+        enabled: Whether to show anything at all, for example false on all ranks but the first.
+
+    Yields:
+        ``update(done, text)``. It is cheap: call it as often as there is news.
+    """
+    global _alive
+    bar = None if _alive or not enabled else _make_bar()
+    if bar is None:
+        yield _ignore
+        return
+    _alive = True
+    try:
+        display = _Display(bar, description, total)
+        try:
+            yield display.update
+        finally:
+            display.close()
+    finally:
+        _alive = False
+
+
+def _ignore(done: int, text: str = "") -> None:
+    """The update of a bar that is not shown."""
+
+
+def _make_bar() -> Progress | None:
+    """A bar for what stderr is attached to, or None where it would not be seen or only do harm."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn(
+            "{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+        ),
+    )
+    console = Console(stderr=True)
+    if console.is_jupyter:
+        from pylos.system.notebook import CellProgress
+
+        return CellProgress(*columns)
+    if not is_terminal(sys.stderr) or console.is_dumb_terminal:  # rich would take a file for one if told to
+        return None
+    return Progress(
+        *columns,
+        console=console,
+        # Drawn from update() alone: a thread of rich's own would die with a traceback when the terminal goes.
+        auto_refresh=False,
+        transient=True,
+        # What is printed meanwhile appears above the bar, unless it goes to a file.
+        redirect_stdout=is_terminal(sys.stdout),
+    )
+
+
+class _Display:
+    """A started bar. It falls silent at the first error of its output."""
+
+    def __init__(self, bar: Progress, description: str, total: int) -> None:
+        self._bar: Progress | None = bar
+        self._next_refresh = 0.0
+        self._task = bar.add_task(description, total=total, text="")
+        self._try(bar.start)
+        self.update(0)
+
+    def update(self, done: int, text: str = "") -> None:
+        if self._bar is None:
+            return
+        self._bar.update(self._task, completed=done, text=text)
+        now = time.monotonic()
+        if now >= self._next_refresh:
+            self._next_refresh = now + _REFRESH_SECONDS
+            self._try(self._bar.refresh)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._try(self._bar.stop)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except GONE:
+            if self._bar is not None:
+                with suppress(*GONE):
+                    self._bar.stop()  # gives sys.stdout and sys.stderr back
+            self._bar = None
+
+
+def table_text(table: Table) -> str:
+    """A table as plain lines, to be printed: rich would end the process with code 1 where the reader has gone away."""
+    from rich.console import Console
+
+    # Where the encoding of stdout has no lines, rich draws with letters.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    buffer = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace")
+    Console(
+        file=buffer, width=1000, force_terminal=False, force_jupyter=False, markup=False, highlight=False
+    ).print(table)
+    buffer.seek(0)
+    return "\n".join(line.rstrip() for line in buffer.read().splitlines())

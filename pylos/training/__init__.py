@@ -1,0 +1,1 @@
+"""The Lightning module and the data module, and what they consist of."""

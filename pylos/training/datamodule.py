@@ -1,0 +1,305 @@
+"""The data module: plays games with the current network once per epoch and serves batches from the replay buffer."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_warn
+from torch.utils.data import DataLoader
+
+from pylos.errors import ConfigurationError
+from pylos.game.board import Board
+from pylos.game.rules import rules_code
+from pylos.kernels.randomness import derive_key
+from pylos.network.evaluator import CACHE_SIZE
+from pylos.runs.folder import is_trial
+from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
+from pylos.selfplay.batches import EpochBatches
+from pylos.selfplay.play import SelfPlay, SelfPlayStats
+from pylos.selfplay.replay import Batch, ReplayBuffer, deal
+from pylos.system.options import (
+    COUNT,
+    COUNT_OR_ZERO,
+    SEED,
+    SHARE,
+    Range,
+    checked_options,
+    own_arguments,
+    shown,
+)
+from pylos.training.boards import read_boards, single_batch
+from pylos.training.fitting import ask_again, prepare, restored_epoch, trains
+from pylos.training.generations import Generations, agent
+from pylos.training.ranks import gather
+from pylos.truth.batches import SuiteBatches, share_of_suite
+from pylos.truth.suite import load_suite
+
+_RANGES = {
+    "games_per_epoch": COUNT,
+    "parallel_games": COUNT,
+    "buffer_size": Range(int, 1, 10**15),  # what memory holds is checked as well
+    "batch_size": COUNT,
+    "batches_per_epoch": COUNT,
+    "surprise_weight": SHARE,
+    "value_mix": SHARE,
+    "validation_positions": COUNT,
+    "test_games": COUNT,
+    "search_threads": Range(int, 0, 1024),
+    "cache_size": COUNT_OR_ZERO,
+    "seed": SEED,
+}
+
+
+class SelfPlayDataModule(pl.LightningDataModule):
+    """Refills a replay buffer by self-play at the start of every epoch, then serves random batches from it.
+
+    The network and the rules are those of the trainer's module. Games go on across epochs; buffer and games in
+    flight are part of every checkpoint.
+
+    Args:
+        games_per_epoch: games to finish per epoch, on every rank.
+        parallel_games: games played at the same time, on every rank.
+        simulations: simulations per decision.
+        root: how they choose at the root: "puct" by prior, value and Dirichlet noise, or "gumbel", which draws a few
+            actions, halves them step by step, and trains on an improved policy instead of visits.
+        gumbel_scale: scale of the noise by which "gumbel" draws; "puct" does without.
+        c_puct: weight of the prior against the value in the search.
+        fpu_reduction: how much less than its parent an unvisited action is thought to be worth.
+        dirichlet_alpha: concentration of the noise that "puct" adds to the root's prior.
+        dirichlet_fraction: weight of that noise.
+        opening_plies: the most uniformly random actions with which a game begins; how many is drawn, too. They show
+            the agent positions that neither player would go for, and are not trained on.
+        temperature_moves: plies after the opening whose action is drawn in proportion to the search's
+            weights; then the heaviest is played.
+        max_moves: plies after the opening after which a game is a draw.
+        repetition_limit: how often a position must occur for a draw.
+        move_limit_draw_value: what a draw by ``max_moves`` is worth to both players, in [-1, 1].
+        repetition_draw_value: what a draw by repetition is worth to both players, in [-1, 1].
+        buffer_size: samples (positions) to keep for training, on every rank.
+        batch_size: samples per batch, on every rank.
+        batches_per_epoch: batches, and so optimizer steps, per epoch.
+        surprise_weight: how far batches prefer positions whose search came out unlike its prior, compared with the
+            other games in flight: from 0 (not at all) to 1 (in proportion).
+        value_mix: weight of the search's value against the game's outcome in the value's target at the end of the
+            learning rate's schedule; it grows with the epochs, from 0, for a young network's searches know little.
+        validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
+            fit measures, on all ranks together.
+        test_games: games of the checkpoint against itself on which ``test`` measures.
+        positions: a file with one position text a line for ``predict``; the start position if not given.
+        inference_precision: "float32", "bfloat16", or "auto" for the one that is faster (measured at the
+            start of a run and kept by its checkpoints).
+        search_threads: threads that search; 0 means as many as torch uses, beside an accelerator one for 128 games
+            and at most 8.
+        cache_size: positions whose evaluation self-play remembers within an epoch, about; games are the same without.
+            On a CPU only: beside an accelerator looking them up costs more than it saves.
+        seed: names all random draws of self-play and batches.
+    """
+
+    def __init__(
+        self,
+        games_per_epoch: int = 512,
+        parallel_games: int = 512,
+        simulations: int = 64,
+        root: str = "puct",
+        gumbel_scale: float = 1.0,
+        c_puct: float = 1.5,
+        fpu_reduction: float = 0.25,
+        dirichlet_alpha: float = 0.3,
+        dirichlet_fraction: float = 0.25,
+        opening_plies: int = 0,
+        temperature_moves: int = 15,
+        max_moves: int = 200,
+        repetition_limit: int = 5,
+        move_limit_draw_value: float = 0.0,
+        repetition_draw_value: float = 0.0,
+        buffer_size: int = 200_000,
+        batch_size: int = 512,
+        batches_per_epoch: int = 100,
+        surprise_weight: float = 0.5,
+        value_mix: float = 0.0,
+        validation_positions: int = 2000,
+        test_games: int = 64,
+        positions: str | None = None,
+        inference_precision: str = "auto",
+        search_threads: int = 0,
+        cache_size: int = CACHE_SIZE,
+        seed: int = 0,
+    ) -> None:
+        own = own_arguments(locals())
+        super().__init__()
+        self.save_hyperparameters()
+        self.hparams.update(checked_options({**self.hparams, **own}, _RANGES))
+        if not isinstance(self.hparams["positions"], (str, NoneType)):
+            raise ConfigurationError(f"positions must be a file, got {shown(self.hparams['positions'])}")
+        self._generations = Generations(self.hparams)
+        self._buffer = ReplayBuffer(self.hparams["buffer_size"], self._generations.search_options.width)
+        self._selfplay: SelfPlay | None = None
+        self._games_to_restore: dict[str, Any] | None = None
+        self._epochs_filled = 0
+        self._fitted: tuple[pl.Trainer, pl.LightningModule] | None = None
+
+    @property
+    def buffer(self) -> ReplayBuffer:
+        """The replay buffer."""
+        return self._buffer
+
+    @property
+    def stats(self) -> SelfPlayStats | None:
+        """Statistics of the newest self-play."""
+        return self._generations.stats
+
+    def setup(self, stage: str) -> None:
+        """Prepares the trainer for self-play.
+
+        A fit that does not go on where this object's last one ended starts with nothing; a checkpoint's state
+        comes after this.
+        """
+        if stage == "fit":
+            self._keep_or_drop()
+            prepare(self._trainer)
+
+    def _keep_or_drop(self) -> None:
+        """Drops the samples and games of a fit that this one does not go on with."""
+        trainer, module = self._trainer, self._trainer.lightning_module
+        last, self._fitted = self._fitted, (trainer, module)
+        if last == (trainer, module) and self._epochs_filled <= self._data_epoch + 1:
+            return
+        if len(self._buffer) and not (last and is_trial(last[0])):
+            rank_zero_warn(
+                f"{len(self._buffer):,} samples of an earlier fit are dropped from the replay buffer: this one, with "
+                "another Trainer or module, begins with none, or with those of its checkpoint"
+            )
+        self._generations.stats = None
+        self._selfplay, self._games_to_restore = None, None
+        self._buffer.added, self._epochs_filled = 0, 0
+
+    @property
+    def _data_epoch(self) -> int:
+        """The epoch whose games and batches are in use: to overfit means to have those of the first one for ever."""
+        trainer: Any = self._trainer
+        return 0 if trainer.overfit_batches > 0 else int(trainer.current_epoch)
+
+    def train_dataloader(self) -> EpochBatches:
+        """Plays the epoch's games, unless that is done already or nothing will train on them, and returns its batches.
+
+        On a resume Lightning calls this twice, first with the number of an epoch that is already over.
+        """
+        epoch = self._data_epoch
+        if self._epochs_filled <= epoch and trains(self._trainer):
+            self._refill(epoch)
+        in_schedule = 0.0 if epoch < self._trainer.current_epoch else agent(self._trainer).schedule_progress
+        weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * in_schedule
+        return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
+
+    def _refill(self, epoch: int) -> None:
+        trainer = self._trainer
+        if self._selfplay is None:
+            self._selfplay = self._generations.begin(trainer, "selfplay", self.hparams["parallel_games"])
+            if self._games_to_restore is not None:
+                self._selfplay.load_state_dict(self._games_to_restore)
+                self._games_to_restore = None
+        games = 1 if is_trial(trainer) else self.hparams["games_per_epoch"]
+        self._epochs_filled = UNFINISHED
+        self._generations.play(trainer, self._selfplay, games, self._buffer, "self-play")
+        self._epochs_filled = epoch + 1
+
+    def val_dataloader(self) -> SuiteBatches | list[Any]:
+        """The suite of the module's rules: all of it for ``validate``, the same part every epoch during fit.
+
+        A fit whose rules have no suite goes without validation.
+        """
+        trainer, rules = self._trainer, agent(self._trainer).rules
+        fitting, suite = trainer.state.fn == "fit", load_suite(rules)
+        if suite is None:
+            if fitting:
+                return []
+            raise ConfigurationError(f"no suite of solved positions ships for the {rules} rules")
+        most = self.hparams["validation_positions"] if fitting else len(suite)
+        return SuiteBatches(suite, share_of_suite(suite, most, trainer.global_rank, trainer.world_size))
+
+    def test_dataloader(self) -> EpochBatches:
+        """Batches from fresh games of the checkpoint with itself."""
+        games = self.hparams["test_games"]
+        # Every game's samples fit, so each batch is drawn from whole games.
+        capacity, width = 2 * games * self.hparams["max_moves"], self._generations.search_options.width
+        buffer = ReplayBuffer(capacity, width, f"lower test_games ({games:,}) or max_moves")
+        selfplay = self._generations.begin(self._trainer, "test", games)
+        self._generations.play(self._trainer, selfplay, games, buffer, "test games")
+        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
+
+    def predict_dataloader(self) -> DataLoader[list[Board]]:
+        """The boards to judge, as one batch."""
+        rules, path = agent(self._trainer).rules, self.hparams["positions"]
+        return single_batch([Board(rules)] if path is None else read_boards(path, rules))
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Puts a batch of samples where a GPU fetches it from while the CPU goes on."""
+        if isinstance(batch, Batch) and agent(self._trainer).device.type == "cuda":
+            return Batch(*(part.pin_memory() for part in batch))
+        return batch
+
+    @property
+    def _trainer(self) -> pl.Trainer:
+        if self.trainer is None:
+            raise ConfigurationError(
+                "SelfPlayDataModule works through a Trainer: its network plays the games"
+            )
+        return self.trainer
+
+    def _batches(
+        self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
+    ) -> EpochBatches:
+        key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
+        size, rules = self.hparams["batch_size"], rules_code(agent(self._trainer).rules)
+        return EpochBatches(buffer, batches, size, rules, key, *weights)
+
+    def metrics(self) -> dict[str, float]:
+        """What the newest self-play was like, for the logs."""
+        return self._generations.metrics(self._trainer.world_size, self._buffer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Buffer, games in flight, and which epochs they cover, of all ranks; tensors and plain values only.
+
+        Call it on all ranks. The first one, which writes the checkpoint, gets the states of all.
+        """
+        state = {
+            "buffer": self._buffer.state_dict(),
+            "games": self._selfplay.state_dict() if self._selfplay else self._games_to_restore,
+            "epochs_filled": self._epochs_filled,
+            "precision": self._generations.precision,
+        }
+        return {"ranks": gather(state)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up what ``state_dict`` saved; only a fit needs it, be it in its midst (batch size finders do that).
+
+        With another number of ranks than before, the samples are dealt anew; of the games in flight, new ranks
+        have none, and those of ranks that are gone are dropped.
+        """
+        if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
+            return
+        attached = self.trainer is not None
+        rules, epoch = (
+            (agent(self._trainer).rules, restored_epoch(self._trainer)) if attached else (None, None)
+        )
+        check_selfplay_state(state_dict, rules, epoch)
+        states = state_dict["ranks"]
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        state = states[rank] if rank < len(states) else {**states[0], "games": None}
+        if len(states) != ranks:
+            state = {**state, "buffer": deal([s["buffer"] for s in states], rank, ranks)}
+        if self.trainer is not None:
+            ask_again(self.trainer)
+        self._selfplay = None
+        self._buffer.load_state_dict(state["buffer"])
+        if lost := len(state["buffer"]["actions"]) - len(self._buffer):
+            rank_zero_warn(
+                f"buffer_size = {self._buffer.capacity:,} is less than what the checkpoint holds: of its samples the "
+                f"oldest {lost:,} are dropped"
+            )
+        self._games_to_restore = state["games"]
+        self._epochs_filled = state["epochs_filled"]
+        if self._generations.precision == "auto":
+            self._generations.precision = state["precision"]

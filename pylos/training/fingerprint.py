@@ -1,0 +1,43 @@
+"""What the bits of a run depend on besides its configuration."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import torch
+
+import pylos
+from pylos.system.machine import device_name, processor
+
+Fingerprint = dict[str, str | int]
+
+
+def fingerprint(device: torch.device, ranks: int) -> Fingerprint:
+    """Names and values of everything that has to stay the same for a resumed run to stay the same to the last bit.
+
+    Args:
+        device: where the network is trained.
+        ranks: processes that train together.
+    """
+    return {
+        "pylos": pylos.__version__,
+        "Python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "lightning", "numpy", "numba", "scipy")},
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "device": device_name(device),
+        "torch threads": torch.get_num_threads(),
+        "ranks": ranks,
+    }
+
+
+def differences(before: Mapping[str, str | int], now: Mapping[str, str | int]) -> list[str]:
+    """What differs between two fingerprints, one text for each item."""
+    names = dict.fromkeys([*before, *now])
+    return [
+        f"{name} {before.get(name, 'unknown')} then, {now.get(name, 'unknown')} now"
+        for name in names
+        if before.get(name) != now.get(name)
+    ]

@@ -1,0 +1,135 @@
+"""Generations of games: played by a trainer's module against itself, as the options of its data module say."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from pylos.errors import ConfigurationError
+from pylos.game.rules import rules_code
+from pylos.kernels.randomness import derive_key
+from pylos.network.evaluator import PRECISIONS, NetworkEvaluator
+from pylos.network.precision import fastest_precision
+from pylos.network.threads import search_threads, single_threaded_torch
+from pylos.search.cache import CachedEvaluator
+from pylos.search.options import SearchOptions
+from pylos.selfplay.games import GameOptions
+from pylos.selfplay.play import SelfPlay, SelfPlayStats
+from pylos.selfplay.replay import ReplayBuffer
+from pylos.system.options import shown
+from pylos.system.terminal import progress
+from pylos.training.fitting import phases_shown
+
+
+def agent(trainer: pl.Trainer) -> Any:
+    """The module that plays.
+
+    Raises:
+        ConfigurationError: the trainer's module cannot.
+    """
+    module = trainer.lightning_module
+    if not all(hasattr(module, name) for name in ("network", "rules", "schedule_progress")):
+        raise ConfigurationError(
+            "SelfPlayDataModule needs a module with `network`, `rules` and `schedule_progress`"
+        )
+    return module
+
+
+class Generations:
+    """Plays games, and remembers how the newest ones went.
+
+    Args:
+        options: those of ``SelfPlayDataModule``.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
+        self.search_options = SearchOptions(**_named(SearchOptions, options))
+        self._game_options = GameOptions(**_named(GameOptions, options))
+        self.precision: str = options["inference_precision"]
+        """In which the network judges; "auto" until that is measured."""
+        if self.precision not in ("auto", *PRECISIONS):
+            raise ConfigurationError(
+                f"inference_precision must be auto, {' or '.join(PRECISIONS)}, got {shown(self.precision)}"
+            )
+        self.stats: SelfPlayStats | None = None
+        """Statistics of the newest games."""
+        self._network_share = 1.0
+
+    def begin(self, trainer: pl.Trainer, purpose: str, parallel_games: int) -> SelfPlay:
+        """A stream of games; its purpose names their random draws."""
+        module = agent(trainer)
+        return SelfPlay(
+            parallel_games,
+            rules_code(module.rules),
+            self.search_options,
+            self._game_options,
+            seed=derive_key(self._options["seed"], purpose),
+            rank=trainer.global_rank,
+            threads=self._threads(module, parallel_games),
+        )
+
+    def play(
+        self, trainer: pl.Trainer, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str
+    ) -> None:
+        """Plays on until so many more games are finished, with the module's network as it is now."""
+        evaluate = self._evaluator(trainer)
+        with (
+            single_threaded_torch(),
+            progress(title, total=games, enabled=phases_shown(trainer)) as update,
+        ):
+            start = time.perf_counter()
+
+            def on_ply(games: int, positions: int) -> None:
+                speed = positions / (time.perf_counter() - start)
+                simulations = speed * self.search_options.simulations
+                if trainer.received_sigterm:
+                    raise SIGTERMException  # outside of our command Lightning would wait for the epoch's end
+                update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
+
+            self.stats = selfplay.play(games, evaluate, buffer, on_ply)
+            self._network_share = evaluate.network_share
+
+    def metrics(self, ranks: int, buffer: ReplayBuffer) -> dict[str, float]:
+        """What the newest games, and the buffer with them, are like, for logs that take means over so many ranks."""
+        if self.stats is None:
+            return {}
+        stats = self.stats
+        speed = ranks * stats.positions / stats.seconds
+        return {
+            "selfplay/games": ranks * stats.games,
+            "selfplay/game_length": stats.plies / stats.games,
+            "selfplay/first_player_score": stats.first_player_score,
+            "selfplay/draw_rate": stats.draw_rate,
+            "selfplay/buffer_fill": len(buffer) / buffer.capacity,
+            "time/network_share": self._network_share,  # which thread asks first is a matter of the clock
+            "time/positions_per_second": speed,
+            "time/simulations_per_second": speed * self.search_options.simulations,
+        }
+
+    def _threads(self, module: Any, games: int) -> int:
+        return int(self._options["search_threads"]) or search_threads(module.device, games)
+
+    def _evaluator(self, trainer: pl.Trainer) -> CachedEvaluator | NetworkEvaluator:
+        module = agent(trainer)
+        if self.precision == "auto":
+            games = self._options["parallel_games"]
+            rows = -(-games // self._threads(module, games))
+            measured = "auto"
+            if trainer.is_global_zero:  # one for all ranks
+                measured = fastest_precision(module.network, module.device, rows)
+            self.precision = trainer.strategy.broadcast(measured)
+            rank_zero_info(f"self-play in {self.precision}, the faster one on {module.device}")
+        evaluate = NetworkEvaluator(module.network, rules_code(module.rules), module.device, self.precision)
+        return evaluate.cached(self._options["cache_size"])
+
+
+def _named(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a dataclass has fields for."""
+    return {field.name: options[field.name] for field in dataclasses.fields(kind)}

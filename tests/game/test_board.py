@@ -1,0 +1,348 @@
+"""`Board`: text, moving and undoing, errors that leave it as it was, and what Python shows of it."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pylos.errors import IllegalActionError, PositionError, RulesError
+from pylos.game.actions import action_name
+from pylos.game.board import BLACK, WHITE, Board, as_positions, perft
+from pylos.game.rules import NUM_ACTIONS
+from tests.support.boards import RULE_NAMES, boards
+from tests.twins import rules as naive
+
+EMPTY = "................/........./..../. w 0"
+
+
+def square_board(rules: str = "standard") -> Board:
+    """White completes 1A1-1A2-1B1-1B2 by placing on 1B2."""
+    return Board.from_text("ww..w...bbb...../........./..../. w 0", rules)
+
+
+def test_the_start():
+    board = Board()
+    assert board.text == EMPTY
+    assert (board.rules, board.turn, board.pending, board.reserves) == ("standard", WHITE, 0, (15, 15))
+    assert (board.is_over, board.winner, board.actions, board.turns, board.last_turn) == (
+        False,
+        None,
+        (),
+        [],
+        "",
+    )
+    assert list(board.legal_actions) == list(range(16))
+    assert (WHITE, BLACK) == ("white", "black")
+
+
+@given(boards())
+def test_text_and_repr_round_trip(board):
+    again = Board.from_text(board.text, board.rules)
+    assert again == board
+    assert hash(again) == hash(board)
+    assert again.text == board.text == naive.format_game(naive.parse(board.text))
+    assert eval(repr(board)) == board
+    assert Board.from_position(np.int64(board.position), board.rules) == board
+    game, balls = naive.parse(board.text), naive.balls_per_player(board.rules)
+    assert board.reserves == (balls - len(game.white), balls - len(game.black))
+    assert board.turn[0] == game.side
+    assert board.pending == game.pending
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("", "0 fields"),
+        ("................/........./..../. w", "2 fields"),
+        ("................/........./..../. w 0 x", "4 fields"),
+        ("................/........./.... w 0", "3"),
+        ("................/........./..../././ w 0", "6"),
+        (".............../........./..../. w 0", "level 1 has 16 cells, but 15"),
+        ("................/........../..../. w 0", "level 2 has 9 cells, but 10"),
+        ("................/........./..../.. w 0", "level 4 has 1 cells, but 2"),
+        ("x.............../........./..../. w 0", "level 1 holds 'x'"),
+        ("W.............../........./..../. w 0", "level 1 holds 'W'"),
+        ("................/........./..../. white 0", "not 'white'"),
+        ("................/........./..../. w 3", "not '3'"),
+        ("................/........./..../. w -1", "not '-1'"),
+        ("www.w.../........./..../. w 0", "level 1"),
+        ("ww..w.........../w......../..../. w 0", "2A1 does not rest"),
+        ("wbbwwbwwbwbwwbbw/wbbbbwwb./bbww/. w 0", "3B2 does not rest"),
+        ("bbbbbbbbbbbbbbbb/........./..../. w 0", "black has 16 balls"),
+        ("wwwwwwwwwwwwwwww/........./..../. w 0", "white has 16 balls"),
+        ("................/........./..../. w 2", "white has no ball that could be taken back"),
+        ("wwww............/........./..../. b 1", "black has no ball that could be taken back"),
+        ("wwww............/........./..../. w 2", "white has just completed no formation"),
+        ("wwwwwwwwwwwwwww./........./..../. w 1", "all 15 balls"),
+    ],
+)
+def test_unreadable_texts_are_refused(text, wrong):
+    with pytest.raises(PositionError, match=re.escape(wrong)) as error:
+        Board.from_text(text)
+    assert repr(text) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "text", "line"),
+    [
+        ("", "wwwww.........../........./..../. w 1", "wwww............/........./..../. w 2"),
+        ("mini-", "................/wwwww..../..../. w 1", "................/www....../..../. w 2"),
+    ],
+)
+def test_pending_needs_rules_with_take_backs(prefix, text, line):
+    assert Board.from_text(text, f"{prefix}standard").pending == 1
+    with pytest.raises(PositionError, match="children"):
+        Board.from_text(text, f"{prefix}children")
+    assert Board.from_text(line, f"{prefix}mature").pending == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (
+            ".....w........../........./..../. w 0",
+            "a ball on 1B2, but the mini game is played on the levels above",
+        ),
+        ("................/wwwwwwww./..../. w 0", "white has 8 balls on the board; there are 7 a side"),
+        ("................/........./w.../. w 0", "3A1 does not rest"),
+        ("................/wwwwwww../..../. w 1", "all 7 balls"),
+    ],
+)
+def test_unreadable_texts_of_mini_games_are_refused(text, wrong):
+    with pytest.raises(PositionError, match=re.escape(wrong)):
+        Board.from_text(text, "mini-standard")
+
+
+def test_the_ground_of_the_mini_game_belongs_to_nobody():
+    board = Board("mini-standard")
+    assert (board.text, board.reserves) == (EMPTY, (7, 7))
+    assert list(board.legal_actions) == list(range(16, 25))
+    with pytest.raises(IllegalActionError, match="1B2 is ground"):
+        board.push("1B2")
+    with pytest.raises(IllegalActionError, match="white has no ball on 1B2"):
+        board.push("1B2^2C3")
+
+
+@pytest.mark.parametrize(
+    ("position", "wrong"),
+    [
+        (-1, "63 bits"),
+        (1 << 63, "63 bits"),
+        (1 | 1 << 30, "1A1 holds two"),
+        (3 << 60, "at most 2"),
+        (1 << 16, "2A1"),
+    ],
+)
+def test_positions_that_cannot_occur_are_refused(position, wrong):
+    with pytest.raises(PositionError, match=wrong):
+        Board.from_position(position)
+
+
+@pytest.mark.parametrize("make", [Board, lambda rules: Board.from_text(EMPTY, rules)])
+def test_unknown_rules_are_refused(make):
+    with pytest.raises(RulesError, match="chess"):
+        make("chess")
+
+
+@given(boards())
+def test_pop_undoes_push(board):
+    final, actions = board.copy(), board.actions
+    texts = [board.text]
+    while board.actions:
+        assert board.pop() == actions[len(board.actions)]
+        texts.append(board.text)
+    assert texts[-1] == EMPTY
+    with pytest.raises(IndexError, match="nothing was pushed"):
+        board.pop()
+    for action in actions:
+        assert board.text == texts.pop()
+        board.push(action_name(action, board.pending))
+    assert board == final
+    assert board.actions == final.actions
+
+
+@given(boards())
+def test_turns_replay(board):
+    while board.pending:
+        board.pop()
+    again = Board(board.rules)
+    for turn in board.turns:
+        again.push(turn)
+        assert again.pending == 0
+    assert again == board
+    assert again.actions == board.actions
+    assert again.last_turn == (board.turns or [""])[-1]
+
+
+def test_a_turn_in_steps_and_as_a_whole():
+    steps, whole = square_board(), square_board()
+    for name in ("1B2", "-1A1", "="):
+        assert steps.turn == "white"
+        steps.push(name)
+    whole.push("1B2-1A1")
+    assert steps == whole
+    assert steps.actions == whole.actions
+    assert (whole.turn, whole.pending, whole.last_turn) == ("black", 0, "1B2-1A1")
+    assert whole.text == ".w..ww..bbb...../........./..../. b 0"
+
+    whole = square_board()
+    whole.push("1B2-1A1-1B2")
+    assert whole.text == ".w..w...bbb...../........./..../. b 0"
+    assert whole.last_turn == "1B2-1A1-1B2"
+    assert whole.last_cells == (5, 0, 5)
+
+
+def test_a_turn_ends_by_itself_when_nothing_more_can_be_taken_back():
+    # White's only free ball is the one just played, and taking it back uncovers none.
+    board = Board.from_text(".wb.wwb.bb....../.b.b...../..../. w 0")
+    board.push("1A1")
+    assert [action_name(int(action), board.pending) for action in board.legal_actions] == ["-1A1"]
+    twin = naive.step(naive.parse(board.text), ((0, 0, 0), None), "standard")
+    board.push("-1A1")
+    assert (board.turn, board.pending, board.last_turn) == ("black", 0, "1A1-1A1")
+    assert board.text == naive.format_game(twin)
+
+
+def test_taking_back_nothing_where_that_is_allowed():
+    board = square_board("standard-optional")
+    board.push("1B2=")
+    assert (board.turn, board.pending, board.last_turn) == ("black", 0, "1B2=")
+    assert len(board.actions) == 2
+
+
+def test_a_take_back_alone_is_one_step():
+    board = square_board()
+    board.push("1B2")
+    assert (board.turn, board.pending, board.last_turn) == ("white", 2, "1B2")
+    board.push("-1A1")
+    assert (board.turn, board.pending, board.last_turn) == ("white", 1, "1B2-1A1")
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "reason"),
+    [
+        ([], "1A1", "1A1 is occupied"),
+        ([], "2A1", "2A1 does not rest on four balls"),
+        ([], "=", "no take-back is pending"),
+        ([], "-1A1", "no take-back is pending"),
+        ([], "1C1^2A1", "white has no ball on 1C1"),
+        ([], "1D1^2A1", "white has no ball on 1D1"),
+        ([], 303, "303"),
+        ([], -1, "-1"),
+        ([], 16, "2A1 does not rest"),
+        ([], "", "'' is no cell"),
+        ([], "1D4-1A1", "no take-back is pending"),
+        ([], "1B2-1A1-1A1", "white has no ball on 1A1"),
+        ([], "1B2-1A1-1A2-1B1", "no take-back is pending"),
+        ([], "1B2-1A1-1A2=", "no take-back is pending"),
+        ([], "1B2=", "white must take back at least one ball"),
+        ([], "1B2-1A1-", "''"),
+        (["1B2"], "1D4", "white has a ball to take back first"),
+        (["1B2"], "=", "white must take back at least one ball"),
+        (["1B2"], "4A1", "a take-back is pending"),
+        (["1B2"], "-1C1", "white has no ball on 1C1"),
+        (["1B2", "-1A1"], "4A1", "a take-back is pending"),
+        (["1B2-1A1", "1A1", "1D1", "1D2", "1D3", "2A1"], "1B2^2B2", "a ball rests on 1B2"),
+        (["1B2-1A1", "1A1"], "1B2^2A1", "2A1 rests on 1B2"),
+    ],
+)
+def test_illegal_actions_leave_the_board_as_it_was(before, action, reason):
+    board = square_board()
+    for name in before:
+        board.push(name)
+    text, actions = board.text, board.actions
+    with pytest.raises(IllegalActionError, match=reason):
+        board.push(action)
+    assert board.text == text
+    assert board.actions == actions
+
+
+def test_no_ball_in_reserve_is_named():
+    board = Board.from_text("wwwwbwwwwbwwwwwb/bbbbbb.bb/ww../. w 0", "children")
+    with pytest.raises(IllegalActionError, match="white has no ball in reserve"):
+        board.push("3B2")
+
+
+@given(boards(), st.integers(0, NUM_ACTIONS - 1))
+def test_exactly_the_legal_actions_can_be_pushed(board, action):
+    before, name = board.copy(), re.escape(action_name(action, board.pending))
+    if action in board.legal_actions:
+        board.push(action)
+        assert board.actions == (*before.actions, action)
+    else:
+        with pytest.raises(IllegalActionError, match=f"^{name} is not legal in '{re.escape(board.text)}': "):
+            board.push(action)
+        assert board == before
+        assert board.actions == before.actions
+
+
+@given(boards())
+def test_the_winner_is_who_moved_last(board):
+    assert board.is_over == naive.is_over(naive.parse(board.text), board.rules)
+    if board.is_over:
+        winner = board.winner
+        board.pop()
+        assert board.turn == winner
+    assert (board.winner, board.is_over) == (None, False)
+
+
+def test_copies_are_independent():
+    board = Board()
+    other = board.copy()
+    other.push("1A1")
+    assert (board.text, board.actions) == (EMPTY, ())
+    assert board != other
+    assert Board("mature") != Board("children")
+    assert board != EMPTY
+    assert len({board, other, board.copy()}) == 2
+
+
+@pytest.mark.parametrize(("rules", "first"), [("standard", 10), ("standard-optional", 11)])
+def test_perft_finishes_a_pending_take_back(rules, first):
+    board = square_board(rules)
+    board.push("1B2")  # four white balls, all free: four single ones and six pairs
+    assert [perft(board, 0), perft(board, 1)] == [1, first]
+    twin = naive.parse(board.text)
+    ends = {twin.with_own(twin.own - {a, b}, 0, True) for a in twin.own for b in twin.own}
+    ends |= {twin.with_own(twin.own, 0, True)} if rules == "standard-optional" else set()
+    assert perft(board, 2) == sum(naive.perft(end, 1, rules) for end in ends)
+    board.push("-1A1")
+    assert perft(board, 1) == 4
+
+
+def test_perft_refuses_a_negative_depth():
+    with pytest.raises(ValueError, match="-1"):
+        perft(Board(), -1)
+
+
+@pytest.mark.parametrize("rules", RULE_NAMES)
+def test_perft_takes_the_rules_of_the_board(rules):
+    text = "................/ww.w..bb./..../. w 0" if "mini" in rules else square_board().text
+    assert perft(Board.from_text(text, rules), 2) == naive.perft(naive.parse(text), 2, rules)
+
+
+def test_as_positions():
+    games = [Board(), square_board()]
+    positions = as_positions(games)
+    assert positions.dtype == np.int64
+    assert positions.tolist() == [board.position for board in games]
+    assert as_positions(positions) is positions
+    assert as_positions([]).shape == (0,)
+
+
+def test_kernels_survive_their_cache(tmp_path):
+    # The second process loads machine code that the first has compiled. Kernels that call each other crash there.
+    code = "from pylos.game.board import Board, perft; print(perft(Board(), 2))"
+    for _ in range(2):
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYLOS_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert (result.returncode, result.stdout) == (0, "240\n"), result.stderr

@@ -1,0 +1,145 @@
+"""What stands in a checkpoint is checked when it is read: senseless contents are refused in one line."""
+
+import collections
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pylos.cli.main import main
+from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
+from tests.support.saving import IO, error_of, sample_checkpoint
+
+HUGE = torch.zeros(1).expand(10**12)
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+
+
+def with_metadata(metadata: Any) -> collections.OrderedDict[str, torch.Tensor]:
+    weights = collections.OrderedDict(weight=torch.ones(2))
+    weights._metadata = metadata  # type: ignore[attr-defined]  # as torch does
+    return weights
+
+
+SENSELESS: dict[str, tuple[dict[str, Any], str]] = {
+    "negative epoch": ({"epoch": -1}, "'epoch'"),
+    "no epoch": ({"epoch": True}, "'epoch'"),
+    "huge step": ({"global_step": 10**400}, "'global_step'"),
+    "step of a float": ({"global_step": 1e3}, "'global_step'"),
+    "weights that are none": ({"state_dict": {"a": 1}}, "'state_dict'"),
+    "weights without names": ({"state_dict": {1: torch.ones(1)}}, "1 in checkpoint['state_dict'] is no name"),
+    "no weights": ({"state_dict": [1]}, "'state_dict'"),
+    "metadata of weights": ({"state_dict": with_metadata(5)}, "the metadata of the weights"),
+    "metadata of a weight": ({"state_dict": with_metadata({"": 5})}, "the metadata of the weights"),
+    "sparse": ({"state_dict": {"a": torch.ones(2).to_sparse()}}, "sparse"),
+    "compressed": ({"state_dict": {"a": torch.ones(2, 2).to_sparse_csr()}}, "sparse"),
+    "meta": ({"state_dict": {"a": torch.ones(2, device="meta")}}, "without its numbers"),
+    "quantised": (
+        {"state_dict": {"a": torch.quantize_per_tensor(torch.ones(2), 1.0, 0, torch.qint8)}},
+        "quantised",
+    ),
+    "meta somewhere": ({"mine": [{"a": (torch.ones(2, device="meta"),)}]}, "without its numbers"),
+    "in itself": ({"mine": [LOOP, torch.ones(2, device="meta")]}, "without its numbers"),
+    "larger than the file": ({"state_dict": {"a": HUGE}}, "larger than the file"),
+    "hyperparameters": ({"hyper_parameters": 5}, "'hyper_parameters'"),
+    "rules": ({"hyper_parameters": {"rules": 5}}, "'rules'"),
+    "options without names": ({"hyper_parameters": {5: 5}}, "5 in checkpoint"),
+    "a width beyond all memory": ({"hyper_parameters": {"width": 10**12}}, "'width'"),
+    "blocks beyond all memory": ({"hyper_parameters": {"blocks": float("nan")}}, "'blocks'"),
+    "data's options": ({"datamodule_hyper_parameters": [1]}, "'datamodule_hyper_parameters'"),
+    "version": ({"pytorch-lightning_version": "99.0"}, "unknown version of Lightning, '99.0'"),
+    "no version": ({"pytorch-lightning_version": "2.6.6; rm"}, "unknown version of Lightning"),
+    "version of another kind": ({"pytorch-lightning_version": 2}, "'pytorch-lightning_version'"),
+    "callbacks": ({"callbacks": 5}, "'callbacks'"),
+    "a callback's state": ({"callbacks": {"Report": 5}}, "'Report'"),
+    "optimizers": ({"optimizer_states": 5}, "'optimizer_states'"),
+    "an optimizer's state": ({"optimizer_states": [5]}, "'optimizer_states'"),
+    "an optimizer's moments": ({"optimizer_states": [{"state": {0: 5}, "param_groups": []}]}, "'state'"),
+    "schedulers": ({"lr_schedulers": {"a": 5}}, "'lr_schedulers'"),
+    "loops": ({"loops": {"fit_loop": 5}}, "'fit_loop'"),
+}
+
+
+@pytest.mark.parametrize("kind", SENSELESS)
+def test_senseless_contents_are_refused(tmp_path: Path, kind: str) -> None:
+    change, reason = SENSELESS[kind]
+    path = tmp_path / "a.ckpt"
+    checkpoint = {**sample_checkpoint(), **change}
+    with open(path, "wb") as file:
+        torch.save(checkpoint, file)
+    for read in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
+        message = error_of(lambda read=read: read(path))
+        assert message.startswith(f"{path} makes no sense: ")
+        assert reason in message
+        assert len(message) < len(str(path)) + 250
+
+
+@pytest.mark.parametrize(
+    "version", ["2.0.0", "2.6.6", "2.6.0rc1", "2.7.0.dev20261101", "2.6.6+cpu", "2.5.0.post0"]
+)
+def test_versions_of_lightning_that_are_known(tmp_path: Path, version: str) -> None:
+    IO.save_checkpoint({**sample_checkpoint(), "pytorch-lightning_version": version}, tmp_path / "a.ckpt")
+    assert IO.load_checkpoint(tmp_path / "a.ckpt")["pytorch-lightning_version"] == version
+
+
+def test_what_has_no_such_parts_passes_through_the_io(tmp_path: Path) -> None:
+    IO.save_checkpoint({"epoch": -1, "anything": [1, "x", None]}, tmp_path / "a.ckpt")
+    assert IO.load_checkpoint(tmp_path / "a.ckpt") == {"epoch": -1, "anything": [1, "x", None]}
+    checkpoint = sample_checkpoint()
+    del checkpoint["pytorch-lightning_version"]
+    IO.save_checkpoint(checkpoint, tmp_path / "a.ckpt")
+    assert "does not say of which version" in error_of(lambda: IO.load_checkpoint(tmp_path / "a.ckpt"))
+    torch.save([1], tmp_path / "b.ckpt")
+    assert "it holds a list" in error_of(lambda: IO.load_checkpoint(tmp_path / "b.ckpt"))
+
+
+@pytest.fixture
+def reference() -> dict[str, Any]:
+    return load_checkpoint(Path(__file__).parents[2] / "pylos" / "players" / "reference" / "children.ckpt")
+
+
+def changed(state: dict[str, Any], part: str, changes: dict[str, Any]) -> dict[str, Any]:
+    return {**state, part: {**state[part], **changes}}
+
+
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "integers": ("state_dict", {"network.policy.weight": lambda old: old.int()}),
+    "complex": ("state_dict", {"network.policy.weight": lambda old: old.to(torch.complex64)}),
+    "shape": ("state_dict", {"network.policy.weight": lambda old: old.t()}),
+    "width": ("hyper_parameters", {"width": lambda old: "wide"}),
+    "list": ("hyper_parameters", {"width": lambda old: [old]}),
+    "tensor": ("hyper_parameters", {"blocks": lambda old: torch.ones(3)}),
+    "unknown rules": ("hyper_parameters", {"rules": lambda old: "mine"}),
+    "deep": ("hyper_parameters", {"validation_simulations": lambda old: {"a": {"b": old}}}),
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("command", ["match", "validate", "fit"])
+def test_no_command_takes_weights_or_options_of_other_kinds(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    reference: dict[str, Any],
+    kind: str,
+    command: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    part, changes = FORMS[kind]
+    name, change = next(iter(changes.items()))
+    if part == "state_dict":
+        name = next(name for name, w in reference[part].items() if w.ndim == 2 and w.shape[0] != w.shape[1])
+    if command == "match" and kind == "deep":
+        pytest.skip("a player needs no such option")
+    IO.save_checkpoint(changed(reference, part, {name: change(reference[part][name])}), "a.ckpt")
+    arguments = {
+        "match": ["match", "a.ckpt", "random", "--rules", "children", "--games", "2"],
+        "validate": ["validate", "--ckpt_path", "a.ckpt"],
+        "fit": ["fit", "--ckpt_path", "a.ckpt", "--trainer.accelerator", "cpu"],
+    }[command]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("pylos: error: ")
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]

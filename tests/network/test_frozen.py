@@ -1,0 +1,82 @@
+"""A frozen network says what the network does, and whoever asks gets no warning of torch's."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pylos.game.board import Board
+from pylos.game.observation import OBSERVATION_SIZE
+from pylos.game.rules import NUM_ACTIONS
+from pylos.network.frozen import FrozenNetwork, frozen
+from pylos.network.network import SQUARE, PylosNetwork
+from pylos.players.network import NetworkPlayer
+from tests.support.evaluators import small_network
+
+CPU = torch.device("cpu")
+SIZES = {"symmetric": (64, 2, SQUARE), "plain": (40, 3, None), "shallow": (16, 1, SQUARE)}
+
+
+def network_of(kind: str) -> PylosNetwork:
+    torch.manual_seed(3)
+    width, blocks, symmetries = SIZES[kind]
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, symmetries)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+@pytest.mark.parametrize("rows", [8, 64, 256])
+@pytest.mark.parametrize("kind", SIZES)
+def test_it_says_the_same_to_the_last_bit(kind: str, rows: int):
+    network = network_of(kind)
+    observations = torch.randn(rows, OBSERVATION_SIZE)
+    with torch.no_grad():
+        expected = network(observations)
+        found = frozen(network, CPU, torch.float32)(observations)
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+def test_it_computes_in_the_precision_that_is_asked_for():
+    network = network_of("plain")
+    observations = torch.randn(8, OBSERVATION_SIZE).bfloat16()
+    with torch.no_grad():
+        found = frozen(network, CPU, torch.bfloat16)(observations)
+        expected = network.bfloat16()(observations)
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+def test_it_is_a_copy_and_making_it_draws_no_random_numbers():
+    network = small_network()
+    before = torch.random.get_rng_state()
+    copy = frozen(network, CPU, torch.float32)
+    assert torch.equal(before, torch.random.get_rng_state())
+    observations = torch.randn(8, OBSERVATION_SIZE)
+    expected = copy(observations)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    assert all(torch.equal(a, b) for a, b in zip(expected, copy(observations), strict=True))
+    assert not any(answer.requires_grad for answer in copy(observations))
+
+
+def test_only_what_computes_as_ours_does_is_taken_apart():
+    class Subclass(PylosNetwork):
+        pass
+
+    assert isinstance(frozen(small_network(), CPU, torch.float32), FrozenNetwork)
+    other = Subclass((OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1)
+    kept = frozen(other.train(), CPU, torch.float32)
+    assert isinstance(kept, Subclass)
+    assert not kept.training
+    assert other.training
+    compiled = torch.compile(small_network(), backend="eager")
+    assert isinstance(frozen(compiled, CPU, torch.float32), FrozenNetwork)
+
+
+def test_nothing_of_torchscript_is_needed(monkeypatch, recwarn):
+    """torch.jit warns that it will be gone."""
+    for name in ("trace", "script", "freeze"):
+        monkeypatch.delattr(torch.jit, name)
+    player = NetworkPlayer("small", small_network(), "standard", 4)
+    assert player.choose([Board()])[0] < 16
+    assert not [warning for warning in recwarn if "torch" in str(warning.message)]

@@ -1,0 +1,172 @@
+import shutil
+import warnings
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger
+
+from pylos.errors import CheckpointError, ConfigurationError
+from pylos.runs.entry import check_complete, check_games
+from pylos.runs.identity import KEY, read_identity
+from pylos.runs.logger import RunLogger
+from pylos.training.generations import Generations
+from tests.support.training import tiny_data, tiny_evaluation, tiny_module, tiny_trainer
+
+
+def fit(folder, epochs=1, start=None, module=None, data=None, logger=False, **options):
+    trainer = tiny_trainer(folder, epochs, (tiny_evaluation(games=2),), logger=logger, **options)
+    trainer.fit(module or tiny_module(), datamodule=data or tiny_data(), ckpt_path=start)
+    return torch.load(folder / "last.ckpt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run of one epoch, with a logger's beside it. Copy it."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    fit(folder, logger=RunLogger(folder, version="logs"))
+    return folder
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    return shutil.copytree(run, tmp_path / "copy")
+
+
+@pytest.fixture
+def no_games(monkeypatch):
+    def play(*_):
+        pytest.fail("an epoch of self-play before the refusal")
+
+    monkeypatch.setattr(Generations, "play", play)
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "logs/metrics.csv"])
+def test_a_second_run_in_the_folder_is_refused_before_a_game_is_played(copy, no_games, lost):
+    before = {
+        path: path.read_bytes() for path in copy.rglob("*") if path.is_file() and "tfevents" not in path.name
+    }
+    for name in {"manifest.json", "logs/metrics.csv"} - {lost}:
+        before.pop(copy / name)
+        (copy / name).unlink()
+    with pytest.raises(ConfigurationError, match=r"holds another run: go on with it \(ckpt_path='last'"):
+        fit(copy, logger=RunLogger(copy, version="logs"))
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_so_is_one_from_the_checkpoint_of_another_run(copy, no_games, tmp_path):
+    start = torch.load(copy / "last.ckpt", weights_only=True)
+    torch.save({**start, KEY: "another"}, tmp_path / "other.ckpt")
+    with pytest.raises(ConfigurationError, match="holds another run"):
+        fit(copy, 2, start=tmp_path / "other.ckpt")
+
+
+def test_a_run_goes_on_by_its_own_checkpoint_wherever_that_lies(copy, tmp_path):
+    shutil.move(copy / "last.ckpt", tmp_path / "mine.ckpt")
+    assert fit(copy, 2, start=tmp_path / "mine.ckpt")["epoch"] == 1
+
+
+def test_every_checkpoint_bears_the_name_of_its_run(run, copy, tmp_path):
+    name = read_identity(run)
+    assert torch.load(run / "last.ckpt", weights_only=True)[KEY] == name
+    assert fit(copy, 2, start="last")[KEY] == read_identity(copy) == name
+    branch = fit(tmp_path / "branch", 2, start=run / "last.ckpt")
+    assert branch[KEY] == read_identity(tmp_path / "branch") != name
+    module = tiny_module()
+    assert fit(tmp_path / "again", module=module)[KEY] == name
+    assert fit(tmp_path / "other", module=module)[KEY] != name  # it begins with other weights
+
+
+def test_a_run_of_an_earlier_version_gets_a_name(copy):
+    (copy / "run.json").unlink()
+    old = {k: v for k, v in torch.load(copy / "last.ckpt", weights_only=True).items() if k != KEY}
+    torch.save(old, copy / "last.ckpt")
+    name = fit(copy, 2, start="last")[KEY]
+    assert name == read_identity(copy) is not None
+    torch.save(old, copy / "last.ckpt")  # the epoch was interrupted
+    assert fit(copy, 2, start="last")[KEY] == name
+
+
+def test_the_last_checkpoint_of_another_run_is_refused(copy, no_games, tmp_path):
+    other = torch.load(copy / "last.ckpt", weights_only=True)
+    torch.save({**other, KEY: "another"}, copy / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"last\.ckpt is of another run"):
+        fit(copy, 2, start="last")
+
+
+@pytest.mark.parametrize("missing", ["manifest.json", "logs/metrics.csv"])
+def test_a_missing_record_is_said_in_one_line(copy, missing):
+    (copy / missing).unlink()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(copy, 1, start="last", logger=RunLogger(copy, version="logs"))
+    said = [str(w.message) for w in caught if "is missing" in str(w.message)]
+    assert len(said) == 1
+    assert str(copy / missing) in said[0]
+
+
+def test_no_record_is_missed_that_there_cannot_be(run, tmp_path):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(tmp_path / "new", 2, start=run / "last.ckpt", logger=RunLogger(tmp_path, version="logs"))
+    assert not [w for w in caught if "is missing" in str(w.message)]
+
+
+def test_weights_alone_are_nothing_to_go_on_from(copy, tmp_path, no_games):
+    weights = torch.load(copy / "last.ckpt", weights_only=True)
+    for part in ("optimizer_states", "lr_schedulers", "callbacks"):
+        del weights[part]
+    path = tmp_path / "weights.ckpt"
+    torch.save(weights, path)
+    with pytest.raises(
+        CheckpointError, match=r"holds weights only: it lacks optimizer_states, lr_schedulers, call"
+    ):
+        fit(tmp_path / "run", start=path)
+    trainer = tiny_trainer(tmp_path)
+    assert trainer.validate(tiny_module(), datamodule=tiny_data(), ckpt_path=path, verbose=False)
+
+
+def test_what_is_complete():
+    keys = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
+    check_complete(dict.fromkeys(keys), "x.ckpt")
+    with pytest.raises(CheckpointError, match=r"x\.ckpt.* lacks loops;"):
+        check_complete(dict.fromkeys(keys[:3]), "x.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "advice"),
+    [
+        ({"root": "gumbel"}, {"root": "puct"}, "data.root gumbel (not puct)"),
+        ({"root": "puct"}, {"root": "gumbel"}, "data.root puct (not gumbel)"),
+        ({"root": "puct", "simulations": 16}, {"root": "puct"}, "data.simulations 16 (not 4)"),
+        ({"root": "gumbel", "simulations": 16}, {"root": "gumbel"}, None),
+        (
+            {"root": "puct", "simulations": 16, "parallel_games": 9},
+            {"root": "gumbel"},
+            "data.parallel_games 9 (not 8) and data.root puct (not gumbel)",
+        ),
+        ({"batch_size": 1}, {}, None),
+    ],
+)
+def test_the_options_that_the_games_need_are_named(then, now, advice):
+    ours = tiny_data(**now)
+    checkpoint = {"datamodule_hyper_parameters": {**ours.hparams, **then}}
+    if advice is None:
+        check_games(checkpoint, ours, "x.ckpt")
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            check_games(checkpoint, ours, "x.ckpt")
+        assert str(caught.value) == f"the games in x.ckpt can only go on with {advice}"
+
+
+def test_the_advice_is_that_of_the_games_themselves(run, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"data\.root puct"):
+        fit(tmp_path / "new", 2, start=run / "last.ckpt", data=tiny_data(root="gumbel"))
+    check_games({}, None, "x.ckpt")
+
+
+def test_a_run_without_checkpoints_gets_no_name(tmp_path):
+    logger = CSVLogger(tmp_path, version="logs")
+    trainer = Trainer(accelerator="cpu", max_epochs=1, logger=logger, enable_checkpointing=False)
+    trainer.fit(tiny_module(), datamodule=tiny_data())
+    assert not [path for path in tmp_path.rglob("*") if path.name in ("run.json", "checkpoints")]

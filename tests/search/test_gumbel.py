@@ -1,0 +1,138 @@
+"""Gumbel root selection against its plain twin, and what it promises."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pylos.errors import ConfigurationError
+from pylos.game.actions import action_name
+from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES
+from pylos.search.gumbel import CONSIDERED, WEIGHT, considered_visits, draw_gumbel
+from pylos.search.options import SearchOptions
+from pylos.search.search import Search
+from tests.support.boards import RULE_NAMES, random_game
+from tests.support.evaluators import hashed, single, uninformed
+from tests.twins import gumbel as twin
+
+
+def search(boards, options, evaluate=hashed, keys=None):
+    positions = np.array([board.position for board in boards])
+    keys = np.arange(len(boards)) if keys is None else keys
+    return Search(len(boards), RULES[boards[0].rules], options).run(positions, evaluate, keys)
+
+
+def running(rules, count, back=None):
+    """Boards of all phases, or some actions before the end."""
+    boards = []
+    for seed in range(count):
+        board = random_game(rules, 200 if back else seed * 31 % 40, seed)
+        for _ in range(back + seed % 5 if back else int(board.is_over)):
+            board.pop()
+        boards.append(board)
+    return boards
+
+
+def row(result, i):
+    n = np.count_nonzero(result.weights[i])
+    assert not result.weights[i, n:].any()
+    return dict(zip(result.actions[i, :n].tolist(), result.weights[i, :n].tolist(), strict=True))
+
+
+def assert_equals_twin(boards, options, evaluate=hashed):
+    result = search(boards, options, evaluate)
+    naive = twin.NaiveGumbelSearch(
+        functools.partial(single, evaluate), options.simulations, gumbel_scale=options.gumbel_scale
+    )
+    for i, board in enumerate(boards):
+        root = naive.run(board, key=i)
+        assert result.values[i] == pytest.approx(twin.value(root), abs=1e-4)
+        ours, theirs = row(result, i), twin.weights(root)
+        assert ours.keys() | theirs.keys() <= set(board.legal_actions.tolist())
+        for action in ours.keys() | theirs.keys():  # the last digit may be rounded another way
+            assert abs(ours.get(action, 0) - theirs.get(action, 0)) <= 1
+        priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(ours.values())
+        divergence = sum(n / total * math.log(n / total / priors[action]) for action, n in ours.items())
+        assert result.surprises[i] == pytest.approx(max(divergence, 0), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("rules", RULE_NAMES)
+@pytest.mark.parametrize("simulations", [1, 7, 16, 50])
+def test_weights_equal_those_of_the_twin(rules, simulations):
+    options = SearchOptions(simulations=simulations, root="gumbel", gumbel_scale=1.0)
+    assert_equals_twin(running(rules, 12), options)
+    assert_equals_twin(running(rules, 12, back=2), options, uninformed)
+
+
+def test_without_noise_too():
+    assert_equals_twin(running("standard", 12), SearchOptions(simulations=24, root="gumbel"))
+
+
+@pytest.mark.parametrize("simulations", [1, 2, 5, 16, 32, 64, 200])
+def test_the_plan_halves_what_is_left(simulations):
+    plan = considered_visits(simulations)
+    for drawn in range(1, CONSIDERED + 1):
+        assert plan[drawn].tolist() == twin.halving(drawn, simulations)
+
+
+def test_noise_follows_the_gumbel_distribution_and_depends_on_the_key_alone():
+    noise = np.empty((2000, MAX_LEGAL_ACTIONS))
+    draw_gumbel(np.arange(2000), 1.0, noise)
+    assert stats.kstest(noise.ravel(), "gumbel_r").pvalue > 0.001
+    again = np.empty((2, MAX_LEGAL_ACTIONS))
+    draw_gumbel(np.array([7, 3]), 2.0, again)
+    assert np.array_equal(again, 2 * noise[[7, 3]])
+
+
+def test_the_first_action_is_drawn_by_the_policy():
+    """The largest sum of log policy and noise is a sample of the policy: the trick that the name stands for."""
+    board = random_game("standard", 12, 1)
+    n = 4000
+    asked = []
+
+    def evaluate(positions):
+        asked.append(positions.copy())
+        return np.zeros(len(positions), np.float32), hashed(positions)[1]
+
+    options = SearchOptions(simulations=1, root="gumbel", gumbel_scale=1.0)
+    search([board] * n, options, evaluate)
+    after = {}
+    for action in board.legal_actions.tolist():
+        moved = board.copy()
+        moved.push(action)
+        after[moved.position] = action
+    tried = np.array([after[p] for p in asked[-1].tolist()[:n]])
+    policy = np.exp(hashed(np.array([board.position]))[1][0][board.legal_actions].astype(np.float64))
+    counts = np.array([np.count_nonzero(tried == action) for action in board.legal_actions])
+    assert stats.chisquare(counts, n * policy / policy.sum()).pvalue > 0.001
+
+
+def test_weights_prefer_an_action_that_is_worth_more():
+    """All priors are equal, so only what the search found can tell actions apart: the opponent's balls left."""
+    boards = [board for board in running("children", 80) if len(board.legal_actions) <= CONSIDERED]
+
+    def evaluate(positions):
+        own, other = (np.bitwise_count(positions >> shift & (1 << 30) - 1).astype(int) for shift in (0, 30))
+        return ((other - own) / 15).astype(np.float32), uninformed(positions)[1]
+
+    result = search(
+        boards, SearchOptions(simulations=CONSIDERED, root="gumbel"), evaluate
+    )  # each tried at least once
+    compared = 0
+    for i, board in enumerate(boards):
+        weights = row(result, i)
+        raises = {a for a in board.legal_actions.tolist() if "^" in action_name(a, 0)}
+        if abs(result.values[i]) < 1 and raises and len(raises) < len(board.legal_actions):
+            compared += 1
+            assert sum(weights.values()) == pytest.approx(WEIGHT, abs=60)  # rounded action by action
+            assert max(weights, key=weights.__getitem__) in raises  # they cost no ball
+    assert compared > 5
+
+
+def test_options_that_make_no_sense_are_refused():
+    with pytest.raises(ConfigurationError, match="root must be puct or gumbel, got 'ucb'"):
+        SearchOptions(root="ucb")
+    with pytest.raises(ConfigurationError, match="gumbel_scale"):
+        SearchOptions(gumbel_scale=-1)

@@ -1,0 +1,69 @@
+"""The batches of an epoch: a state in the middle goes on with the next one, and nothing is left behind."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from pylos.errors import CheckpointError
+from pylos.game.rules import RULES, START
+from pylos.selfplay.batches import EpochBatches
+from pylos.selfplay.replay import Batch, ReplayBuffer
+
+
+def _batches(count: int = 5, value_mix: float = 0.5, key: int = 0) -> EpochBatches:
+    buffer = ReplayBuffer(20, 2)
+    buffer.samples.positions[:] = START
+    buffer.samples.weights[:] = 1
+    buffer.samples.actions[:, 1] = 1
+    buffer.samples.outcomes[:] = np.arange(20)
+    buffer.added = 20
+    return EpochBatches(buffer, count, 4, RULES["standard"], key=key, value_mix=value_mix)
+
+
+def _equal(left: list[Batch], right: list[Batch]) -> bool:
+    pairs = zip(left, right, strict=True)
+    return all(torch.equal(a, b) for pair in pairs for a, b in zip(*pair, strict=True))
+
+
+def test_every_iteration_gives_the_same_batches_and_each_is_another_one():
+    batches = _batches()
+    first = list(batches)
+    assert len(first) == len(batches) == 5
+    assert _equal(first, list(batches))
+    assert len({batch.outcomes.numpy().tobytes() for batch in first}) == 5
+    assert not _equal(first, list(_batches(key=1)))
+
+
+@pytest.mark.parametrize("given", [0, 1, 3, 5])
+def test_a_state_goes_on_behind_the_last_batch_given_away(given):
+    halted, whole = _batches(), list(_batches())
+    iterator = iter(halted)
+    before = [next(iterator) for _ in range(given)]
+    resumed = _batches(
+        value_mix=0.0
+    )  # as the learning rate's schedule says by now: it counts when the epoch began
+    resumed.load_state_dict(halted.state_dict())
+    assert resumed.state_dict() == halted.state_dict()
+    for _ in range(3):
+        iter(resumed)  # Lightning makes some that it never uses
+    assert _equal(before + list(resumed), whole)
+    assert _equal(list(resumed), whole)  # the next epoch, if it had one, begins at its beginning
+
+
+@pytest.mark.parametrize(
+    "state",
+    [None, {}, {"batch": 2}, {"batch": -1, "value_mix": 0.0}, {"batch": 1, "value_mix": float("nan")}],
+)
+def test_a_senseless_state_is_refused(state):
+    with pytest.raises(CheckpointError, match="state of the training batches"):
+        _batches().load_state_dict(state)
+
+
+def test_batches_left_early_leave_no_thread_behind():
+    before = threading.active_count()
+    batches = iter(_batches())
+    next(batches)
+    batches.close()
+    assert threading.active_count() == before

@@ -1,0 +1,72 @@
+"""The compiled checks agree with the sentences for users, and find what cannot come from a game."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pylos.game.notation import find_flaw
+from pylos.game.rules import RULES, is_over
+from pylos.selfplay.soundness import can_occur, first_senseless_game, first_senseless_sample
+from tests.support.boards import RULE_NAMES, random_game
+
+
+@pytest.mark.parametrize("rules", RULE_NAMES)
+@given(st.integers(0, 80), st.integers(0, 1000), st.lists(st.integers(0, 63), max_size=3))
+def test_positions_of_games_with_some_bits_flipped_occur_if_nothing_is_said_against_them(
+    rules, plies, seed, flips
+):
+    position = random_game(rules, plies, seed).position
+    for bit in flips:
+        position ^= 1 << bit
+    if position >= 1 << 63:
+        position -= 1 << 64
+    assert can_occur(position, RULES[rules]) == (find_flaw(position, rules) == "")
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(RULE_NAMES))
+def test_any_bits_at_all(position, rules):
+    assert can_occur(position, RULES[rules]) == (find_flaw(position, rules) == "")
+
+
+def _decisions(rules: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    boards = [board for plies in range(30) if not (board := random_game(rules, plies, 3)).is_over]
+    actions, weights = np.zeros((2, len(boards), 4), np.int16)
+    for i, board in enumerate(boards):
+        chosen = board.legal_actions[-3:]
+        actions[i, : len(chosen)], weights[i, : len(chosen)] = chosen, 5
+    return np.array([board.position for board in boards]), actions, weights
+
+
+@pytest.mark.parametrize("rules", RULE_NAMES)
+def test_decisions_of_a_game_make_sense_and_changed_ones_do_not(rules):
+    positions, actions, weights = _decisions(rules)
+    code = RULES[rules]
+    assert first_senseless_sample(positions, actions, weights, code) == -1
+    for array, row, changed in [
+        (positions, 5, 1 << 29),
+        (actions, 6, 302),
+        (actions, 7, actions[7, ::-1].copy()),
+        (weights, 8, 0),
+        (weights, 9, -1),
+    ]:
+        kept = array[row].copy()
+        array[row] = changed
+        assert first_senseless_sample(positions, actions, weights, code) == row
+        array[row] = kept
+
+
+def test_games_make_sense_up_to_their_current_ply():
+    positions, actions, weights = (array[None] for array in _decisions("standard"))
+    code, last = RULES["standard"], len(positions[0]) - 1
+    assert first_senseless_game(np.array([last]), positions, actions, weights, code) == -1
+    assert first_senseless_game(np.array([0]), positions, actions, weights, code) == -1
+    weights[0, 5] = 0
+    assert first_senseless_game(np.array([last]), positions, actions, weights, code) == 0
+    assert (
+        first_senseless_game(np.array([5]), positions, actions, weights, code) == -1
+    )  # remains of another game
+    over = next(board for seed in range(99) if (board := random_game("standard", 500, seed)).is_over)
+    assert is_over(over.position, code)
+    positions[0, 3] = over.position
+    assert first_senseless_game(np.array([3]), positions, actions, weights, code) == 0

@@ -1,0 +1,101 @@
+"""Late positions of random games, solved exactly by going through everything that can follow."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from pylos.game.board import Board
+from pylos.game.playouts import random_action
+from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, START, is_over, legal_actions, step
+from pylos.kernels.randomness import draw
+
+WIN, CYCLE, LOSS = 1, 0, -1
+
+
+@dataclass(frozen=True)
+class Endgame:
+    """A position with what each action leads to, for the player who acts."""
+
+    board: Board
+    value: int
+    distance: int
+    """Actions to the end if both hurry or delay as they should; 0 in a cycle that nobody need leave."""
+    action_values: dict[int, int]
+
+    def actions_worth(self, value: int) -> set[int]:
+        return {action for action, worth in self.action_values.items() if worth == value}
+
+
+def _followers(position: int, code: int, most: int) -> dict[int, dict[int, int]] | None:
+    """For everything reachable what each action leads to; None if that is more than ``most`` positions."""
+    found: dict[int, dict[int, int]] = {}
+    waiting, scratch = [position], np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    while waiting:
+        position = waiting.pop()
+        if position in found:
+            continue
+        if len(found) == most:
+            return None
+        actions = scratch[: legal_actions(position, code, scratch)].tolist()
+        found[position] = {action: int(step(position, action, code)) for action in actions}
+        waiting += found[position].values()
+    return found
+
+
+def _seen_from(position: int, after: int, values: dict[int, tuple[int, int]]) -> int:
+    """The value of a follower for the player who acts in ``position``; CYCLE while it is not known."""
+    value = values.get(after, (CYCLE, 0))[0]
+    return value if after >> 62 == position >> 62 else -value
+
+
+def _solve(followers: dict[int, dict[int, int]]) -> dict[int, tuple[int, int]]:
+    """Value and distance of all positions that are won or lost: what is known grows round by round."""
+    values: dict[int, tuple[int, int]] = {}
+    distance, changed = 0, True
+    while changed:
+        known = dict(values)
+        for position, actions in followers.items():
+            if position not in known:
+                seen = {_seen_from(position, after, known) for after in actions.values()}
+                if WIN in seen or not seen - {LOSS}:
+                    values[position] = (WIN if WIN in seen else LOSS, distance)
+        changed = len(values) > len(known)
+        distance += 1
+    return values
+
+
+def solve(board: Board, most: int) -> Endgame | None:
+    """Solves a position; None if more than ``most`` positions can follow."""
+    followers = _followers(board.position, RULES[board.rules], most)
+    if followers is None:
+        return None
+    values = _solve(followers)
+    position = board.position
+    value, distance = values.get(position, (CYCLE, 0))
+    worth = {action: _seen_from(position, after, values) for action, after in followers[position].items()}
+    return Endgame(Board.from_position(position, board.rules), value, distance, worth)
+
+
+def _finished_game(rules: str, seed: int) -> list[int]:
+    """The positions of a game of uniformly random actions."""
+    code, position, positions = RULES[rules], START, [START]
+    while not is_over(position, code):
+        position = int(step(position, random_action(position, code, draw(seed, len(positions))), code))
+        positions.append(position)
+    return positions
+
+
+@functools.cache
+def endgames(rules: str, games: int, most: int) -> list[Endgame]:
+    """From the ends of random games backwards, all positions that are solved with so little effort."""
+    found = []
+    for seed in range(games):
+        for position in _finished_game(rules, seed)[-2::-1]:
+            endgame = solve(Board.from_position(position, rules), most)
+            if endgame is None:
+                break
+            found.append(endgame)
+    return found

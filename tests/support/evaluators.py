@@ -1,0 +1,63 @@
+"""Evaluators for tests of search and self-play: what a search is told about its leaves, row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pylos.game.observation import OBSERVATION_SIZE, observe_all
+from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.network.network import SQUARE, PylosNetwork
+
+Evaluation = tuple[np.ndarray, np.ndarray]
+
+
+def _hash(numbers: np.ndarray) -> np.ndarray:
+    """Numbers in [0, 1) that look random, each a function of its own input."""
+    with np.errstate(over="ignore"):
+        z = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ z >> np.uint64(29)) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ z >> np.uint64(32)) * np.uint64(0x94D049BB133111EB)
+    return (z >> np.uint64(40)).astype(np.float64) / 2**24
+
+
+def hashed(positions: np.ndarray) -> Evaluation:
+    """Random but fixed opinions on every position."""
+    values = 2 * _hash(positions) - 1
+    noise = _hash(positions[:, None] * 331 + 1 + np.arange(NUM_ACTIONS))
+    return values.astype(np.float32), (4 * noise - 6).astype(np.float32)
+
+
+def uninformed(positions: np.ndarray) -> Evaluation:
+    """Every position is even, every action as good as any other."""
+    return np.zeros(len(positions), np.float32), np.zeros((len(positions), NUM_ACTIONS), np.float32)
+
+
+def half_for_white(positions: np.ndarray) -> Evaluation:
+    """Every position is worth half a point to white; the policy is random."""
+    values = np.where(positions >> 62 == 0, 0.5, -0.5).astype(np.float32)
+    return values, hashed(positions)[1]
+
+
+def single(evaluate, position: int) -> tuple[float, np.ndarray]:
+    """The evaluation of one position, as the naive search asks for it."""
+    values, log_policy = evaluate(np.array([position], np.int64))
+    return float(values[0]), log_policy[0]
+
+
+def small_network() -> PylosNetwork:
+    """A network whose weights are all drawn, the last layers' too."""
+    torch.manual_seed(0)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a network says of positions, layer by layer in float32."""
+    observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
+    observe_all(positions, RULES["standard"], observations)
+    with torch.no_grad():
+        values, log_policy = network(torch.from_numpy(observations))
+    return values[:, 0].numpy(), log_policy.numpy()

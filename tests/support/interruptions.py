@@ -1,0 +1,42 @@
+"""How solvers are interrupted, and what must have come of it in the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from pylos.solution.sweeping import Progress
+from pylos.solution.tables import DISTANCES, VALUES
+
+KINDS = (VALUES, DISTANCES)
+
+
+def assert_solved_as_in(solved_folder: Path, unsolved: Path, rules: str) -> None:
+    """Both tables, to the last byte, and nothing else but the lock."""
+    for kind in KINDS:
+        name = f"tables/{rules}.{kind}"
+        assert (unsolved / name).read_bytes() == (solved_folder / name).read_bytes()
+    assert not list(unsolved.rglob("*.part"))
+
+
+def raising_after(count: int, error: type[BaseException] = KeyboardInterrupt) -> Callable[[Progress], None]:
+    """A report that raises when it is told something for this many times."""
+    reports, lock = iter(range(count)), threading.Lock()
+
+    def report(progress: Progress) -> None:
+        with lock:
+            if next(reports, None) is None:
+                raise error
+
+    return report
+
+
+def raising_in(stage: str) -> Callable[[Progress], None]:
+    """A report that raises as soon as a stage is reached."""
+
+    def report(progress: Progress) -> None:
+        if progress.stage == stage:
+            raise KeyboardInterrupt
+
+    return report

@@ -1,0 +1,46 @@
+"""What the tests of checkpoints share: one to save, how to compare, and how errors must look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from pylos.errors import CheckpointError
+from pylos.runs.checkpoint_io import AtomicCheckpointIO
+
+IO = AtomicCheckpointIO()
+
+
+def sample_checkpoint(epoch: int = 1, step: int = 10, size: int = 50) -> dict[str, Any]:
+    return {
+        "epoch": epoch,
+        "global_step": step,
+        "pytorch-lightning_version": "2.6.6",
+        "state_dict": {
+            "weight": torch.full((size,), float(step)),
+            "half": torch.ones(3, dtype=torch.bfloat16),
+        },
+        "hyper_parameters": {"learning_rate": 1e-3, "rules": "standard"},
+        "SelfPlayDataModule": {"buffer": torch.arange(size), "unfilled": torch.zeros(0)},
+    }
+
+
+def same_state(left: Any, right: Any) -> bool:
+    if isinstance(left, torch.Tensor):
+        return left.dtype == right.dtype and torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same_state(left[key], right[key]) for key in left)
+    return type(left) is type(right) and bool(left == right)
+
+
+def error_of(call: Callable[[], object]) -> str:
+    """The message of the error that a call must raise: one line, and nothing of torch's advice to load unsafely."""
+    with pytest.raises(CheckpointError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "weights_only" not in message
+    return message

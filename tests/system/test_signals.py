@@ -1,0 +1,106 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pylos.system import signals as stopping
+from pylos.system.signals import Terminated, exit_code, signals_raise
+from tests.support.killing import hear_interrupts
+
+
+def start(source: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", source],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_signals_become_exceptions_and_handlers_come_back(monkeypatch, number, error):
+    monkeypatch.setattr(stopping, "_received", None)
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)
+    try:
+        with pytest.raises(error) as caught:
+            send_inside(number)
+        assert type(caught.value) is error
+        assert exit_code(caught.value) == 128 + number
+        assert stopping.received() == number
+        assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_process_that_ignores_interrupts_is_not_made_to_listen(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with signals_raise():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def send_inside(number: int) -> None:
+    with signals_raise():
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+
+
+DEAF = """
+import time
+from pylos.system.signals import end_soon_after_signals, set_way_on, signals_raise
+end_soon_after_signals()
+set_way_on("try again")
+with signals_raise():
+    for _ in range(20):
+        try:
+            print("ready")  # in here, or the signal that it invites could come too early
+            time.sleep(20)
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_loses_the_exception_ends_all_the_same(number):
+    process = start(DEAF)
+    assert process.stdout is not None
+    process.stdout.readline()
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert time.monotonic() - begin < 2
+    assert errors == "pylos: interrupted; go on with: try again\n"
+
+
+FAMILY = """
+import os, subprocess, sys, time
+child = "import time; from pylos.system.signals import follow_parent; follow_parent(); print('ready'); time.sleep(30)"
+process = subprocess.Popen([sys.executable, "-u", "-c", child])
+print(process.pid)
+time.sleep(30)
+"""
+
+
+def test_a_rank_outlives_interrupts_but_not_its_parent():
+    parent = start(FAMILY)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert parent.stdout.readline() == "ready\n"
+    os.kill(pid, signal.SIGINT)
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(1)
+    os.kill(pid, 0)  # it is there
+    parent.kill()
+    begin = time.monotonic()
+    parent.communicate(timeout=20)  # which ends when the child has closed its output, too
+    assert time.monotonic() - begin < 5

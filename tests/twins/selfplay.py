@@ -1,0 +1,101 @@
+"""Self-play in plain Python: the slow twin of `pylos.selfplay.play`, one game after the other within a ply."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from pylos.game.board import Board
+from pylos.game.playouts import random_action
+from pylos.game.rules import RULES
+from pylos.selfplay.games import OPENING, GameOptions
+from tests.twins import search as twin
+
+Sample = tuple[int, dict[int, int], float, int, int, float, float]
+"""Packed position, visits, the outcome for the player to move, the game's number, actions before this one, and what the
+search found, and how surprising it was."""
+
+
+@dataclass
+class Slot:
+    """A game in flight."""
+
+    number: int
+    board: Board
+    opening: int
+    decisions: list[tuple[Board, dict[int, int], float, float]] = field(default_factory=list)
+
+
+@dataclass
+class NaiveSelfPlay:
+    rules: str
+    parallel_games: int
+    search: twin.NaiveSearch
+    options: GameOptions
+    key: int
+    samples: list[Sample] = field(default_factory=list)
+    results: list[tuple[str, int]] = field(default_factory=list)
+    """How each finished game ended: "white", "black", "repetition" or "moves"; and its plies."""
+
+    def __post_init__(self) -> None:
+        self.slots = [self.begin(number) for number in range(self.parallel_games)]
+        self.started = self.parallel_games
+
+    def play(self, games: int) -> None:
+        enough = len(self.results) + games
+        while len(self.results) < enough:
+            surprises = [self.act(slot) for slot in self.slots]
+            for i, slot in enumerate(self.slots):
+                slot.decisions[-1] = (*slot.decisions[-1][:-1], surprises[i] / max(fmean(surprises), 1e-6))
+                if ending := self.ending(slot):
+                    self.finish(slot, ending)
+                    self.slots[i] = self.begin(self.started)
+                    self.started += 1
+
+    def begin(self, number: int) -> Slot:
+        key = twin.draw(twin.draw(self.key, number), OPENING)
+        board, opening = Board(self.rules), 0
+        for ply in range((twin.draw(key, 0) >> 31) * (self.options.opening_plies + 1) >> 32):
+            after = board.copy()
+            after.push(random_action(board.position, RULES[self.rules], twin.draw(key, 1 + ply)))
+            if after.is_over:
+                break
+            board, opening = after, opening + 1
+        return Slot(number, board, opening)
+
+    def act(self, slot: Slot) -> float:
+        """Searches and plays; returns how far the search is from its prior, in nats."""
+        ply = len(slot.decisions)
+        key = twin.draw(twin.draw(self.key, slot.number), ply)
+        root = self.search.run(slot.board, twin.draw(key, 0))
+        visits = dict(sorted(twin.root_visits(root).items())[: self.search.simulations])
+        greedy = ply >= self.options.temperature_moves
+        slot.decisions.append((slot.board.copy(), visits, twin.root_value(root), 0.0))
+        slot.board.push(twin.pick_action(visits, twin.draw(key, 1), greedy))
+        priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(visits.values())
+        divergence = sum(n / total * math.log(n / total / priors[action]) for action, n in visits.items())
+        return max(divergence, 0.0)
+
+    def ending(self, slot: Slot) -> str | None:
+        if slot.board.is_over:
+            return slot.board.winner
+        seen = [board.text for board, *_ in slot.decisions] + [slot.board.text]
+        if seen.count(slot.board.text) >= self.options.repetition_limit:
+            return "repetition"
+        return "moves" if len(slot.decisions) >= self.options.max_moves else None
+
+    def finish(self, slot: Slot, ending: str) -> None:
+        draws = {
+            "repetition": self.options.repetition_draw_value,
+            "moves": self.options.move_limit_draw_value,
+        }
+        for ply, (board, visits, value, surprise) in enumerate(slot.decisions):
+            outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
+            number = slot.opening + ply
+            self.samples.append((board.position, visits, outcome, slot.number, number, value, surprise))
+        self.results.append((ending, len(slot.decisions)))
+
+    def first_player_score(self) -> float:
+        points = {"white": 1.0, "black": 0.0}
+        return sum(points.get(ending, 0.5) for ending, _ in self.results) / len(self.results)

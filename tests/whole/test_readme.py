@@ -1,0 +1,76 @@
+"""What the README shows works as it stands there."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+SMALLER = {
+    'PylosModule(rules="standard")': "PylosModule(width=16, blocks=1, validation_simulations=4)",
+    "games_per_epoch=200, parallel_games=256, simulations=32, batches_per_epoch=100": (
+        "games_per_epoch=4, parallel_games=8, simulations=4, batches_per_epoch=4, batch_size=16, "
+        "validation_positions=50"
+    ),
+    "max_epochs=5": "max_epochs=1, accelerator='cpu', logger=False",
+    "EvaluationCallback(games=50)": "EvaluationCallback(games=2, simulations=2, anchors=('rollouts:2',))",
+    "best.ckpt:64": "best.ckpt:2",
+    "rollouts:200": "rollouts:2",
+    "games=100": "games=2",
+}
+"""What makes the notebook's lines a matter of seconds."""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_notebook_lines_run(tmp_path: Path, monkeypatch, capsys):
+    source = next(block for block in blocks("python") if "trainer.fit(" in block)
+    assert len([line for line in source.splitlines() if line and not line.startswith("#")]) <= 15
+    for text, smaller in SMALLER.items():
+        assert text in source, text
+        source = source.replace(text, smaller)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(source, "README.md", "exec"), {})
+    assert (tmp_path / "runs" / "first" / "best.ckpt").is_file()
+    assert (tmp_path / "runs" / "first" / "manifest.json").is_file()
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 1/1"))
+    assert all(text in line for text in ("loss value", "truth policy", "Elo"))
+    # The cell can be run again: it goes on where it was.
+    exec(compile(source, "README.md", "exec"), {})
+    assert "epoch 1" not in capsys.readouterr().out
+    exec(compile(source.replace("max_epochs=1", "max_epochs=2"), "README.md", "exec"), {})
+    assert "\nepoch 2/2" in f"\n{capsys.readouterr().out}"
+    assert not list(tmp_path.rglob("*-v1.ckpt"))
+
+
+def test_the_game_in_python_prints_what_it_says():
+    source = next(block for block in blocks("python") if ">>>" in block)
+    test = doctest.DocTestParser().get_doctest(source, {}, "README", "README.md", 0)
+    assert len(test.examples) >= 4
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.mark.parametrize("line", [line for block in blocks("sh") for line in block.splitlines() if line])
+def test_commands_exist(line: str):
+    root = Path(__file__).parents[2]
+    words = line.split("#")[0].split()
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (root / "Makefile").read_text(), flags=re.MULTILINE)
+    else:
+        from pylos.cli.options import LIGHTNING_COMMANDS
+
+        assert words[0] == "pylos"
+        assert words[1] in {*LIGHTNING_COMMANDS, "match", "evaluate", "analyse", "perft", "solve", "suite"}
+
+
+def test_folders_named_in_the_readme_exist():
+    root = Path(__file__).parents[2]
+    for folder in ("pylos", "callbacks", "configs", "tests", "benchmarks", "docs"):
+        assert f"{folder}/ " in README
+        assert (root / folder).is_dir()

@@ -1,0 +1,97 @@
+"""The agent that ships with the package: that it is there, plays by its name, and plays well."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import pylos
+from pylos.cli.main import main
+from pylos.errors import PlayerError
+from pylos.game.board import Board
+from pylos.game.rules import RULES
+from pylos.network.checkpoint_format import REQUIRED
+from pylos.network.checkpoints import load_checkpoint
+from pylos.players.naming import load_player, make_player, reference_file
+from pylos.truth.suite import load_suite
+
+SHIPPED = sorted(path.stem for path in (Path(pylos.__file__).parent / "players" / "reference").glob("*.ckpt"))
+
+
+def kept_share(spec: str, every: int, rules: str = "standard") -> float:
+    """How often a player's choice keeps the exact value, in every so manieth position of the suite."""
+    suite = load_suite(rules)
+    rows = np.arange(0, len(suite), every)
+    return float(suite.keeping[rows, make_player(spec, rules).choose(suite.positions[rows])].mean())
+
+
+def test_it_is_named_with_its_simulations():
+    assert make_player("reference").name == "reference:64"
+    assert make_player("reference", simulations=7).name == "reference:7"
+    assert make_player("reference:0").name == "reference:0"
+    assert load_player("reference", None, 5, "cpu").name == "reference:5"
+
+
+@pytest.mark.parametrize("rules", SHIPPED)
+def test_it_holds_no_more_than_a_player_needs(rules):
+    path = reference_file(rules)
+    checkpoint = load_checkpoint(str(path))
+    assert set(checkpoint) == {*REQUIRED, "pytorch-lightning_version"}
+    assert checkpoint["hyper_parameters"]["rules"] == rules
+    assert path.stat().st_size < 1_000_000
+    assert all(torch.isfinite(weight).all() for weight in checkpoint["state_dict"].values())
+
+
+def test_it_plays_nearly_perfectly():
+    # An untrained network is at 0.5.
+    assert kept_share("reference:0", 16) > 0.92
+    assert kept_share("reference:64", 16) > 0.97
+
+
+LEAST = {
+    "children": (0.95, 0.98),
+    "standard": (0.92, 0.95),
+    "standard-optional": (0.92, 0.95),
+    "mature-optional": (0.87, 0.91),
+    "mature": (0.82, 0.86),
+}
+"""How often the bare policy and 16 simulations keep the exact value, as measured and a little less."""
+
+
+@pytest.mark.parametrize("rules", LEAST)
+def test_those_of_all_rules_play_well(rules):
+    policy, search = LEAST[rules]
+    assert kept_share("reference:0", 32, rules) > policy
+    assert kept_share("reference:16", 32, rules) > search
+
+
+def test_every_rule_set_of_the_whole_board_has_one():
+    assert set(SHIPPED) == set(LEAST) == {name for name in RULES if not name.startswith("mini-")}
+
+
+@pytest.mark.parametrize("text", ["reference:", "reference:x", "reference:-1", "reference:30001"])
+def test_numbers_of_simulations_are_checked(text):
+    with pytest.raises(PlayerError, match="needs a number of simulations from 0 to 30000"):
+        make_player(text)
+
+
+def test_rules_without_one_are_refused():
+    with pytest.raises(
+        PlayerError, match=r"no reference agent ships for the mini-mature rules, only for .*standard"
+    ):
+        make_player("reference", "mini-mature")
+
+
+def test_it_needs_no_training(capsys):
+    assert main(["match", "reference:8", "random", "--games", "4"]) == 0
+    assert "reference:8" in capsys.readouterr().out
+    assert main(["analyse", "--ckpt_path", "reference", "--simulations", "8", Board().text]) == 0
+    assert "network" in capsys.readouterr().out
+    options = ["--trainer.accelerator", "cpu", "--trainer.limit_val_batches", "1"]
+    assert (
+        main(["validate", "--ckpt_path", "reference", *options, "--model.validation_simulations", "0"]) == 0
+    )
+    assert "policy" in capsys.readouterr().out
+    assert main(["match", "reference", "random", "--rules", "mini-mature"]) == 2
+    assert "no reference agent ships" in capsys.readouterr().err
