@@ -66,33 +66,33 @@ class Games(NamedTuple):
 
 
 @jit
-def _open(games: Games, rules: int, key: int, plies: int) -> None:
+def _open(games: Games, code: int, key: int, plies: int) -> None:
     """Starts every pair of games (rows 2i and 2i + 1) with the same random actions."""
     for g in range(games.ply.shape[0]):
         position = START
         for ply in range(plies):
-            action = random_action(position, rules, draw(draw(key, g // 2), ply))
+            action = random_action(position, code, draw(draw(key, g // 2), ply))
             games.positions[g, ply] = position
-            position = step(position, action, rules)
+            position = step(position, action, code)
         games.positions[g, plies] = position
         games.ply[g] = plies
         games.outcome[g] = RUNNING
 
 
 @jit
-def _play(games: Games, rows: np.ndarray, actions: np.ndarray, rules: int, repetition_limit: int) -> int:
+def _play(games: Games, rows: np.ndarray, actions: np.ndarray, code: int, repetition_limit: int) -> int:
     """Plays one action in each of the given games; returns the first row whose action is illegal, or -1."""
     legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(rows.shape[0]):
         g = rows[i]
         ply = games.ply[g] + 1
         before = games.positions[g, ply - 1]
-        if actions[i] not in legal[: legal_actions(before, rules, legal)]:
+        if actions[i] not in legal[: legal_actions(before, code, legal)]:
             return i
-        position = step(before, actions[i], rules)
+        position = step(before, actions[i], code)
         games.positions[g, ply] = position
         games.ply[g] = ply
-        if is_over(position, rules):
+        if is_over(position, code):
             games.outcome[g] = WHITE_WINS if position >> 62 else BLACK_WINS
         elif ply + 1 == games.positions.shape[1]:
             games.outcome[g] = DRAW
@@ -208,11 +208,11 @@ def play_games(
 
 
 def _play_checked(
-    table: Games, rows: np.ndarray, positions: np.ndarray, player: Player, rules: int, repetition_limit: int
+    table: Games, rows: np.ndarray, positions: np.ndarray, player: Player, code: int, repetition_limit: int
 ) -> None:
     """Lets a player act in the given games; names what is illegal."""
     actions = _choices(player, positions)
-    illegal = _play(table, rows, actions, rules, repetition_limit)
+    illegal = _play(table, rows, actions, code, repetition_limit)
     if illegal >= 0:
         action, position = int(actions[illegal]), int(positions[illegal])
         known = 0 <= action < NUM_ACTIONS

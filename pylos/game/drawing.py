@@ -36,13 +36,13 @@ LAYER_BOTTOM = (444.0, 297.0, 180.0, 93.0)
 WIDTH, HEIGHT = 640, 470
 
 
-def ascii_drawing(position: int, rules: int) -> str:
+def ascii_drawing(position: int, code: int) -> str:
     """The four levels side by side, seen from above with row A nearest, and the state of the game below.
 
     A free cell is a dot; the ground of the mini game is all #.
     """
     white, black = balls(position)
-    ground = occupied_cells(START, rules)
+    ground = occupied_cells(START, code)
     lines = []
     for row in reversed(range(LEVEL_SIZE[0])):
         blocks = []
@@ -53,14 +53,14 @@ def ascii_drawing(position: int, rules: int) -> str:
             blocks.append(" ".join(marks).ljust(2 * size - 1))
         lines.append(f"{'ABCD'[row]}  {'    '.join(blocks)}".rstrip())
     lines.append("   " + "    ".join(" ".join("1234"[:size]) for size in LEVEL_SIZE))
-    return "\n".join([*lines, describe(position, rules)])
+    return "\n".join([*lines, describe(position, code)])
 
 
-def describe(position: int, rules: int) -> str:
+def describe(position: int, code: int) -> str:
     """The state of the game in one line: who acts next or has won, and the reserves."""
-    white, black = reserves(position, rules)
+    white, black = reserves(position, code)
     mover, opponent = SIDES if position >> 62 == 0 else SIDES[::-1]
-    if is_over(position, rules):
+    if is_over(position, code):
         state = f"{opponent} has won"
     elif pending := position >> 60 & 3:
         state = f"{mover} to take back {'a ball' if pending == 2 else 'another ball or stop'}"
@@ -69,22 +69,22 @@ def describe(position: int, rules: int) -> str:
     return f"{state}; reserves: white {white}, black {black}"
 
 
-def svg(position: int, rules: int, *, last: Sequence[int] = (), size: int = 480) -> str:
+def svg(position: int, code: int, *, last: Sequence[int] = (), size: int = 480) -> str:
     """A drawing of a position: the pyramid from above, beside it each level for itself.
 
     Higher balls are drawn smaller, so that the balls under them stay in sight.
 
     Args:
         position: a packed position.
-        rules: the rule set's number.
+        code: the rule set's number.
         last: cells of the last turn. Balls on them get a ring; where none is left, the ring is dashed.
         size: the width in pixels.
 
     Returns:
         An SVG document. It needs no other file, and holds the position as text for screen readers.
     """
-    supported = supported_cells(occupied_cells(position, rules))
-    base = 1 if rules & MINI else 0  # the lowest level on which balls can lie
+    supported = supported_cells(occupied_cells(position, code))
+    base = 1 if code & MINI else 0  # the lowest level on which balls can lie
     root = Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -93,13 +93,13 @@ def svg(position: int, rules: int, *, last: Sequence[int] = (), size: int = 480)
         height=str(round(size * HEIGHT / WIDTH)),
         role="img",
     )
-    SubElement(root, "title").text = f"Pylos: {describe(position, rules)}"
-    SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position, rules)}"
+    SubElement(root, "title").text = f"Pylos: {describe(position, code)}"
+    SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position, code)}"
     _rectangle(root, 1, 1, WIDTH - 2, HEIGHT - 2, WOOD, WOOD_EDGE, 14)
     _draw_pyramid(root, position, supported, base, last)
     for level in reversed(range(base, 4)):
         _draw_layer(root, position, supported, level, last)
-    _draw_state(root, position, rules)
+    _draw_state(root, position, code)
     return tostring(root, encoding="unicode")
 
 
@@ -158,13 +158,13 @@ def _draw_cell(
             ring.set("stroke-dasharray", f"{0.17 * radius:.3g}")
 
 
-def _draw_state(root: Element, position: int, rules: int) -> None:
+def _draw_state(root: Element, position: int, code: int) -> None:
     """The line below: both reserves, and who acts next."""
     y = HEIGHT - 32
-    for x, side, left in zip((LEFT + 8, LEFT + 82), SIDES, reserves(position, rules), strict=True):
+    for x, side, left in zip((LEFT + 8, LEFT + 82), SIDES, reserves(position, code), strict=True):
         _circle(root, x, y, 12, FILL[side], RIM[side], 1.5)
         _text(root, x + 19, y, str(left), 18, "start")
-    _text(root, LEFT + 4 * PITCH, y, describe(position, rules).split(";")[0], 18, "end")
+    _text(root, LEFT + 4 * PITCH, y, describe(position, code).split(";")[0], 18, "end")
 
 
 def _rectangle(

@@ -43,10 +43,10 @@ def balls(position: int) -> tuple[int, int]:
     return (opponent, own) if position >> 62 else (own, opponent)
 
 
-def reserves(position: int, rules: int) -> tuple[int, int]:
+def reserves(position: int, code: int) -> tuple[int, int]:
     """The balls that white and black still hold."""
     white, black = balls(position)
-    return balls_per_player(rules) - white.bit_count(), balls_per_player(rules) - black.bit_count()
+    return balls_per_player(code) - white.bit_count(), balls_per_player(code) - black.bit_count()
 
 
 def format_position(position: int) -> str:
@@ -116,21 +116,23 @@ def find_flaw(position: int, rules: str) -> str:
     return _find_pending_flaw(position, code)
 
 
-def _find_pending_flaw(position: int, rules: int) -> str:
+def _find_pending_flaw(position: int, code: int) -> str:
     own, pending, mover = position & CELL_MASK, position >> 60 & 3, SIDES[position >> 62]
     if not pending:
         return ""
     if pending == 3:
         return "at most 2 balls may be taken back"
-    if not rules & (SQUARES | LINES):
+    if not code & (SQUARES | LINES):
         return "nothing is ever taken back under the children rules"
     free = own & uncovered_cells(own | position >> 30 & CELL_MASK)
     if not free:
         return f"{mover} has no ball that could be taken back"
-    if pending == 1 and own.bit_count() == balls_per_player(rules):
-        return f"{mover} has all {balls_per_player(rules)} balls on the board, so a first ball was not taken back"
+    if pending == 1 and own.bit_count() == balls_per_player(code):
+        return (
+            f"{mover} has all {balls_per_player(code)} balls on the board, so a first ball was not taken back"
+        )
     if pending == 2 and not any(
-        free >> c & 1 and completes_formation(own, c, rules) for c in range(NUM_CELLS)
+        free >> c & 1 and completes_formation(own, c, code) for c in range(NUM_CELLS)
     ):
         return f"{mover} has just completed no formation, so there is nothing to take back"
     return ""
@@ -144,14 +146,14 @@ def split_turn(text: str) -> list[str]:
     return [first, *names] if first or not names else names
 
 
-def explain_illegal(position: int, action: int, rules: int) -> str:
+def explain_illegal(position: int, action: int, code: int) -> str:
     """Why an action (0-302) that is not legal in the position is not."""
-    own, occupied, pending = position & CELL_MASK, occupied_cells(position, rules), position >> 60 & 3
+    own, occupied, pending = position & CELL_MASK, occupied_cells(position, code), position >> 60 & 3
     mover = SIDES[position >> 62]
     source, target = int(ACTION_SOURCE[action]), int(ACTION_TARGET[action])
     takes_back = source >= 0 and target == APEX
     if pending and not takes_back:
-        if action == STOP and not rules & OPTIONAL:
+        if action == STOP and not code & OPTIONAL:
             return f"{mover} must take back at least one ball"
         return f"{mover} has a ball to take back first"
     if takes_back and not pending:
@@ -161,7 +163,7 @@ def explain_illegal(position: int, action: int, rules: int) -> str:
             return f"{mover} has no ball on {CELL_NAMES[source]}"
         if not uncovered_cells(occupied) >> source & 1:
             return f"a ball rests on {CELL_NAMES[source]}"
-    if occupied_cells(START, rules) >> target & 1:
+    if occupied_cells(START, code) >> target & 1:
         return f"{CELL_NAMES[target]} is ground, on which nobody plays"
     if occupied >> target & 1:
         return f"{CELL_NAMES[target]} is occupied"
@@ -172,10 +174,10 @@ def explain_illegal(position: int, action: int, rules: int) -> str:
     return f"{mover} has no ball in reserve"
 
 
-def illegal_sentence(position: int, action: int, rules: int) -> str:
+def illegal_sentence(position: int, action: int, code: int) -> str:
     """The whole message for an action (0-302) that is not legal in the position."""
     name = action_name(action, pending=position >> 60 & 3)
-    return f"{name} is not legal in {format_position(position)!r}: {explain_illegal(position, action, rules)}"
+    return f"{name} is not legal in {format_position(position)!r}: {explain_illegal(position, action, code)}"
 
 
 def _first_name(mask: int) -> str:

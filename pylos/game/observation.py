@@ -50,29 +50,29 @@ OBSERVATION_SYMMETRY = _observation_symmetry()
 
 
 @jit
-def _completing_cells(balls: int, supported: int, rules: int) -> int:
+def _completing_cells(balls: int, supported: int, code: int) -> int:
     """Cells of ``supported`` on which one more ball completes a formation."""
     completing = 0
     while supported:
         cell = lowest_bit(supported)
         supported &= supported - 1
-        if completes_formation(balls | 1 << cell, cell, rules):
+        if completes_formation(balls | 1 << cell, cell, code):
             completing |= 1 << cell
     return completing
 
 
 @jit
-def observe(position: int, rules: int, out: np.ndarray) -> None:
+def observe(position: int, code: int, out: np.ndarray) -> None:
     """Writes the observation of one position to ``out`` [184]."""
     own = position & CELL_MASK
     opponent = position >> 30 & CELL_MASK
     pending = position >> 60 & 3
-    occupied = occupied_cells(position, rules)
+    occupied = occupied_cells(position, code)
     supported = supported_cells(occupied)
     uncovered = uncovered_cells(occupied)
-    balls = balls_per_player(rules)
-    completing = _completing_cells(own, supported, rules)
-    threatened = _completing_cells(opponent, supported, rules)
+    balls = balls_per_player(code)
+    completing = _completing_cells(own, supported, code)
+    threatened = _completing_cells(opponent, supported, code)
     out[NUM_CELLS] = np.float32((balls - popcount(own)) / BALLS_PER_PLAYER)
     out[NUM_CELLS + 1] = np.float32((balls - popcount(opponent)) / BALLS_PER_PLAYER)
     out[NUM_CELLS + 2] = np.float32(pending == 2)
@@ -87,7 +87,7 @@ def observe(position: int, rules: int, out: np.ndarray) -> None:
 
 
 @jit
-def observe_all(positions: np.ndarray, rules: int, out: np.ndarray) -> None:
+def observe_all(positions: np.ndarray, code: int, out: np.ndarray) -> None:
     """Writes the observations of ``positions`` [B] to ``out`` [B, 184]."""
     for i in range(positions.shape[0]):
-        observe(positions[i], rules, out[i])
+        observe(positions[i], code, out[i])

@@ -43,18 +43,16 @@ def _random_take_back(free: int, may_stop: bool, bits: int) -> int:
 
 
 @jit
-def random_action(position: int, rules: int, bits: int) -> int:
+def random_action(position: int, code: int, bits: int) -> int:
     """A uniformly random legal action, or NO_ACTION, chosen by 63 random bits."""
     own = position & CELL_MASK
-    occupied = occupied_cells(position, rules)
+    occupied = occupied_cells(position, code)
     pending = position >> 60 & 3
     if pending:
-        return _random_take_back(
-            own & uncovered_cells(occupied), bool(pending == 1 or rules & OPTIONAL), bits
-        )
+        return _random_take_back(own & uncovered_cells(occupied), bool(pending == 1 or code & OPTIONAL), bits)
     supported = supported_cells(occupied)
     places = 0
-    if popcount(own) < balls_per_player(rules):
+    if popcount(own) < balls_per_player(code):
         places = popcount(supported)
     total = places
     sources = 0
@@ -81,12 +79,12 @@ def random_action(position: int, rules: int, bits: int) -> int:
 
 
 @jit
-def playout(position: int, rules: int, key: int, limit: int) -> tuple[float, int]:
+def playout(position: int, code: int, key: int, limit: int) -> tuple[float, int]:
     """Plays a game to its end with random actions.
 
     Args:
         position: where to start.
-        rules: the rule set's number.
+        code: the rule set's number.
         key: names the random draws.
         limit: actions after which the game is a draw.
 
@@ -95,20 +93,20 @@ def playout(position: int, rules: int, key: int, limit: int) -> tuple[float, int
     """
     turn = position >> 62
     for ply in range(limit):
-        action = random_action(position, rules, draw(key, ply))
+        action = random_action(position, code, draw(key, ply))
         if action == NO_ACTION:
             return -1.0 if position >> 62 == turn else 1.0, ply
-        position = step(position, action, rules)
+        position = step(position, action, code)
     return 0.0, limit
 
 
 @jit
-def playouts(position: int, rules: int, key: int, games: int, limit: int) -> tuple[float, int]:
+def playouts(position: int, code: int, key: int, games: int, limit: int) -> tuple[float, int]:
     """Mean outcome of many playouts, and the number of all their actions."""
     outcomes = 0.0
     actions = 0
     for game in range(games):
-        outcome, plies = playout(position, rules, draw(key, game), limit)
+        outcome, plies = playout(position, code, draw(key, game), limit)
         outcomes += outcome
         actions += plies
     return outcomes / games, actions

@@ -121,15 +121,15 @@ def pack(own: int, opponent: int, pending: int, turn: int) -> int:
 
 
 @jit
-def balls_per_player(rules: int) -> int:
+def balls_per_player(code: int) -> int:
     """How many balls each side has."""
-    return 7 if rules & MINI else BALLS_PER_PLAYER
+    return 7 if code & MINI else BALLS_PER_PLAYER
 
 
 @jit
-def occupied_cells(position: int, rules: int) -> int:
+def occupied_cells(position: int, code: int) -> int:
     """Cells that are taken: by a ball, or in the mini game by the ground."""
-    return (position | position >> 30) & CELL_MASK | (0xFFFF if rules & MINI else 0)
+    return (position | position >> 30) & CELL_MASK | (0xFFFF if code & MINI else 0)
 
 
 @jit
@@ -165,16 +165,16 @@ def uncovered_cells(occupied: int) -> int:
 
 
 @jit
-def formation_cells(own: int, rules: int) -> int:
+def formation_cells(own: int, code: int) -> int:
     """The cells of all formations that earn a take-back: 2x2 squares; rows and columns of the two lower levels."""
     cells = np.int64(0)
-    if rules & SQUARES:
+    if code & SQUARES:
         full = full_squares(own)
         pairs = full | full << 1
         cells |= pairs & 0xFFFF | (pairs & 0xFFF) << 4
         cells |= (pairs & 0x1FF << 16) | (pairs & 0x3F << 16) << 3
         cells |= (pairs & 0xF << 25) | (pairs & 0x3 << 25) << 2
-    if rules & LINES:
+    if code & LINES:
         two_by_row, two_by_column = own & own >> 1, own & own >> 4
         cells |= (two_by_row & two_by_row >> 2 & 0x1111) * 0xF
         cells |= (two_by_column & two_by_column >> 8 & 0xF) * 0x1111
@@ -184,21 +184,21 @@ def formation_cells(own: int, rules: int) -> int:
 
 
 @jit
-def completes_formation(own: int, cell: int, rules: int) -> bool:
+def completes_formation(own: int, cell: int, code: int) -> bool:
     """Whether the ball on ``cell`` (part of ``own``) is in a formation that earns a take-back."""
-    return formation_cells(own, rules) >> cell & 1 != 0
+    return formation_cells(own, code) >> cell & 1 != 0
 
 
 @jit
-def legal_actions(position: int, rules: int, out: np.ndarray) -> int:
+def legal_actions(position: int, code: int, out: np.ndarray) -> int:
     """Writes the legal actions, ascending, to ``out`` [>= MAX_LEGAL_ACTIONS] and returns their number."""
     own = position & CELL_MASK
-    occupied = occupied_cells(position, rules)
+    occupied = occupied_cells(position, code)
     pending = position >> 60 & 3
     free = own & uncovered_cells(occupied)
     n = 0
     if pending:
-        if pending == 1 or rules & OPTIONAL:
+        if pending == 1 or code & OPTIONAL:
             out[n] = STOP
             n += 1
         while free:
@@ -207,7 +207,7 @@ def legal_actions(position: int, rules: int, out: np.ndarray) -> int:
             free &= free - 1
         return n
     supported = supported_cells(occupied)
-    if popcount(own) < balls_per_player(rules):
+    if popcount(own) < balls_per_player(code):
         targets = supported
         while targets:
             out[n] = lowest_bit(targets)
@@ -225,14 +225,14 @@ def legal_actions(position: int, rules: int, out: np.ndarray) -> int:
 
 
 @jit
-def is_over(position: int, rules: int) -> bool:
+def is_over(position: int, code: int) -> bool:
     """Whether the player to move has no legal action, and so has lost."""
     own = position & CELL_MASK
-    occupied = occupied_cells(position, rules)
+    occupied = occupied_cells(position, code)
     if position >> 60 & 3:
         return False
     supported = supported_cells(occupied)
-    if popcount(own) < balls_per_player(rules):
+    if popcount(own) < balls_per_player(code):
         return supported == 0
     free = own & uncovered_cells(occupied)
     while free:
@@ -243,7 +243,7 @@ def is_over(position: int, rules: int) -> bool:
 
 
 @jit
-def step(position: int, action: int, rules: int) -> int:
+def step(position: int, action: int, code: int) -> int:
     """The position after a legal action. Nothing is checked."""
     own = position & CELL_MASK
     opponent = position >> 30 & CELL_MASK
@@ -254,7 +254,7 @@ def step(position: int, action: int, rules: int) -> int:
         if action >= NUM_CELLS:
             own ^= 1 << ACTION_SOURCE[action]
         own |= 1 << cell
-        if completes_formation(own, cell, rules):
+        if completes_formation(own, cell, code):
             return pack(own, opponent, 2, turn)
     elif action != STOP:
         own ^= 1 << ACTION_SOURCE[action]

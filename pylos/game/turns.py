@@ -38,7 +38,7 @@ MAX_EARLIER = 16 * BALLS_PER_PLAYER * (1 + 16 + 16 * 17)
 
 
 @jit
-def ends_of_turn(position: int, rules: int, out: np.ndarray) -> int:
+def ends_of_turn(position: int, code: int, out: np.ndarray) -> int:
     """Writes what a turn with two balls to take back can lead to and returns the number of ways.
 
     Whether the position says that a take-back is pending makes no difference.
@@ -47,7 +47,7 @@ def ends_of_turn(position: int, rules: int, out: np.ndarray) -> int:
     opponent = position >> 30 & CELL_MASK
     turn = position >> 62 ^ 1
     n = 0
-    if rules & OPTIONAL:
+    if code & OPTIONAL:
         out[n] = pack(opponent, own, 0, turn)
         n += 1
     free = own & uncovered_cells(own | opponent)
@@ -69,7 +69,7 @@ def ends_of_turn(position: int, rules: int, out: np.ndarray) -> int:
 
 
 @jit
-def moves(position: int, rules: int, out: np.ndarray) -> tuple[int, int]:
+def moves(position: int, code: int, out: np.ndarray) -> tuple[int, int]:
     """Writes what the places and raises lead to; returns how many end the turn, and how many earn a take-back.
 
     The former are in ``out`` from 0 on, the latter from ``EARNING`` on, with the take-back pending:
@@ -77,26 +77,26 @@ def moves(position: int, rules: int, out: np.ndarray) -> tuple[int, int]:
 
     Args:
         position: the position.
-        rules: the rule set's number.
+        code: the rule set's number.
         out: int64 [>= TURN_ROOM].
     """
     own = position & CELL_MASK
-    occupied = occupied_cells(position, rules)
+    occupied = occupied_cells(position, code)
     supported = supported_cells(occupied)
     n = m = 0
-    if popcount(own) < balls_per_player(rules):
-        n, m = _moves_to(position, own, supported, rules, out, n, m)
+    if popcount(own) < balls_per_player(code):
+        n, m = _moves_to(position, own, supported, code, out, n, m)
     sources = own & uncovered_cells(occupied)
     while sources:
         source = lowest_bit(sources)
         sources &= sources - 1
-        n, m = _moves_to(position, own ^ 1 << source, supported & LIFTED_TO[source], rules, out, n, m)
+        n, m = _moves_to(position, own ^ 1 << source, supported & LIFTED_TO[source], code, out, n, m)
     return n, m
 
 
 @jit
 def _moves_to(
-    position: int, own: int, targets: int, rules: int, out: np.ndarray, n: int, m: int
+    position: int, own: int, targets: int, code: int, out: np.ndarray, n: int, m: int
 ) -> tuple[int, int]:
     """Adds the moves that put a ball beside these on one of the targets."""
     opponent = position >> 30 & CELL_MASK
@@ -105,7 +105,7 @@ def _moves_to(
         bit = targets & -targets
         targets ^= bit
         after = own | bit
-        if formation_cells(after, rules) & bit:
+        if formation_cells(after, code) & bit:
             out[EARNING + m] = pack(after, opponent, 2, turn)
             m += 1
         else:
@@ -115,19 +115,19 @@ def _moves_to(
 
 
 @jit
-def _undone(own: int, opponent: int, turn: int, rules: int, take_back: bool, out: np.ndarray) -> int:
+def _undone(own: int, opponent: int, turn: int, code: int, take_back: bool, out: np.ndarray) -> int:
     """Writes from where a place or a raise leads to these balls, ``own`` those of who moved; returns the number.
 
     With ``take_back`` only those that complete a formation, else only those after which the turn may end at once.
     """
-    formations = formation_cells(own, rules)
+    formations = formation_cells(own, code)
     if take_back and not formations:
         return 0
-    occupied = own | opponent | (0xFFFF if rules & MINI else 0)
+    occupied = own | opponent | (0xFFFF if code & MINI else 0)
     moved = own & uncovered_cells(occupied)
     if take_back:
         moved &= formations
-    elif not rules & OPTIONAL:
+    elif not code & OPTIONAL:
         moved &= ~formations
     n = 0
     while moved:
@@ -146,7 +146,7 @@ def _undone(own: int, opponent: int, turn: int, rules: int, take_back: bool, out
 
 
 @jit
-def earlier_positions(position: int, rules: int, out: np.ndarray) -> int:
+def earlier_positions(position: int, code: int, out: np.ndarray) -> int:
     """Writes the positions from which a turn leads to this one, some more than once; returns their number.
 
     ``out`` needs room for ``MAX_EARLIER``.
@@ -154,40 +154,40 @@ def earlier_positions(position: int, rules: int, out: np.ndarray) -> int:
     opponent = position & CELL_MASK
     own = position >> 30 & CELL_MASK
     turn = position >> 62 ^ 1
-    n = _undone(own, opponent, turn, rules, False, out)
-    if not rules & (SQUARES | LINES) or popcount(own) == balls_per_player(rules):
+    n = _undone(own, opponent, turn, code, False, out)
+    if not code & (SQUARES | LINES) or popcount(own) == balls_per_player(code):
         return n
-    free = supported_cells(occupied_cells(position, rules))
+    free = supported_cells(occupied_cells(position, code))
     firsts = free
     while firsts:
         bit = firsts & -firsts
         firsts ^= bit
         once = own | bit
-        n += _undone(once, opponent, turn, rules, True, out[n:])
-        if popcount(once) == balls_per_player(rules):
+        n += _undone(once, opponent, turn, code, True, out[n:])
+        if popcount(once) == balls_per_player(code):
             continue
         # Two balls that had room at once are met in both orders: put the lower cell's back first.
-        seconds = supported_cells(occupied_cells(position, rules) | bit) & ~(free & (bit - 1))
+        seconds = supported_cells(occupied_cells(position, code) | bit) & ~(free & (bit - 1))
         while seconds:
             second = seconds & -seconds
             seconds ^= second
-            n += _undone(once | second, opponent, turn, rules, True, out[n:])
+            n += _undone(once | second, opponent, turn, code, True, out[n:])
     return n
 
 
 @jit
-def count_turns(position: int, depth: int, rules: int) -> int:
+def count_turns(position: int, depth: int, code: int) -> int:
     """Counts the sequences of ``depth`` whole turns."""
     if depth == 0:
         return 1
     room = np.empty(TURN_ROOM, np.int64)
-    n, m = moves(position, rules, room)
+    n, m = moves(position, code, room)
     count = n if depth == 1 else 0
     for i in range(0 if depth == 1 else n):
-        count += count_turns(room[i], depth - 1, rules)
+        count += count_turns(room[i], depth - 1, code)
     for i in range(m):
-        ends = ends_of_turn(room[EARNING + i], rules, room[ENDS:])
+        ends = ends_of_turn(room[EARNING + i], code, room[ENDS:])
         count += ends if depth == 1 else 0
         for k in range(0 if depth == 1 else ends):
-            count += count_turns(room[ENDS + k], depth - 1, rules)
+            count += count_turns(room[ENDS + k], depth - 1, code)
     return count

@@ -28,7 +28,7 @@ class NetworkEvaluator:
     Args:
         network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]; what it computes must
             not branch on its input.
-        rules: the rule set's number.
+        code: the rule set's number.
         device: where to compute.
         precision: "float32" or "bfloat16".
         name: how errors call it.
@@ -37,7 +37,7 @@ class NetworkEvaluator:
     def __init__(
         self,
         network: nn.Module,
-        rules: int,
+        code: int,
         device: torch.device | str,
         precision: str,
         name: str = "the network",
@@ -47,7 +47,7 @@ class NetworkEvaluator:
         self.device = torch.device(device)
         self.on_accelerator = self.device.type != "cpu"
         self.dtype = PRECISIONS[precision]
-        self._rules, self._name = rules, name
+        self._code, self._name = code, name
         self.network = frozen(network, self.device, self.dtype)
         self._idle_batches: list[FixedBatch] = []
 
@@ -66,7 +66,7 @@ class NetworkEvaluator:
         values, log_policy = judge(padded)
         # A network may say anything of illegal actions, but looking at all of them takes no time.
         finite = np.isfinite(values).all() and np.isfinite(log_policy).all()
-        if not finite and not _is_usable(padded, self._rules, values, log_policy):
+        if not finite and not _is_usable(padded, self._code, values, log_policy):
             raise NonFiniteNetworkError(
                 f"{self._name} gives values or policies that are not finite numbers: it is damaged or diverged "
                 "in training"
@@ -75,7 +75,7 @@ class NetworkEvaluator:
 
     def _in_one_batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
-        observe_all(positions, self._rules, observations)
+        observe_all(positions, self._code, observations)
         with torch.inference_mode():
             values, log_policy = self.network(torch.from_numpy(observations).to(self.dtype))
             return values[:, 0].float().numpy(), log_policy.float().numpy()
@@ -90,7 +90,7 @@ class NetworkEvaluator:
             batch = FixedBatch(self.network, self.device, self.dtype)
         for first in range(0, n, ROWS):
             rows = slice(first, first + ROWS)
-            batch(positions[rows], self._rules, values[rows], log_policy[rows])
+            batch(positions[rows], self._code, values[rows], log_policy[rows])
         self._idle_batches.append(batch)
         return values, log_policy
 
@@ -99,7 +99,7 @@ class NetworkEvaluator:
 
         On an accelerator that would cost more than it saves: there the network is the cheaper part.
         """
-        return self if self.on_accelerator else CachedEvaluator(self, self._rules, size)
+        return self if self.on_accelerator else CachedEvaluator(self, self._code, size)
 
     @property
     def network_share(self) -> float:
@@ -108,13 +108,13 @@ class NetworkEvaluator:
 
 
 @jit
-def _is_usable(positions: np.ndarray, rules: int, values: np.ndarray, log_policy: np.ndarray) -> bool:
+def _is_usable(positions: np.ndarray, code: int, values: np.ndarray, log_policy: np.ndarray) -> bool:
     """Whether all values are finite, and so are the log policies of all legal actions."""
     actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
         if not np.isfinite(values[i]):
             return False
-        for k in range(legal_actions(positions[i], rules, actions)):
+        for k in range(legal_actions(positions[i], code, actions)):
             if not np.isfinite(log_policy[i, actions[k]]):
                 return False
     return True

@@ -71,17 +71,17 @@ class FixedBatch:
             self._values.copy_(values.float(), non_blocking=cuda)
             self._log_policy.copy_(log_policy.float(), non_blocking=cuda)
 
-    def __call__(self, positions: np.ndarray, rules: int, values: np.ndarray, log_policy: np.ndarray) -> None:
+    def __call__(self, positions: np.ndarray, code: int, values: np.ndarray, log_policy: np.ndarray) -> None:
         """Judges positions.
 
         Args:
             positions: int64 [B <= ROWS] packed positions.
-            rules: the rule set's number.
+            code: the rule set's number.
             values: float32 [B], receives the values for the players to move.
             log_policy: float32 [B, 303], receives the log policies.
         """
         n = len(positions)
-        observe_all(positions, rules, self._inputs.numpy()[:n])
+        observe_all(positions, code, self._inputs.numpy()[:n])
         self.launch()
         values[:] = self._values.numpy()[:n, 0]
         log_policy[:] = self._log_policy.numpy()[:n]

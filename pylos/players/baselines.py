@@ -49,24 +49,24 @@ class RolloutPlayer(SearchPlayer):
         super().__init__(f"rollouts:{options.simulations}", rules, options, os.cpu_count() or 1, key)
 
     def _evaluator(self, key: int) -> Evaluator:
-        rules = self._code
+        code = self._code
 
         def evaluate(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             values = np.empty(len(positions), np.float32)
-            _playout_values(positions, rules, key, values)
+            _playout_values(positions, code, key, values)
             return values, np.zeros((len(positions), NUM_ACTIONS), np.float32)
 
         return evaluate
 
 
 @jit
-def _random_actions(positions: np.ndarray, rules: int, keys: np.ndarray, out: np.ndarray) -> None:
+def _random_actions(positions: np.ndarray, code: int, keys: np.ndarray, out: np.ndarray) -> None:
     for i in range(positions.shape[0]):
-        out[i] = random_action(positions[i], rules, keys[i])
+        out[i] = random_action(positions[i], code, keys[i])
 
 
 @jit
-def _playout_values(positions: np.ndarray, rules: int, key: int, out: np.ndarray) -> None:
+def _playout_values(positions: np.ndarray, code: int, key: int, out: np.ndarray) -> None:
     """The outcome of one playout from each position; the position is part of the key, its row is not."""
     for i in range(positions.shape[0]):
-        out[i] = playout(positions[i], rules, draw(key, positions[i]), PLAYOUT_LIMIT)[0]
+        out[i] = playout(positions[i], code, draw(key, positions[i]), PLAYOUT_LIMIT)[0]

@@ -72,10 +72,10 @@ class NetworkPlayer(SearchPlayer):
 
 
 @jit
-def _likeliest_actions(positions: np.ndarray, rules: int, log_policy: np.ndarray, out: np.ndarray) -> None:
+def _likeliest_actions(positions: np.ndarray, code: int, log_policy: np.ndarray, out: np.ndarray) -> None:
     actions = np.zeros(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
-        n = legal_actions(positions[i], rules, actions)
+        n = legal_actions(positions[i], code, actions)
         out[i] = actions[0]
         for k in range(1, n):
             if log_policy[i, actions[k]] > log_policy[i, out[i]]:

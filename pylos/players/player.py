@@ -80,9 +80,9 @@ class KeyedPlayer(ABC):
 
 
 @jit
-def _first_finished(positions: np.ndarray, rules: int) -> int:
+def _first_finished(positions: np.ndarray, code: int) -> int:
     """The first of the positions in which the game is over, or -1."""
     for i in range(positions.shape[0]):
-        if is_over(positions[i], rules):
+        if is_over(positions[i], code):
             return i
     return -1

@@ -59,7 +59,7 @@ def _recall(
     memory: _Memory,
     positions: np.ndarray,
     symmetries: np.ndarray,
-    rules: int,
+    code: int,
     values: np.ndarray,
     log_policy: np.ndarray,
     known: np.ndarray,
@@ -70,7 +70,7 @@ def _recall(
         memory: what is remembered.
         positions: int64 [B] canonical positions.
         symmetries: int64 [B] what turned the positions that were asked about into them.
-        rules: the rule set's number.
+        code: the rule set's number.
         values: float32 [B], receives the values of known positions.
         log_policy: float32 [B, 303], receives theirs, turned back.
         known: bool [B], receives which they are.
@@ -84,13 +84,13 @@ def _recall(
         if known[i]:
             values[i] = memory.answers[place % size]
             back = ACTION_SYMMETRY[INVERSE_SYMMETRY[symmetries[i]]]
-            for k in range(legal_actions(positions[i], rules, actions)):
+            for k in range(legal_actions(positions[i], code, actions)):
                 log_policy[i, back[actions[k]]] = memory.answers[(place + 1 + k) % size]
 
 
 @jit
 def _remember(
-    memory: _Memory, positions: np.ndarray, rules: int, values: np.ndarray, log_policy: np.ndarray
+    memory: _Memory, positions: np.ndarray, code: int, values: np.ndarray, log_policy: np.ndarray
 ) -> None:
     """Keeps the answers about canonical positions [B]."""
     actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
@@ -100,7 +100,7 @@ def _remember(
         place = memory.written[0]
         memory.keys[slot], memory.places[slot] = positions[i], place
         memory.answers[place % size] = values[i]
-        n = legal_actions(positions[i], rules, actions)
+        n = legal_actions(positions[i], code, actions)
         for k in range(n):
             memory.answers[(place + 1 + k) % size] = log_policy[i, actions[k]]
         memory.written[0] = place + 1 + n
@@ -132,12 +132,12 @@ class CachedEvaluator:
 
     Args:
         evaluate: who is asked.
-        rules: the rule set's number.
+        code: the rule set's number.
         size: positions to remember, about; 0 for none.
     """
 
-    def __init__(self, evaluate: Evaluator, rules: int, size: int) -> None:
-        self._evaluate, self._rules = evaluate, rules
+    def __init__(self, evaluate: Evaluator, code: int, size: int) -> None:
+        self._evaluate, self._code = evaluate, code
         slots = _WAYS << (2 * size // _WAYS).bit_length()
         answers = max(size, 1) * (1 + _ACTIONS)
         with room_for("remembered evaluations", 16 * slots + 4 * answers, f"lower cache_size ({size:,})"):
@@ -167,7 +167,7 @@ class CachedEvaluator:
         values, log_policy = np.empty(n, np.float32), np.zeros((n, NUM_ACTIONS), np.float32)
         known = np.zeros(n, np.bool_)
         with self._lock:
-            _recall(self._memory, images, symmetries, self._rules, values, log_policy, known)
+            _recall(self._memory, images, symmetries, self._code, values, log_policy, known)
             self.asked += n
         if known.all():
             return values, log_policy
@@ -181,5 +181,5 @@ class CachedEvaluator:
         with self._lock:
             self.evaluated += len(padded)
             if self._remembers:
-                _remember(self._memory, new, self._rules, new_values, new_policy)
+                _remember(self._memory, new, self._code, new_values, new_policy)
         return values, log_policy

@@ -39,15 +39,15 @@ class Search:
 
     Args:
         games: the most positions to search at once.
-        rules: the rule set's number.
+        code: the rule set's number.
         options: see ``SearchOptions``.
         threads: how many threads search.
     """
 
-    def __init__(self, games: int, rules: int, options: SearchOptions, threads: int = 1) -> None:
+    def __init__(self, games: int, code: int, options: SearchOptions, threads: int = 1) -> None:
         self.options = options
         self.games = games
-        self._rules = rules
+        self._code = code
         rows = self._share(games, threads)
         self._trees = [new_tree(rows, options.simulations) for _ in range(threads)]
         self._considered = considered_visits(options.simulations)
@@ -112,10 +112,10 @@ class Search:
     def _run_shard(
         self, tree: Tree, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, result: SearchResult
     ) -> None:
-        n, options, rules = len(positions), self.options, self._rules
+        n, options, code = len(positions), self.options, self._code
         leaves = np.zeros(padded_size(n), np.int64)
-        if count := plant(tree, positions, rules, leaves):
-            expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
+        if count := plant(tree, positions, code, leaves):
+            expand(tree, n, code, *evaluate(leaves[: padded_size(count)]))
         edges, gumbel = np.full(n, NO_EDGE, np.int32), options.root == "gumbel"
         noise = np.zeros((n, MAX_LEGAL_ACTIONS))
         if gumbel and options.gumbel_scale:
@@ -127,8 +127,8 @@ class Search:
                 return
             if gumbel:
                 choose_root_edges(tree, n, noise, self._considered, simulation, edges)
-            if count := select(tree, n, rules, options.c_puct, options.fpu_reduction, edges, leaves):
-                expand(tree, n, rules, *evaluate(leaves[: padded_size(count)]))
+            if count := select(tree, n, code, options.c_puct, options.fpu_reduction, edges, leaves):
+                expand(tree, n, code, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, result.actions, result.weights, result.values)
         if gumbel:
             improved_policy(tree, n, result.actions, result.weights, result.values)

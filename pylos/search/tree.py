@@ -100,7 +100,7 @@ def _add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) 
 
 
 @jit
-def plant(tree: Tree, roots: np.ndarray, rules: int, positions: np.ndarray) -> int:
+def plant(tree: Tree, roots: np.ndarray, code: int, positions: np.ndarray) -> int:
     """Starts new trees at ``roots`` [n <= G], which become leaves unless they are the end of a game.
 
     Writes the positions of the leaves to ``positions``, without gaps, and returns their number.
@@ -110,7 +110,7 @@ def plant(tree: Tree, roots: np.ndarray, rules: int, positions: np.ndarray) -> i
         tree.node_count[g] = 0
         tree.edge_count[g] = 0
         _add_node(tree, g, roots[g], NO_NODE, NO_NODE)
-        if is_over(roots[g], rules):
+        if is_over(roots[g], code):
             tree.proven[g, ROOT] = LOSS
             tree.leaf[g] = NO_NODE
         else:
@@ -190,7 +190,7 @@ def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
 def select(
     tree: Tree,
     n: int,
-    rules: int,
+    code: int,
     c_puct: float,
     fpu_reduction: float,
     root_edges: np.ndarray,
@@ -203,7 +203,7 @@ def select(
     Args:
         tree: the trees, their roots expanded.
         n: trees in use, the first ``n`` rows.
-        rules: the rule set's number.
+        code: the rule set's number.
         c_puct: weight of the prior against the value.
         fpu_reduction: how much less than its parent an unvisited edge is thought to be worth.
         root_edges: int32 [>= n] the edges to take at the roots; NO_EDGE where PUCT chooses there, too.
@@ -226,7 +226,7 @@ def select(
             if child != NO_NODE:
                 node = child
                 continue
-            position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), rules)
+            position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), code)
             child = _add_node(tree, g, position, node, edge)
             tree.edge_child[g, edge] = child
             tree.leaf[g] = child
@@ -237,12 +237,10 @@ def select(
 
 
 @jit
-def _add_edges(
-    tree: Tree, g: int, node: int, log_policy: np.ndarray, rules: int, actions: np.ndarray
-) -> bool:
+def _add_edges(tree: Tree, g: int, node: int, log_policy: np.ndarray, code: int, actions: np.ndarray) -> bool:
     """Gives a node its edges with priors normalised over the legal actions; true if one of them wins at once."""
     position = tree.position[g, node]
-    n = legal_actions(position, rules, actions)
+    n = legal_actions(position, code, actions)
     first = tree.edge_count[g]
     tree.edge_count[g] = first + n
     tree.first_edge[g, node] = first
@@ -252,7 +250,7 @@ def _add_edges(
         highest = max(highest, log_policy[actions[i]])
     total = 0.0
     # Only an opponent without reserve can be left without a move, which spares nearly all of the look-ahead.
-    opponent_spent = popcount(position >> 30 & CELL_MASK) == balls_per_player(rules)
+    opponent_spent = popcount(position >> 30 & CELL_MASK) == balls_per_player(code)
     wins = False
     for i in range(n):
         edge = first + i
@@ -265,8 +263,8 @@ def _add_edges(
         tree.edge_child[g, edge] = NO_NODE
         tree.edge_proven[g, edge] = UNPROVEN
         if opponent_spent:
-            after = step(position, actions[i], rules)
-            if after >> 62 != position >> 62 and is_over(after, rules):
+            after = step(position, actions[i], code)
+            if after >> 62 != position >> 62 and is_over(after, code):
                 tree.edge_proven[g, edge] = WIN
                 wins = True
     for edge in range(first, first + n):
@@ -275,13 +273,13 @@ def _add_edges(
 
 
 @jit
-def expand(tree: Tree, n: int, rules: int, values: np.ndarray, log_policy: np.ndarray) -> None:
+def expand(tree: Tree, n: int, code: int, values: np.ndarray, log_policy: np.ndarray) -> None:
     """Gives the leaves their edges and backs up their values.
 
     Args:
         tree: the trees.
         n: trees in use, the first ``n`` rows.
-        rules: the rule set's number.
+        code: the rule set's number.
         values: float32 [>= leaves], the network's values for the movers of the leaves, in the trees' order.
         log_policy: float32 [>= leaves, 303].
     """
@@ -292,7 +290,7 @@ def expand(tree: Tree, n: int, rules: int, values: np.ndarray, log_policy: np.nd
         if leaf == NO_NODE:
             continue
         i += 1
-        if _add_edges(tree, g, leaf, log_policy[i], rules, actions):
+        if _add_edges(tree, g, leaf, log_policy[i], code, actions):
             _back_up(tree, g, leaf, 1.0)
             _prove(tree, g, leaf, WIN)
         else:

@@ -26,7 +26,7 @@ class EpochBatches:
         buffer: where samples come from.
         batches: how many batches there are.
         batch_size: samples per batch.
-        rules: the rule set's number.
+        code: the rule set's number.
         key: names the random draws of the epoch.
         surprise_weight: see ``ReplayBuffer.batch``.
         value_mix: see ``ReplayBuffer.batch``.
@@ -40,7 +40,7 @@ class EpochBatches:
         buffer: ReplayBuffer,
         batches: int,
         batch_size: int,
-        rules: int,
+        code: int,
         key: int,
         surprise_weight: float = 0.0,
         value_mix: float = 0.0,
@@ -48,7 +48,7 @@ class EpochBatches:
         needed = 2 * batch_size * (4 * (OBSERVATION_SIZE + NUM_ACTIONS + 1) + NUM_ACTIONS)
         check_room("two batches", needed, f"lower batch_size ({batch_size:,})")
         self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
-        self._rules, self._key = rules, key
+        self._code, self._key = code, key
         self._surprise_weight, self._value_mix = surprise_weight, value_mix
         self._first = 0  # where the next iteration begins
         self._given = 0
@@ -70,7 +70,7 @@ class EpochBatches:
 
     def _draw(self, i: int) -> Batch:
         key, weights = derive_key(self._key, i), (self._surprise_weight, self._value_mix)
-        return self._buffer.batch(self._batch_size, self._rules, key, *weights)
+        return self._buffer.batch(self._batch_size, self._code, key, *weights)
 
     def state_dict(self) -> dict[str, Any]:
         """How many batches were given away, and what they share that depends on when the epoch began."""

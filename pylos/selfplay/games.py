@@ -74,13 +74,13 @@ class Games(NamedTuple):
 
 
 @jit
-def begin(games: Games, g: int, number: int, seed: int, opening_plies: int, rules: int) -> None:
+def begin(games: Games, g: int, number: int, seed: int, opening_plies: int, code: int) -> None:
     """Starts game ``number`` in a row: so many random actions as its number names, unless they would end it."""
     key = draw(draw(seed, number), OPENING)
     position, played = START, 0
     for ply in range(draw_below(key, 0, opening_plies + 1)):
-        after = step(position, random_action(position, rules, draw(key, 1 + ply)), rules)
-        if is_over(after, rules):
+        after = step(position, random_action(position, code, draw(key, 1 + ply)), code)
+        if is_over(after, code):
             break
         position, played = after, played + 1
     games.number[g] = number
@@ -132,7 +132,7 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
 def advance(
     games: Games,
     chosen: np.ndarray,
-    rules: int,
+    code: int,
     repetition_limit: int,
     move_limit_draw_value: float,
     repetition_draw_value: float,
@@ -148,7 +148,7 @@ def advance(
     Args:
         games: the games in flight.
         chosen: int64 [G] legal actions.
-        rules: the rule set's number.
+        code: the rule set's number.
         repetition_limit: see ``GameOptions``, as the two values that follow.
         move_limit_draw_value: see ``GameOptions``.
         repetition_draw_value: see ``GameOptions``.
@@ -164,11 +164,11 @@ def advance(
     """
     for g in range(chosen.shape[0]):
         ply = games.ply[g]
-        position = step(games.positions[g, ply], chosen[g], rules)
+        position = step(games.positions[g, ply], chosen[g], code)
         ply += 1
         games.ply[g] = ply
         games.positions[g, ply] = position
-        if is_over(position, rules):
+        if is_over(position, code):
             white = 1.0 if position >> 62 else -1.0
             black = -white
         elif _repetitions(games, g) >= repetition_limit:
@@ -183,6 +183,6 @@ def advance(
         totals[PLIES] += ply
         totals[GAMES] += 1
         added = _add_samples(games, g, white, black, samples, added)
-        begin(games, g, next_number, seed, opening_plies, rules)
+        begin(games, g, next_number, seed, opening_plies, code)
         next_number += 1
     return next_number, added

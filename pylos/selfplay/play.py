@@ -52,7 +52,7 @@ class SelfPlay:
 
     Args:
         parallel_games: G, games in flight at any time; at least 1.
-        rules: the rule set's number.
+        code: the rule set's number.
         search_options: see ``SearchOptions``.
         game_options: see ``GameOptions``.
         seed: with ``rank`` names all random draws.
@@ -66,7 +66,7 @@ class SelfPlay:
     def __init__(
         self,
         parallel_games: int,
-        rules: int,
+        code: int,
         search_options: SearchOptions,
         game_options: GameOptions,
         *,
@@ -77,7 +77,7 @@ class SelfPlay:
         given = {"parallel_games": parallel_games, "seed": seed, "rank": rank, "threads": threads}
         number = checked_options(given, _RANGES)
         size, moves, width = number["parallel_games"], game_options.max_moves, search_options.width
-        self._rules = rules
+        self._code = code
         self._options = game_options
         self._key = derive_key(number["seed"], "selfplay", number["rank"])
         self._next_number = size
@@ -93,9 +93,9 @@ class SelfPlay:
                 values=np.zeros((size, moves), np.float32),
                 surprises=np.zeros((size, moves), np.float32),
             )
-        self._search = Search(size, rules, search_options, number["threads"])
+        self._search = Search(size, code, search_options, number["threads"])
         for g in range(size):
-            begin(self._games, g, g, self._key, game_options.opening_plies, rules)
+            begin(self._games, g, g, self._key, game_options.opening_plies, code)
 
     def play(
         self,
@@ -146,7 +146,7 @@ class SelfPlay:
         self._next_number, buffer.added = advance(
             games,
             chosen,
-            self._rules,
+            self._code,
             options.repetition_limit,
             options.move_limit_draw_value,
             options.repetition_draw_value,

@@ -74,7 +74,7 @@ def _draw_sample(surprises: np.ndarray, size: int, weight: float, key: int) -> i
 def _fill_batch(
     samples: Samples,
     size: int,
-    rules: int,
+    code: int,
     weight: float,
     mix: float,
     key: int,
@@ -88,9 +88,9 @@ def _fill_batch(
     for b in range(outcomes.shape[0]):
         i = _draw_sample(samples.surprises, size, weight, draw(key, b))
         position = samples.positions[i]
-        observe(position, rules, observations[b])
+        observe(position, code, observations[b])
         outcomes[b, 0] = (1 - mix) * samples.outcomes[i] + mix * samples.values[i]
-        for k in range(legal_actions(position, rules, scratch)):
+        for k in range(legal_actions(position, code, scratch)):
             legal[b, scratch[k]] = True
         total = np.float32(0.0)
         for k in range(samples.weights.shape[1]):
@@ -144,13 +144,13 @@ class ReplayBuffer:
         return np.arange(self.added - min(count, len(self)), self.added) % self.capacity
 
     def batch(
-        self, size: int, rules: int, key: int, surprise_weight: float = 0.0, value_mix: float = 0.0
+        self, size: int, code: int, key: int, surprise_weight: float = 0.0, value_mix: float = 0.0
     ) -> Batch:
         """Draws a batch; the same key draws the same batch from the same buffer.
 
         Args:
             size: B, the number of samples.
-            rules: the rule set's number.
+            code: the rule set's number.
             key: names the random draws.
             surprise_weight: from 0, where all samples are equally likely, to 1, where they are as likely as they are
                 surprising (Wu, 2020, "Other methods implemented in KataGo: policy surprise weighting": 0.5).
@@ -166,7 +166,7 @@ class ReplayBuffer:
         legal = np.zeros((size, NUM_ACTIONS), np.bool_)
         outcomes = np.empty((size, 1), np.float32)
         arrays = observations, policy, legal, outcomes
-        _fill_batch(self.samples, len(self), rules, surprise_weight, value_mix, key, *arrays)
+        _fill_batch(self.samples, len(self), code, surprise_weight, value_mix, key, *arrays)
         return Batch(*(torch.from_numpy(array) for array in arrays))
 
     def state_dict(self) -> dict[str, Any]:

@@ -23,16 +23,16 @@ from pylos.kernels.jit import jit
 
 
 @jit
-def can_occur(position: int, rules: int) -> bool:
+def can_occur(position: int, code: int) -> bool:
     """Whether nothing speaks against a packed position: what ``pylos.game.notation.find_flaw`` says in words."""
     own, opponent, pending = position & CELL_MASK, position >> 30 & CELL_MASK, position >> 60 & 3
     balls = own | opponent
-    most = balls_per_player(rules)
+    most = balls_per_player(code)
     if position < 0 or own & opponent or popcount(own) > most or popcount(opponent) > most:
         return False
-    if balls & occupied_cells(START, rules):
+    if balls & occupied_cells(START, code):
         return False
-    occupied = occupied_cells(position, rules)
+    occupied = occupied_cells(position, code)
     left = balls
     while left:
         ball = left & -left
@@ -42,28 +42,26 @@ def can_occur(position: int, rules: int) -> bool:
     if pending == 0:
         return True
     free = own & uncovered_cells(balls)
-    if pending == 3 or not free or not rules & (SQUARES | LINES):
+    if pending == 3 or not free or not code & (SQUARES | LINES):
         return False
-    return popcount(own) < most if pending == 1 else formation_cells(own, rules) & free != 0
+    return popcount(own) < most if pending == 1 else formation_cells(own, code) & free != 0
 
 
 @jit
-def first_senseless_sample(
-    positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, rules: int
-) -> int:
+def first_senseless_sample(positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, code: int) -> int:
     """The first of n decisions that no search under these rules can have made, or -1.
 
     Args:
         positions: int64 [n] packed.
         actions: int16 [n, K] should be legal and ascending where they have a weight.
         weights: int16 [n, K] should not be negative, nor all 0.
-        rules: the rule set's number.
+        code: the rule set's number.
     """
     legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
-        if not can_occur(positions[i], rules):
+        if not can_occur(positions[i], code):
             return i
-        count = legal_actions(positions[i], rules, legal)
+        count = legal_actions(positions[i], code, legal)
         at, weighted = 0, False
         for k in range(actions.shape[1]):
             if weights[i, k] == 0:
@@ -81,7 +79,7 @@ def first_senseless_sample(
 
 @jit
 def first_senseless_game(
-    ply: np.ndarray, positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, rules: int
+    ply: np.ndarray, positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, code: int
 ) -> int:
     """The first of G games in flight in which something cannot be so, or -1.
 
@@ -90,15 +88,12 @@ def first_senseless_game(
         positions: int64 [G, P] so far, the current one at index ``ply``.
         actions: int16 [G, P, K] as in ``first_senseless_sample``.
         weights: int16 [G, P, K]
-        rules: the rule set's number.
+        code: the rule set's number.
     """
     for g in range(ply.shape[0]):
         now, played = positions[g, ply[g]], ply[g]
-        if not can_occur(now, rules) or is_over(now, rules):
+        if not can_occur(now, code) or is_over(now, code):
             return g
-        if (
-            first_senseless_sample(positions[g, :played], actions[g, :played], weights[g, :played], rules)
-            >= 0
-        ):
+        if first_senseless_sample(positions[g, :played], actions[g, :played], weights[g, :played], code) >= 0:
             return g
     return -1

@@ -38,39 +38,39 @@ _NO_ENTRY = 4 * OPEN - 1
 
 
 @jit
-def _least_entry(own: int, balls: int, value: int, rules: int) -> int:
+def _least_entry(own: int, balls: int, value: int, code: int) -> int:
     """The least entry of a decided position with so many balls, ``own`` of them the mover's (see above)."""
     loser = own if value == LOSS else balls - own
-    return 1 + 2 * (balls_per_player(rules) - loser) + (value == WIN)
+    return 1 + 2 * (balls_per_player(code) - loser) + (value == WIN)
 
 
 @jit
 def open_distances(
-    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, shape: int, first: int, n: int
+    index: Index, values: np.ndarray, distances: np.ndarray, code: int, shape: int, first: int, n: int
 ) -> None:
     """Opens the entries of ``n`` numbers of a shape that have not been opened yet."""
     balls = popcount(index.shapes[shape])
     for number in range(first, first + n):
         value = read_value(values, number)
         if value != UNKNOWN and distances[number] == 0:
-            own = own_balls(index, balls, number - index.offsets[shape], balls_per_player(rules))
-            distances[number] = OPEN | _least_entry(own, balls, value, rules)
+            own = own_balls(index, balls, number - index.offsets[shape], balls_per_player(code))
+            distances[number] = OPEN | _least_entry(own, balls, value, code)
 
 
 @jit
 def due_distances(
-    index: Index, distances: np.ndarray, rules: int, excess: int, shape: int, first: int, n: int, rows: np.ndarray
+    index: Index, distances: np.ndarray, code: int, excess: int, shape: int, first: int, n: int, rows: np.ndarray
 ) -> int:  # fmt: skip
     """Writes which of ``n`` numbers of a shape are open with a bound of at most this excess; returns how many."""
-    balls, most = popcount(index.shapes[shape]), balls_per_player(rules)
+    balls, most = popcount(index.shapes[shape]), balls_per_player(code)
     place = first - index.offsets[shape]
     own = own_balls(index, balls, place, most)
     row, m = 0, 0
     while row < n:
         # Colourings come by the number of own balls; among those with equally many the bounds differ by value only.
         end = min(n, index.base[balls, own + 1] - place) if own < min(most, balls) else n
-        last_win = OPEN + _least_entry(own, balls, WIN, rules) + 2 * excess
-        last_loss = OPEN + _least_entry(own, balls, LOSS, rules) + 2 * excess
+        last_win = OPEN + _least_entry(own, balls, WIN, code) + 2 * excess
+        last_loss = OPEN + _least_entry(own, balls, LOSS, code) + 2 * excess
         for k in range(row, end):
             entry = np.int64(distances[first + k])
             if entry >= OPEN and entry <= (last_loss if entry & 1 else last_win):
@@ -122,14 +122,14 @@ def _fold_loss(distances: np.ndarray, after: np.ndarray, n: int, so_far: int) ->
 
 @jit
 def _entry(
-    index: Index, distances: np.ndarray, rules: int, least: int, n: int, m: int, turns: np.ndarray
+    index: Index, distances: np.ndarray, code: int, least: int, n: int, m: int, turns: np.ndarray
 ) -> int:
     """The entry of a decided position as it follows from its successors: closed, or a lower bound marked OPEN.
 
     Args:
         index: the index.
         distances: the table.
-        rules: the rule set's number.
+        code: the rule set's number.
         least: what its entry is at least.
         n: of its moves those that end the turn.
         m: of its moves those that earn a take-back.
@@ -144,7 +144,7 @@ def _entry(
     for i in range(m):
         if not least & 1 and not found & 1 and found >> 1 <= least - 1:
             break
-        k = ends_of_turn(turns[EARNING + i], rules, ends)
+        k = ends_of_turn(turns[EARNING + i], code, ends)
         ask_for(index, distances, 0, ends, k)
         found = (
             _fold_loss(distances, ends, k, found)
@@ -158,14 +158,14 @@ def _entry(
 
 
 @jit
-def _least_entry_of(position: int, value: int, rules: int) -> int:
+def _least_entry_of(position: int, value: int, code: int) -> int:
     """The least entry of a decided position."""
-    return _least_entry(popcount(position & CELL_MASK), popcount(position & _ALL_BALLS), value, rules)
+    return _least_entry(popcount(position & CELL_MASK), popcount(position & _ALL_BALLS), value, code)
 
 
 @jit
 def sweep_distances(
-    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, excess: int, first: int,
+    index: Index, values: np.ndarray, distances: np.ndarray, code: int, excess: int, first: int,
     rows: np.ndarray, positions: np.ndarray,
 ) -> int:  # fmt: skip
     """Closes the entries of ``positions``, all open, that follow, and raises others; returns how many it closed.
@@ -181,19 +181,19 @@ def sweep_distances(
             if position < 0:
                 entry = np.int64(distances[-1 - position])
             else:
-                least = _least_entry_of(position, read_value(values, number), rules) + 2 * excess
+                least = _least_entry_of(position, read_value(values, number), code) + 2 * excess
                 n, m = moves_of[slot]
-                entry = _entry(index, distances, rules, least, n, m, turns[slot])
+                entry = _entry(index, distances, code, least, n, m, turns[slot])
             distances[number] = entry
             closed += entry < OPEN
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], rules, turns[slot])
+            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], code, turns[slot])
     return closed
 
 
 @jit
 def check_distances(
-    index: Index, values: np.ndarray, distances: np.ndarray, rules: int, first: int, rows: np.ndarray,
+    index: Index, values: np.ndarray, distances: np.ndarray, code: int, first: int, rows: np.ndarray,
     positions: np.ndarray,
 ) -> int:  # fmt: skip
     """The number of ``positions`` whose distance does not follow from its successors and its value."""
@@ -208,11 +208,11 @@ def check_distances(
             if value != UNKNOWN and position < 0:
                 expected = np.int64(distances[-1 - position])
             elif value != UNKNOWN:
-                least = _least_entry_of(position, value, rules)
+                least = _least_entry_of(position, value, code)
                 n, m = moves_of[slot]
-                expected = _entry(index, distances, rules, least, n, m, turns[slot])
+                expected = _entry(index, distances, code, least, n, m, turns[slot])
             # Losses have odd entries, wins even ones; _entry relies on the least ones.
             wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], rules, turns[slot])
+            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], code, turns[slot])
     return wrong

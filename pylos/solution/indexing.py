@@ -84,7 +84,7 @@ def _pile_slot(slots: np.ndarray, pile: int) -> int:
 
 
 @jit
-def _find_piles(rules: int, slots: np.ndarray, piles: np.ndarray) -> int:
+def _find_piles(code: int, slots: np.ndarray, piles: np.ndarray) -> int:
     """Writes all supported piles to ``piles`` and to the hash table; returns their number."""
     slots[_pile_slot(slots, 0)] = 0
     piles[0] = 0
@@ -92,7 +92,7 @@ def _find_piles(rules: int, slots: np.ndarray, piles: np.ndarray) -> int:
     while i < n:
         pile = piles[i]
         i += 1
-        cells = supported_cells(occupied_cells(pile, rules))
+        cells = supported_cells(occupied_cells(pile, code))
         while cells:
             after = pile | cells & -cells
             cells &= cells - 1
@@ -142,23 +142,23 @@ def _rank_tables() -> np.ndarray:
     return np.minimum(tables, np.iinfo(np.int32).max).astype(np.int32)  # above: words that never occur
 
 
-def build_index(rules: int) -> Index:
+def build_index(code: int) -> Index:
     """The index of the board on which these rules are played. Takes a moment the first time."""
-    return _build_index(rules & MINI)
+    return _build_index(code & MINI)
 
 
 @functools.cache
-def _build_index(rules: int) -> Index:
+def _build_index(code: int) -> Index:
     slots = np.full(1 << _SLOT_BITS, EMPTY_SLOT, np.int64)
     piles = np.empty(_MOST_PILES, np.int64)
-    piles = piles[: _find_piles(rules, slots, piles)]
+    piles = piles[: _find_piles(code, slots, piles)]
     shapes = np.unique(_smallest_images(piles))
     levels = np.array([level for level, _, _ in CELLS])
     filled = shapes[:, None] >> np.arange(NUM_CELLS) & 1
     balls = filled.sum(axis=1)
     order = np.lexsort((shapes, -(filled @ levels), -balls))
     shapes, balls = shapes[order], balls[order]
-    most = balls_per_player(rules)
+    most = balls_per_player(code)
     sizes = np.array([num_colourings(n, most) for n in range(NUM_CELLS + 1)])[balls]
     symmetries = np.zeros_like(shapes)
     _link_piles(piles, slots, shapes, symmetries)
@@ -256,7 +256,7 @@ def next_word(word: int, n: int) -> int:
 
 
 @jit
-def position_at(index: Index, number: int, rules: int) -> int:
+def position_at(index: Index, number: int, code: int) -> int:
     """A position (white to move) of this number, in which the pile is one of the index's shapes.
 
     Numbers between two shapes, which no position has, give -1.
@@ -265,7 +265,7 @@ def position_at(index: Index, number: int, rules: int) -> int:
     pile = index.shapes[shape]
     n = popcount(pile)
     place = number - index.offsets[shape]
-    word = nth_word(index, n, place, balls_per_player(rules))
+    word = nth_word(index, n, place, balls_per_player(code))
     if rank(index, word, n) != place:
         return -1
     own = scatter_bits(word, pile)

@@ -49,7 +49,7 @@ def _ignore(progress: Progress) -> None:
 
 def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
     """Fills the table."""
-    index, rules = sweeper.index, sweeper.rules
+    index, code = sweeper.index, sweeper.code
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
         return solver.without_value(values, first, n, rows)
@@ -57,7 +57,7 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         written = np.zeros(len(index.shapes), np.int64)
         follow = sweeper.latest < FEW * len(values)
-        solver.sweep_values(index, values, rules, looking, follow, first, rows, positions, room, written)
+        solver.sweep_values(index, values, code, looking, follow, first, rows, positions, room, written)
         sweeper.note_written(written)
         return int(written.sum())
 
@@ -74,18 +74,18 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
 
 def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
     """The same for distances."""
-    index, rules = sweeper.index, sweeper.rules
+    index, code = sweeper.index, sweeper.code
 
     def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        solver_distances.open_distances(index, values, distances, rules, shape, first, n)
+        solver_distances.open_distances(index, values, distances, code, shape, first, n)
         return 0
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        return solver_distances.due_distances(index, distances, rules, excess, shape, first, n, rows)
+        return solver_distances.due_distances(index, distances, code, excess, shape, first, n, rows)
 
     def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
         return solver_distances.sweep_distances(
-            index, values, distances, rules, excess, first, rows, positions
+            index, values, distances, code, excess, first, rows, positions
         )
 
     excess = 0
@@ -111,7 +111,7 @@ def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files:
     Raises:
         TableError: something is wrong.
     """
-    index, rules, kind = sweeper.index, sweeper.rules, DISTANCES if len(distances) else VALUES
+    index, code, kind = sweeper.index, sweeper.code, DISTANCES if len(distances) else VALUES
     most = int(max(shape.bit_count() for shape in index.shapes.tolist()))
     images = NUM_SYMMETRIES // np.array([bits.bit_count() for bits in index.symmetries.tolist()])
     counts = np.zeros((most + 1, 256, 3), np.int64)
@@ -126,8 +126,8 @@ def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files:
             counts[int(index.shapes[shape]).bit_count()] += found[:, :, 0] * images[shape]
             classes[:] += found[:, :, 1].sum(axis=0)
         if kind == VALUES:
-            return solver.check_values(index, values, rules, first, rows, positions)
-        return solver_distances.check_distances(index, values, distances, rules, first, rows, positions)
+            return solver.check_values(index, values, code, first, rows, positions)
+        return solver_distances.check_distances(index, values, distances, code, first, rows, positions)
 
     if wrong := sweeper.sweep_all(f"check {kind}", work):
         raise TableError(

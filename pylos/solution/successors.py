@@ -20,7 +20,7 @@ from pylos.solution.indexing import Index, shape_of
 _MOST_SUCCESSORS = 1 << 19
 
 
-def dependencies(index: Index, rules: int) -> tuple[np.ndarray, np.ndarray]:
+def dependencies(index: Index, code: int) -> tuple[np.ndarray, np.ndarray]:
     """The shapes to which the turns of each shape may lead: all in one row, and where each shape's begin.
 
     Every shape counts among its own, which no turn can harm and which leaves none without.
@@ -28,7 +28,7 @@ def dependencies(index: Index, rules: int) -> tuple[np.ndarray, np.ndarray]:
     room = np.empty(_MOST_SUCCESSORS, np.int64)
     rows = []
     for shape in range(len(index.shapes)):
-        n = _successor_shapes(index, rules, shape, room)
+        n = _successor_shapes(index, code, shape, room)
         room[n] = shape
         rows.append(np.unique(room[: n + 1]).astype(np.int32))
     starts = np.cumsum([0, *(len(row) for row in rows[:-1])])
@@ -36,10 +36,10 @@ def dependencies(index: Index, rules: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @jit
-def _successor_shapes(index: Index, rules: int, shape: int, out: np.ndarray) -> int:
+def _successor_shapes(index: Index, code: int, shape: int, out: np.ndarray) -> int:
     """Writes the shapes that a turn may lead to, whatever the colouring, and some more than once."""
     pile = index.shapes[shape]
-    supported = supported_cells(occupied_cells(pile, rules))
+    supported = supported_cells(occupied_cells(pile, code))
     n = 0
     sources = np.int64(1) << NUM_CELLS | pile & uncovered_cells(pile)  # bit 30: from the reserve
     while sources:
@@ -53,7 +53,7 @@ def _successor_shapes(index: Index, rules: int, shape: int, out: np.ndarray) -> 
             targets &= targets - 1
             out[n] = shape_of(index, after)
             n += 1
-            if rules & (SQUARES | LINES):
+            if code & (SQUARES | LINES):
                 n += _shapes_after_take_back(index, after, out[n:])
     return n
 

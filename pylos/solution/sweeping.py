@@ -44,11 +44,11 @@ class Sweeper:
     writes at the same time, a later sweep finds it.
     """
 
-    def __init__(self, index: Index, rules: int, report: Callable[[Progress], None]) -> None:
+    def __init__(self, index: Index, code: int, report: Callable[[Progress], None]) -> None:
         self.index = index
-        self.rules = rules
+        self.code = code
         self.report = report
-        self._successors, self._starts = dependencies(index, rules)
+        self._successors, self._starts = dependencies(index, code)
         levels = [level for level, _, _ in CELLS]
         heights = (index.shapes[:, None] >> np.arange(NUM_CELLS) & 1) @ levels
         # Shapes of one layer have as many balls, as high up: no place and no raise leads from one to another.
@@ -142,7 +142,7 @@ class Sweeper:
                         self._looked_at[shape] = self._clock
                 found = rows[: due(shape, first, n, rows)]
                 listed = positions[: len(found)]
-                solver.list_positions(self.index, self.rules, shape, first, found, listed)
+                solver.list_positions(self.index, self.code, shape, first, found, listed)
                 chosen = slice(None) if images is None else (listed < 0) == images
                 result = work(first, found[chosen], listed[chosen], room)
                 with self._lock:

@@ -202,33 +202,33 @@ def _better(value: int, distance: int, best_value: int, best_distance: int) -> b
 
 
 @jit
-def _ends(position: int, rules: int, out: np.ndarray) -> int:
+def _ends(position: int, code: int, out: np.ndarray) -> int:
     """Writes the positions in which an unfinished turn can end; returns their number."""
     actions, more = np.empty(MAX_LEGAL_ACTIONS, np.int64), np.empty(MAX_LEGAL_ACTIONS, np.int64)
     n = 0
-    for i in range(legal_actions(position, rules, actions)):
-        after = step(position, actions[i], rules)
+    for i in range(legal_actions(position, code, actions)):
+        after = step(position, actions[i], code)
         if after >> 60 & 3 == 0:
             out[n] = after
             n += 1
             continue
-        for k in range(legal_actions(after, rules, more)):
-            out[n] = step(after, more[k], rules)
+        for k in range(legal_actions(after, code, more)):
+            out[n] = step(after, more[k], code)
             n += 1
     return n
 
 
 @jit
 def _expand(
-    positions: np.ndarray, rules: int, starts: np.ndarray, actions: np.ndarray, after: np.ndarray
+    positions: np.ndarray, code: int, starts: np.ndarray, actions: np.ndarray, after: np.ndarray
 ) -> int:
     """Writes all legal actions and what they lead to; returns their number."""
     n = 0
     for i in range(positions.shape[0]):
         starts[i] = n
-        count = legal_actions(positions[i], rules, actions[n:])
+        count = legal_actions(positions[i], code, actions[n:])
         for k in range(n, n + count):
-            after[k] = step(positions[i], actions[k], rules)
+            after[k] = step(positions[i], actions[k], code)
         n += count
     starts[positions.shape[0]] = n
     return n
@@ -236,7 +236,7 @@ def _expand(
 
 @jit
 def _probe(
-    index: Index, values: np.ndarray, distances: np.ndarray, positions: np.ndarray, rules: int,
+    index: Index, values: np.ndarray, distances: np.ndarray, positions: np.ndarray, code: int,
     out_values: np.ndarray, out_distances: np.ndarray,
 ) -> None:  # fmt: skip
     """``Tablebase.probe`` for one thread."""
@@ -246,7 +246,7 @@ def _probe(
             out_values[i], out_distances[i] = _look_up(index, values, distances, positions[i])
             continue
         best_value, best_distance = -2, 0
-        for k in range(_ends(positions[i], rules, ends)):
+        for k in range(_ends(positions[i], code, ends)):
             value, distance = _look_up(index, values, distances, ends[k])
             # Seen by the mover, and with the turn that ends here.
             value, distance = -value, distance + 1 if distance != NO_DISTANCE else NO_DISTANCE

@@ -44,7 +44,7 @@ def read_value(values: np.ndarray, number: int) -> int:
 
 @jit
 def list_positions(
-    index: Index, rules: int, shape: int, first: int, rows: np.ndarray, out: np.ndarray
+    index: Index, code: int, shape: int, first: int, rows: np.ndarray, out: np.ndarray
 ) -> None:
     """Writes the positions of a shape with the numbers ``first + rows`` (ascending).
 
@@ -57,7 +57,7 @@ def list_positions(
     for i in range(rows.shape[0]):
         row = np.int64(rows[i])
         if row - at >= _FAR:
-            word, at = nth_word(index, balls, first - offset + row, balls_per_player(rules)), row
+            word, at = nth_word(index, balls, first - offset + row, balls_per_player(code)), row
         while at < row:
             word, at = next_word(word, balls), at + 1
         own = scatter_bits(word, pile)
@@ -88,16 +88,16 @@ def ask_for(index: Index, table: np.ndarray, shift: int, positions: np.ndarray, 
 
 @jit
 def look_ahead(
-    index: Index, table: np.ndarray, shift: int, position: int, rules: int, turns: np.ndarray
+    index: Index, table: np.ndarray, shift: int, position: int, code: int, turns: np.ndarray
 ) -> tuple[int, int]:
     """Writes the moves of a position, those that end the turn as numbers, and asks for their entries."""
-    n, m = moves(position, rules, turns)
+    n, m = moves(position, code, turns)
     ask_for(index, table, shift, turns, n)
     return n, m
 
 
 @jit
-def _value(index: Index, values: np.ndarray, rules: int, n: int, m: int, turns: np.ndarray) -> int:
+def _value(index: Index, values: np.ndarray, code: int, n: int, m: int, turns: np.ndarray) -> int:
     """The value of a position as far as it follows from its ``turns`` (see ``look_ahead``)."""
     result = LOSS
     for i in range(n):
@@ -108,7 +108,7 @@ def _value(index: Index, values: np.ndarray, rules: int, n: int, m: int, turns: 
             result = UNKNOWN
     for i in range(m):
         ends = turns[ENDS:]
-        for k in range(ends_of_turn(turns[EARNING + i], rules, ends)):
+        for k in range(ends_of_turn(turns[EARNING + i], code, ends)):
             value = read_value(values, number_of(index, ends[k]))
             if value == LOSS:
                 return WIN
@@ -118,11 +118,11 @@ def _value(index: Index, values: np.ndarray, rules: int, n: int, m: int, turns: 
 
 
 @jit
-def _is_lost(index: Index, values: np.ndarray, rules: int, n: int, m: int, turns: np.ndarray) -> bool:
+def _is_lost(index: Index, values: np.ndarray, code: int, n: int, m: int, turns: np.ndarray) -> bool:
     """Whether all successors are known to be won; those first that are the last to be known."""
     for i in range(m):
         ends = turns[ENDS:]
-        for k in range(ends_of_turn(turns[EARNING + i], rules, ends)):
+        for k in range(ends_of_turn(turns[EARNING + i], code, ends)):
             if read_value(values, number_of(index, ends[k])) != WIN:
                 return False
     for i in range(n):  # noqa: SIM110  # numba has no all()
@@ -171,7 +171,7 @@ def _write_values(index: Index, values: np.ndarray, position: int, value: int, w
 
 @jit
 def _write_losses_before(
-    index: Index, values: np.ndarray, won: int, rules: int, room: np.ndarray, written: np.ndarray,
+    index: Index, values: np.ndarray, won: int, code: int, room: np.ndarray, written: np.ndarray,
     lost: np.ndarray, n: int,
 ) -> int:  # fmt: skip
     """Writes which positions before a won one are lost, and appends them to ``lost``; returns its new length.
@@ -179,13 +179,13 @@ def _write_losses_before(
     What finds no place there is not written: a later sweep finds it.
     """
     turns = room[MAX_EARLIER:]
-    for k in range(earlier_positions(won, rules, room)):
+    for k in range(earlier_positions(won, code, room)):
         earlier = room[k]
         if n == lost.shape[0]:
             break
         if read_value(values, number_of(index, earlier)) == UNKNOWN:
-            now, earning = look_ahead(index, values, 2, earlier, rules, turns)
-            if _is_lost(index, values, rules, now, earning, turns):
+            now, earning = look_ahead(index, values, 2, earlier, code, turns)
+            if _is_lost(index, values, code, now, earning, turns):
                 _write_values(index, values, earlier, LOSS, written)
                 lost[n] = earlier
                 n += 1
@@ -194,7 +194,7 @@ def _write_losses_before(
 
 @jit
 def _write_wins_before(
-    index: Index, values: np.ndarray, rules: int, follow: bool, room: np.ndarray, written: np.ndarray,
+    index: Index, values: np.ndarray, code: int, follow: bool, room: np.ndarray, written: np.ndarray,
     lost: np.ndarray, n: int,
 ) -> None:  # fmt: skip
     """Writes that all positions before the first ``n`` of ``lost`` are won; with ``follow`` much of what follows."""
@@ -202,7 +202,7 @@ def _write_wins_before(
     wins = 0
     while n:
         n -= 1
-        found = earlier_positions(lost[n], rules, earlier)
+        found = earlier_positions(lost[n], code, earlier)
         for k in range(found):
             numbers[k] = number_of(index, earlier[k])
             prefetch(values, numbers[k] >> 2)
@@ -212,12 +212,12 @@ def _write_wins_before(
             ):
                 wins += 1
                 if follow and wins < _MOST_WINS:
-                    n = _write_losses_before(index, values, earlier[k], rules, more, written, lost, n)
+                    n = _write_losses_before(index, values, earlier[k], code, more, written, lost, n)
 
 
 @jit
 def sweep_values(
-    index: Index, values: np.ndarray, rules: int, wins: bool, follow: bool, first: int, rows: np.ndarray,
+    index: Index, values: np.ndarray, code: int, wins: bool, follow: bool, first: int, rows: np.ndarray,
     positions: np.ndarray, room: np.ndarray, written: np.ndarray,
 ) -> None:  # fmt: skip
     """Writes what follows for ``positions`` without a value (see ``list_positions``), and for those before them.
@@ -225,7 +225,7 @@ def sweep_values(
     Args:
         index: the index.
         values: the table.
-        rules: the rule set's number.
+        code: the rule set's number.
         wins: whether to look for wins, too: needed after a kill, which may have cut short what a loss had to write.
         follow: whether to go on at once with what follows from what was written, as far as it leads.
         first: the number of row 0.
@@ -246,26 +246,26 @@ def sweep_values(
                 value = np.int64(read_value(values, -1 - position))
                 written[shape] += value != UNKNOWN and _write_value(values, first + rows[i], value)
             elif wins:
-                value = _value(index, values, rules, n, m, turns[slot])
-            elif _is_lost(index, values, rules, n, m, turns[slot]):
+                value = _value(index, values, code, n, m, turns[slot])
+            elif _is_lost(index, values, code, n, m, turns[slot]):
                 value = LOSS
             if position >= 0 and value != UNKNOWN:
                 _write_values(index, values, position, value, written)
                 n, lost[0] = 1, position
                 if value == WIN:
                     n = (
-                        _write_losses_before(index, values, position, rules, room, written, lost, 0)
+                        _write_losses_before(index, values, position, code, room, written, lost, 0)
                         if follow
                         else 0
                     )
-                _write_wins_before(index, values, rules, follow, room, written, lost, n)
+                _write_wins_before(index, values, code, follow, room, written, lost, n)
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], rules, turns[slot])
+            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], code, turns[slot])
 
 
 @jit
 def check_values(
-    index: Index, values: np.ndarray, rules: int, first: int, rows: np.ndarray, positions: np.ndarray
+    index: Index, values: np.ndarray, code: int, first: int, rows: np.ndarray, positions: np.ndarray
 ) -> int:
     """The number of ``positions`` whose value does not follow from its successors."""
     wrong = 0
@@ -277,10 +277,10 @@ def check_values(
             if positions[i] < 0:
                 value = np.int64(read_value(values, -1 - positions[i]))
             else:
-                value = _value(index, values, rules, n, m, turns[slot])
+                value = _value(index, values, code, n, m, turns[slot])
             wrong += read_value(values, first + rows[i]) != value
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], rules, turns[slot])
+            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], code, turns[slot])
     return wrong
 
 

@@ -252,8 +252,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
     ) -> EpochBatches:
         key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
-        size, rules = self.hparams["batch_size"], rules_code(agent(self._trainer).rules)
-        return EpochBatches(buffer, batches, size, rules, key, *weights)
+        size, code = self.hparams["batch_size"], rules_code(agent(self._trainer).rules)
+        return EpochBatches(buffer, batches, size, code, key, *weights)
 
     def metrics(self) -> dict[str, float]:
         """What the newest self-play was like, for the logs."""

@@ -96,7 +96,7 @@ def labelled_batch(suite: Suite, rows: np.ndarray) -> LabelledBatch:
 
 @jit
 def _add_successors(
-    positions: np.ndarray, legal: np.ndarray, keeping: np.ndarray, action_values: np.ndarray, rules: int,
+    positions: np.ndarray, legal: np.ndarray, keeping: np.ndarray, action_values: np.ndarray, code: int,
     out: np.ndarray, out_values: np.ndarray,
 ) -> int:  # fmt: skip
     """Writes where one keeping and one losing action of each position lead, unless the game is over there.
@@ -108,8 +108,8 @@ def _add_successors(
         for keeps in range(2):
             actions = np.flatnonzero(legal[i] & (keeping[i] == (keeps == 1)))
             action = actions[draw_below(positions[i], keeps, len(actions))]
-            out[n] = step(positions[i], action, rules)
-            if not is_over(out[n], rules):
+            out[n] = step(positions[i], action, code)
+            if not is_over(out[n], code):
                 passed = out[n] >> 62 != positions[i] >> 62
                 out_values[n] = -action_values[i, action] if passed else action_values[i, action]
                 n += 1

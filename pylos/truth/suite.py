@@ -113,8 +113,8 @@ def describe_suite(suite: Suite) -> str:
 
 
 @jit
-def _mark_legal(positions: np.ndarray, rules: int, legal: np.ndarray) -> None:
+def _mark_legal(positions: np.ndarray, code: int, legal: np.ndarray) -> None:
     actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
-        for k in range(legal_actions(positions[i], rules, actions)):
+        for k in range(legal_actions(positions[i], code, actions)):
             legal[i, actions[k]] = True
