@@ -10,11 +10,12 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
-from pylos.errors import PlayerError
+from pylos.errors import CheckpointError, PlayerError
 from pylos.game.rules import NUM_ACTIONS
 from pylos.players.perfect import load_perfect, perfect_name
 from pylos.players.player import Player
 from pylos.search.options import MOST_SIMULATIONS
+from pylos.system.files import open_regular
 from pylos.system.options import checked_options, natural, shown
 
 if TYPE_CHECKING:
@@ -86,6 +87,21 @@ def parse_player(spec: str) -> tuple[str, float | None]:
     )
 
 
+def check_player(spec: str) -> None:
+    """Checks the text of a player without making the player: a checkpoint is looked for, but not loaded.
+
+    Raises:
+        PlayerError: the text names no player.
+        CheckpointError: there is no such checkpoint.
+    """
+    path, _ = parse_player(spec)
+    if path.endswith(".ckpt"):
+        try:
+            open_regular(path).close()
+        except OSError as error:
+            raise CheckpointError(f"no checkpoint {path}: {error.strerror or error}") from None
+
+
 def player_text(spec: str, simulations: int = 64) -> str:
     """The one way to write what a text says of a player: ``rollouts:020`` becomes ``rollouts:20``.
 
@@ -127,7 +143,6 @@ def load_player(
     path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
 ) -> NetworkPlayer:
     """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
-    from pylos.errors import CheckpointError
     from pylos.game.observation import OBSERVATION_SIZE
     from pylos.network.checkpoint_format import check_numbers
     from pylos.network.checkpoints import load_checkpoint
