@@ -19,7 +19,7 @@ from pylos.network.threads import single_threaded_torch
 from pylos.search.cache import CachedEvaluator
 from pylos.search.options import ROOTS, SearchOptions
 from pylos.search.search import Search
-from pylos.selfplay.games import GameOptions
+from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay import ReplayBuffer
 

@@ -24,7 +24,7 @@ from pylos.network.network import SQUARE, PylosNetwork
 from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.search.options import SearchOptions
-from pylos.selfplay.games import GameOptions
+from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay import ReplayBuffer
 

@@ -23,7 +23,7 @@ from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import PylosNetwork
 from pylos.network.threads import single_threaded_torch
 from pylos.search.options import SearchOptions
-from pylos.selfplay.games import GameOptions
+from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.system.home import home

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,44 +11,10 @@ from pylos.game.rules import START, is_over, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below
 from pylos.selfplay.replay import Samples
-from pylos.system.options import COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 OPENING = -1
 """What stands for the ply in the key of an opening's random draws."""
-
-MOST_PLIES = 10_000
-"""Of an opening, and of a game after it: samples keep their sum in 16 bits."""
-_RANGES = {
-    "opening_plies": Range(int, 0, MOST_PLIES),
-    "temperature_moves": COUNT_OR_ZERO,
-    "max_moves": Range(int, 1, MOST_PLIES),
-    "repetition_limit": Range(int, 2, MOST_COUNT),
-    "move_limit_draw_value": Range(float, -1, 1),
-    "repetition_draw_value": Range(float, -1, 1),
-}
-
-
-@dataclass(frozen=True)
-class GameOptions:
-    """How games begin, are played out and where they are stopped. A ply is one action."""
-
-    opening_plies: int = 0
-    """The most uniformly random actions with which a game begins; their number is drawn, too. They are not searched."""
-    temperature_moves: int = 15
-    """Plies after the opening whose action is drawn by the search's weights; then the best is played."""
-    max_moves: int = 200
-    """Plies after the opening after which a game is a draw."""
-    repetition_limit: int = 5
-    """How often a position must occur for a draw."""
-    move_limit_draw_value: float = 0.0
-    """What a draw by ``max_moves`` is worth to both players."""
-    repetition_draw_value: float = 0.0
-    """What a draw by repetition is worth to both players."""
-
-    def __post_init__(self) -> None:
-        for name, value in checked_options(vars(self), _RANGES).items():
-            object.__setattr__(self, name, value)
 
 
 class Games(NamedTuple):

@@ -16,7 +16,8 @@ from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import Search
-from pylos.selfplay.games import DRAWS, GAMES, PLIES, WHITE_SCORE, GameOptions, Games, advance, begin, current
+from pylos.selfplay.games import DRAWS, GAMES, PLIES, WHITE_SCORE, Games, advance, begin, current
+from pylos.selfplay.options import GameOptions
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.system.memory import room_for
 from pylos.system.options import COUNT, COUNT_OR_ZERO, SEED, Range, checked_options

@@ -19,7 +19,7 @@ from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.search.cache import CachedEvaluator
 from pylos.search.options import SearchOptions
-from pylos.selfplay.games import GameOptions
+from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.system.options import shown

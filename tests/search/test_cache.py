@@ -12,7 +12,7 @@ from pylos.network.network import SQUARE, PylosNetwork
 from pylos.network.threads import single_threaded_torch
 from pylos.search.cache import CachedEvaluator
 from pylos.search.options import SearchOptions
-from pylos.selfplay.games import GameOptions
+from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay import ReplayBuffer
 from tests.support.boards import random_game

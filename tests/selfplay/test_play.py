@@ -13,7 +13,7 @@ from pylos.game.board import Board
 from pylos.game.rules import RULES
 from pylos.kernels.randomness import derive_key
 from pylos.search.options import SearchOptions
-from pylos.selfplay.games import GameOptions
+from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay import ReplayBuffer
 from tests.support.boards import RULE_NAMES
@@ -280,19 +280,3 @@ def test_games_that_do_not_fit_are_refused():
     _play(play, 0, _buffer())
     with pytest.raises(ConfigurationError, match="max_moves"):
         _self_play(games=5, options=GameOptions(max_moves=3)).load_state_dict(play.state_dict())
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"max_moves": 0},
-        {"repetition_limit": 1},
-        {"temperature_moves": -1},
-        {"opening_plies": -1},
-        {"move_limit_draw_value": 1.1},
-        {"repetition_draw_value": -1.1},
-    ],
-)
-def test_impossible_options_are_refused(bad):
-    with pytest.raises(ConfigurationError, match=next(iter(bad))):
-        GameOptions(**bad)

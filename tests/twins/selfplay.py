@@ -9,7 +9,8 @@ from statistics import fmean
 from pylos.game.board import Board
 from pylos.game.playouts import random_action
 from pylos.game.rules import RULES
-from pylos.selfplay.games import OPENING, GameOptions
+from pylos.selfplay.games import OPENING
+from pylos.selfplay.options import GameOptions
 from tests.twins import search as twin
 
 Sample = tuple[int, dict[int, int], float, int, int, float, float]

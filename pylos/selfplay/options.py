@@ -1,0 +1,43 @@
+"""The options of self-play: how it searches, and how its games begin and end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pylos.search.options import SearchOptions
+from pylos.system.options import COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
+
+SELFPLAY_SEARCH = SearchOptions(gumbel_scale=1.0, dirichlet_fraction=0.25)
+"""How self-play searches unless it is told otherwise: as any search, but with noise at the root."""
+_MOST_PLIES = 10_000
+"""Of an opening, and of a game after it: samples keep their sum in 16 bits."""
+_RANGES = {
+    "opening_plies": Range(int, 0, _MOST_PLIES),
+    "temperature_moves": COUNT_OR_ZERO,
+    "max_moves": Range(int, 1, _MOST_PLIES),
+    "repetition_limit": Range(int, 2, MOST_COUNT),
+    "move_limit_draw_value": Range(float, -1, 1),
+    "repetition_draw_value": Range(float, -1, 1),
+}
+
+
+@dataclass(frozen=True)
+class GameOptions:
+    """How games begin, are played out and where they are stopped. A ply is one action."""
+
+    opening_plies: int = 0
+    """The most uniformly random actions with which a game begins; their number is drawn, too. They are not searched."""
+    temperature_moves: int = 15
+    """Plies after the opening whose action is drawn by the search's weights; then the best is played."""
+    max_moves: int = 200
+    """Plies after the opening after which a game is a draw."""
+    repetition_limit: int = 5
+    """How often a position must occur for a draw."""
+    move_limit_draw_value: float = 0.0
+    """What a draw by `max_moves` is worth to both players."""
+    repetition_draw_value: float = 0.0
+    """What a draw by repetition is worth to both players."""
+
+    def __post_init__(self) -> None:
+        for name, value in checked_options(vars(self), _RANGES).items():
+            object.__setattr__(self, name, value)
