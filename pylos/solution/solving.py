@@ -28,6 +28,7 @@ from pylos.solution.tables import (
     table_bytes,
     table_path,
 )
+from pylos.system.files import make_folder
 
 VALUE_OF = np.array([0, -1, 1], np.int8)
 """[3] what UNKNOWN, LOSS and WIN are worth to the mover."""
@@ -171,7 +172,7 @@ def solve(
     path = table_path(rules, VALUES)
     code = rules_code(rules)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = FileLock(path.with_name(f"{rules}.lock")).acquire(timeout=0)
     except Timeout:
         raise TableError(f"another process is solving the {rules} rules") from None

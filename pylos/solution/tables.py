@@ -21,7 +21,7 @@ import numpy as np
 from pylos.errors import CheckpointError, TableError
 from pylos.game.rules import rules_code
 from pylos.solution.indexing import build_index
-from pylos.system.files import open_regular, read_bytes
+from pylos.system.files import PART, make_folder, open_regular, put_in_place, read_bytes
 from pylos.system.home import home
 from pylos.system.options import Range, shown
 from pylos.system.schema import Choice, Each, Row, check_state
@@ -71,7 +71,7 @@ def table_path(rules: str, kind: str) -> Path:
 
 def part_path(path: Path) -> Path:
     """The name of a table that is not finished; one of another version is not taken up."""
-    return path.with_name(f"{path.name}.v{VERSION}.part")
+    return path.with_name(f"{path.name}.v{VERSION}{PART}")
 
 
 def open_part(path: Path, size: int) -> np.memmap[Any, Any]:
@@ -82,7 +82,7 @@ def open_part(path: Path, size: int) -> np.memmap[Any, Any]:
     """
     part = part_path(path)
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(part.parent)
         with open(part, "r+b" if part.exists() else "w+b") as file:
             # Reserved now, because a full disk under a memory map kills the process without a word.
             if hasattr(os, "posix_fallocate"):  # not on macOS and Windows
@@ -109,9 +109,7 @@ def finish(path: Path, table: np.memmap[Any, Any], facts: dict[str, Any]) -> Non
     part = part_path(path)
     with open(part, "r+b") as file:
         file.write(json.dumps(header).encode().ljust(HEADER_BYTES - 1) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    put_in_place(part, path)
 
 
 def checksum(table: np.ndarray) -> int:

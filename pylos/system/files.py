@@ -26,22 +26,27 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     the next attempt overwrites. Only one process at a time may write a given file.
     """
     path = os.path.abspath(path)
-    folder = os.path.dirname(path)
-    make_folder(folder)
+    make_folder(os.path.dirname(path))
     part = path + PART
     try:
         with open(part, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        put_in_place(part, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = path  # a full disk does not say for what
         with contextlib.suppress(OSError):
             os.remove(part)
         raise
-    sync(folder)  # the new name is safe only when the folder has reached the disk as well
+
+
+def put_in_place(part: StrPath, path: StrPath) -> None:
+    """Gives a finished file its final name, on the disk too: a power cut leaves the old file or the new one, whole."""
+    sync(part)
+    os.replace(part, path)
+    sync(
+        os.path.dirname(os.path.abspath(path))
+    )  # the new name is safe only when the folder has reached the disk
 
 
 def atomic_write(path: StrPath, content: str | bytes) -> None:

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -333,3 +334,29 @@ def test_room_is_reserved_at_once():
     path = table_path("mature", VALUES)
     open_part(path, 1 << 20)
     assert part_path(path).stat().st_blocks * 512 >= 1 << 20
+
+
+def test_a_table_has_its_name_once_all_of_it_is_on_the_disk(tmp_path, monkeypatch):
+    """So a power cut leaves the unfinished table or the finished one, and never less."""
+    done: list[tuple[str, object, object]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def noting_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        done.append(("fsync", synced, synced.is_file() and synced.read_bytes()))
+
+    def noting_replace(source: Path, target: Path) -> None:
+        replace(source, target)
+        done.append(("replace", source, target))
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(os, "replace", noting_replace)
+    path = table_path(RULES, VALUES)
+    make(path)
+    assert done == [
+        ("fsync", tmp_path, False),  # the new folder of the tables
+        ("fsync", part_path(path), path.read_bytes()),
+        ("replace", part_path(path), path),
+        ("fsync", path.parent, False),
+    ]
