@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import ProgressBar
 
 from callbacks.report import PlainReport
-from pylos.system.terminal import Update, progress
+from pylos.system.progress import Update, progress_bar
 
 _LIVE_SECONDS = 0.1
 """The live losses are read this often: reading one waits for the accelerator."""
@@ -83,7 +83,7 @@ class Report(PlainReport, ProgressBar):
         if not self._enabled:
             return
         if self._update is None:
-            self._update = self._bar.enter_context(progress(title, int(total)))
+            self._update = self._bar.enter_context(progress_bar(title, int(total)))
         if (now := time.monotonic()) >= self._next_live:
             self._next_live = now + _LIVE_SECONDS
             self._update(done, live_text(outputs))

@@ -17,8 +17,8 @@ from pylos.errors import CheckpointError
 from pylos.runs.config_files import config_files
 from pylos.runs.folder import is_trial, model_checkpoints, resume_callback, run_folder
 from pylos.runs.manifest import Manifest
+from pylos.system.output import table_text
 from pylos.system.schema import Each, check_state
-from pylos.system.terminal import table_text
 from pylos.training.schedule import steps_after
 
 _WIN_RATE = "eval/win_rate_vs_"

@@ -6,7 +6,7 @@ from pylos.analysis.rows import OUTCOMES, analyse, ask
 from pylos.game.board import Board
 from pylos.players.network import NetworkPlayer
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, missing
-from pylos.system.terminal import table_text
+from pylos.system.output import table_text
 
 
 def analysis_text(

@@ -24,7 +24,7 @@ from pylos.players.network import SIMULATIONS, NetworkPlayer
 from pylos.players.player import Player
 from pylos.system.files import StrPath, writable
 from pylos.system.options import COUNT, SEED, checked_options, shown
-from pylos.system.terminal import progress
+from pylos.system.progress import progress_bar
 
 if TYPE_CHECKING:
     from pylos.arena.counts import Pairing
@@ -157,7 +157,7 @@ def evaluate_agent(
         return []
     opponents = [*settings.fixed_opponents(rules), *([previous] if previous else [])]
     seed = share.seed(settings.seed, "evaluation", _weights_name(agent))
-    with progress("evaluation", total=games * len(opponents), enabled=show) as update:
+    with progress_bar("evaluation", total=games * len(opponents), enabled=show) as update:
         played = play_games(
             agent, opponents, games, rules, seed, on_move=lambda finished: update(finished, "games")
         )
@@ -194,7 +194,7 @@ def play_perfect(
     if not (games := share.games(settings.games)):
         return np.zeros(7, np.int64)
     seed = share.seed(settings.seed, "perfect", _weights_name(agent))
-    with progress("perfect play", total=games, enabled=show) as update:
+    with progress_bar("perfect play", total=games, enabled=show) as update:
         played = play_games(
             agent,
             [perfect],
@@ -250,7 +250,9 @@ def play_anchors(
     players = {player.name: player for player in settings.fixed_opponents(rules)}
     pairings = anchor_pairings(list(players), known) if games else []
     results: list[MatchResult] = []
-    with progress("rating anchors", total=games * len(pairings), enabled=show and bool(pairings)) as update:
+    with progress_bar(
+        "rating anchors", total=games * len(pairings), enabled=show and bool(pairings)
+    ) as update:
 
         def on_move(finished: int) -> None:
             update(games * len(results) + finished, "games")

@@ -24,7 +24,7 @@ from pylos.game.rules import (
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import derive_key, draw
 from pylos.players.player import Player
-from pylos.system.memory import room_for
+from pylos.system.machine import memory_for
 from pylos.system.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, SEED, Range, checked_options
 
 _RANGES = {
@@ -182,7 +182,7 @@ def play_games(
         raise ConfigurationError(
             f"a match needs opening_plies from 0 to {longest_opening}, less than max_moves, got {opening_plies}"
         )
-    with room_for(
+    with memory_for(
         "the games of a match", 8 * total * (max_moves + 3), f"lower games ({games:,}) or max_moves"
     ):
         table = Games(

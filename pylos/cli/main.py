@@ -8,18 +8,18 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pylos.cli.options import LIGHTNING_COMMANDS, command_parser
+from pylos.cli.arguments import LIGHTNING_COMMANDS, command_parser
 from pylos.errors import ConfigurationError, PylosError
-from pylos.system.output import flush_stdout, let_go_of_streams, prepare_streams, tell
+from pylos.system.output import drop_unwritable_output, flush_stdout, prepare_streams, print_stderr
 from pylos.system.processes import check_rank_variables, started_by_pylos
 from pylos.system.signals import (
     end_soon_after_signals,
+    end_with_parent,
     exit_code,
-    follow_parent,
-    received,
-    say_farewell,
-    set_way_on,
-    signals_raise,
+    print_interrupted,
+    received_signal,
+    set_resume_command,
+    signals_as_exceptions,
 )
 
 
@@ -36,9 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     # What can be gone on with; fit says so itself, once it knows its run.
-    set_way_on(shlex.join(["pylos", *arguments]) if arguments[:1] in (["evaluate"], ["solve"]) else "")
+    set_resume_command(
+        shlex.join(["pylos", *arguments]) if arguments[:1] in (["evaluate"], ["solve"]) else ""
+    )
     try:
-        with signals_raise():
+        with signals_as_exceptions():
             code = _run(arguments)
             flush_stdout()  # here there are still words for what goes wrong
             return code
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
     except KeyboardInterrupt as interrupt:
-        say_farewell()
+        print_interrupted()
         return exit_code(interrupt)
     except BrokenPipeError:  # whoever read our output has seen enough, as head does
         return 1
@@ -60,22 +62,22 @@ def console() -> NoReturn:
     prepare_streams()
     try:
         if started_by_pylos():
-            follow_parent()
+            end_with_parent()
         else:
             end_soon_after_signals()
         code = main()
     except OSError as error:  # not even a pipe could be made
         code = _fail(str(error))
     except BaseException:
-        if not received():
+        if not received_signal():
             raise
         code = 1  # some library made another error of the interrupt
-    if number := received():
+    if number := received_signal():
         if code != 128 + number:
-            say_farewell()
-        let_go_of_streams()
+            print_interrupted()
+        drop_unwritable_output()
         os._exit(128 + number)  # nothing is left to do that would be worth a second of tidying up
-    let_go_of_streams()
+    drop_unwritable_output()
     sys.exit(code)
 
 
@@ -84,7 +86,7 @@ def _run(arguments: list[str]) -> int:
         raise ConfigurationError("NUMBA_DISABLE_JIT is set, but some kernels work only compiled: unset it")
     if arguments and arguments[0] in LIGHTNING_COMMANDS:
         check_rank_variables()
-        from pylos.cli import lightning as lightning_cli
+        from pylos.cli import lightning_cli
 
         return lightning_cli.run(arguments)
     try:
@@ -96,5 +98,5 @@ def _run(arguments: list[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    tell(f"pylos: error: {' '.join(message.split())}")
+    print_stderr(f"pylos: error: {' '.join(message.split())}")
     return 2

@@ -11,7 +11,7 @@ import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it does not say what it exports
 
 import pylos
-from pylos.cli.complaints import shorten
+from pylos.cli.option_errors import shorten
 from pylos.errors import ConfigurationError
 from pylos.system.files import open_regular
 

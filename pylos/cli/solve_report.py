@@ -13,8 +13,8 @@ from pylos.game.rules import LINES, SQUARES, rules_code
 from pylos.solution.solving import STAGES
 from pylos.solution.sweeping import Progress
 from pylos.solution.tables import DISTANCES, VALUES, table_path
-from pylos.system.output import is_terminal, tell
-from pylos.system.terminal import Update, progress
+from pylos.system.output import is_terminal, print_stderr
+from pylos.system.progress import Update, progress_bar
 
 LINE_SECONDS = 30.0
 """Between two lines about the progress where no bar can be shown."""
@@ -71,7 +71,7 @@ class SolveReport:
                 self._update(round(1000 * done), text)
             if not is_terminal(sys.stderr) and now >= self._next_line:
                 self._next_line = now + LINE_SECONDS
-                tell(f"{self._stage}: {done:.0%}, {text}")
+                print_stderr(f"{self._stage}: {done:.0%}, {text}")
 
     def _begin(self, news: Progress, now: float) -> None:
         self._bars.close()
@@ -81,7 +81,7 @@ class SolveReport:
             print(f"{self._stage}: done in {_minutes(now - self._stage_started)}", flush=True)
         self._stage, self._stage_started, self._next_line = news.stage, now, now + LINE_SECONDS
         self._looked = 0.0
-        self._update = self._bars.enter_context(progress(news.stage, total=1000))
+        self._update = self._bars.enter_context(progress_bar(news.stage, total=1000))
 
     def _estimate(self, done: float, now: float) -> str:
         """What is left of the values, or of the distances, as far as one can tell."""

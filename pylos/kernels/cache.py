@@ -27,7 +27,7 @@ from numba.core.serialize import dumps
 from pylos.kernels import digest as kernel_digest
 from pylos.system.files import read_bytes
 from pylos.system.home import home
-from pylos.system.output import tell
+from pylos.system.output import print_stderr
 
 _CHECKSUM_BYTES = 32
 _OLD_S = 30 * 24 * 3600
@@ -96,7 +96,7 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types
         except OSError as error:
             if not KernelCache._complained:
                 KernelCache._complained = True
-                tell(
+                print_stderr(
                     f"pylos: compiled kernels live in memory only, {path.parent} cannot be written to "
                     f"({error.strerror}): PYLOS_HOME may name another folder"
                 )

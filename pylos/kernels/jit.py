@@ -9,7 +9,7 @@ import numba
 from numba.core import event
 
 from pylos.kernels.cache import KernelCache
-from pylos.system.output import tell
+from pylos.system.output import print_stderr
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,7 +36,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
         dispatcher = event.data["dispatcher"]
         if not self.said and _is_ours(dispatcher.py_func):
             self.said = True
-            tell("pylos: compiling kernels that were not used before (under a minute) ...")
+            print_stderr("pylos: compiling kernels that were not used before (under a minute) ...")
 
     def on_end(self, event: Any) -> None:
         pass

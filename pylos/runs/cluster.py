@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylos.errors import CheckpointError
 from pylos.system.files import StrPath
-from pylos.system.output import tell
+from pylos.system.output import print_stderr
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -73,4 +73,4 @@ def requeue_job() -> None:
     except OSError as error:
         problem = str(error)
     said = f"could not queue job {job} again: {problem}" if problem else f"queued job {job} again"
-    tell(f"pylos: {said}; the run goes on from its last checkpoint")
+    print_stderr(f"pylos: {said}; the run goes on from its last checkpoint")

@@ -16,7 +16,7 @@ from pylos.network.checkpoints import checkpoint_summary
 from pylos.runs.checkpoint_files import LAST, SUFFIX, find_checkpoints
 from pylos.runs.manifest import FILE_NAME as MANIFEST
 from pylos.system.files import PART, atomic_write, read_bytes, set_aside
-from pylos.system.output import tell
+from pylos.system.output import print_stderr
 
 FILE_NAME = "first-epoch.json"
 """Of the note, beside the checkpoints."""
@@ -127,7 +127,7 @@ def begin_first_epoch(folder: Path, start: str | None) -> None:
     _write_note(folder, note._replace(aside=tuple(sorted(aside))))
     for name in sorted(aside):
         new_name = set_aside(folder / name)
-        tell(f"pylos: {name} is not what the run goes on from: set aside as {new_name}")
+        print_stderr(f"pylos: {name} is not what the run goes on from: set aside as {new_name}")
     for name in sorted(leftovers):
         (folder / name).unlink()
     if start is None:

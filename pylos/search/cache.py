@@ -17,7 +17,7 @@ from pylos.game.symmetry import ACTION_SYMMETRY, INVERSE_SYMMETRY, canonical_ima
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw
 from pylos.search.evaluator import Evaluator, padded_size
-from pylos.system.memory import room_for
+from pylos.system.machine import memory_for
 
 _WAYS = 8
 """Slots in which a position may be kept."""
@@ -140,7 +140,7 @@ class CachedEvaluator:
         self._evaluate, self._code = evaluate, code
         slots = _WAYS << (2 * size // _WAYS).bit_length()
         answers = max(size, 1) * (1 + _ACTIONS)
-        with room_for("remembered evaluations", 16 * slots + 4 * answers, f"lower cache_size ({size:,})"):
+        with memory_for("remembered evaluations", 16 * slots + 4 * answers, f"lower cache_size ({size:,})"):
             self._memory = _Memory(
                 keys=np.full(slots, _NO_KEY),
                 places=np.full(slots, _LONG_AGO),

@@ -10,7 +10,7 @@ from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
 from pylos.kernels.randomness import derive_key
 from pylos.selfplay.replay import Batch, ReplayBuffer
-from pylos.system.memory import check_room
+from pylos.system.machine import check_memory
 from pylos.system.options import COUNT_OR_ZERO, SHARE
 from pylos.system.schema import check_state
 
@@ -46,7 +46,7 @@ class EpochBatches:
         value_mix: float = 0.0,
     ) -> None:
         needed = 2 * batch_size * (4 * (OBSERVATION_SIZE + NUM_ACTIONS + 1) + NUM_ACTIONS)
-        check_room("two batches", needed, f"lower batch_size ({batch_size:,})")
+        check_memory("two batches", needed, f"lower batch_size ({batch_size:,})")
         self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
         self._code, self._key = code, key
         self._surprise_weight, self._value_mix = surprise_weight, value_mix

@@ -19,7 +19,7 @@ from pylos.search.search import Search
 from pylos.selfplay.games import DRAWS, GAMES, PLIES, WHITE_SCORE, Games, advance, begin, current
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.replay import ReplayBuffer
-from pylos.system.memory import room_for
+from pylos.system.machine import memory_for
 from pylos.system.options import COUNT, COUNT_OR_ZERO, SEED, Range, checked_options
 
 _RANGES = {
@@ -83,7 +83,7 @@ class SelfPlay:
         self._key = derive_key(number["seed"], "selfplay", number["rank"])
         self._next_number = size
         needed = size * (32 + moves * (16 + 4 * width))
-        with room_for("games in flight", needed, f"lower parallel_games ({size:,}) or max_moves"):
+        with memory_for("games in flight", needed, f"lower parallel_games ({size:,}) or max_moves"):
             self._games = Games(
                 number=np.arange(size),
                 opening=np.zeros(size, np.int64),

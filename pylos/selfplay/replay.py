@@ -14,7 +14,7 @@ from pylos.game.observation import OBSERVATION_SIZE, observe
 from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below, draw_uniform
-from pylos.system.memory import room_for
+from pylos.system.machine import memory_for
 
 
 class Samples(NamedTuple):
@@ -115,7 +115,7 @@ class ReplayBuffer:
     def __init__(self, capacity: int, width: int, advice: str = "") -> None:
         if capacity < 1:
             raise ConfigurationError(f"buffer_size must be at least 1, got {capacity}")
-        with room_for(
+        with memory_for(
             "a replay buffer", capacity * (30 + 4 * width), advice or f"lower buffer_size ({capacity:,})"
         ):
             self.samples = Samples(

@@ -1,15 +1,25 @@
-"""What this machine is."""
+"""What this machine is, and whether it has the memory that options ask for."""
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from pylos.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def device_name(device: torch.device) -> str:
     """The model of an accelerator; for others the type of the device."""
+    import torch  # late: nothing in this wing needs it to be imported
+
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
@@ -21,3 +31,41 @@ def processor() -> str:
                 if line.startswith("model name"):
                     return line.partition(":")[2].strip()
     return platform.processor()
+
+
+def total_memory() -> float:
+    """The memory in bytes that this machine, or the container, has; infinite where that cannot be found out."""
+    limits = [math.inf]
+    with suppress(AttributeError, ValueError, OSError):  # not on Windows
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError):  # "max" where there is no limit
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(limits)
+
+
+def check_memory(what: str, needed: float, advice: str) -> None:
+    """Refuses what is more than there is at all: the system would promise it, and kill us when we use it.
+
+    Args:
+        what: is going to be allocated.
+        needed: bytes of it.
+        advice: what to do where they cannot be had.
+
+    Raises:
+        ConfigurationError: there are not so many.
+    """
+    available = total_memory()
+    if needed > available:
+        raise ConfigurationError(
+            f"no memory for {what} of {needed / 1e9:,.1f} GB (this machine has {available / 1e9:,.1f} GB): {advice}"
+        )
+
+
+@contextmanager
+def memory_for(what: str, needed: float, advice: str) -> Iterator[None]:
+    """Allocates inside the block; arguments and errors are those of ``check_memory``."""
+    check_memory(what, needed, advice)
+    try:
+        yield
+    except MemoryError:
+        raise ConfigurationError(f"no memory left for {what} of {needed / 1e9:,.1f} GB: {advice}") from None

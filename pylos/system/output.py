@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-GONE = (OSError, ValueError)
+if TYPE_CHECKING:
+    from rich.table import Table
+
+OUTPUT_ERRORS = (OSError, ValueError)
 """What writing raises when the reader or the terminal went away, the disk is full, or the stream was closed."""
 LEAST_COLUMNS, MOST_COLUMNS = 40, 1000
 """In fewer Lightning's tables divide by zero, and lines of millions of blanks help nobody."""
@@ -16,10 +20,10 @@ _FORCING = ("FORCE_COLOR", "TTY_COMPATIBLE")
 """Variables by which rich and others take a file for a terminal."""
 
 
-def tell(line: str) -> None:
+def print_stderr(line: str) -> None:
     """Prints a line on stderr for whoever looks; never raises, because nothing may fail for lack of a reader."""
     if sys.stderr is not None:  # or print would take stdout
-        with suppress(*GONE):
+        with suppress(*OUTPUT_ERRORS):
             print(line, file=sys.stderr, flush=True)
 
 
@@ -27,7 +31,7 @@ def is_terminal(stream: Any) -> bool:
     """Whether somebody sees a stream while it is written."""
     try:
         return stream is not None and stream.isatty()
-    except GONE:
+    except OUTPUT_ERRORS:
         return False
 
 
@@ -61,11 +65,25 @@ def flush_stdout() -> None:
             raise OSError(error.errno, error.strerror, "standard output") from error
 
 
-def let_go_of_streams() -> None:
+def drop_unwritable_output() -> None:
     """Gives up what cannot be written, which Python would try once more at exit, and complain."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except GONE:
-            with suppress(*GONE):
+        except OUTPUT_ERRORS:
+            with suppress(*OUTPUT_ERRORS):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def table_text(table: Table) -> str:
+    """A table as plain lines, to be printed: rich would end the process with code 1 where the reader has gone away."""
+    from rich.console import Console
+
+    # Where the encoding of stdout has no lines, rich draws with letters.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    buffer = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace")
+    Console(
+        file=buffer, width=1000, force_terminal=False, force_jupyter=False, markup=False, highlight=False
+    ).print(table)
+    buffer.seek(0)
+    return "\n".join(line.rstrip() for line in buffer.read().splitlines())

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pylos.system.output import tell
+from pylos.system.output import print_stderr
 
 GRACE_SECONDS = 1.0
 """How long the program has for ending in an orderly way."""
 PARENT_SECONDS = 0.5
 """How often a rank looks whether the process that started it is still there."""
 
-_way_on = ""
+_resume_command = ""
 _received: int | None = None
 
 
@@ -33,13 +33,13 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
-def received() -> int | None:
+def received_signal() -> int | None:
     """The signal that should have ended this process, if there was one; its exception may have got lost on the way."""
     return _received
 
 
 @contextmanager
-def signals_raise() -> Iterator[None]:
+def signals_as_exceptions() -> Iterator[None]:
     """Inside, SIGTERM raises Terminated in the main thread, as SIGINT raises KeyboardInterrupt.
 
     Lightning's own handler only asks the training to end at its next step; it calls this one as well. Does nothing in
@@ -64,7 +64,7 @@ def _raise(signum: int, frame: Any) -> None:
     raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
 
 
-def follow_parent() -> None:
+def end_with_parent() -> None:
     """Leaves stopping to the parent, for a rank that it started: ends soon after it, and not before.
 
     Ctrl-C reaches all ranks at once. Lightning kills the first one without another word when it finds a rank ended,
@@ -96,18 +96,18 @@ def end_soon_after_signals() -> None:
         while (number := os.read(reader, 1)[0]) not in (signal.SIGINT, signal.SIGTERM):
             pass
         time.sleep(GRACE_SECONDS)
-        say_farewell()
+        print_interrupted()
         os._exit(128 + number)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
-def say_farewell() -> None:
+def print_interrupted() -> None:
     """Prints the line for a user who stopped the program, who may be gone already."""
-    tell(f"pylos: interrupted{f'; go on with: {_way_on}' if _way_on else ''}")
+    print_stderr(f"pylos: interrupted{f'; go on with: {_resume_command}' if _resume_command else ''}")
 
 
-def set_way_on(command: str) -> None:
-    """Notes the command that goes on with what is being done, for ``say_farewell``."""
-    global _way_on
-    _way_on = command
+def set_resume_command(command: str) -> None:
+    """Notes the command that goes on with what is being done, for ``print_interrupted``."""
+    global _resume_command
+    _resume_command = command

@@ -23,7 +23,7 @@ from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.system.options import shown
-from pylos.system.terminal import progress
+from pylos.system.progress import progress_bar
 from pylos.training.fitting import phases_shown
 
 
@@ -82,7 +82,7 @@ class Generations:
         evaluate = self._evaluator(trainer)
         with (
             single_threaded_torch(),
-            progress(title, total=games, enabled=phases_shown(trainer)) as update,
+            progress_bar(title, total=games, enabled=phases_shown(trainer)) as update,
         ):
             start = time.perf_counter()
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pylos.cli.complaints import MOST_CHARACTERS, in_one_line, shorten
 from pylos.cli.main import main
+from pylos.cli.option_errors import MOST_CHARACTERS, errors_in_one_line, shorten
 from pylos.cli.presets import config_file
 from pylos.errors import ConfigurationError, RulesError
 
@@ -57,7 +57,7 @@ def test_complaints_are_short():
 
 def test_the_reason_is_found_behind_other_errors():
     def fail(error):
-        with in_one_line():
+        with errors_in_one_line():
             raise ValueError("Does not validate against any of the Union subtypes") from error
 
     with pytest.raises(RulesError, match="no rules"):

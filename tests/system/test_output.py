@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pylos.system.output import LEAST_COLUMNS, MOST_COLUMNS, is_terminal, tell
-from pylos.system.terminal import table_text
+from pylos.system.output import LEAST_COLUMNS, MOST_COLUMNS, is_terminal, print_stderr, table_text
 
 PYLOS = Path(sys.executable).with_name("pylos")
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 def test_a_line_goes_to_stderr(capsys):
-    tell("hello")
+    print_stderr("hello")
     assert capsys.readouterr() == ("", "hello\n")
 
 
@@ -26,7 +25,7 @@ def test_nobody_needs_to_listen(kind, monkeypatch, capsys):
     if kind == "closed" and stream is not None:
         stream.close()
     monkeypatch.setattr(sys, "stderr", stream)
-    tell("hello")
+    print_stderr("hello")
     assert not is_terminal(stream)
     monkeypatch.undo()
     assert capsys.readouterr() == ("", "")

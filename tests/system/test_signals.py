@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from pylos.system import signals as stopping
-from pylos.system.signals import Terminated, exit_code, signals_raise
+from pylos.system import signals
+from pylos.system.signals import Terminated, exit_code, signals_as_exceptions
 from tests.support.killing import hear_interrupts
 
 
@@ -25,7 +25,7 @@ def start(source: str) -> subprocess.Popen:
     ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
 )
 def test_signals_become_exceptions_and_handlers_come_back(monkeypatch, number, error):
-    monkeypatch.setattr(stopping, "_received", None)
+    monkeypatch.setattr(signals, "_received", None)
     usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
     before = signal.signal(number, usual)
     try:
@@ -33,7 +33,7 @@ def test_signals_become_exceptions_and_handlers_come_back(monkeypatch, number, e
             send_inside(number)
         assert type(caught.value) is error
         assert exit_code(caught.value) == 128 + number
-        assert stopping.received() == number
+        assert signals.received_signal() == number
         assert signal.getsignal(number) == usual
     finally:
         signal.signal(number, before)
@@ -42,24 +42,24 @@ def test_signals_become_exceptions_and_handlers_come_back(monkeypatch, number, e
 def test_a_process_that_ignores_interrupts_is_not_made_to_listen(monkeypatch):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with signals_raise():
+        with signals_as_exceptions():
             os.kill(os.getpid(), signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 def send_inside(number: int) -> None:
-    with signals_raise():
+    with signals_as_exceptions():
         os.kill(os.getpid(), number)
         time.sleep(1)
 
 
 DEAF = """
 import time
-from pylos.system.signals import end_soon_after_signals, set_way_on, signals_raise
+from pylos.system.signals import end_soon_after_signals, set_resume_command, signals_as_exceptions
 end_soon_after_signals()
-set_way_on("try again")
-with signals_raise():
+set_resume_command("try again")
+with signals_as_exceptions():
     for _ in range(20):
         try:
             print("ready")  # in here, or the signal that it invites could come too early
@@ -82,13 +82,19 @@ def test_a_process_that_loses_the_exception_ends_all_the_same(number):
     assert errors == "pylos: interrupted; go on with: try again\n"
 
 
-FAMILY = """
+FAMILY = '''
 import os, subprocess, sys, time
-child = "import time; from pylos.system.signals import follow_parent; follow_parent(); print('ready'); time.sleep(30)"
+child = """
+import time
+from pylos.system.signals import end_with_parent
+end_with_parent()
+print("ready")
+time.sleep(30)
+"""
 process = subprocess.Popen([sys.executable, "-u", "-c", child])
 print(process.pid)
 time.sleep(30)
-"""
+'''
 
 
 def test_a_rank_outlives_interrupts_but_not_its_parent():

@@ -20,7 +20,7 @@ def run(code: str) -> str:
 
 @pytest.mark.parametrize(
     "code",
-    ["import pylos", "import pylos; dir(pylos)", "import pylos.cli.main", "import pylos.system.terminal"],
+    ["import pylos", "import pylos; dir(pylos)", "import pylos.cli.main", "import pylos.system.progress"],
 )
 def test_importing_is_light(code):
     assert not HEAVY & set(run(f"{code}; import sys; print(*sys.modules, sep='\\n')").split())

@@ -63,7 +63,7 @@ def test_commands_exist(line: str):
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (root / "Makefile").read_text(), flags=re.MULTILINE)
     else:
-        from pylos.cli.options import LIGHTNING_COMMANDS
+        from pylos.cli.arguments import LIGHTNING_COMMANDS
 
         assert words[0] == "pylos"
         assert words[1] in {*LIGHTNING_COMMANDS, "match", "evaluate", "analyse", "perft", "solve", "suite"}

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pylos.system import terminal as module
-from pylos.system.terminal import progress
+from pylos.system import progress as module
+from pylos.system.progress import progress_bar
 
 
 class Terminal(io.StringIO):
@@ -28,7 +28,7 @@ def attach_terminal(monkeypatch):
 
 def test_a_terminal_sees_the_bar_and_its_text(monkeypatch):
     terminal = attach_terminal(monkeypatch)
-    with progress("self-play", total=256) as update:
+    with progress_bar("self-play", total=256) as update:
         update(64, "1,234 positions/s [fast]")
         assert "self-play" in terminal.getvalue()
         assert "64/256" in terminal.getvalue()
@@ -38,34 +38,34 @@ def test_a_terminal_sees_the_bar_and_its_text(monkeypatch):
 
 
 def test_anything_but_a_terminal_sees_nothing(capsys):
-    with progress("self-play", total=256) as update:
+    with progress_bar("self-play", total=256) as update:
         update(64, "1,234 positions/s")
     assert capsys.readouterr() == ("", "")
 
 
 def test_disabled_shows_nothing(monkeypatch):
     terminal = attach_terminal(monkeypatch)
-    with progress("self-play", total=256, enabled=False) as update:
+    with progress_bar("self-play", total=256, enabled=False) as update:
         update(64, "1,234 positions/s")
     assert terminal.getvalue() == ""
 
 
 def test_only_the_outer_bar_is_alive(monkeypatch):
     terminal = attach_terminal(monkeypatch)
-    with progress("outer", total=2), progress("inner", total=2) as update:
+    with progress_bar("outer", total=2), progress_bar("inner", total=2) as update:
         update(1, "hidden")
     assert "inner" not in terminal.getvalue()
-    with progress("next", total=2):
+    with progress_bar("next", total=2):
         pass
     assert "next" in terminal.getvalue()
 
 
 def test_an_error_in_the_body_ends_the_bar_and_passes(monkeypatch):
     terminal = attach_terminal(monkeypatch)
-    with pytest.raises(RuntimeError, match="mine"), progress("broken", total=2):
+    with pytest.raises(RuntimeError, match="mine"), progress_bar("broken", total=2):
         raise RuntimeError("mine")
     assert sys.stderr is terminal
-    with progress("next", total=2):
+    with progress_bar("next", total=2):
         pass
     assert "next" in terminal.getvalue()
 
@@ -76,14 +76,14 @@ def test_without_stderr(monkeypatch, stream):
         stream = io.StringIO()
         stream.close()
     monkeypatch.setattr(sys, "stderr", stream)
-    with progress("self-play", total=2) as update:
+    with progress_bar("self-play", total=2) as update:
         update(1, "text")
 
 
 def test_stderr_closed_in_the_middle(monkeypatch):
     terminal = attach_terminal(monkeypatch)
     before = sys.stdout
-    with progress("self-play", total=2) as update:
+    with progress_bar("self-play", total=2) as update:
         update(1, "text")
         terminal.close()
         update(2, "text")
@@ -97,9 +97,11 @@ def test_a_real_terminal_that_hangs_up(monkeypatch):
     ours, theirs = pty.openpty()
     with open(theirs, "w", buffering=1) as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        with progress("self-play", total=2) as update:
+        with progress_bar("self-play", total=2) as update:
             update(1, "text")
-            assert b"self-play" in os.read(ours, 10_000)
+            seen = b""
+            while b"self-play" not in seen:  # it comes in pieces
+                seen += os.read(ours, 10_000)
             os.close(ours)
             update(2, "text")
         assert sys.stderr is stream
@@ -111,7 +113,7 @@ def test_nothing_makes_a_terminal_of_a_file(monkeypatch, tmp_path):
         monkeypatch.setenv(name, "1")
     with path.open("w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        with progress("self-play", total=2) as update:
+        with progress_bar("self-play", total=2) as update:
             update(1, "text")
         monkeypatch.undo()
     assert path.read_text() == ""
@@ -121,6 +123,6 @@ def test_nothing_makes_a_terminal_of_a_file(monkeypatch, tmp_path):
 def test_any_width_will_do(monkeypatch, columns):
     terminal = attach_terminal(monkeypatch)
     monkeypatch.setenv("COLUMNS", columns)
-    with progress("self-play", total=256) as update:
+    with progress_bar("self-play", total=256) as update:
         update(64, "text")
     assert len(terminal.getvalue()) < 20_000

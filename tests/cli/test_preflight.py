@@ -4,7 +4,7 @@ import pytest
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from pylos.cli.start import begun, find_start, is_numbered, start_line
+from pylos.cli.preflight import find_start, is_numbered, owning_run, start_line
 from pylos.errors import ConfigurationError
 from pylos.runs.first_epoch import FILE_NAME
 from pylos.runs.folder import checkpoint_folder, locked
@@ -43,7 +43,7 @@ def test_a_trial_goes_on_from_nothing(last, tmp_path, wanted):
 
 def test_a_run_is_locked_while_it_lasts(trainer, capsys):
     folder = checkpoint_folder(trainer)
-    with begun(trainer, None, None, ""):
+    with owning_run(trainer, None, None, ""):
         assert (folder / FILE_NAME).exists()
         with pytest.raises(ConfigurationError, match="another process"), locked(folder):
             pass
@@ -55,7 +55,7 @@ def test_a_run_is_locked_while_it_lasts(trainer, capsys):
 def test_a_run_that_another_process_has_just_trained(trainer, last):
     with (
         pytest.raises(ConfigurationError, match="has just trained this run"),
-        begun(trainer, "auto", None, ""),
+        owning_run(trainer, "auto", None, ""),
     ):
         pass
     with locked(Path(last).parent):  # the refusal has left it free

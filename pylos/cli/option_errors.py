@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-from pylos.cli.own_modules import CALLBACKS, clash
+from pylos.cli.user_modules import CALLBACKS, name_clash
 from pylos.errors import ConfigurationError, PylosError
 
 MOST_CHARACTERS = 500
@@ -27,12 +27,12 @@ class Parser(LightningArgumentParser):
         """Raises ConfigurationError."""
         if not self.exit_on_error:  # jsonargparse is trying out one type after the other
             super().error(message, ex)
-        hidden = clash() if f"module '{CALLBACKS}'" in message else ""
+        hidden = name_clash() if f"module '{CALLBACKS}'" in message else ""
         raise ConfigurationError(shorten(message) + hidden) from ex
 
 
 @contextmanager
-def in_one_line() -> Iterator[None]:
+def errors_in_one_line() -> Iterator[None]:
     """Turns whatever goes wrong with options inside into an error of the user.
 
     Raises:

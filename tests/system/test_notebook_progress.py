@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from pylos.system import terminal as module
-from pylos.system.terminal import progress
+from pylos.system import progress as module
+from pylos.system.progress import progress_bar
 
 
 class ZMQInteractiveShell:
@@ -43,7 +43,7 @@ def notebook(monkeypatch):
     displays.display = display
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", displays)
-    monkeypatch.delitem(sys.modules, "pylos.system.notebook", raising=False)
+    monkeypatch.delitem(sys.modules, "pylos.system.notebook_progress", raising=False)
     monkeypatch.setattr(builtins, "get_ipython", lambda: shell, raising=False)
     monkeypatch.setattr(module, "_REFRESH_SECONDS", 0.0)
     return shell, made
@@ -52,7 +52,7 @@ def notebook(monkeypatch):
 def test_all_bars_of_a_cell_are_drawn_in_one_place(notebook, capsys):
     shell, made = notebook
     for phase in ("self-play", "evaluation"):
-        with progress(phase, total=256) as update:
+        with progress_bar(phase, total=256) as update:
             update(64, "1,234 positions/s")
             (place,) = made
             text = place.shown[-1]["text/plain"]
@@ -62,6 +62,6 @@ def test_all_bars_of_a_cell_are_drawn_in_one_place(notebook, capsys):
             assert "\n" not in text
         assert place.shown[-1] == {"text/plain": ""}
     shell.execution_count += 1
-    with progress("match", total=2):
+    with progress_bar("match", total=2):
         assert len(made) == 2  # another cell, another place
     assert capsys.readouterr() == ("", "")

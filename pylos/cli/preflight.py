@@ -26,8 +26,8 @@ from pylos.runs.folder import (
     run_folder,
 )
 from pylos.runs.start import choose_start, refuse_found, resume_point
-from pylos.system.output import tell
-from pylos.system.signals import set_way_on
+from pylos.system.output import print_stderr
+from pylos.system.signals import set_resume_command
 from pylos.training.module import PylosModule
 
 
@@ -119,14 +119,16 @@ def refuse_config_of_another_run(trainer: pl.Trainer, configs: Iterable[Any]) ->
 
 
 @contextmanager
-def begun(trainer: pl.Trainer, wanted: str | None, start: str | None, way_on: str) -> Iterator[None]:
+def owning_run(
+    trainer: pl.Trainer, wanted: str | None, start: str | None, resume_command: str
+) -> Iterator[None]:
     """Takes possession of the run's folder until the end of the block. Use it on all ranks.
 
     Args:
         trainer: the trainer that is going to fit.
         wanted: what the user asked for.
         start: what ``find_start`` has made of it.
-        way_on: the command that goes on with this run.
+        resume_command: the command that goes on with this run.
 
     Raises:
         ConfigurationError: another process is at work there, or was until now.
@@ -138,8 +140,8 @@ def begun(trainer: pl.Trainer, wanted: str | None, start: str | None, way_on: st
     with locked(folder):
         if choose_start(trainer, wanted) != start:  # who had the lock until now?
             raise ConfigurationError("another process has just trained this run: try again")
-        set_way_on(way_on)
-        tell(f"pylos: {start_line(run_folder(trainer), start)}")
+        set_resume_command(resume_command)
+        print_stderr(f"pylos: {start_line(run_folder(trainer), start)}")
         if start is None or Path(start).resolve() != last_checkpoint(trainer).resolve():
             begin_first_epoch(folder, start)
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pylos.cli import own_modules
+from pylos.cli import user_modules
 from pylos.cli.main import main
 from tests.support.training import config_text
 
@@ -114,6 +114,6 @@ def test_presets_work_beside_a_folder_of_the_user_called_callbacks(folder, capsy
 
 def test_the_working_directory_comes_behind_installed_packages(folder, monkeypatch):
     monkeypatch.setattr(sys, "path", ["", str(folder), "/somewhere"])
-    own_modules.open_working_directory()
+    user_modules.open_working_directory()
     assert sys.path == ["/somewhere", str(folder)]
-    assert own_modules.clash() == ""
+    assert user_modules.name_clash() == ""

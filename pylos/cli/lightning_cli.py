@@ -16,21 +16,21 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pylos import __version__
-from pylos.cli.chatter import quieten_lightning
-from pylos.cli.complaints import Parser, in_one_line
+from pylos.cli.lightning_messages import quieten_lightning
 from pylos.cli.lightning_options import BASES, explain, hyperparameters, settle_run_names, without_option
-from pylos.cli.own_modules import open_working_directory
-from pylos.cli.presets import ConfigOrPreset
-from pylos.cli.record_config import RecordConfig
-from pylos.cli.start import (
-    begun,
+from pylos.cli.option_errors import Parser, errors_in_one_line
+from pylos.cli.preflight import (
     check_start,
     find_start,
     is_numbered,
     names_its_run,
+    owning_run,
     refuse_config_of_another_run,
     refuse_spawning,
 )
+from pylos.cli.presets import ConfigOrPreset
+from pylos.cli.record_config import RecordConfig
+from pylos.cli.user_modules import open_working_directory
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.players.naming import REFERENCE, reference_file
 from pylos.runs.cluster import was_requeued
@@ -114,7 +114,7 @@ class PylosCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parses; the hyperparameters of a checkpoint named by its file count as defaults."""
-        with in_one_line():
+        with errors_in_one_line():
             self.config = parser.parse_args(args)
         command = self.config.subcommand
         options = self.config[command]
@@ -131,7 +131,7 @@ class PylosCLI(LightningCLI):
                 {key: hyperparameters(path, key, options[key]) for key in BASES}
             )
             try:
-                with in_one_line():
+                with errors_in_one_line():
                     self.config = parser.parse_args(args)
             except ConfigurationError as error:  # without the checkpoint there was none
                 raise CheckpointError(f"{path} does not fit this configuration: {error}") from None
@@ -149,7 +149,7 @@ class PylosCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Creates everything; what the classes complain about are errors of the user."""
-        with in_one_line():
+        with errors_in_one_line():
             super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
@@ -185,7 +185,7 @@ class PylosCLI(LightningCLI):
         if start is not None:
             check_start(trainer, command, self.model, self.datamodule, start)
         if trains:
-            self._until_end.enter_context(begun(trainer, wanted, start, self._way_on()))
+            self._until_end.enter_context(owning_run(trainer, wanted, start, self._resume_command()))
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -225,7 +225,7 @@ class PylosCLI(LightningCLI):
                 raise
             raise KeyboardInterrupt from None
 
-    def _way_on(self) -> str:
+    def _resume_command(self) -> str:
         """The command that goes on with this run."""
         if self._is_numbered:
             return ""

@@ -6,7 +6,7 @@ import argparse
 from typing import Any, NoReturn
 
 import pylos
-from pylos.cli import tasks
+from pylos.cli import subcommands
 from pylos.errors import ConfigurationError
 from pylos.system.options import COUNT, COUNT_OR_ZERO, SEED, Range, natural, shown
 
@@ -16,7 +16,7 @@ LIGHTNING_COMMANDS = {
     "test": "measure the loss of a checkpoint on fresh games with itself",
     "predict": "print what a checkpoint thinks of positions",
 }
-"""Subcommands that :mod:`pylos.cli.lightning` runs, with their help."""
+"""Subcommands that :mod:`pylos.cli.lightning_cli` runs, with their help."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +45,7 @@ def command_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--simulations", type=_natural, help="per decision; 0: the bare policy (default: as the run did)"
     )
-    command.set_defaults(run=tasks.evaluate)
+    command.set_defaults(run=subcommands.evaluate)
 
     command = subparsers.add_parser(
         "match",
@@ -66,7 +66,7 @@ def command_parser() -> argparse.ArgumentParser:
         default=64,
         help="for a PATH.ckpt or reference that does not say (default: 64)",
     )
-    command.set_defaults(run=tasks.match)
+    command.set_defaults(run=subcommands.match)
 
     command = subparsers.add_parser(
         "solve",
@@ -78,7 +78,7 @@ def command_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--distance", action="store_true", help="also in how many turns, which perfect play needs"
     )
-    command.set_defaults(run=tasks.solve)
+    command.set_defaults(run=subcommands.solve)
 
     command = subparsers.add_parser(
         "suite", help="make a suite of labelled positions from a solution, as those that ship were made"
@@ -87,7 +87,7 @@ def command_parser() -> argparse.ArgumentParser:
     command.add_argument("--per_stratum", type=_positive, default=2000, help="positions (default: 2000)")
     _add_seed(command)
     command.add_argument("--out", help="the file to write (default: RULES.npz)")
-    command.set_defaults(run=tasks.suite)
+    command.set_defaults(run=subcommands.suite)
 
     command = subparsers.add_parser(
         "analyse",
@@ -103,13 +103,13 @@ def command_parser() -> argparse.ArgumentParser:
         "--ckpt_path", metavar="PATH", help="also ask this checkpoint; reference: the one that ships"
     )
     command.add_argument("--simulations", type=_natural, help="of its search; 0: none (default: 64)")
-    command.set_defaults(run=tasks.analyse)
+    command.set_defaults(run=subcommands.analyse)
 
     command = subparsers.add_parser("perft", help="count the sequences of turns from a position")
     _add_rules(command)
     command.add_argument("--position", metavar="TEXT", help="where to start (default: the empty board)")
     command.add_argument("--depth", type=_positive, required=True, help="number of turns")
-    command.set_defaults(run=tasks.perft)
+    command.set_defaults(run=subcommands.perft)
     return parser
 
 

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from pylos.cli.chatter import is_report
+from pylos.cli.lightning_messages import is_report
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from pylos.system.output import GONE, is_terminal
+from pylos.system.output import OUTPUT_ERRORS, is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from rich.table import Table
 
 Update = Callable[[int, str], None]
 """``update(done, text)``: how much is done of the total, and what to say behind the bar."""
@@ -24,7 +22,7 @@ _alive = False
 
 
 @contextmanager
-def progress(description: str, total: int, enabled: bool = True) -> Iterator[Update]:
+def progress_bar(description: str, total: int, enabled: bool = True) -> Iterator[Update]:
     """Shows a bar on stderr while the body runs, if a terminal or a notebook is attached.
 
     Anywhere else, and inside the body of another bar, it shows nothing. It never raises: an output that goes
@@ -75,7 +73,7 @@ def _make_bar() -> Progress | None:
     )
     console = Console(stderr=True)
     if console.is_jupyter:
-        from pylos.system.notebook import CellProgress
+        from pylos.system.notebook_progress import CellProgress
 
         return CellProgress(*columns)
     if not is_terminal(sys.stderr) or console.is_dumb_terminal:  # rich would take a file for one if told to
@@ -117,22 +115,8 @@ class _Display:
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except GONE:
+        except OUTPUT_ERRORS:
             if self._bar is not None:
-                with suppress(*GONE):
+                with suppress(*OUTPUT_ERRORS):
                     self._bar.stop()  # gives sys.stdout and sys.stderr back
             self._bar = None
-
-
-def table_text(table: Table) -> str:
-    """A table as plain lines, to be printed: rich would end the process with code 1 where the reader has gone away."""
-    from rich.console import Console
-
-    # Where the encoding of stdout has no lines, rich draws with letters.
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    buffer = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace")
-    Console(
-        file=buffer, width=1000, force_terminal=False, force_jupyter=False, markup=False, highlight=False
-    ).print(table)
-    buffer.seek(0)
-    return "\n".join(line.rstrip() for line in buffer.read().splitlines())

@@ -86,10 +86,10 @@ def match(options: argparse.Namespace) -> int:
     """Plays a match and prints its result."""
     from pylos.arena.match import play_match
     from pylos.players.naming import make_player
-    from pylos.system.terminal import progress
+    from pylos.system.progress import progress_bar
 
     a, b = (make_player(spec, options.rules, options.simulations) for spec in (options.a, options.b))
-    with progress("match", total=options.games) as update:
+    with progress_bar("match", total=options.games) as update:
         result = play_match(
             a,
             b,

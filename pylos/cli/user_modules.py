@@ -38,7 +38,7 @@ def _import_ours() -> None:
     spec.loader.exec_module(module)
 
 
-def clash() -> str:
+def name_clash() -> str:
     """What to add to a complaint about ``callbacks``, where the user has a package of that name, too; else nothing."""
     for theirs in (Path.cwd() / CALLBACKS, Path.cwd() / f"{CALLBACKS}.py"):
         if theirs.exists() and theirs.resolve() != _OURS:

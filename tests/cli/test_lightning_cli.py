@@ -1,4 +1,4 @@
-from pylos.cli.lightning import prediction_line
+from pylos.cli.lightning_cli import prediction_line
 
 
 def test_a_judged_position():
