@@ -1,9 +1,9 @@
-"""Lightning callbacks of the Pylos laboratory. They import ``pylos``, never the reverse."""
+"""Lightning callbacks of the Pylos laboratory. They import `pylos`, never the reverse."""
 
 from callbacks.blunders import BlunderRate
 from callbacks.evaluation import EvaluationCallback
 from callbacks.last_checkpoint import LastCheckpoint
-from callbacks.live_report import Report
-from callbacks.report import PlainReport
+from callbacks.plain_report import PlainReport
+from callbacks.report import Report
 
 __all__ = ["BlunderRate", "EvaluationCallback", "LastCheckpoint", "PlainReport", "Report"]

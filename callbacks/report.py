@@ -1,249 +1,105 @@
-"""What a training run tells its user in plain lines: one per epoch, and a table at the end."""
+"""The report with a live bar."""
 
 from __future__ import annotations
 
-import math
-import shlex
-import sys
+import time
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Timer
+import torch
+from lightning.pytorch.callbacks import ProgressBar
 
-from pylos.arena.results import interval_text
-from pylos.errors import CheckpointError
-from pylos.runs.config_files import config_files
-from pylos.runs.folder import is_trial, model_checkpoints, resume_callback, run_folder
-from pylos.runs.manifest import Manifest
-from pylos.system.output import table_text
-from pylos.system.schema import Each, check_state
-from pylos.training.schedule import steps_after
+from callbacks.plain_report import PlainReport
+from pylos.system.progress import Update, progress_bar
 
-_WIN_RATE = "eval/win_rate_vs_"
+LIVE_SECONDS = 0.1
+"""The live losses are read this often: reading one waits for the accelerator."""
 
 
-class PlainReport(pl.Callback):
-    """Reports a fit in plain lines, beside whatever progress bar the trainer has, or none.
+class Report(PlainReport, ProgressBar):
+    """Reports a fit on the terminal or in a notebook, in place of Lightning's own progress bar.
 
-    After every epoch one line of results goes to stdout: after all other callbacks of the epoch, wherever this one
-    stands in the trainer's list, and right before the checkpoints are written. At the end of the fit comes a table,
-    also when a finished run is resumed and nothing was left to train.
+    Beside the lines of :class:`PlainReport` it has live bars on stderr, one at a time: of self-play, of an epoch's
+    training with its losses, of its validation and of its evaluation. Beside another progress bar use PlainReport.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._enabled = True
-        self._metrics: dict[str, float] = {}
-        self._unwritten: OSError | None = None
+        self._bar = ExitStack()
+        self._update: Update | None = None
+        self._next_live = 0.0
 
     @property
-    def state_key(self) -> str:
-        """One for all reports: a run may go on with another one."""
-        return "Report"
+    def is_enabled(self) -> bool:
+        """Whether it shows anything."""
+        return self._enabled
 
-    def state_dict(self) -> dict[str, Any]:
-        """The last losses and ratings, for the table of a run that is resumed when it is already finished."""
-        kept = {
-            key: value for key, value in self._metrics.items() if not key.startswith(("selfplay/", "time/"))
-        }
-        return {"metrics": kept}
+    @property
+    def shows_phases(self) -> bool:
+        """Whether self-play and evaluation may draw a bar: see :func:`pylos.training.fitting.phases_shown`."""
+        return self._enabled
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores :meth:`state_dict`."""
-        check_state(state_dict, {"metrics": Each(float)}, "the state of the report")
-        self._metrics = dict(state_dict["metrics"])
+    def without_bar(self) -> PlainReport:
+        """A report that leaves the bar to another one."""
+        return PlainReport()
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Moves to the end of the trainer's callbacks, to see what the others log."""
-        super().setup(trainer, pl_module, stage)
-        self._enabled = self._enabled and trainer.is_global_zero
-        # A new list: Lightning is iterating over the old one.
-        fitting: Any = trainer  # Lightning sets its callbacks from outside the class
-        fitting.callbacks = [*(callback for callback in fitting.callbacks if callback is not self), self]
+    def disable(self) -> None:
+        """Shows nothing from now on (Lightning calls this on all ranks but the first)."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Undoes :meth:`disable`."""
+        self._enabled = True
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Moves the bar on. The first batch opens it and the last one closes it."""
+        title = f"training epoch {trainer.current_epoch + 1}"
+        self._move_bar(title, batch_idx + 1, self.total_train_batches, outputs)
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:  # fmt: skip
+        """As for training."""
+        if not trainer.sanity_checking:
+            self._move_bar("validation", batch_idx + 1, sum(trainer.num_val_batches))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the line of results."""
-        self._metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
-        if self._enabled:
-            line = epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics)
-            try:
-                pl_module.print(line)  # a bar that is being drawn gives way to what is printed like this
-                sys.stdout.flush()
-            except OSError as error:  # the epoch's checkpoint is worth more, and is not written yet
-                self._unwritten = OSError(error.errno, error.strerror, "standard output")
+        self._close_bar()  # an epoch may end before its last batch
+        super().on_train_epoch_end(trainer, pl_module)
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Ends the fit if the last line of results could not be printed.
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Takes the bar away, so that the message does not end up inside it."""
+        self._close_bar()
 
-        Raises:
-            OSError: why not.
-        """
-        self._raise_unwritten()
-
-    def _raise_unwritten(self) -> None:
-        if (error := self._unwritten) is not None:
-            self._unwritten = None
-            raise error
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Prints the table of results and what to run next."""
-        self._raise_unwritten()
-        if not self._enabled or is_trial(trainer):
+    def _move_bar(self, title: str, done: int, total: float, outputs: Any = None) -> None:
+        if not self._enabled:
             return
-        checkpoint = saved_checkpoint(trainer)
-        recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}
-        # Not both: an end of the interval that is not in the manifest is open.
-        others = {name: value for name, value in self._metrics.items() if not name.startswith("eval/elo")}
-        rows = summary_rows({**(others if recorded else self._metrics), **recorded})
-        if checkpoint:
-            rows.append(("last checkpoint", str(checkpoint)))
-        # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
-        progress: Any = trainer.fit_loop.epoch_progress.current
-        if rows:
-            print_table(f"after {progress.processed} epochs", rows)
-        if checkpoint:
-            print_next_steps(trainer, checkpoint, progress.processed)
+        if self._update is None:
+            self._update = self._bar.enter_context(progress_bar(title, int(total)))
+        if (now := time.monotonic()) >= self._next_live:
+            self._next_live = now + LIVE_SECONDS
+            self._update(done, live_text(outputs))
+        if done >= total:
+            self._close_bar()
+
+    def _close_bar(self) -> None:
+        self._bar.close()
+        self._update = None
 
 
-def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float]) -> str:
-    """One line with the results of an epoch; what was not measured is left out.
-
-    Args:
-        epoch: The number of finished epochs.
-        max_epochs: How many there will be; None or -1 if that is open.
-        metrics: Lightning's ``callback_metrics`` as plain numbers.
-    """
-    of = f"/{max_epochs}" if max_epochs is not None and max_epochs > 0 else ""
-    selfplay = _join(
-        metrics,
-        ", ",
-        ("selfplay/games", "{:.0f} games"),
-        ("time/positions_per_second", "{:,.0f} positions/s"),
-        ("selfplay/blunder_rate", "blunders {:.3f}"),
+def live_text(outputs: Any) -> str:
+    """The losses of one training step, from what ``training_step`` returned; more would not fit beside the bar."""
+    losses = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
+    return "  ".join(
+        f"{name.replace('_', ' ')} {float(value):.3f}"
+        for name, value in losses.items()
+        if isinstance(value, torch.Tensor) and value.numel() == 1 and name.endswith("loss")
     )
-    losses = _join(metrics, " ", ("train/value_loss", "value {:.3f}"), ("train/policy_loss", "policy {:.3f}"))
-    truth = _join(
-        metrics,
-        " ",
-        ("truth/policy_accuracy", "policy {:.2f}"),
-        ("truth/search_accuracy", "search {:.2f}"),
-        ("truth/uniform_accuracy", "(random {:.2f})"),  # nobody could read the others without it
-    )
-    rates = [f"{name} {rate:.2f}" for name, rate in win_rates(metrics) if name in ("random", "previous")]
-    sides = [f"eval/score_vs_perfect_as_{side}" for side in ("second", "first")]
-    if all(name in metrics for name in sides):
-        rates.append("perfect " + "/".join(f"{metrics[name]:.2f}" for name in sides))
-    parts = [
-        f"epoch {epoch}{of}",
-        selfplay,
-        losses and f"loss {losses}",
-        truth and f"truth {truth}",
-        f"vs {' '.join(rates)}" if rates else "",
-        f"Elo {elo_text(metrics)}" if "eval/elo" in metrics else "",
-    ]
-    return " | ".join(part for part in parts if part)
-
-
-def _join(metrics: Mapping[str, float], separator: str, *formats: tuple[str, str]) -> str:
-    return separator.join(text.format(metrics[key]) for key, text in formats if key in metrics)
-
-
-def win_rates(metrics: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Opponents and the win rates against them: random, the previous checkpoint, the anchors."""
-    rates = {k.removeprefix(_WIN_RATE): v for k, v in metrics.items() if k.startswith(_WIN_RATE)}
-    order = ["random", "previous"]
-    return sorted(rates.items(), key=lambda item: (order.index(item[0]) if item[0] in order else 2, item[0]))
-
-
-def elo_text(metrics: Mapping[str, float]) -> str:
-    """The rating, with its 95 % interval where there is one; an end that was not logged is open."""
-    text = f"{metrics['eval/elo']:.0f}"
-    low, high = metrics.get("eval/elo_low"), metrics.get("eval/elo_high")
-    return text if low is None and high is None else f"{text} {interval_text(low, high)}"
-
-
-def summary_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Names and values of the final table."""
-    rows = [("Elo (95 % interval)", elo_text(metrics))] if "eval/elo" in metrics else []
-    rows += [
-        (f"win rate against {'the previous checkpoint' if name == 'previous' else name}", f"{rate:.3f}")
-        for name, rate in win_rates(metrics)
-    ]
-    uniform = metrics.get("truth/uniform_accuracy")
-    rows += [
-        (f"{name} keeps the exact value (uniformly random: {uniform:.3f})", f"{metrics[key]:.3f}")
-        for name, key in (("policy", "truth/policy_accuracy"), ("search", "truth/search_accuracy"))
-        if key in metrics and uniform is not None
-    ]
-    return rows + [
-        (f"{name} loss", f"{metrics[key]:.3f}")
-        for name, key in (("value", "train/value_loss"), ("policy", "train/policy_loss"))
-        if key in metrics
-    ]
-
-
-def manifest_metrics(folder: Path) -> dict[str, float]:
-    """The ratings of the last checkpoint that the manifest in ``folder`` knows to be evaluated."""
-    try:
-        entry = Manifest.load(folder).latest()
-    except CheckpointError:
-        return {}  # it is the evaluation's to complain
-    names = ("elo", "elo_low", "elo_high", "win_rate_vs_random", "win_rate_vs_previous")
-    return {f"eval/{name}": value for name in names if (value := getattr(entry, name, None)) is not None}
-
-
-def saved_checkpoint(trainer: pl.Trainer) -> Path | None:
-    """The checkpoint to resume from, or the next best, relative to the working directory where it lies below it."""
-    first = resume_callback(trainer)
-    for callback in [*([first] if first else []), *model_checkpoints(trainer)]:
-        if path := callback.best_model_path:
-            return _relative(Path(path))
-    return None
-
-
-def _relative(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def print_table(title: str, rows: list[tuple[str, str]]) -> None:
-    """Prints names and values in two columns."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, show_header=False)
-    for row in rows:
-        table.add_row(*row)
-    print(table_text(table))
-
-
-def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None:
-    """Prints commands that make sense now, as plain lines that can be copied."""
-    print("What to run next:")
-    rules = str(trainer.lightning_module.hparams.get("rules", "standard"))
-    match = ["pylos", "match", str(checkpoint), "random"]
-    if rules != "standard":
-        match += ["--rules", rules]
-    print(f"  {shlex.join(match)}")
-    configs = config_files(_relative(run_folder(trainer)))
-    if not configs:
-        return
-    more = []
-    limit = trainer.max_epochs
-    if limit is not None and 0 < limit <= epochs:
-        more += ["--trainer.max_epochs", str(2 * limit)]
-        steps = steps_after(trainer, 2 * limit)
-        if trainer.lightning_module.hparams.get("schedule_steps") and steps < math.inf:
-            more += ["--model.schedule_steps", str(int(steps))]
-    if out_of_time(trainer):
-        print("  (max_time is used up: it counts the whole run, earlier starts included)")
-        more += ["--trainer.max_time", "null"]
-    print(f"  {shlex.join(['pylos', 'fit', '-c', str(configs[-1]), '--ckpt_path', 'last', *more])}")
-
-
-def out_of_time(trainer: pl.Trainer) -> bool:
-    """Whether the trainer's ``max_time`` is over."""
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set from outside the class
-    remaining = [callback.time_remaining() for callback in callbacks if isinstance(callback, Timer)]
-    return any(seconds is not None and seconds <= 0 for seconds in remaining)

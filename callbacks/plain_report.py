@@ -1,0 +1,169 @@
+"""What a training run tells its user in plain lines: one per epoch, and a table at the end."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Timer
+
+from callbacks.report_text import epoch_line, summary_rows
+from pylos.errors import CheckpointError
+from pylos.runs.config_files import config_files
+from pylos.runs.folder import is_trial, model_checkpoints, resume_callback, run_folder
+from pylos.runs.manifest import Manifest
+from pylos.system.output import table_text
+from pylos.system.schema import Each, check_state
+from pylos.training.schedule import steps_after
+
+
+class PlainReport(pl.Callback):
+    """Reports a fit in plain lines, beside whatever progress bar the trainer has, or none.
+
+    After every epoch one line of results goes to stdout: after all other callbacks of the epoch, wherever this one
+    stands in the trainer's list, and right before the checkpoints are written. At the end of the fit comes a table,
+    also when a finished run is resumed and nothing was left to train.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._enabled = True
+        self._metrics: dict[str, float] = {}
+        self._unwritten: OSError | None = None
+
+    @property
+    def state_key(self) -> str:
+        """One for all reports: a run may go on with another one."""
+        return "Report"
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last losses and ratings, for the table of a run that is resumed when it is already finished."""
+        kept = {
+            key: value for key, value in self._metrics.items() if not key.startswith(("selfplay/", "time/"))
+        }
+        return {"metrics": kept}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores :meth:`state_dict`."""
+        check_state(state_dict, {"metrics": Each(float)}, "the state of the report")
+        self._metrics = dict(state_dict["metrics"])
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Moves to the end of the trainer's callbacks, to see what the others log."""
+        super().setup(trainer, pl_module, stage)
+        self._enabled = self._enabled and trainer.is_global_zero
+        # A new list: Lightning is iterating over the old one.
+        fitting: Any = trainer  # Lightning sets its callbacks from outside the class
+        fitting.callbacks = [*(callback for callback in fitting.callbacks if callback is not self), self]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Prints the line of results."""
+        self._metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        if self._enabled:
+            line = epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics)
+            try:
+                pl_module.print(line)  # a bar that is being drawn gives way to what is printed like this
+                sys.stdout.flush()
+            except OSError as error:  # the epoch's checkpoint is worth more, and is not written yet
+                self._unwritten = OSError(error.errno, error.strerror, "standard output")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Ends the fit if the last line of results could not be printed.
+
+        Raises:
+            OSError: why not.
+        """
+        self._raise_unwritten()
+
+    def _raise_unwritten(self) -> None:
+        if (error := self._unwritten) is not None:
+            self._unwritten = None
+            raise error
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Prints the table of results and what to run next."""
+        self._raise_unwritten()
+        if not self._enabled or is_trial(trainer):
+            return
+        checkpoint = saved_checkpoint(trainer)
+        recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}
+        # Not both: an end of the interval that is not in the manifest is open.
+        others = {name: value for name, value in self._metrics.items() if not name.startswith("eval/elo")}
+        rows = summary_rows({**(others if recorded else self._metrics), **recorded})
+        if checkpoint:
+            rows.append(("last checkpoint", str(checkpoint)))
+        # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
+        progress: Any = trainer.fit_loop.epoch_progress.current
+        if rows:
+            print_table(f"after {progress.processed} epochs", rows)
+        if checkpoint:
+            print_next_steps(trainer, checkpoint, progress.processed)
+
+
+def manifest_metrics(folder: Path) -> dict[str, float]:
+    """The ratings of the last checkpoint that the manifest in ``folder`` knows to be evaluated."""
+    try:
+        entry = Manifest.load(folder).latest()
+    except CheckpointError:
+        return {}  # it is the evaluation's to complain
+    names = ("elo", "elo_low", "elo_high", "win_rate_vs_random", "win_rate_vs_previous")
+    return {f"eval/{name}": value for name in names if (value := getattr(entry, name, None)) is not None}
+
+
+def saved_checkpoint(trainer: pl.Trainer) -> Path | None:
+    """The checkpoint to resume from, or the next best, relative to the working directory where it lies below it."""
+    first = resume_callback(trainer)
+    for callback in [*([first] if first else []), *model_checkpoints(trainer)]:
+        if path := callback.best_model_path:
+            return _relative(Path(path))
+    return None
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def print_table(title: str, rows: list[tuple[str, str]]) -> None:
+    """Prints names and values in two columns."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    print(table_text(table))
+
+
+def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None:
+    """Prints commands that make sense now, as plain lines that can be copied."""
+    print("What to run next:")
+    rules = str(trainer.lightning_module.hparams.get("rules", "standard"))
+    match = ["pylos", "match", str(checkpoint), "random"]
+    if rules != "standard":
+        match += ["--rules", rules]
+    print(f"  {shlex.join(match)}")
+    configs = config_files(_relative(run_folder(trainer)))
+    if not configs:
+        return
+    more = []
+    limit = trainer.max_epochs
+    if limit is not None and 0 < limit <= epochs:
+        more += ["--trainer.max_epochs", str(2 * limit)]
+        steps = steps_after(trainer, 2 * limit)
+        if trainer.lightning_module.hparams.get("schedule_steps") and steps < math.inf:
+            more += ["--model.schedule_steps", str(int(steps))]
+    if out_of_time(trainer):
+        print("  (max_time is used up: it counts the whole run, earlier starts included)")
+        more += ["--trainer.max_time", "null"]
+    print(f"  {shlex.join(['pylos', 'fit', '-c', str(configs[-1]), '--ckpt_path', 'last', *more])}")
+
+
+def out_of_time(trainer: pl.Trainer) -> bool:
+    """Whether the trainer's ``max_time`` is over."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set from outside the class
+    remaining = [callback.time_remaining() for callback in callbacks if isinstance(callback, Timer)]
+    return any(seconds is not None and seconds <= 0 for seconds in remaining)
