@@ -28,7 +28,7 @@ def batch_of(buffer_size: int = 64) -> Batch:
     buffer.samples.weights[0, 0] = 5
     buffer.samples.outcomes[0] = 1
     buffer.added = 1
-    return buffer.batch(buffer_size, rules=1, key=1)
+    return buffer.batch(buffer_size, code=1, key=1)
 
 
 def test_optimizer_decays_weight_matrices_only():
