@@ -5,7 +5,7 @@ from __future__ import annotations
 from pylos.analysis.rows import OUTCOMES, analyse, ask
 from pylos.game.board import Board
 from pylos.players.network import NetworkPlayer
-from pylos.solution.tablebase import NO_DISTANCE, Tablebase, missing
+from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message
 from pylos.system.output import table_text
 
 
@@ -52,9 +52,9 @@ def analysis_text(
         table.add_row(*cells)
     parts = [str(board), f"\nFor {board.turn}: {'; '.join(worths)}" if worths else "", table_text(table)]
     if tablebase is None:
-        parts.append(missing(board.rules))
+        parts.append(not_solved_message(board.rules))
     elif not tablebase.has_distances:
-        parts.append(missing(board.rules, distances=True))
+        parts.append(not_solved_message(board.rules, distances=True))
     return "\n".join(part for part in parts if part)
 
 

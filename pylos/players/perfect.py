@@ -8,7 +8,7 @@ from pylos.errors import TableError
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below, draw_uniform
 from pylos.players.player import KeyedPlayer
-from pylos.solution.tablebase import Tablebase, missing, open_if_present
+from pylos.solution.tablebase import Tablebase, not_solved_message, open_if_present
 from pylos.system.options import SHARE, checked_options
 
 
@@ -26,7 +26,7 @@ class PerfectPlayer(KeyedPlayer):
 
     def __init__(self, tablebase: Tablebase, mistakes: float = 0.0, key: int = 0) -> None:
         if not tablebase.has_distances:
-            raise TableError(missing(tablebase.rules, distances=True))
+            raise TableError(not_solved_message(tablebase.rules, distances=True))
         mistakes = checked_options({"mistakes": mistakes}, {"mistakes": SHARE})["mistakes"]
         super().__init__(perfect_name(mistakes), tablebase.rules, key)
         self._tablebase = tablebase
@@ -53,7 +53,7 @@ def load_perfect(rules: str, mistakes: float = 0.0) -> PerfectPlayer:
     """
     tablebase = open_if_present(rules)
     if tablebase is None:
-        raise TableError(missing(rules, distances=True))
+        raise TableError(not_solved_message(rules, distances=True))
     return PerfectPlayer(tablebase, mistakes)
 
 

@@ -29,7 +29,8 @@ from pylos.game.turns import EARNING, ENDS, TURN_ROOM, ends_of_turn
 from pylos.kernels.bits import popcount
 from pylos.kernels.jit import jit
 from pylos.solution.indexing import Index, own_balls
-from pylos.solution.values import AHEAD, LOSS, UNKNOWN, WIN, ask_for, look_ahead, read_value
+from pylos.solution.prefetching import AHEAD, prefetch_entries, prefetch_moves
+from pylos.solution.values import LOSS, UNKNOWN, WIN, read_value
 
 OPEN = 128
 """Marks a distance that is a lower bound so far. Without it distances go up to 126."""
@@ -133,7 +134,7 @@ def _entry(
         least: what its entry is at least.
         n: of its moves those that end the turn.
         m: of its moves those that earn a take-back.
-        turns: its moves (see ``look_ahead``).
+        turns: its moves (see ``prefetch_moves``).
     """
     ends = turns[ENDS:]
     found = (
@@ -145,7 +146,7 @@ def _entry(
         if not least & 1 and not found & 1 and found >> 1 <= least - 1:
             break
         k = ends_of_turn(turns[EARNING + i], code, ends)
-        ask_for(index, distances, 0, ends, k)
+        prefetch_entries(index, distances, 0, ends, k)
         found = (
             _fold_loss(distances, ends, k, found)
             if least & 1
@@ -187,7 +188,7 @@ def sweep_distances(
             distances[number] = entry
             closed += entry < OPEN
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], code, turns[slot])
+            moves_of[slot] = prefetch_moves(index, distances, 0, positions[ahead], code, turns[slot])
     return closed
 
 
@@ -214,5 +215,5 @@ def check_distances(
             # Losses have odd entries, wins even ones; _entry relies on the least ones.
             wrong += entry != expected or entry < least or (entry & 1) != (value == LOSS)
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, distances, 0, positions[ahead], code, turns[slot])
+            moves_of[slot] = prefetch_moves(index, distances, 0, positions[ahead], code, turns[slot])
     return wrong

@@ -48,6 +48,8 @@ _MOST_PILES = 150_000
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits well mixed: multiplicative hashing
 # Unsigned, because the overflow of signed products is undefined in compiled code.
 EMPTY_SLOT = -1
+_FAR = 24
+"""So many colourings on, it is quicker to begin anew than to go through those between."""
 
 
 class Index(NamedTuple):
@@ -206,6 +208,12 @@ def locate(index: Index, own: int, opponent: int) -> int:
 
 
 @jit
+def number_of(index: Index, position: int) -> int:
+    """The number of a packed position."""
+    return locate(index, position & CELL_MASK, position >> NUM_CELLS & CELL_MASK)
+
+
+@jit
 def shape_of(index: Index, pile: int) -> int:
     """The number of a pile's shape."""
     return index.slots[_pile_slot(index.slots, pile)] >> NUM_CELLS & (1 << _SHAPE_BITS) - 1
@@ -270,3 +278,33 @@ def position_at(index: Index, number: int, code: int) -> int:
         return -1
     own = scatter_bits(word, pile)
     return own | (pile ^ own) << NUM_CELLS
+
+
+@jit
+def list_positions(
+    index: Index, code: int, shape: int, first: int, rows: np.ndarray, out: np.ndarray
+) -> None:
+    """Writes the positions of a shape with the numbers ``first + rows`` (ascending).
+
+    A position that looks the same as an earlier one of its shape, turned some way, is given as -1 - (the
+    number of the earliest).
+    """
+    pile, symmetries = index.shapes[shape], index.symmetries[shape]
+    offset, balls = index.offsets[shape], popcount(pile)
+    word, at = 0, -_FAR
+    for i in range(rows.shape[0]):
+        row = np.int64(rows[i])
+        if row - at >= _FAR:
+            word, at = nth_word(index, balls, first - offset + row, balls_per_player(code)), row
+        while at < row:
+            word, at = next_word(word, balls), at + 1
+        own = scatter_bits(word, pile)
+        earliest = own
+        if symmetries != 1:
+            for s in range(1, NUM_SYMMETRIES):
+                if symmetries >> s & 1:
+                    earliest = min(earliest, moved_mask(own, s))
+        if earliest == own:
+            out[i] = own | (pile ^ own) << NUM_CELLS
+        else:
+            out[i] = -1 - offset - rank(index, gather_bits(earliest, pile), balls)

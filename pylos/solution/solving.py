@@ -11,16 +11,22 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from pylos.errors import TableError
-from pylos.game.rules import rules_code
+from pylos.game.rules import START, rules_code
 from pylos.game.symmetry import NUM_SYMMETRIES
-from pylos.solution import distances as solver_distances
-from pylos.solution import values as solver
-from pylos.solution.indexing import build_index, locate
+from pylos.solution.distances import (
+    OPEN,
+    any_open,
+    check_distances,
+    due_distances,
+    open_distances,
+    sweep_distances,
+)
+from pylos.solution.indexing import build_index, number_of
 from pylos.solution.sweeping import Progress, Sweeper
 from pylos.solution.tables import (
     DISTANCES,
     VALUES,
-    finish,
+    finish_table,
     open_part,
     open_table,
     part_path,
@@ -28,11 +34,21 @@ from pylos.solution.tables import (
     table_bytes,
     table_path,
 )
+from pylos.solution.values import (
+    LOSS,
+    UNKNOWN,
+    WIN,
+    check_values,
+    read_value,
+    sweep_values,
+    tally,
+    without_value,
+)
 from pylos.system.files import make_folder
 
 VALUE_OF = np.array([0, -1, 1], np.int8)
 """[3] what UNKNOWN, LOSS and WIN are worth to the mover."""
-FEW = 0.1
+FOLLOW_BELOW = 0.1
 """Once a sweep writes fewer values than this per byte of the table, the next one follows every trail to its end."""
 STAGES = (
     VALUES,
@@ -53,24 +69,24 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
     index, code = sweeper.index, sweeper.code
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        return solver.without_value(values, first, n, rows)
+        return without_value(values, first, n, rows)
 
-    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+    def work(first: int, rows: np.ndarray, positions: np.ndarray) -> int:
         written = np.zeros(len(index.shapes), np.int64)
-        follow = sweeper.latest < FEW * len(values)
-        solver.sweep_values(index, values, code, looking, follow, first, rows, positions, room, written)
+        follow = sweeper.last_written < FOLLOW_BELOW * len(values)
+        sweep_values(index, values, code, looking, follow, first, rows, positions, written)
         sweeper.note_written(written)
         return int(written.sum())
 
     looking, incomplete = False, bool(values.any())
     sweeper.begin(VALUES)
-    sweeper.until_nothing_changes(due, work)
+    sweeper.sweep_until_stable(due, work)
     while incomplete:
         # An interruption may have kept a loss from writing its wins: look for them until there are no more.
         looking = True
         incomplete = bool(sweeper.sweep(np.arange(len(index.shapes)), due, work)[0].any())
         looking = False
-        sweeper.until_nothing_changes(due, work)
+        sweeper.sweep_until_stable(due, work)
 
 
 def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
@@ -78,26 +94,24 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
     index, code = sweeper.index, sweeper.code
 
     def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        solver_distances.open_distances(index, values, distances, code, shape, first, n)
+        open_distances(index, values, distances, code, shape, first, n)
         return 0
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-        return solver_distances.due_distances(index, distances, code, excess, shape, first, n, rows)
+        return due_distances(index, distances, code, excess, shape, first, n, rows)
 
-    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
-        return solver_distances.sweep_distances(
-            index, values, distances, code, excess, first, rows, positions
-        )
+    def work(first: int, rows: np.ndarray, positions: np.ndarray) -> int:
+        return sweep_distances(index, values, distances, code, excess, first, rows, positions)
 
     excess = 0
     sweeper.sweep_all("open distances", work, begin)
     sweeper.begin(DISTANCES)
-    sweeper.until_nothing_changes(due, work)
+    sweeper.sweep_until_stable(due, work)
     # Up to the greatest excess of any entry: after a resume there may be nothing to close for a long while.
-    while excess < solver_distances.OPEN // 2 and solver_distances.any_open(distances):
+    while excess < OPEN // 2 and any_open(distances):
         excess += 1
-        sweeper.look_again()
-        sweeper.until_nothing_changes(due, work)
+        sweeper.mark_all_outdated()
+        sweeper.sweep_until_stable(due, work)
 
 
 def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files: Path) -> dict[str, Any]:
@@ -119,26 +133,26 @@ def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files:
     classes = np.zeros(3, np.int64)
     lock = threading.Lock()
 
-    def work(first: int, rows: np.ndarray, positions: np.ndarray, room: np.ndarray) -> int:
+    def work(first: int, rows: np.ndarray, positions: np.ndarray) -> int:
         found = np.zeros((256, 3, 2), np.int64)
-        solver.tally(values, distances, first, rows, positions, found)
+        tally(values, distances, first, rows, positions, found)
         shape = int(np.searchsorted(index.offsets, first, side="right")) - 1
         with lock:
             counts[int(index.shapes[shape]).bit_count()] += found[:, :, 0] * images[shape]
             classes[:] += found[:, :, 1].sum(axis=0)
         if kind == VALUES:
-            return solver.check_values(index, values, code, first, rows, positions)
-        return solver_distances.check_distances(index, values, distances, code, first, rows, positions)
+            return check_values(index, values, code, first, rows, positions)
+        return check_distances(index, values, distances, code, first, rows, positions)
 
     if wrong := sweeper.sweep_all(f"check {kind}", work):
         raise TableError(
             f"{wrong:,} {kind} do not follow from those of their successors: "
             f"delete {' and '.join(map(str, files))} and start again"
         )
-    order = [solver.WIN, solver.LOSS, solver.UNKNOWN]
-    start = locate(index, 0, 0)
+    order = [WIN, LOSS, UNKNOWN]
+    start = number_of(index, START)
     facts = {
-        "start": int(VALUE_OF[solver.read_value(values, start)]),
+        "start": int(VALUE_OF[read_value(values, start)]),
         "wins_losses_draws": counts.sum(axis=(0, 1))[order].tolist(),
         "up_to_symmetry": classes[order].tolist(),
         "by_balls": counts.sum(axis=1)[:, order].tolist(),
@@ -183,7 +197,7 @@ def solve(
         if not path.exists():
             part = open_part(path, table_bytes(rules, VALUES))
             _solve_values(sweeper, part)
-            finish(path, part, _verify(sweeper, part, np.empty(0, np.uint8), part_path(path)))
+            finish_table(path, part, _verify(sweeper, part, np.empty(0, np.uint8), part_path(path)))
         values = open_table(path, again=True)
         if not distance:
             return read_header(path)
@@ -191,6 +205,6 @@ def solve(
         if not path.exists():
             distances = open_part(path, table_bytes(rules, DISTANCES))
             _solve_distances(sweeper, values, distances)
-            finish(path, distances, _verify(sweeper, values, distances, part_path(path), source))
+            finish_table(path, distances, _verify(sweeper, values, distances, part_path(path), source))
         open_table(path, again=True)
         return read_header(path)

@@ -20,7 +20,7 @@ from pylos.solution.indexing import Index, shape_of
 _MOST_SUCCESSORS = 1 << 19
 
 
-def dependencies(index: Index, code: int) -> tuple[np.ndarray, np.ndarray]:
+def shape_successors(index: Index, code: int) -> tuple[np.ndarray, np.ndarray]:
     """The shapes to which the turns of each shape may lead: all in one row, and where each shape's begin.
 
     Every shape counts among its own, which no turn can harm and which leaves none without.

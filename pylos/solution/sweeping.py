@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.game.rules import CELLS, NUM_CELLS
-from pylos.solution import values as solver
-from pylos.solution.indexing import Index
-from pylos.solution.successors import dependencies
+from pylos.solution.indexing import Index, list_positions
+from pylos.solution.successors import shape_successors
 
 _NEVER = -1
 CHUNK = 1 << 16
@@ -22,8 +21,8 @@ CHUNK = 1 << 16
 Due = Callable[[int, int, int, np.ndarray], int]
 """``due(shape, first, n, rows)`` writes which of the ``n`` numbers of a shape from ``first`` on are to be worked
 on, as rows from 0 on, and returns how many."""
-Work = Callable[[int, np.ndarray, np.ndarray, np.ndarray], int]
-"""``work(first, rows, positions, room)`` on the numbers ``first + rows``; returns how many entries it wrote."""
+Work = Callable[[int, np.ndarray, np.ndarray], int]
+"""``work(first, rows, positions)`` on the numbers ``first + rows``; returns how many entries it wrote."""
 
 
 class Progress(NamedTuple):
@@ -48,7 +47,7 @@ class Sweeper:
         self.index = index
         self.code = code
         self.report = report
-        self._successors, self._starts = dependencies(index, code)
+        self._successors, self._starts = shape_successors(index, code)
         levels = [level for level, _, _ in CELLS]
         heights = (index.shapes[:, None] >> np.arange(NUM_CELLS) & 1) @ levels
         # Shapes of one layer have as many balls, as high up: no place and no raise leads from one to another.
@@ -60,23 +59,23 @@ class Sweeper:
     def begin(self, stage: str) -> None:
         """Begins a stage: no shape has been looked at in it.
 
-        ``latest`` is how many entries its latest sweep wrote, before the first one: how many there are.
+        ``last_written`` is how many entries its latest sweep wrote, before the first one: how many there are.
         """
         self.stage = stage
         self._seen = 0
-        self.latest = int(self.index.sizes.sum())
+        self.last_written = int(self.index.sizes.sum())
         self._looked_at = np.full(len(self.index.shapes), _NEVER)
         self._written_at = np.zeros(len(self.index.shapes), np.int64)
         self._maybe_due = np.ones(len(self.index.shapes), np.bool_)
 
-    def until_nothing_changes(self, due: Due, work: Work) -> None:
+    def sweep_until_stable(self, due: Due, work: Work) -> None:
         """Sweeps over the shapes that depend on what was written since they were looked at, until none does."""
         while True:
             shapes = np.flatnonzero(self._is_outdated() & self._maybe_due)
             if not len(shapes):
                 return
             written, open_rows = self.sweep(shapes, due, work)
-            self.latest = int(written.sum())
+            self.last_written = int(written.sum())
             self._maybe_due[shapes] = open_rows[shapes] > 0
 
     def note_written(self, counts: np.ndarray) -> None:
@@ -85,7 +84,7 @@ class Sweeper:
             self._clock += 1
             self._written_at[counts > 0] = self._clock
 
-    def look_again(self) -> None:
+    def mark_all_outdated(self) -> None:
         """Lets every shape count as outdated, because more is due than before."""
         self._written_at[:] = self._clock = self._clock + 1
         self._maybe_due[:] = True
@@ -129,7 +128,6 @@ class Sweeper:
 
         def run(chunks: Iterator[tuple[int, int, int]], images: bool | None) -> None:
             rows, positions = np.empty(CHUNK, np.int32), np.empty(CHUNK, np.int64)
-            room = np.empty(solver.ROOM, np.int64)
             while not stop.is_set():
                 with self._lock:
                     shape, first, n = next(chunks, (-1, 0, 0))
@@ -142,9 +140,9 @@ class Sweeper:
                         self._looked_at[shape] = self._clock
                 found = rows[: due(shape, first, n, rows)]
                 listed = positions[: len(found)]
-                solver.list_positions(self.index, self.code, shape, first, found, listed)
+                list_positions(self.index, self.code, shape, first, found, listed)
                 chosen = slice(None) if images is None else (listed < 0) == images
-                result = work(first, found[chosen], listed[chosen], room)
+                result = work(first, found[chosen], listed[chosen])
                 with self._lock:
                     results[shape] += result
                     open_rows[shape] += len(found)

@@ -14,7 +14,7 @@ from pylos.game.board import Board, as_positions
 from pylos.game.rules import CELL_MASK, MAX_LEGAL_ACTIONS, MINI, NUM_CELLS, legal_actions, rules_code, step
 from pylos.kernels.jit import jit
 from pylos.solution.indexing import Index, build_index, locate
-from pylos.solution.tables import DISTANCES, VALUES, is_there, open_table, table_path
+from pylos.solution.tables import DISTANCES, VALUES, open_table, table_exists, table_path
 from pylos.solution.values import LOSS, UNKNOWN, WIN, read_value
 
 NO_DISTANCE = -1
@@ -80,11 +80,11 @@ class Tablebase:
         self.rules = rules
         self._code = rules_code(rules)
         path = table_path(rules, VALUES)
-        if not is_there(path):
-            raise TableError(missing(rules))
+        if not table_exists(path):
+            raise TableError(not_solved_message(rules))
         self._values = open_table(path)
         path = table_path(rules, DISTANCES)
-        self._distances = open_table(path) if is_there(path) else np.empty(0, np.uint8)
+        self._distances = open_table(path) if table_exists(path) else np.empty(0, np.uint8)
         self._index = build_index(self._code)
 
     @property
@@ -164,7 +164,7 @@ class Tablebase:
         return as_positions(boards)
 
 
-def missing(rules: str, distances: bool = False) -> str:
+def not_solved_message(rules: str, distances: bool = False) -> str:
     """The sentence that says how to get a table, or one with distances, and how long that takes."""
     what, option = ("distances", " --distance") if distances else ("values", "")
     time = "some seconds" if rules_code(rules) & MINI else _TIMES[what]
@@ -180,7 +180,7 @@ def open_if_present(rules: str) -> Tablebase | None:
     Raises:
         TableError: there is a file, but a damaged one.
     """
-    return Tablebase(rules) if is_there(table_path(rules, VALUES)) else None
+    return Tablebase(rules) if table_exists(table_path(rules, VALUES)) else None
 
 
 @jit

@@ -54,7 +54,7 @@ def table_bytes(rules: str, kind: str) -> int:
     return numbers // 4 if kind == VALUES else numbers
 
 
-def is_there(path: Path) -> bool:
+def table_exists(path: Path) -> bool:
     """Whether there is a table; none in a folder that may not be looked into."""
     return os.path.exists(path)
 
@@ -93,7 +93,7 @@ def open_part(path: Path, size: int) -> np.memmap[Any, Any]:
         raise TableError(f"cannot create {part} ({size / 1e9:.1f} GB): {error.strerror}") from error
 
 
-def finish(path: Path, table: np.memmap[Any, Any], facts: dict[str, Any]) -> None:
+def finish_table(path: Path, table: np.memmap[Any, Any], facts: dict[str, Any]) -> None:
     """Gives the unfinished table its header and its final name."""
     rules, kind = path.name.split(".")
     header = {

@@ -9,31 +9,26 @@ them is lost, LOSS if all of them are won. What never follows is a draw: either 
 
 Losses are found forwards: most positions that are not lost show it in a successor or two. Wins are found
 backwards: whoever writes a loss writes a win for all positions with a turn that leads to it, so that nobody goes
-through all successors in search of the one that wins. A table has no room in any cache; what is about to be read is
-asked for in advance.
+through all successors in search of the one that wins. A table fits in no cache; what is about to be read is
+prefetched.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import CELL_MASK, NUM_CELLS, balls_per_player
+from pylos.game.rules import CELL_MASK, NUM_CELLS
 from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
-from pylos.game.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn, moves
-from pylos.kernels.bits import atomic_or, gather_bits, popcount, prefetch, scatter_bits
+from pylos.game.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn
+from pylos.kernels.bits import atomic_or, gather_bits, popcount, prefetch
 from pylos.kernels.jit import jit
-from pylos.solution.indexing import Index, locate, next_word, nth_word, rank, turn_to_shape
+from pylos.solution.indexing import Index, number_of, rank, turn_to_shape
+from pylos.solution.prefetching import AHEAD, prefetch_moves
 
 UNKNOWN, LOSS, WIN = 0, 1, 2
-ROOM = 3 * MAX_EARLIER + TURN_ROOM
-"""The size of the buffer that the kernels need for turns."""
 _MOST_FOLLOWED = 1 << 12
 _MOST_WINS = 1 << 16
 """So many wins further on a trail is left to a later sweep, so that an interruption need not wait."""
-AHEAD = 8
-"""So many positions before one is looked at, the values of its successors are asked for."""
-_FAR = 24
-"""So many colourings on, it is quicker to begin anew than to go through those between."""
 
 
 @jit
@@ -43,62 +38,8 @@ def read_value(values: np.ndarray, number: int) -> int:
 
 
 @jit
-def list_positions(
-    index: Index, code: int, shape: int, first: int, rows: np.ndarray, out: np.ndarray
-) -> None:
-    """Writes the positions of a shape with the numbers ``first + rows`` (ascending).
-
-    A position that looks the same as an earlier one of its shape, turned some way, is given as -1 - (the
-    number of the earliest).
-    """
-    pile, symmetries = index.shapes[shape], index.symmetries[shape]
-    offset, balls = index.offsets[shape], popcount(pile)
-    word, at = 0, -_FAR
-    for i in range(rows.shape[0]):
-        row = np.int64(rows[i])
-        if row - at >= _FAR:
-            word, at = nth_word(index, balls, first - offset + row, balls_per_player(code)), row
-        while at < row:
-            word, at = next_word(word, balls), at + 1
-        own = scatter_bits(word, pile)
-        earliest = own
-        if symmetries != 1:
-            for s in range(1, NUM_SYMMETRIES):
-                if symmetries >> s & 1:
-                    earliest = min(earliest, moved_mask(own, s))
-        if earliest == own:
-            out[i] = own | (pile ^ own) << NUM_CELLS
-        else:
-            out[i] = -1 - offset - rank(index, gather_bits(earliest, pile), balls)
-
-
-@jit
-def number_of(index: Index, position: int) -> int:
-    """The number of a packed position."""
-    return locate(index, position & CELL_MASK, position >> NUM_CELLS & CELL_MASK)
-
-
-@jit
-def ask_for(index: Index, table: np.ndarray, shift: int, positions: np.ndarray, n: int) -> None:
-    """Turns ``n`` packed positions into their numbers, and asks for their entries: ``1 << shift`` are in a byte."""
-    for i in range(n):
-        positions[i] = number_of(index, positions[i])
-        prefetch(table, positions[i] >> shift)
-
-
-@jit
-def look_ahead(
-    index: Index, table: np.ndarray, shift: int, position: int, code: int, turns: np.ndarray
-) -> tuple[int, int]:
-    """Writes the moves of a position, those that end the turn as numbers, and asks for their entries."""
-    n, m = moves(position, code, turns)
-    ask_for(index, table, shift, turns, n)
-    return n, m
-
-
-@jit
 def _value(index: Index, values: np.ndarray, code: int, n: int, m: int, turns: np.ndarray) -> int:
-    """The value of a position as far as it follows from its ``turns`` (see ``look_ahead``)."""
+    """The value of a position as far as it follows from its ``turns`` (see ``prefetch_moves``)."""
     result = LOSS
     for i in range(n):
         value = read_value(values, turns[i])
@@ -171,20 +112,20 @@ def _write_values(index: Index, values: np.ndarray, position: int, value: int, w
 
 @jit
 def _write_losses_before(
-    index: Index, values: np.ndarray, won: int, code: int, room: np.ndarray, written: np.ndarray,
+    index: Index, values: np.ndarray, won: int, code: int, buffer: np.ndarray, written: np.ndarray,
     lost: np.ndarray, n: int,
 ) -> int:  # fmt: skip
     """Writes which positions before a won one are lost, and appends them to ``lost``; returns its new length.
 
     What finds no place there is not written: a later sweep finds it.
     """
-    turns = room[MAX_EARLIER:]
-    for k in range(earlier_positions(won, code, room)):
-        earlier = room[k]
+    turns = buffer[MAX_EARLIER:]
+    for k in range(earlier_positions(won, code, buffer)):
+        earlier = buffer[k]
         if n == lost.shape[0]:
             break
         if read_value(values, number_of(index, earlier)) == UNKNOWN:
-            now, earning = look_ahead(index, values, 2, earlier, code, turns)
+            now, earning = prefetch_moves(index, values, 2, earlier, code, turns)
             if _is_lost(index, values, code, now, earning, turns):
                 _write_values(index, values, earlier, LOSS, written)
                 lost[n] = earlier
@@ -194,11 +135,15 @@ def _write_losses_before(
 
 @jit
 def _write_wins_before(
-    index: Index, values: np.ndarray, code: int, follow: bool, room: np.ndarray, written: np.ndarray,
+    index: Index, values: np.ndarray, code: int, follow: bool, buffer: np.ndarray, written: np.ndarray,
     lost: np.ndarray, n: int,
 ) -> None:  # fmt: skip
     """Writes that all positions before the first ``n`` of ``lost`` are won; with ``follow`` much of what follows."""
-    earlier, numbers, more = room[:MAX_EARLIER], room[MAX_EARLIER : 2 * MAX_EARLIER], room[2 * MAX_EARLIER :]
+    earlier, numbers, more = (
+        buffer[:MAX_EARLIER],
+        buffer[MAX_EARLIER : 2 * MAX_EARLIER],
+        buffer[2 * MAX_EARLIER :],
+    )
     wins = 0
     while n:
         n -= 1
@@ -218,7 +163,7 @@ def _write_wins_before(
 @jit
 def sweep_values(
     index: Index, values: np.ndarray, code: int, wins: bool, follow: bool, first: int, rows: np.ndarray,
-    positions: np.ndarray, room: np.ndarray, written: np.ndarray,
+    positions: np.ndarray, written: np.ndarray,
 ) -> None:  # fmt: skip
     """Writes what follows for ``positions`` without a value (see ``list_positions``), and for those before them.
 
@@ -231,11 +176,10 @@ def sweep_values(
         first: the number of row 0.
         rows: the rows of the positions.
         positions: positions that had no value when they were listed.
-        room: int64 [>= ROOM].
         written: int64 [S], to which it adds by shape how many values it wrote.
     """
     shape = np.searchsorted(index.offsets, first, side="right") - 1
-    lost = np.empty(_MOST_FOLLOWED, np.int64)
+    lost, buffer = np.empty(_MOST_FOLLOWED, np.int64), np.empty(3 * MAX_EARLIER + TURN_ROOM, np.int64)
     turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
     for ahead in range(rows.shape[0] + AHEAD):
         slot, i = ahead % AHEAD, ahead - AHEAD
@@ -254,13 +198,13 @@ def sweep_values(
                 n, lost[0] = 1, position
                 if value == WIN:
                     n = (
-                        _write_losses_before(index, values, position, code, room, written, lost, 0)
+                        _write_losses_before(index, values, position, code, buffer, written, lost, 0)
                         if follow
                         else 0
                     )
-                _write_wins_before(index, values, code, follow, room, written, lost, n)
+                _write_wins_before(index, values, code, follow, buffer, written, lost, n)
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], code, turns[slot])
+            moves_of[slot] = prefetch_moves(index, values, 2, positions[ahead], code, turns[slot])
 
 
 @jit
@@ -280,7 +224,7 @@ def check_values(
                 value = _value(index, values, code, n, m, turns[slot])
             wrong += read_value(values, first + rows[i]) != value
         if ahead < rows.shape[0] and positions[ahead] >= 0:
-            moves_of[slot] = look_ahead(index, values, 2, positions[ahead], code, turns[slot])
+            moves_of[slot] = prefetch_moves(index, values, 2, positions[ahead], code, turns[slot])
     return wrong
 
 

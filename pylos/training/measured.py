@@ -19,7 +19,7 @@ from pylos.training.epoch_metrics import log_for_epoch
 from pylos.training.losses import Losses, losses
 from pylos.training.prediction import as_boards, judge
 from pylos.truth.batches import LabelledBatch
-from pylos.truth.metrics import Truth, TruthResult
+from pylos.truth.metrics import TruthMetrics, TruthResult
 from pylos.truth.searcher import Searcher
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,7 +53,7 @@ class MeasuredModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begins to measure against the truth, with the weights as they are now."""
         simulations = self.hparams["validation_simulations"]
-        self._truth = Truth(simulations).to(self.device)
+        self._truth = TruthMetrics(simulations).to(self.device)
         self._searcher = Searcher(self.network, self.rules, simulations, self.device) if simulations else None
 
     def validation_step(self, batch: LabelledBatch, batch_index: int) -> None:

@@ -10,7 +10,7 @@ from pylos.game.rules import NUM_CELLS, START, rules_code, step
 from pylos.game.symmetry import canonical
 from pylos.kernels.randomness import derive_key
 from pylos.solution.tablebase import Tablebase
-from pylos.truth.suite import STRATA, Suite, suite_of
+from pylos.truth.suite import STRATA, Suite, suite_from_values
 
 OPENING_BALLS, MIDDLE_BALLS = 10, 20
 MISTAKES = (0.0, 0.1, 0.3, 1.0)
@@ -45,7 +45,7 @@ def make_suite(tablebase: Tablebase, per_stratum: int = 2000, seed: int = 0) -> 
         "mistakes": list(MISTAKES),
     }
     values = tablebase.probe_actions(positions[rows]).values
-    return suite_of(positions[rows], strata[rows], values, recipe)
+    return suite_from_values(positions[rows], strata[rows], values, recipe)
 
 
 def _play(tablebase: Tablebase, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -110,7 +110,7 @@ class TruthResult:
         return "\n".join(lines)
 
 
-class Truth(nn.Module):
+class TruthMetrics(nn.Module):
     """The metrics of one validation.
 
     Args:

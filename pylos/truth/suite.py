@@ -71,10 +71,10 @@ def read_suite(path: Path) -> Suite:
     """Reads what ``write_suite`` wrote."""
     with np.load(path) as stored:
         parts = stored["positions"], stored["strata"].astype(np.int64), stored["action_values"]
-        return suite_of(*parts, json.loads(str(stored["recipe"])))
+        return suite_from_values(*parts, json.loads(str(stored["recipe"])))
 
 
-def suite_of(
+def suite_from_values(
     positions: npt.NDArray[np.int64],
     strata: npt.NDArray[np.int64],
     action_values: npt.NDArray[np.int8],

@@ -13,8 +13,15 @@ import pylos.kernels.jit
 from pylos.game.rules import CELL_MASK, LIFTED_TO, RULES, occupied_cells, supported_cells, uncovered_cells
 from pylos.game.symmetry import moved_mask
 from pylos.kernels.bits import gather_bits, scatter_bits
-from pylos.solution.indexing import EMPTY_SLOT, build_index, locate, num_colourings, position_at, shape_of
-from pylos.solution.values import list_positions
+from pylos.solution.indexing import (
+    EMPTY_SLOT,
+    build_index,
+    list_positions,
+    locate,
+    num_colourings,
+    position_at,
+    shape_of,
+)
 from tests.support.boards import occupancies
 from tests.twins import rules as naive
 from tests.twins import solution as naive_solution

@@ -13,11 +13,11 @@ import pytest
 from pylos.errors import TableError
 from pylos.game.rules import RULES
 from pylos.solution import sweeping
-from pylos.solution.indexing import build_index
+from pylos.solution.indexing import build_index, list_positions
 from pylos.solution.solving import STAGES, solve
 from pylos.solution.sweeping import Progress, Sweeper
 from pylos.solution.tables import DISTANCES, HEADER_BYTES, VALUES, part_path, table_path
-from pylos.solution.values import WIN, list_positions
+from pylos.solution.values import WIN
 from pylos.system.home import home
 from tests.support.interruptions import KINDS, assert_solved_as_in, raising_after, raising_in
 
@@ -47,13 +47,13 @@ def test_interrupted_at_any_excess_it_ends_with_the_same_bytes(excess, unsolved,
     passes = iter(range(excess))
     with monkeypatch.context() as patch:
 
-        def look_again(self: Sweeper) -> None:
+        def mark_all_outdated(self: Sweeper) -> None:
             if next(passes, None) is None:
                 raise KeyboardInterrupt
             again(self)
 
-        again = Sweeper.look_again
-        patch.setattr(Sweeper, "look_again", look_again)
+        again = Sweeper.mark_all_outdated
+        patch.setattr(Sweeper, "mark_all_outdated", mark_all_outdated)
         with pytest.raises(KeyboardInterrupt):
             solve("mini-mature", distance=True)
     solve("mini-mature", distance=True)

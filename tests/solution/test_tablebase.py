@@ -13,7 +13,7 @@ from pylos.game.board import Board
 from pylos.game.rules import MINI_RULES, RULES
 from pylos.solution import tablebase
 from pylos.solution.solving import solve
-from pylos.solution.tablebase import NO_DISTANCE, Tablebase, missing, open_if_present
+from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message, open_if_present
 from pylos.solution.tables import VALUES, table_path
 from tests.support.boards import random_game
 from tests.support.endgames import endgames
@@ -141,11 +141,11 @@ def test_a_missing_table_names_the_command_that_makes_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
     with pytest.raises(TableError) as error:
         Tablebase("mini-mature")
-    assert str(error.value) == missing("mini-mature")
+    assert str(error.value) == not_solved_message("mini-mature")
     assert "`pylos solve --rules mini-mature`" in str(error.value)
-    assert "minutes" in missing("mature")
+    assert "minutes" in not_solved_message("mature")
     assert open_if_present("mini-mature") is None
-    for ask in (Tablebase, open_if_present, missing):
+    for ask in (Tablebase, open_if_present, not_solved_message):
         with pytest.raises(RulesError, match="unknown rule set 'nonsense'"):
             ask("nonsense")
 
@@ -197,7 +197,7 @@ def test_late_positions_are_worth_what_a_search_to_the_end_finds(rules, solved_f
         monkeypatch.setenv("PYLOS_HOME", str(solved_folder))
     base = open_if_present(rules)  # of the full game there is one only if the user has solved it
     if base is None:
-        pytest.skip(missing(rules))
+        pytest.skip(not_solved_message(rules))
     late = endgames(rules, 12, 2000)
     boards = [endgame.board for endgame in late]
     values, distances = base.probe(boards)

@@ -19,7 +19,7 @@ from pylos.solution.tables import (
     VALUES,
     VERSION,
     checksum,
-    finish,
+    finish_table,
     open_part,
     open_table,
     part_path,
@@ -52,7 +52,7 @@ def path():
 def make(path):
     table = open_part(path, len(CONTENT))
     table[:] = CONTENT
-    finish(path, table, FACTS)
+    finish_table(path, table, FACTS)
 
 
 def assert_refused(path, *parts: str) -> None:
@@ -175,7 +175,7 @@ def test_a_header_that_does_not_fit_is_found(path, change):
 )
 def test_a_header_of_distances_that_does_not_fit_is_found(change):
     path = table_path(RULES, DISTANCES)
-    finish(path, open_part(path, table_bytes(RULES, DISTANCES)), MORE_FACTS)
+    finish_table(path, open_part(path, table_bytes(RULES, DISTANCES)), MORE_FACTS)
     assert read_header(path)["longest_by_balls"] == [[7, -1]]
     change_header(path, **change)
     assert_refused(path, "is damaged", next(iter(change)))
@@ -214,7 +214,7 @@ def test_whatever_a_header_says_it_is_refused_or_can_be_described(path, seed):
 def test_a_sound_checksum_does_not_excuse_a_wrong_size(path):
     """Lookups trust the size: they would read behind the end."""
     for size in (0, 1, SIZE - 1, SIZE + 1):
-        finish(path, open_part(path, size), FACTS)
+        finish_table(path, open_part(path, size), FACTS)
         assert read_bytes(path)[HEADER_BYTES:] == bytes(size)
         assert_refused(path, "is damaged", f"must be {SIZE}, but is {size}")
         path.unlink()

@@ -70,7 +70,7 @@ def test_without_distances_only_values_are_kept(unsolved, solved_folder):
 def test_whether_trails_are_followed_never_or_always_makes_no_difference(
     few, unsolved, solved_folder, monkeypatch
 ):
-    monkeypatch.setattr("pylos.solution.solving.FEW", few)
+    monkeypatch.setattr("pylos.solution.solving.FOLLOW_BELOW", few)
     solve("mini-mature", distance=True)
     assert_solved_as_in(solved_folder, unsolved, "mini-mature")
 

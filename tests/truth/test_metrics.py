@@ -9,7 +9,7 @@ from torchmetrics import Metric
 
 from pylos.players.network import NetworkPlayer
 from pylos.truth.batches import LabelledBatch, SuiteBatches, labelled_batch, share_of_suite
-from pylos.truth.metrics import BASELINE, Truth, TruthResult
+from pylos.truth.metrics import BASELINE, TruthMetrics, TruthResult
 from pylos.truth.searcher import Searcher
 from pylos.truth.suite import STRATA, Suite, load_suite
 from tests.support.training import tiny_module
@@ -39,7 +39,7 @@ def guesses(batch: LabelledBatch, seed: int) -> tuple[torch.Tensor, torch.Tensor
 
 def test_perfect_knowledge_has_no_error():
     for rules in ("mini-standard", "mini-mature"):
-        truth = Truth(simulations=1)
+        truth = TruthMetrics(simulations=1)
         for batch in whole(shipped(rules)):
             values, log_policy = perfect(batch)
             truth.update(batch, values, log_policy, log_policy.argmax(1))
@@ -57,7 +57,7 @@ def test_perfect_knowledge_has_no_error():
 def test_choices_by_chance_score_as_chance_does():
     suite = shipped()
     chance = suite.uniform_accuracy
-    truth = Truth(simulations=0)
+    truth = TruthMetrics(simulations=0)
     for i, batch in enumerate(whole(suite)):
         truth.update(batch, *guesses(batch, i))
     result = truth.result()
@@ -71,7 +71,7 @@ def test_choices_by_chance_score_as_chance_does():
 def test_metrics_are_what_numpy_computes():
     suite = shipped()
     batches = whole(suite)
-    truth = Truth(simulations=1)
+    truth = TruthMetrics(simulations=1)
     kept, searched_kept, errors, values, outcomes = [], [], [], [], []
     for i, batch in enumerate(batches):
         guessed, log_policy = guesses(batch, i)
@@ -111,7 +111,7 @@ def test_metrics_are_what_numpy_computes():
 
 def test_strata_without_positions_are_absent():
     batch = labelled_batch(shipped(), np.flatnonzero(shipped().strata == STRATA.index("take_back"))[:7])
-    truth = Truth(simulations=0)
+    truth = TruthMetrics(simulations=0)
     truth.update(batch, *perfect(batch))
     result = truth.result()
     assert [name for name in result.metrics() if "accuracy_" in name] == ["truth/policy_accuracy_take_back"]
@@ -125,8 +125,8 @@ def test_two_ranks_add_up_to_one():
     suite, module = shipped(), tiny_module(rules="mini-standard").eval()
     searcher = Searcher(module.network, module.rules, 4, module.device)
 
-    def measured(rank: int, ranks: int) -> Truth:
-        truth = Truth(simulations=4)
+    def measured(rank: int, ranks: int) -> TruthMetrics:
+        truth = TruthMetrics(simulations=4)
         for batch in SuiteBatches(suite, share_of_suite(suite, 500, rank, ranks)):
             searched = torch.from_numpy(searcher.choose(batch.positions.numpy()))
             with torch.no_grad():

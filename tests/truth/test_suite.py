@@ -10,7 +10,7 @@ from pylos.game.actions import action_name
 from pylos.game.board import Board
 from pylos.game.rules import FULL_RULES, MINI_RULES, RULES
 from pylos.game.symmetry import transform
-from pylos.solution.tablebase import Tablebase, missing, open_if_present
+from pylos.solution.tablebase import Tablebase, not_solved_message, open_if_present
 from pylos.truth import making as suites
 from pylos.truth.making import make_suite
 from pylos.truth.suite import STRATA, Suite, load_suite, read_suite, write_suite
@@ -164,7 +164,7 @@ def test_a_shipped_suite_is_labelled_as_the_table_says(rules, solved_folder, mon
         monkeypatch.setenv("PYLOS_HOME", str(solved_folder))
     base = open_if_present(rules)
     if base is None:
-        pytest.skip(missing(rules))
+        pytest.skip(not_solved_message(rules))
     suite = load_suite(rules)
     found = base.probe_actions(suite.positions)
     assert (found.values == suite.action_values[suite.legal]).all()
