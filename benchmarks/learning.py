@@ -54,7 +54,7 @@ def train(variant: str, seed: int, minutes: float) -> dict[str, float]:
 
     from pylos import PylosModule, SelfPlayDataModule, play_match
     from pylos.players.naming import make_player
-    from pylos.players.network import NetworkPlayer
+    from pylos.players.network_player import NetworkPlayer
 
     class Timed(PylosModule):
         """Its cosine goes by the time, for nobody knows how many steps there will be."""

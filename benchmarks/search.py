@@ -11,10 +11,9 @@ from epoch import measured
 
 import pylos.network.evaluator
 import pylos.search.search
-from pylos.game.observation import OBSERVATION_SIZE
-from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.game.rules import RULES
 from pylos.network.evaluator import NetworkEvaluator
-from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.network import pylos_network
 from pylos.network.threads import single_threaded_torch
 from pylos.search.cache import CachedEvaluator
 from pylos.search.options import ROOTS, SearchOptions
@@ -45,7 +44,7 @@ INSIDE = {
 def seconds_of_parts(root: str) -> tuple[dict[str, float], int, float]:
     """The seconds of every part, the simulations, and the share of leaves that the network judged."""
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, symmetries=SQUARE)
+    network = pylos_network(width=256, blocks=4)
     options = SearchOptions(simulations=SIMULATIONS, root=root, dirichlet_fraction=0.25, gumbel_scale=1.0)
     selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(opening_plies=35), seed=0)
     buffer = ReplayBuffer(10_000, options.width)

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from pylos.game.observation import OBSERVATION_SIZE
-from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.game.rules import RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.fixed_batch import ROWS, FixedBatch
-from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.network import pylos_network
 from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.search.options import SearchOptions
@@ -62,7 +62,7 @@ def main(width: str = "256", blocks: str = "4", parallel_games: str = "") -> Non
     device, games = torch.device("cuda" if torch.cuda.is_available() else "cpu"), int(parallel_games or GAMES)
     threads = search_threads(device, games)
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, int(width), int(blocks), SQUARE)
+    network = pylos_network(int(width), int(blocks))
     precision = fastest_precision(network, device, games // threads)
     options = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25)
     selfplay = SelfPlay(games, RULE_SET, options, GameOptions(), seed=0, threads=threads)

@@ -16,8 +16,8 @@ from pylos.arena.match import play_match
 from pylos.arena.results import mean_points
 from pylos.errors import TableError
 from pylos.players.naming import load_player, make_player
-from pylos.players.network import NetworkPlayer
-from pylos.players.perfect import load_perfect
+from pylos.players.network_player import NetworkPlayer
+from pylos.players.perfect_player import load_perfect
 from pylos.truth.suite import load_suite
 
 SIMULATIONS = (0, 32, 64)

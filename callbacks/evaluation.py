@@ -29,10 +29,11 @@ from pylos.arena.evaluation import (
 )
 from pylos.arena.results import MatchResult
 from pylos.errors import CheckpointError, ConfigurationError
-from pylos.network.checkpoint_format import check_numbers
-from pylos.network.network import PylosNetwork, uncompiled
-from pylos.players.network import NetworkPlayer
-from pylos.players.perfect import PerfectPlayer
+from pylos.network.compiled import uncompiled
+from pylos.network.network import PylosNetwork
+from pylos.network.weights import check_numbers
+from pylos.players.network_player import NetworkPlayer
+from pylos.players.perfect_player import PerfectPlayer
 from pylos.players.player import Player
 from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.runs.folder import another_run, checkpoint_folder, is_trial

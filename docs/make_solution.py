@@ -16,7 +16,7 @@ import numpy as np
 
 from pylos import Board
 from pylos.game.rules import FULL_RULES, MINI_RULES
-from pylos.players.perfect import PerfectPlayer
+from pylos.players.perfect_player import PerfectPlayer
 from pylos.solution.tablebase import Tablebase
 from pylos.solution.tables import DISTANCES, VALUES, read_header, table_path
 

@@ -11,7 +11,7 @@ from pylos.errors import RulesError
 from pylos.game.actions import action_name
 from pylos.game.board import Board
 from pylos.game.rules import rules_code
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from pylos.search.options import network_options
 from pylos.search.search import Search
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase

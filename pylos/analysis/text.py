@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pylos.analysis.rows import OUTCOMES, analyse, ask
 from pylos.game.board import Board
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message
 from pylos.system.output import table_text
 

@@ -20,7 +20,7 @@ from pylos.arena.results import RANDOM, MatchResult, mean_points
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.kernels.randomness import derive_key
 from pylos.players.naming import make_player, parse_player, player_text
-from pylos.players.network import SIMULATIONS, NetworkPlayer
+from pylos.players.network_player import SIMULATIONS, NetworkPlayer
 from pylos.players.player import Player
 from pylos.system.files import StrPath, writable
 from pylos.system.options import COUNT, SEED, checked_options, shown
@@ -28,7 +28,7 @@ from pylos.system.progress import progress_bar
 
 if TYPE_CHECKING:
     from pylos.arena.counts import Pairing
-    from pylos.players.perfect import PerfectPlayer
+    from pylos.players.perfect_player import PerfectPlayer
 
 ANCHOR_GAMES_FACTOR = 4
 """Games between two anchors, for every game of an agent's match."""

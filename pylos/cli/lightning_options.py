@@ -11,9 +11,8 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.errors import CheckpointError, ConfigurationError
-from pylos.network.checkpoint_format import check_numbers
 from pylos.network.checkpoints import check_rules, load_checkpoint
-from pylos.network.network import check_finite
+from pylos.network.weights import check_finite, check_numbers
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
 

@@ -112,11 +112,3 @@ def _tensors(state: Any) -> Iterator[Tensor]:
         elif isinstance(item, (dict, list, tuple, set)) and id(item) not in seen:
             seen.add(id(item))
             left.extend(item.values() if isinstance(item, dict) else item)
-
-
-def check_numbers(theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path: StrPath) -> None:
-    """Raises CheckpointError where weights of the same name are numbers of different kinds; precisions may differ."""
-    for name in sorted(ours.keys() & theirs.keys()):
-        found, wanted = theirs[name].dtype, ours[name].dtype
-        if found != wanted and not (found.is_floating_point and wanted.is_floating_point):
-            raise CheckpointError(f"{path} makes no sense: {name} is {found}, not {wanted}")

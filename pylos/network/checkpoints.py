@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pylos.errors import CheckpointError
-from pylos.network.archive import check_archive
+from pylos.network.torch_archive import check_archive
 from pylos.system.files import StrPath
 from pylos.system.options import COUNT_OR_ZERO
 

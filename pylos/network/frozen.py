@@ -8,8 +8,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from pylos.network.compiled import uncompiled
 from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
-from pylos.network.network import PylosNetwork, ResidualBlock, uncompiled
+from pylos.network.network import PylosNetwork, ResidualBlock
 
 
 class FrozenNetwork:

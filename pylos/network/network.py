@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pylos.errors import ConfigurationError, NonFiniteNetworkError
-from pylos.game.observation import OBSERVATION_SYMMETRY
+from pylos.errors import ConfigurationError
+from pylos.game.observation import OBSERVATION_SIZE, OBSERVATION_SYMMETRY
+from pylos.game.rules import NUM_ACTIONS
 from pylos.game.symmetry import ACTION_SYMMETRY
 from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
 
@@ -112,47 +112,17 @@ class PylosNetwork(nn.Module):
         return value, log_policy
 
 
-def check_finite(weights: Mapping[str, Tensor], owner: str | os.PathLike[str]) -> None:
-    """Raises NonFiniteNetworkError, which names the ``owner``, if one of the weights is not a finite number."""
-    for name, weight in weights.items():
-        if weight.is_floating_point() and not torch.isfinite(weight).all():
-            raise NonFiniteNetworkError(f"{owner}: the weights {name} are not finite numbers")
+def pylos_network(width: int, blocks: int) -> PylosNetwork:
+    """The network for this game: for its observations and its actions, with the symmetries of its board.
 
+    Args:
+        width: see `PylosNetwork`; a multiple of 8.
+        blocks: see `PylosNetwork`.
 
-_COMPILED = "_orig_mod."
-"""What ``torch.compile`` puts before the names of a module's weights."""
-
-
-def plain_name(name: str) -> str:
-    """The name that a weight has where nothing is compiled."""
-    return name.replace(_COMPILED, "")
-
-
-def uncompiled(network: nn.Module) -> nn.Module:
-    """The module that ``torch.compile`` was given, or the module itself; the weights are the same."""
-    original: nn.Module = getattr(network, "_orig_mod", network)
-    return original
-
-
-def keep_plain_names(module: nn.Module) -> None:
-    """Lets a module's state have plain names, and take them, whatever in it is compiled."""
-    hooked: Any = module  # torch's methods have no types
-    hooked.register_state_dict_post_hook(_say_plain_names)
-    hooked.register_load_state_dict_pre_hook(_take_plain_names)
-
-
-def _say_plain_names(_module: nn.Module, state: dict[str, Any], *_: Any) -> None:
-    items = [(plain_name(name), value) for name, value in state.items()]
-    state.clear()
-    state.update(items)
-
-
-def _take_plain_names(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    own = {prefix + name for name, _ in (*module.named_parameters(), *module.named_buffers())}
-    names = {plain_name(name): name for name in own}
-    items = [(names.get(plain_name(name), name), value) for name, value in state.items()]
-    state.clear()
-    state.update(items)
+    Raises:
+        ConfigurationError: `width` is no such multiple.
+    """
+    return PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE)
 
 
 def _hidden_moves(inputs: np.ndarray, width: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from pylos.game.rules import NUM_ACTIONS
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_keys
 from pylos.players.player import KeyedPlayer
-from pylos.players.searching import SearchPlayer
+from pylos.players.search_player import SearchPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
 

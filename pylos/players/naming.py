@@ -11,8 +11,7 @@ from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 from pylos.errors import CheckpointError, PlayerError
-from pylos.game.rules import NUM_ACTIONS
-from pylos.players.perfect import load_perfect, perfect_name
+from pylos.players.perfect_player import load_perfect, perfect_name
 from pylos.players.player import Player
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.system.files import open_regular
@@ -21,7 +20,7 @@ from pylos.system.options import checked_options, natural, shown
 if TYPE_CHECKING:
     from torch import Tensor
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
-from pylos.players.network import SIMULATIONS, NetworkPlayer
+from pylos.players.network_player import SIMULATIONS, NetworkPlayer
 
 REFERENCE = "reference"
 """What stands for the path of the checkpoint that ships with the package."""
@@ -33,7 +32,7 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     ==================  ===================================================================================
     ``random``          uniformly random legal actions
     ``rollouts:800``    tree search with 800 random playouts per decision
-    ``perfect``         plays by the solution of the rules: see `pylos.players.perfect`
+    ``perfect``         plays by the solution of the rules: see `pylos.players.perfect_player`
     ``perfect:0.1``     the same, but every tenth action is a uniformly random legal one
     ``PATH.ckpt``       a checkpoint with tree search
     ``PATH.ckpt:64``    the same with 64 simulations per decision; 0 means the bare policy
@@ -143,10 +142,10 @@ def load_player(
     path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
 ) -> NetworkPlayer:
     """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
-    from pylos.game.observation import OBSERVATION_SIZE
-    from pylos.network.checkpoint_format import check_numbers
     from pylos.network.checkpoints import load_checkpoint
-    from pylos.network.network import SQUARE, PylosNetwork, check_finite, plain_name
+    from pylos.network.compiled import plain_name
+    from pylos.network.network import pylos_network
+    from pylos.network.weights import check_finite, check_numbers
 
     if path == REFERENCE:
         with resources.as_file(reference_file(rules or "standard")) as file:
@@ -160,7 +159,7 @@ def load_player(
     try:
         trained_for = settings["rules"]
         sizes = settings["width"], settings["blocks"]
-        network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, *sizes, SQUARE)
+        network = pylos_network(*sizes)
         network.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None

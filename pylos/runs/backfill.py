@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pylos.players.naming import load_player
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from pylos.runs.checkpoint_files import CheckpointFile, find_checkpoints, resolve_run
 from pylos.runs.folder import locked
 from pylos.runs.manifest import Manifest, agent_name

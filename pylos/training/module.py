@@ -15,10 +15,12 @@ from torch.optim import Optimizer
 
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.game.observation import OBSERVATION_SIZE
-from pylos.game.rules import NUM_ACTIONS, rules_code
+from pylos.game.rules import rules_code
 from pylos.network.checkpoint_format import check_checkpoint
 from pylos.network.checkpoints import check_rules, load_checkpoint
-from pylos.network.network import SQUARE, PylosNetwork, check_finite, keep_plain_names, uncompiled
+from pylos.network.compiled import keep_plain_names, uncompiled
+from pylos.network.network import pylos_network
+from pylos.network.weights import check_finite
 from pylos.runs.entry import check_resumable, enter
 from pylos.runs.identity import KEY as RUN
 from pylos.runs.kept_checkpoints import names_to_paths, paths_to_names
@@ -99,7 +101,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
                 f"min_learning_rate must be at most learning_rate, got {min_learning_rate} and {learning_rate}"
             )
         self._epoch = EpochMetrics()
-        self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE)
+        self.network = pylos_network(width, blocks)
         keep_plain_names(self)
         self.example_input_array = torch.zeros(1, OBSERVATION_SIZE)
 

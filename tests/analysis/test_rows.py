@@ -11,8 +11,8 @@ from pylos.analysis.text import analysis_text
 from pylos.cli.main import main
 from pylos.errors import RulesError
 from pylos.game.board import Board
-from pylos.network.network import SQUARE, PylosNetwork
-from pylos.players.network import NetworkPlayer
+from pylos.network.network import PylosNetwork, pylos_network
+from pylos.players.network_player import NetworkPlayer
 from pylos.solution.solving import solve
 from pylos.solution.tablebase import Tablebase
 from tests.support.boards import random_game
@@ -23,7 +23,7 @@ OVER = "wbbwwbwwbwbwwbbw/wbbbbwwbw/bbww/. w 0"
 
 def small_network() -> PylosNetwork:
     torch.manual_seed(0)
-    return PylosNetwork((184,), 303, 16, 1, SQUARE)
+    return pylos_network(16, 1)
 
 
 def make_player(rules: str, simulations: int) -> NetworkPlayer:

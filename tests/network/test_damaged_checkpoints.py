@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError
-from pylos.network.archive import check_archive
 from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.network.torch_archive import check_archive
 from tests.support.saving import IO, error_of, same_state, sample_checkpoint
 
 

@@ -10,7 +10,7 @@ from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.frozen import FrozenNetwork, frozen
 from pylos.network.network import SQUARE, PylosNetwork
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from tests.support.evaluators import small_network
 
 CPU = torch.device("cpu")

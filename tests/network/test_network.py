@@ -12,7 +12,7 @@ from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, rules_code
 from pylos.game.symmetry import NUM_SYMMETRIES, transform
 from pylos.network.layers import TiedHead
-from pylos.network.network import SQUARE, PylosNetwork, Symmetries
+from pylos.network.network import SQUARE, PylosNetwork, Symmetries, pylos_network
 from pylos.network.threads import single_threaded_torch
 from tests.support.boards import random_game
 
@@ -102,7 +102,7 @@ def test_the_default_size_is_about_650_thousand_parameters():
 @pytest.fixture
 def symmetric() -> PylosNetwork:
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 64, 2, SQUARE)
+    network = pylos_network(64, 2)
     assert isinstance(_perturb(network), PylosNetwork)
     return network
 
@@ -155,7 +155,7 @@ def test_gradients_are_those_of_plain_indexing(symmetric):
 def test_gradients_have_the_same_bits_every_time(width):
     """With two threads torch adds some gradients up in the order in which the threads come."""
     torch.manual_seed(0)
-    network = _perturb(PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, 2, SQUARE))
+    network = _perturb(pylos_network(width, 2))
     observations, policy = torch.rand(512, OBSERVATION_SIZE), torch.rand(512, NUM_ACTIONS)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -173,7 +173,7 @@ def test_gradients_have_the_same_bits_every_time(width):
 
 def test_a_width_that_the_symmetries_do_not_divide_is_refused():
     with pytest.raises(ConfigurationError, match="multiple of 8, got 36"):
-        PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 36, symmetries=SQUARE)
+        pylos_network(36, 4)
 
 
 def test_every_parameter_is_used(network):
@@ -207,7 +207,7 @@ def _fit(network: PylosNetwork) -> None:
 
 
 def test_averaging_weights_leaves_the_symmetries_alone():
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1, SQUARE)
+    network = pylos_network(16, 1)
     observations = torch.randn(8, OBSERVATION_SIZE)
     expected = network.eval()(observations)
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
@@ -215,11 +215,9 @@ def test_averaging_weights_leaves_the_symmetries_alone():
         averaged.update_parameters(network)
     for found, value in zip(averaged(observations), expected, strict=True):
         torch.testing.assert_close(found, value)
-    PylosNetwork(
-        (OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1, SQUARE
-    )  # nor are the symmetries of all networks touched
+    pylos_network(16, 1)  # nor are the symmetries of all networks touched
 
 
 def test_the_symmetries_go_along_to_another_device():
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1, SQUARE).to("meta")
+    network = pylos_network(16, 1).to("meta")
     assert network(torch.zeros(4, OBSERVATION_SIZE, device="meta"))[1].shape == (4, NUM_ACTIONS)

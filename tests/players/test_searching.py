@@ -10,11 +10,11 @@ from pylos.arena.match import play_match
 from pylos.errors import CheckpointError, ConfigurationError, PlayerError, PositionError, RulesError
 from pylos.game.board import Board
 from pylos.network.evaluator import NetworkEvaluator
-from pylos.network.network import SQUARE, PylosNetwork
-from pylos.players import searching as players
+from pylos.network.network import PylosNetwork, pylos_network
+from pylos.players import search_player as players
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
 from pylos.players.naming import make_player, player_text
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
 from tests.support.boards import random_game
 from tests.support.evaluators import single
@@ -23,7 +23,7 @@ from tests.twins import gumbel as naive_gumbel
 
 def _network(seed: int = 0) -> PylosNetwork:
     torch.manual_seed(seed)
-    network = PylosNetwork((184,), 303, 32, 1, SQUARE)
+    network = pylos_network(32, 1)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -305,7 +305,7 @@ def test_checkpoints_that_hold_no_network_of_ours_are_refused(tmp_path):
 
 def test_a_flipped_bit_in_a_weight_is_noticed(tmp_path):
     path = tmp_path / "a.ckpt"
-    network = PylosNetwork((184,), 303, 16, 1, SQUARE)
+    network = pylos_network(16, 1)
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
     settings = {"rules": "standard", "width": 16, "blocks": 1}
     torch.save({"state_dict": weights, "hyper_parameters": settings, "epoch": 0, "global_step": 1}, path)

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.game.observation import OBSERVATION_SIZE
-from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.game.rules import RULES
 from pylos.game.symmetry import ACTION_SYMMETRY, NUM_SYMMETRIES, canonical, transform
 from pylos.network.evaluator import NetworkEvaluator
-from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.network import pylos_network
 from pylos.network.threads import single_threaded_torch
 from pylos.search.cache import CachedEvaluator
 from pylos.search.options import SearchOptions
@@ -98,7 +97,7 @@ def play(evaluate, threads):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_self_play_is_the_same_to_the_last_bit_with_and_without(threads):
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=32, blocks=1, symmetries=SQUARE)
+    network = pylos_network(width=32, blocks=1)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     with single_threaded_torch():

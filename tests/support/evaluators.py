@@ -7,7 +7,7 @@ import torch
 
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, RULES
-from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.network import PylosNetwork, pylos_network
 
 Evaluation = tuple[np.ndarray, np.ndarray]
 
@@ -48,7 +48,7 @@ def single(evaluate, position: int) -> tuple[float, np.ndarray]:
 def small_network() -> PylosNetwork:
     """A network whose weights are all drawn, the last layers' too."""
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
+    network = pylos_network(width=64, blocks=2)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network

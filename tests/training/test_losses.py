@@ -7,7 +7,7 @@ import torch
 
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
-from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.network import pylos_network
 from pylos.selfplay.replay import Batch
 from pylos.training.losses import CapturedLosses, losses
 
@@ -37,10 +37,7 @@ def test_illegal_actions_do_not_count():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
 def test_captured_losses_train_as_the_others_do():
     torch.manual_seed(0)
-    networks = [
-        PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE).cuda()
-        for _ in "ab"
-    ]
+    networks = [pylos_network(width=64, blocks=2).cuda() for _ in "ab"]
     networks[1].load_state_dict(networks[0].state_dict())
     captured = CapturedLosses(networks[1], random_batch(32, 0, "cuda"), 2.0)
     optimizers = [torch.optim.AdamW(network.parameters(), lr=1e-2, fused=True) for network in networks]

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 from pylos.errors import CheckpointError, PositionError, RulesError
 from pylos.game.board import Board
 from pylos.network.checkpoints import load_checkpoint
-from pylos.network.network import check_finite, uncompiled
+from pylos.network.compiled import uncompiled
+from pylos.network.weights import check_finite
 from pylos.players.naming import make_player
 from pylos.training.module import PylosModule
 from tests.support.training import assert_equal, tiny_data, tiny_evaluation, tiny_module, tiny_trainer

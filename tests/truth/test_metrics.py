@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchmetrics import Metric
 
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from pylos.truth.batches import LabelledBatch, SuiteBatches, labelled_batch, share_of_suite
 from pylos.truth.metrics import BASELINE, TruthMetrics, TruthResult
 from pylos.truth.searcher import Searcher

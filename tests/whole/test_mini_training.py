@@ -6,7 +6,7 @@ import torch
 
 from pylos.game.rules import START, rules_code, step
 from pylos.game.symmetry import canonical
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from pylos.solution.tablebase import ActionValues, Tablebase
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule

@@ -18,7 +18,7 @@ from pylos.game.board import Board
 from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.players.naming import make_player
-from pylos.players.network import NetworkPlayer
+from pylos.players.network_player import NetworkPlayer
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import Search

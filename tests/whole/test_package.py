@@ -35,7 +35,7 @@ def test_training_never_sees_the_solution():
     code = "import pylos.training.module, pylos.training.datamodule, sys; print(*sys.modules, sep='\\n')"
     modules = run(code).split()
     assert {"pylos.training.module", "pylos.selfplay.play", "pylos.search.search"} <= set(modules)
-    truth = ("pylos.solution", "pylos.truth.making", "pylos.players.perfect")
+    truth = ("pylos.solution", "pylos.truth.making", "pylos.players.perfect_player")
     assert not [module for module in modules if module.startswith(truth)]
 
 

@@ -13,7 +13,7 @@ from callbacks import BlunderRate
 from pylos.arena.evaluation import EvaluationSettings, Share, perfect_metrics, play_perfect
 from pylos.errors import PlayerError
 from pylos.players.baselines import RandomPlayer
-from pylos.players.perfect import load_perfect
+from pylos.players.perfect_player import load_perfect
 from pylos.runs.manifest import Manifest
 from pylos.solution.blunders import blunder_metrics, count_blunders
 from pylos.solution.solving import solve

@@ -13,7 +13,7 @@ from pylos.game.board import Board
 from pylos.game.rules import START
 from pylos.players.baselines import RandomPlayer
 from pylos.players.naming import make_player
-from pylos.players.perfect import PerfectPlayer
+from pylos.players.perfect_player import PerfectPlayer
 from pylos.solution.solving import solve
 from pylos.solution.tablebase import Tablebase
 

@@ -14,7 +14,7 @@ from pylos.system.options import Range, checked_options
 
 if TYPE_CHECKING:
     from torch import nn
-from pylos.players.searching import MAX_ROWS, SearchPlayer
+from pylos.players.search_player import MAX_ROWS, SearchPlayer
 
 SIMULATIONS = {"simulations": Range(int, 0, MOST_SIMULATIONS)}
 """What an agent may use per decision; 0: the bare policy."""

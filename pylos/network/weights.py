@@ -1,0 +1,26 @@
+"""The weights of a network, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pylos.errors import CheckpointError, NonFiniteNetworkError
+from pylos.system.files import StrPath
+
+
+def check_finite(weights: Mapping[str, Tensor], owner: StrPath) -> None:
+    """Raises NonFiniteNetworkError, which names the ``owner``, if one of the weights is not a finite number."""
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not torch.isfinite(weight).all():
+            raise NonFiniteNetworkError(f"{owner}: the weights {name} are not finite numbers")
+
+
+def check_numbers(theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path: StrPath) -> None:
+    """Raises CheckpointError where weights of the same name are numbers of different kinds; precisions may differ."""
+    for name in sorted(ours.keys() & theirs.keys()):
+        found, wanted = theirs[name].dtype, ours[name].dtype
+        if found != wanted and not (found.is_floating_point and wanted.is_floating_point):
+            raise CheckpointError(f"{path} makes no sense: {name} is {found}, not {wanted}")
