@@ -36,9 +36,10 @@ from pylos.players.network_player import NetworkPlayer
 from pylos.players.perfect_player import PerfectPlayer
 from pylos.players.player import Player
 from pylos.runs.checkpoint_files import find_checkpoints
-from pylos.runs.folder import another_run, checkpoint_folder, is_trial
-from pylos.runs.manifest import Entry, Manifest, agent_name
-from pylos.runs.start import begins_run, continues_run
+from pylos.runs.fit_start import begins_run, continues_run
+from pylos.runs.folder import another_run_error, checkpoint_folder, is_trial
+from pylos.runs.manifest import Entry, Manifest
+from pylos.runs.manifest_format import agent_name
 from pylos.system.options import COUNT, Range, checked_options
 from pylos.system.schema import Each, Maybe, check_state
 from pylos.training.epoch_metrics import log_for_epoch
@@ -126,7 +127,7 @@ class EvaluationCallback(pl.Callback):
         folder = checkpoint_folder(trainer)
         self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
         if self.manifest.entries and begins_run(trainer):
-            raise another_run(folder)
+            raise another_run_error(folder)
         if continues_run(trainer) and self._previous_step is not None and not self.manifest.path.exists():
             rank_zero_warn(
                 f"the run goes on, but {self.manifest.path} is missing: ratings begin anew; "

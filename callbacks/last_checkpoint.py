@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from pylos.runs.checkpoint_files import LAST
+from pylos.runs.folder import LAST
 
 
 class LastCheckpoint(ModelCheckpoint):

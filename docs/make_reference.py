@@ -20,11 +20,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pylos.network.checkpoint_format import REQUIRED
 from pylos.network.checkpoints import load_checkpoint
-from pylos.runs.checkpoint_files import FOLDER
+from pylos.runs.folder import CHECKPOINTS
 from pylos.system.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORDS = ("metrics.csv", "config.yaml", f"{FOLDER}/manifest.json")
+RECORDS = ("metrics.csv", "config.yaml", f"{CHECKPOINTS}/manifest.json")
 TRUTH = {
     "truth/search_accuracy": "search",
     "truth/policy_accuracy": "policy",
@@ -35,7 +35,7 @@ COLOURS = ["#4c9f70", "#c8553d", "#c9c9c9"]
 
 def ship(run: Path) -> Path:
     """Writes what a player needs of the last checkpoint into the package."""
-    checkpoint = load_checkpoint(run / FOLDER / "last.ckpt")
+    checkpoint = load_checkpoint(run / CHECKPOINTS / "last.ckpt")
     path = ROOT / "pylos" / "reference" / f"{checkpoint['hyper_parameters']['rules']}.ckpt"
     with replacing(path) as file:
         torch.save({name: checkpoint[name] for name in (*REQUIRED, "pytorch-lightning_version")}, file)

@@ -33,9 +33,9 @@ from pylos.cli.record_config import RecordConfig
 from pylos.cli.user_modules import open_working_directory
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.players.naming import REFERENCE, reference_file
-from pylos.runs.cluster import was_requeued
-from pylos.runs.folder import is_trial, settle
-from pylos.runs.start import has_begun
+from pylos.runs.folder import is_trial, set_checkpoint_folders
+from pylos.runs.slurm import was_requeued
+from pylos.runs.starting_point import run_has_begun
 from pylos.system.signals import Terminated
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
@@ -171,9 +171,9 @@ class PylosCLI(LightningCLI):
         arguments = self.config_init[command]
         refuse_spawning(trainer)
         self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
-        settle(trainer)
+        set_checkpoint_folders(trainer)
         wanted, trains = arguments.ckpt_path, command == "fit" and not is_trial(trainer)
-        if command == "fit" and was_requeued() and has_begun(trainer):
+        if command == "fit" and was_requeued() and run_has_begun(trainer):
             wanted = "last"  # the command says from where the job began, not from where it goes on
         if trains and wanted in ("last", "auto") and self._is_numbered:
             raise ConfigurationError(

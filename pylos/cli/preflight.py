@@ -13,19 +13,19 @@ from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from pylos.cli.lightning_options import check_fits, numbers_its_runs
 from pylos.errors import ConfigurationError
 from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
-from pylos.runs.checkpoint_files import FOLDER
-from pylos.runs.entry import check_states
 from pylos.runs.first_epoch import begin_first_epoch, end_first_epoch
 from pylos.runs.folder import (
+    CHECKPOINTS,
     checkpoint_folder,
-    folder_logger,
     is_trial,
     last_checkpoint,
     locked,
+    logger_with_folder,
     resume_callback,
     run_folder,
 )
-from pylos.runs.start import choose_start, refuse_found, resume_point
+from pylos.runs.resuming import check_states
+from pylos.runs.starting_point import choose_start, refuse_found, resume_point
 from pylos.system.output import print_stderr
 from pylos.system.signals import set_resume_command
 from pylos.training.module import PylosModule
@@ -44,10 +44,10 @@ def is_numbered(trainer: pl.Trainer, loggers: Any) -> bool:
     """Whether the run gets a new folder at every start, so that there is nothing to find again.
 
     Args:
-        trainer: before ``settle`` has given folders to its callbacks.
+        trainer: before ``set_checkpoint_folders`` has given folders to its callbacks.
         loggers: ``trainer.logger`` of the configuration.
     """
-    callback, logger = resume_callback(trainer), folder_logger(trainer)
+    callback, logger = resume_callback(trainer), logger_with_folder(trainer)
     if logger is None or (callback is not None and callback.dirpath is not None):
         return False
     return numbers_its_runs(loggers, trainer.loggers.index(logger))
@@ -111,7 +111,7 @@ def refuse_config_of_another_run(trainer: pl.Trainer, configs: Iterable[Any]) ->
     run = run_folder(trainer).resolve()
     for config in configs:
         folder = Path(config).resolve().parent
-        if folder != run and resume_point(folder / FOLDER) is not None:
+        if folder != run and resume_point(folder / CHECKPOINTS) is not None:
             raise ConfigurationError(
                 f"{config} lies in a run's folder but goes on with another run, {run_folder(trainer)}: name the one "
                 f"that you mean, for example with --trainer.logger.init_args.version {folder.name}"

@@ -107,7 +107,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from pylos.arena.results import interval_text
     from pylos.runs.backfill import evaluate_run
     from pylos.runs.checkpoint_files import find_checkpoints
-    from pylos.runs.manifest import FAILED
+    from pylos.runs.manifest_format import FAILED
 
     lines: list[str] = []
 

@@ -6,18 +6,15 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pylos.arena.evaluation import EvaluationSettings, evaluate_agent, play_anchors
 from pylos.players.naming import load_player
 from pylos.players.network_player import NetworkPlayer
 from pylos.runs.checkpoint_files import CheckpointFile, find_checkpoints, resolve_run
 from pylos.runs.folder import locked
-from pylos.runs.manifest import Manifest, agent_name
+from pylos.runs.manifest import Manifest
+from pylos.runs.manifest_format import agent_name
 from pylos.system.files import StrPath
-
-if TYPE_CHECKING:
-    pass
-from pylos.arena.evaluation import EvaluationSettings, evaluate_agent, play_anchors
 
 
 def evaluate_run(

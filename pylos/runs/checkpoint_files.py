@@ -7,13 +7,8 @@ from typing import NamedTuple
 
 from pylos.errors import CheckpointError
 from pylos.network.checkpoints import checkpoint_summary
+from pylos.runs.folder import CHECKPOINTS, SUFFIX
 from pylos.system.files import StrPath
-
-SUFFIX = ".ckpt"
-FOLDER = "checkpoints"
-"""The folder inside that of a run that holds its checkpoints and their manifest."""
-LAST = "last.ckpt"
-"""The checkpoint from which a run goes on."""
 
 
 class CheckpointFile(NamedTuple):
@@ -54,8 +49,8 @@ def resolve_run(path: StrPath) -> Path:
         if path.suffix != SUFFIX:
             raise CheckpointError(f"{path} is neither a run nor a checkpoint")
         return path.parent
-    if (path / FOLDER).is_dir():
-        return path / FOLDER
-    if path.resolve().name == FOLDER or any(path.glob(f"*{SUFFIX}")):
+    if (path / CHECKPOINTS).is_dir():
+        return path / CHECKPOINTS
+    if path.resolve().name == CHECKPOINTS or any(path.glob(f"*{SUFFIX}")):
         return path
     raise CheckpointError(f"{path} holds no checkpoints")

@@ -13,13 +13,10 @@ from typing import NamedTuple
 
 from pylos.errors import CheckpointError
 from pylos.network.checkpoints import checkpoint_summary
-from pylos.runs.checkpoint_files import LAST, SUFFIX, find_checkpoints
-from pylos.runs.manifest import FILE_NAME as MANIFEST
+from pylos.runs.checkpoint_files import find_checkpoints
+from pylos.runs.folder import LAST, MANIFEST, NOTE, SUFFIX
 from pylos.system.files import PART, atomic_write, read_bytes, set_aside
 from pylos.system.output import print_stderr
-
-FILE_NAME = "first-epoch.json"
-"""Of the note, beside the checkpoints."""
 
 
 class Note(NamedTuple):
@@ -39,7 +36,7 @@ def read_note(folder: Path) -> Note | None:
     Raises:
         CheckpointError: It is damaged.
     """
-    path = folder / FILE_NAME
+    path = folder / NOTE
     try:
         values = json.loads(read_bytes(path))
     except FileNotFoundError:
@@ -144,11 +141,11 @@ def _name_in(folder: Path, start: str | None) -> str | None:
 
 
 def _write_note(folder: Path, note: Note) -> None:
-    atomic_write(folder / FILE_NAME, json.dumps(note._asdict()) + "\n")
+    atomic_write(folder / NOTE, json.dumps(note._asdict()) + "\n")
 
 
 def end_first_epoch(folder: Path) -> None:
     """Removes the note once the epoch has a checkpoint, be it another than the one to resume from."""
     note = read_note(folder)
     if note is not None and any(checkpoint.epoch >= note.epoch for checkpoint in find_checkpoints(folder)[0]):
-        (folder / FILE_NAME).unlink()
+        (folder / NOTE).unlink()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from pylos.errors import ConfigurationError
-from pylos.runs.checkpoint_files import FOLDER, LAST
 from pylos.system.files import make_folder
 
 if TYPE_CHECKING:
@@ -18,8 +17,22 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import Logger
 
+METRICS = "metrics.csv"
+"""In the folder of a run, or of its logger: the history of its metrics."""
+CHECKPOINTS = "checkpoints"
+"""In the folder of a run: the folder of its checkpoints, which holds the files below."""
+SUFFIX = ".ckpt"
+"""Of a checkpoint."""
+LAST = "last.ckpt"
+"""The checkpoint from which a run goes on."""
+MANIFEST = "manifest.json"
+"""How strong the checkpoints are (see `pylos.runs.manifest`)."""
+IDENTITY = "run.json"
+"""The name of the run (see `pylos.runs.identity`)."""
+NOTE = "first-epoch.json"
+"""From where a start starts, until its first epoch has ended (see `pylos.runs.first_epoch`)."""
 LOCK = "run.lock"
-"""In a folder of checkpoints: locked while a process writes there. The lock ends with the process, however it ends."""
+"""Locked while a process writes there. The lock ends with the process, however it ends."""
 
 
 def is_trial(trainer: Trainer) -> bool:
@@ -34,13 +47,13 @@ def checkpoint_folder(trainer: Trainer) -> Path:
     folder, it is that of the first logger that has one, and ``default_root_dir`` if none has.
     """
     callback = resume_callback(trainer)
-    return Path(callback.dirpath) if callback and callback.dirpath else folder_by_logger(trainer)
+    return Path(callback.dirpath) if callback and callback.dirpath else default_checkpoint_folder(trainer)
 
 
 def run_folder(trainer: Trainer) -> Path:
     """The folder of the run, which holds that of its checkpoints or is the same."""
     folder = checkpoint_folder(trainer)
-    return folder.parent if folder.name == FOLDER else folder
+    return folder.parent if folder.name == CHECKPOINTS else folder
 
 
 def last_checkpoint(trainer: Trainer) -> Path:
@@ -65,33 +78,33 @@ def resume_callback(trainer: Trainer) -> ModelCheckpoint | None:
     return max(reversed(model_checkpoints(trainer)), key=suits, default=None)
 
 
-def folder_logger(trainer: Trainer) -> Logger | None:
+def logger_with_folder(trainer: Trainer) -> Logger | None:
     """The first logger that has a folder of its own for the run."""
     return next((logger for logger in trainer.loggers if logger.log_dir is not None), None)
 
 
-def folder_by_logger(trainer: Trainer) -> Path:
+def default_checkpoint_folder(trainer: Trainer) -> Path:
     """Where checkpoints lie that no callback gives a folder; call it on all ranks."""
-    logger = folder_logger(trainer)
+    logger = logger_with_folder(trainer)
     root = trainer.default_root_dir if logger is None else logger.log_dir
     # Ranks may have numbered their runs differently.
-    return Path(trainer.strategy.broadcast(str(root))) / FOLDER
+    return Path(trainer.strategy.broadcast(str(root))) / CHECKPOINTS
 
 
-def settle(trainer: Trainer) -> None:
+def set_checkpoint_folders(trainer: Trainer) -> None:
     """Gives a folder to the checkpoint callbacks that name none, before any logger starts.
 
     Lightning asks the first logger, and one without a folder of its own does not know its name before it has started.
     """
     for callback in model_checkpoints(trainer):
         if callback.dirpath is None:
-            callback.dirpath = str(folder_by_logger(trainer))
+            callback.dirpath = str(default_checkpoint_folder(trainer))
 
 
-def other_run(trainer: Trainer) -> str:
+def how_to_start_another(trainer: Trainer) -> str:
     """How to start another run than the one that lies here, on the command line."""
-    logger = folder_logger(trainer)
-    if checkpoint_folder(trainer) != folder_by_logger(trainer):
+    logger = logger_with_folder(trainer)
+    if checkpoint_folder(trainer) != default_checkpoint_folder(trainer):
         return "start another run with another dirpath of its ModelCheckpoint"
     if logger is None:
         return "start another run with --trainer.default_root_dir FOLDER"
@@ -100,7 +113,7 @@ def other_run(trainer: Trainer) -> str:
     return "start another run with --trainer.logger.init_args.version NAME"
 
 
-def another_run(folder: Path) -> ConfigurationError:
+def another_run_error(folder: Path) -> ConfigurationError:
     """What to say, in Python, where a fit would mix its records with those of another run."""
     return ConfigurationError(
         f"{folder} holds another run: go on with it (ckpt_path='last', or one of its checkpoints), or train "

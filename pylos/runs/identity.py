@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from pylos.errors import CheckpointError
 from pylos.network.checkpoints import load_checkpoint
+from pylos.runs.folder import IDENTITY
 from pylos.system.files import StrPath, atomic_write, read_bytes
 
 if TYPE_CHECKING:
     import torch
 
-FILE_NAME = "run.json"
-"""Beside the checkpoints."""
-KEY = "run"
-"""In that file and in a checkpoint."""
+RUN_KEY = "run"
+"""Under which the name stands in a checkpoint, and in the file beside the checkpoints."""
 
 
 def new_identity(weights: Iterable[torch.Tensor], *options: Mapping[str, Any], origin: str | None) -> str:
@@ -51,38 +50,38 @@ def read_identity(folder: Path) -> str | None:
     Raises:
         CheckpointError: the file is damaged.
     """
-    path = folder / FILE_NAME
+    path = folder / IDENTITY
     try:
         values = json.loads(read_bytes(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
         values = None
-    if not isinstance(values, dict) or not isinstance(values.get(KEY), str):
+    if not isinstance(values, dict) or not isinstance(values.get(RUN_KEY), str):
         raise CheckpointError(
             f"{path} cannot be read: remove it, and the run takes its name from its checkpoints"
         )
-    name: str = values[KEY]
+    name: str = values[RUN_KEY]
     return name
 
 
 def write_identity(folder: Path, name: str) -> None:
     """Notes the name of the run in the folder of its checkpoints."""
     if read_identity(folder) != name:
-        atomic_write(folder / FILE_NAME, json.dumps({KEY: name}) + "\n")
+        atomic_write(folder / IDENTITY, json.dumps({RUN_KEY: name}) + "\n")
 
 
-def is_own(path: StrPath, folder: Path) -> bool:
+def is_of_run(path: StrPath, folder: Path) -> bool:
     """Whether a checkpoint is of the run whose checkpoints lie in a folder: by where it lies, or by its name."""
     if Path(path).resolve().parent == folder.resolve():
         return True
     ours = read_identity(folder)
-    return ours is not None and load_checkpoint(path, mmap=True).get(KEY) == ours
+    return ours is not None and load_checkpoint(path, mmap=True).get(RUN_KEY) == ours
 
 
 def check_identity(checkpoint: Mapping[str, Any], path: StrPath, folder: Path) -> None:
     """Raises CheckpointError if a checkpoint that lies in a run's folder is of another run."""
     if Path(path).resolve().parent == folder.resolve():
-        theirs, ours = checkpoint.get(KEY), read_identity(folder)
+        theirs, ours = checkpoint.get(RUN_KEY), read_identity(folder)
         if None not in (theirs, ours) and theirs != ours:
             raise CheckpointError(f"{path} is of another run than the other files of {folder}")

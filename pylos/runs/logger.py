@@ -15,9 +15,9 @@ from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from pylos.errors import CheckpointError
+from pylos.runs.folder import METRICS
 from pylos.system.files import atomic_write, read_bytes, replacing, set_aside, sync, sync_parents
 
-FILE_NAME = "metrics.csv"
 _OLD_NAME = re.compile("(?<=_accuracy)/|(?<=_rate)/")
 """Where parts of a metric were set off from the whole, of which some loggers would make both a file and a folder."""
 TIME_PREFIX = "time/"
@@ -119,7 +119,7 @@ class RunLogger(TensorBoardLogger):
 
     @property
     def _path(self) -> Path:
-        return Path(self.log_dir) / FILE_NAME
+        return Path(self.log_dir) / METRICS
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:

@@ -20,13 +20,9 @@ from typing import Any
 from pylos.arena.results import RANDOM, MatchResult, label
 from pylos.errors import CheckpointError
 from pylos.runs.checkpoint_files import CheckpointFile
-from pylos.runs.manifest_format import EVALUATED as EVALUATED
-from pylos.runs.manifest_format import FAILED as FAILED
-from pylos.runs.manifest_format import STEP_PREFIX, VERSION, read_manifest
-from pylos.runs.manifest_format import agent_name as agent_name
+from pylos.runs.folder import MANIFEST
+from pylos.runs.manifest_format import EVALUATED, FAILED, STEP_PREFIX, VERSION, agent_name, read_manifest
 from pylos.system.files import StrPath, atomic_write, writable
-
-FILE_NAME = "manifest.json"
 
 Agent = tuple[int, int]
 """The training step that identifies the weights, and the simulations per decision."""
@@ -120,7 +116,7 @@ class Manifest:
     @property
     def path(self) -> Path:
         """The file."""
-        return self.folder / FILE_NAME
+        return self.folder / MANIFEST
 
     @classmethod
     def load(cls, folder: StrPath) -> Manifest:
@@ -129,7 +125,7 @@ class Manifest:
         Raises:
             CheckpointError: the file is damaged or not a manifest of this version.
         """
-        path = Path(folder) / FILE_NAME
+        path = Path(folder) / MANIFEST
         values = read_manifest(path)
         if values is None:
             return cls(Path(folder))

@@ -8,22 +8,78 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from torch.optim import Adam, AdamW, Optimizer
 
-from pylos.errors import CheckpointError
+from pylos.errors import CheckpointError, ConfigurationError
+from pylos.network.checkpoints import load_checkpoint
+from pylos.runs.folder import checkpoint_folder, is_trial
+from pylos.runs.identity import check_identity
+from pylos.runs.slurm import refuse_hpc_checkpoint
 from pylos.system.files import StrPath
 from pylos.system.options import shown
 
-if TYPE_CHECKING:
-    from pylos.runs.checkpoint_io import AtomicCheckpointIO as AtomicCheckpointIO
-from pylos.network.checkpoints import load_checkpoint
-
 _MOST = 2**53
+NEEDED = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
+"""What a fit goes on from, besides weights."""
+
+
+def load_resumable(path: StrPath) -> dict[str, Any]:
+    """Reads a checkpoint from which a training is to go on, and checks what it holds besides weights.
+
+    Raises:
+        CheckpointError: as ``load_checkpoint``, or its state of self-play makes no sense.
+    """
+    from pylos.runs.selfplay_state import check_selfplay  # late, as it brings torch and kernels
+
+    checkpoint = load_checkpoint(path)
+    check_selfplay(checkpoint, os.fspath(path))
+    return checkpoint
+
+
+def check_complete(checkpoint: Mapping[str, Any], path: StrPath) -> None:
+    """Raises CheckpointError for a checkpoint that was saved without what a fit goes on from."""
+    if missing := [key for key in NEEDED if key not in checkpoint]:
+        raise CheckpointError(
+            f"fit cannot go on from {path}, which holds weights only: it lacks {', '.join(missing)}; "
+            "validate, test, predict and match can take it"
+        )
+
+
+def check_games(checkpoint: Mapping[str, Any], datamodule: Any, path: StrPath) -> None:
+    """Raises ConfigurationError if its games cannot go on with the data module's options, and says with which they can.
+
+    They are arrays whose shape follows from these options.
+    """
+    theirs = checkpoint.get("datamodule_hyper_parameters", {})
+    ours = getattr(datamodule, "hparams", {})
+    shaping = ["parallel_games", "root"]
+    if theirs.get("root") == ours.get("root") == "puct":  # the other one may give weight to any action
+        shaping.append("simulations")
+    changed = [name for name in shaping if name in theirs and name in ours and theirs[name] != ours[name]]
+    if changed:
+        wanted = " and ".join(f"data.{name} {theirs[name]} (not {ours[name]})" for name in changed)
+        raise ConfigurationError(f"the games in {path} can only go on with {wanted}")
+
+
+def check_states(checkpoint: Mapping[str, Any], trainer: pl.Trainer, datamodule: Any, path: StrPath) -> None:
+    """Raises PylosError if a fit cannot take up the states in a checkpoint, whichever run it is of."""
+    check_complete(checkpoint, path)
+    check_progress(checkpoint, trainer, path)
+    check_games(checkpoint, datamodule, path)
+
+
+def check_resumable(trainer: pl.Trainer, checkpoint: Mapping[str, Any]) -> None:
+    """Raises PylosError if the checkpoint that the trainer is loading is not one for this fit to go on from."""
+    path = trainer.ckpt_path or "the checkpoint"
+    refuse_hpc_checkpoint(path)
+    check_states(checkpoint, trainer, getattr(trainer, "datamodule", None), path)
+    if trainer.ckpt_path is not None and not is_trial(trainer):
+        check_identity(checkpoint, trainer.ckpt_path, checkpoint_folder(trainer))
 
 
 def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer, path: StrPath) -> None:
@@ -118,16 +174,3 @@ def _check_form(saved: Any, fresh: Any, where: str) -> None:
         sound = fresh is None or saved is None or type(saved) is type(fresh)
     if not sound:
         raise CheckpointError(f"{where} makes no sense: {shown(saved)}")
-
-
-def load_resumable(path: StrPath) -> dict[str, Any]:
-    """Reads a checkpoint from which a training is to go on, and checks what it holds besides weights.
-
-    Raises:
-        CheckpointError: as ``load_checkpoint``, or its state of self-play makes no sense.
-    """
-    from pylos.runs.selfplay_state import check_selfplay  # late, as it brings torch and kernels
-
-    checkpoint = load_checkpoint(path)
-    check_selfplay(checkpoint, os.fspath(path))
-    return checkpoint

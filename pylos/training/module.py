@@ -21,11 +21,11 @@ from pylos.network.checkpoints import check_rules, load_checkpoint
 from pylos.network.compiled import keep_plain_names, uncompiled
 from pylos.network.network import pylos_network
 from pylos.network.weights import check_finite
-from pylos.runs.entry import check_resumable, enter
-from pylos.runs.identity import KEY as RUN
-from pylos.runs.kept_checkpoints import names_to_paths, paths_to_names
+from pylos.runs.fit_start import open_run
+from pylos.runs.identity import RUN_KEY
 from pylos.runs.logger import RunLogger
-from pylos.runs.resuming import check_optimizers, check_schedulers
+from pylos.runs.relocation import names_to_paths, paths_to_names
+from pylos.runs.resuming import check_optimizers, check_resumable, check_schedulers
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.selfplay.replay import Batch
 from pylos.system.options import COUNT, SHARE, Range, checked_options, own_arguments
@@ -139,7 +139,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
         check_finite(checkpoint["state_dict"], "not saved")
         checkpoint["fingerprint"] = self._fingerprint()
         if self._identity is not None:
-            checkpoint[RUN] = self._identity
+            checkpoint[RUN_KEY] = self._identity
         checkpoint["metrics"] = self._epoch.state_dict(self.trainer)
         loggers = [logger for logger in self.trainer.loggers if isinstance(logger, RunLogger)]
         if loggers and self.trainer.is_global_zero:
@@ -162,7 +162,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
         if self._trainer.state.fn != "fit":
             return
         check_resumable(self._trainer, checkpoint)
-        self._identity = checkpoint.get(RUN)
+        self._identity = checkpoint.get(RUN_KEY)
         if "metrics" in checkpoint:  # which older ones lack
             self._epoch.load_state_dict(checkpoint["metrics"])
         self._restored = checkpoint
@@ -188,7 +188,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
             check_optimizers(restored["optimizer_states"], self.trainer.optimizers, "the checkpoint")
             check_schedulers(restored["lr_schedulers"], schedulers, "the checkpoint")
         goes_on = self.trainer.ckpt_path is not None or self.trainer.global_step > 0
-        self._identity = enter(self, self._identity if goes_on else None, restored.get("history"))
+        self._identity = open_run(self, self._identity if goes_on else None, restored.get("history"))
 
     def on_train_start(self) -> None:
         """Begins the run's logs, or goes on with them."""

@@ -21,7 +21,8 @@ from pylos.arena.results import MatchResult
 from pylos.errors import CheckpointError, ConfigurationError, PlayerError
 from pylos.runs.backfill import evaluate_run
 from pylos.runs.folder import locked
-from pylos.runs.manifest import EVALUATED, FAILED, Manifest
+from pylos.runs.manifest import Manifest
+from pylos.runs.manifest_format import EVALUATED, FAILED
 from tests.support.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
 

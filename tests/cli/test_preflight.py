@@ -6,8 +6,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from pylos.cli.preflight import find_start, is_numbered, owning_run, start_line
 from pylos.errors import ConfigurationError
-from pylos.runs.first_epoch import FILE_NAME
-from pylos.runs.folder import checkpoint_folder, locked
+from pylos.runs.folder import NOTE, checkpoint_folder, locked
 from tests.support.saving import IO, sample_checkpoint
 
 
@@ -44,7 +43,7 @@ def test_a_trial_goes_on_from_nothing(last, tmp_path, wanted):
 def test_a_run_is_locked_while_it_lasts(trainer, capsys):
     folder = checkpoint_folder(trainer)
     with owning_run(trainer, None, None, ""):
-        assert (folder / FILE_NAME).exists()
+        assert (folder / NOTE).exists()
         with pytest.raises(ConfigurationError, match="another process"), locked(folder):
             pass
     with locked(folder):
@@ -60,7 +59,7 @@ def test_a_run_that_another_process_has_just_trained(trainer, last):
         pass
     with locked(Path(last).parent):  # the refusal has left it free
         pass
-    assert not (Path(last).parent / FILE_NAME).exists()
+    assert not (Path(last).parent / NOTE).exists()
 
 
 def test_the_line_counts_finished_epochs(last):

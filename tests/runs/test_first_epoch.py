@@ -8,9 +8,7 @@ import torch
 
 from pylos.errors import CheckpointError
 from pylos.runs import first_epoch
-from pylos.runs.checkpoint_files import LAST
 from pylos.runs.first_epoch import (
-    FILE_NAME,
     Note,
     begin_first_epoch,
     checkpoints_at_stake,
@@ -18,7 +16,8 @@ from pylos.runs.first_epoch import (
     read_note,
     unfinished_start,
 )
-from pylos.runs.start import resume_point
+from pylos.runs.folder import LAST, NOTE
+from pylos.runs.starting_point import resume_point
 
 
 def save_checkpoint(folder, name, epoch):
@@ -47,9 +46,9 @@ def test_a_start_from_nothing_that_was_interrupted_begins_again_without_its_left
     assert unfinished_start(tmp_path) == Note(None, 0)
     assert checkpoints_at_stake(tmp_path) == []
     begin_first_epoch(tmp_path, None)
-    assert names(tmp_path) == {FILE_NAME}
+    assert names(tmp_path) == {NOTE}
     end_first_epoch(tmp_path)
-    assert names(tmp_path) == {FILE_NAME}
+    assert names(tmp_path) == {NOTE}
     save_checkpoint(tmp_path, "last", epoch=0)
     end_first_epoch(tmp_path)
     assert names(tmp_path) == {LAST}
@@ -62,7 +61,7 @@ def test_a_start_from_the_checkpoint_of_another_run_begins_again(tmp_path):
     save_checkpoint(folder, "best", epoch=5)
     assert resume_point(folder) == start
     begin_first_epoch(folder, start)
-    assert names(folder) == {FILE_NAME}
+    assert names(folder) == {NOTE}
 
 
 def test_going_back_sets_later_checkpoints_aside(tmp_path, capsys):
@@ -70,7 +69,7 @@ def test_going_back_sets_later_checkpoints_aside(tmp_path, capsys):
     for name, epoch in (("best-1", 1), ("best-5", 5), ("last", 6)):
         save_checkpoint(tmp_path, name, epoch)
     begin_first_epoch(tmp_path, start)
-    assert names(tmp_path) == {"best-1.ckpt", "best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old", FILE_NAME}
+    assert names(tmp_path) == {"best-1.ckpt", "best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old", NOTE}
     assert "best-5.ckpt.old" in capsys.readouterr().err
     assert resume_point(tmp_path) == start
     assert checkpoints_at_stake(tmp_path) == [
@@ -83,12 +82,12 @@ def test_going_back_into_the_middle_of_an_epoch_sets_its_end_aside(tmp_path):
     for name in ("best", "last"):
         save_within(tmp_path, name, epoch=1, processed=2)
     begin_first_epoch(tmp_path, middle)
-    assert names(tmp_path) == {"middle.ckpt", "best.ckpt.old", "last.ckpt.old", FILE_NAME}
+    assert names(tmp_path) == {"middle.ckpt", "best.ckpt.old", "last.ckpt.old", NOTE}
     end_first_epoch(tmp_path)
     assert resume_point(tmp_path) == middle  # that epoch has not ended yet
     save_within(tmp_path, "last", epoch=1, processed=2)
     end_first_epoch(tmp_path)
-    assert FILE_NAME not in names(tmp_path)
+    assert NOTE not in names(tmp_path)
 
 
 def test_going_back_again_keeps_what_was_set_aside(tmp_path):
@@ -97,7 +96,7 @@ def test_going_back_again_keeps_what_was_set_aside(tmp_path):
     for epoch in (7, 6, 5):
         kept.append(Path(save_checkpoint(tmp_path, "last", epoch)).read_bytes())
         begin_first_epoch(tmp_path, start)
-        (tmp_path / FILE_NAME).unlink()  # the epoch came to its end
+        (tmp_path / NOTE).unlink()  # the epoch came to its end
     aside = [tmp_path / f"last.ckpt.old{number}" for number in ("", 1, 2)]
     assert [path.read_bytes() for path in aside] == kept
 
@@ -106,7 +105,7 @@ def test_another_start_throws_nothing_away_that_an_interrupted_one_left(tmp_path
     starts = [save_checkpoint(tmp_path, f"best-{epoch}", epoch) for epoch in (1, 2, 3)]
     begin_first_epoch(tmp_path, starts[1])
     begin_first_epoch(tmp_path, starts[0])
-    assert names(tmp_path) == {"best-1.ckpt", "best-2.ckpt.old", "best-3.ckpt.old", FILE_NAME}
+    assert names(tmp_path) == {"best-1.ckpt", "best-2.ckpt.old", "best-3.ckpt.old", NOTE}
 
 
 class Killed(BaseException):
@@ -144,7 +143,7 @@ def test_a_kill_between_any_two_steps_of_going_back_does_not_undo_it(tmp_path, o
     begin_first_epoch(folder, start)
     assert resume_point(folder) == start
     assert {name: (folder / f"{name}.ckpt.old").read_bytes() for name in contents} == contents
-    assert names(folder) == {"best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old", FILE_NAME}
+    assert names(folder) == {"best-2.ckpt", "best-5.ckpt.old", "last.ckpt.old", NOTE}
 
 
 def test_what_an_interrupted_start_has_left_goes_although_that_was_interrupted_too(tmp_path):
@@ -153,7 +152,7 @@ def test_what_an_interrupted_start_has_left_goes_although_that_was_interrupted_t
         save_checkpoint(tmp_path, name, epoch=0)
     begin_killed_at(2, tmp_path, None)
     begin_first_epoch(tmp_path, None)
-    assert names(tmp_path) == {FILE_NAME}
+    assert names(tmp_path) == {NOTE}
 
 
 def test_a_moved_folder_still_knows_its_start(tmp_path):
@@ -173,7 +172,7 @@ def test_checkpoints_of_later_epochs_and_unreadable_ones_end_an_unfinished_start
 
 
 def test_a_note_of_an_earlier_version_is_read(tmp_path):
-    (tmp_path / FILE_NAME).write_text('{"start": null, "epoch": 0}\n')
+    (tmp_path / NOTE).write_text('{"start": null, "epoch": 0}\n')
     assert read_note(tmp_path) == Note(None, 0)
 
 
@@ -193,18 +192,18 @@ def test_a_note_of_an_earlier_version_is_read(tmp_path):
     ],
 )
 def test_a_damaged_note_is_named(tmp_path, content):
-    (tmp_path / FILE_NAME).write_bytes(content)
-    with pytest.raises(CheckpointError, match=rf"{FILE_NAME} cannot be read: remove it"):
+    (tmp_path / NOTE).write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"{NOTE} cannot be read: remove it"):
         read_note(tmp_path)
 
 
 def test_a_note_that_cannot_be_opened_is_named(tmp_path):
-    (tmp_path / FILE_NAME).mkdir()
-    with pytest.raises(CheckpointError, match=rf"{FILE_NAME} cannot be read"):
+    (tmp_path / NOTE).mkdir()
+    with pytest.raises(CheckpointError, match=rf"{NOTE} cannot be read"):
         read_note(tmp_path)
 
 
 def test_the_note_is_plain(tmp_path):
     begin_first_epoch(tmp_path, None)
-    assert json.loads((tmp_path / FILE_NAME).read_text()) == {"start": None, "epoch": 0, "aside": []}
+    assert json.loads((tmp_path / NOTE).read_text()) == {"start": None, "epoch": 0, "aside": []}
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".part")]

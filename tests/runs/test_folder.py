@@ -10,9 +10,9 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.runs.first_epoch import begin_first_epoch, end_first_epoch
-from pylos.runs.folder import checkpoint_folder, last_checkpoint, locked, run_folder, settle
-from pylos.runs.identity import KEY, write_identity
-from pylos.runs.start import choose_start, holds_run, resume_point
+from pylos.runs.folder import checkpoint_folder, last_checkpoint, locked, run_folder, set_checkpoint_folders
+from pylos.runs.identity import RUN_KEY, write_identity
+from pylos.runs.starting_point import choose_start, holds_run, resume_point
 
 
 class Remote(Logger):
@@ -81,7 +81,7 @@ def test_a_run_is_found_whatever_else_is_in_the_lists(tmp_path, loggers, order):
     trainer = Trainer(accelerator="cpu", callbacks=[kept, best, *others][::order], **options)
     run = tmp_path / ("run" if loggers in ("ours", "remote first", "remote last") else "root")
     assert (run_folder(trainer), checkpoint_folder(trainer)) == (run, run / "checkpoints")
-    settle(trainer)
+    set_checkpoint_folders(trainer)
     assert {kept.dirpath, best.dirpath} == {str(run / "checkpoints")}
     assert others[0].dirpath == str(tmp_path / "mine")
     assert last_checkpoint(trainer) == run / "checkpoints" / "last.ckpt"
@@ -107,7 +107,7 @@ def test_the_callback_that_keeps_the_last_checkpoint_decides(tmp_path, order):
 
 def test_without_checkpoints_the_records_lie_where_they_would(tmp_path):
     trainer = Trainer(accelerator="cpu", logger=csv(tmp_path), enable_checkpointing=False)
-    settle(trainer)
+    set_checkpoint_folders(trainer)
     assert checkpoint_folder(trainer) == tmp_path / "run" / "checkpoints"
 
 
@@ -191,13 +191,13 @@ def test_checkpoints_elsewhere_are_the_runs_own(tmp_path):
     with pytest.raises(ConfigurationError, match=r"already holds a run.* another dirpath"):
         choose_start(trainer, stranger)
     write_identity(tmp_path / "elsewhere", "a")
-    assert choose_start(trainer, save_checkpoint(tmp_path / "other" / "mine.ckpt", 1, **{KEY: "a"}))
+    assert choose_start(trainer, save_checkpoint(tmp_path / "other" / "mine.ckpt", 1, **{RUN_KEY: "a"}))
 
 
 def test_a_checkpoint_of_another_run_is_not_taken_for_this_ones_last(trainer):
     folder = checkpoint_folder(trainer)
-    best = save_checkpoint(folder / "best.ckpt", 1, **{KEY: "a"})
-    last = save_checkpoint(folder / "last.ckpt", 2, **{KEY: "b"})
+    best = save_checkpoint(folder / "best.ckpt", 1, **{RUN_KEY: "a"})
+    last = save_checkpoint(folder / "last.ckpt", 2, **{RUN_KEY: "b"})
     assert choose_start(trainer, "last") == last  # nothing says which of them is whose
     write_identity(folder, "a")
     for wanted in ("last", "auto"):

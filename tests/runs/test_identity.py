@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError
+from pylos.runs.folder import IDENTITY
 from pylos.runs.identity import (
-    FILE_NAME,
-    KEY,
+    RUN_KEY,
     check_identity,
-    is_own,
+    is_of_run,
     new_identity,
     read_identity,
     write_identity,
@@ -31,17 +31,17 @@ def test_a_folder_knows_its_run(tmp_path):
     assert read_identity(tmp_path) is None
     write_identity(tmp_path, "a")
     assert read_identity(tmp_path) == "a"
-    before = (tmp_path / FILE_NAME).stat().st_mtime_ns
+    before = (tmp_path / IDENTITY).stat().st_mtime_ns
     write_identity(tmp_path, "a")
-    assert (tmp_path / FILE_NAME).stat().st_mtime_ns == before
+    assert (tmp_path / IDENTITY).stat().st_mtime_ns == before
     write_identity(tmp_path, "b")
     assert read_identity(tmp_path) == "b"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"{}", b'{"run": 1}', b"[" * 10**5])
 def test_a_damaged_file_is_named(tmp_path, content):
-    (tmp_path / FILE_NAME).write_bytes(content)
-    with pytest.raises(CheckpointError, match=rf"{FILE_NAME} cannot be read: remove it"):
+    (tmp_path / IDENTITY).write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"{IDENTITY} cannot be read: remove it"):
         read_identity(tmp_path)
 
 
@@ -53,13 +53,13 @@ def save(path, **more):
 
 def test_a_checkpoint_is_of_the_run_beside_which_it_lies_or_whose_name_it_bears(tmp_path):
     run = tmp_path / "run"
-    inside, outside = save(run / "a.ckpt"), save(tmp_path / "other" / "a.ckpt", **{KEY: "a"})
-    assert is_own(inside, run)
-    assert not is_own(outside, run)
+    inside, outside = save(run / "a.ckpt"), save(tmp_path / "other" / "a.ckpt", **{RUN_KEY: "a"})
+    assert is_of_run(inside, run)
+    assert not is_of_run(outside, run)
     write_identity(run, "a")
-    assert is_own(outside, run)
+    assert is_of_run(outside, run)
     write_identity(run, "b")
-    assert not is_own(outside, run)
+    assert not is_of_run(outside, run)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_checkpoint_is_of_the_run_beside_which_it_lies_or_whose_name_it_bears(
 )
 def test_a_checkpoint_in_the_folder_of_another_run(tmp_path, theirs, ours, sound):
     write_identity(tmp_path / "run", ours)
-    checkpoint = {} if theirs is None else {KEY: theirs}
+    checkpoint = {} if theirs is None else {RUN_KEY: theirs}
     check_identity(checkpoint, tmp_path / "elsewhere.ckpt", tmp_path / "run")
     if sound:
         check_identity(checkpoint, tmp_path / "run" / "last.ckpt", tmp_path / "run")

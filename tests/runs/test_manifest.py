@@ -14,7 +14,9 @@ from pylos.arena.ratings import fit_ratings
 from pylos.arena.results import MatchResult
 from pylos.errors import CheckpointError
 from pylos.runs.checkpoint_files import CheckpointFile
-from pylos.runs.manifest import EVALUATED, FAILED, FILE_NAME, Manifest, agent_name
+from pylos.runs.folder import MANIFEST
+from pylos.runs.manifest import Manifest
+from pylos.runs.manifest_format import EVALUATED, FAILED, agent_name
 
 
 def _results(
@@ -47,7 +49,7 @@ def _files(folder: Path, **steps: int) -> list[CheckpointFile]:
 
 
 def _content(folder: Path) -> Any:
-    return json.loads((folder / FILE_NAME).read_text())
+    return json.loads((folder / MANIFEST).read_text())
 
 
 def test_what_the_file_says(tmp_path: Path) -> None:
@@ -92,14 +94,14 @@ def test_ratings_come_from_all_games_of_all_entries(tmp_path: Path) -> None:
 def test_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
     manifest = _manifest(tmp_path)
     manifest.save()
-    written = (tmp_path / FILE_NAME).read_bytes()
+    written = (tmp_path / MANIFEST).read_bytes()
     assert written.endswith(b"}\n")
     loaded = Manifest.load(tmp_path)
     assert loaded == manifest
     loaded.update_ratings()
     loaded.save()
-    assert (tmp_path / FILE_NAME).read_bytes() == written
-    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert (tmp_path / MANIFEST).read_bytes() == written
+    assert [path.name for path in tmp_path.iterdir()] == [MANIFEST]
 
 
 def test_entries_are_in_the_order_of_steps_however_they_come(tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_record_refuses_matches_of_others_and_none_against_random(tmp_path: Path
 def test_a_damaged_file_is_refused_and_stays(tmp_path: Path) -> None:
     """What may stand in it: see test_manifest_format.py. Here is what only the entries know of each other."""
     _manifest(tmp_path).save()
-    path = tmp_path / FILE_NAME
+    path = tmp_path / MANIFEST
     whole = _content(tmp_path)
     first, second, _ = whole["entries"]
     for entries in (
@@ -279,7 +281,7 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path) -> None:
         assert list(manifest.entries) == [(step, 4) for step in range(1, len(manifest.entries) + 1)]
         assert all(entry.matches[0].wins == entry.step + 1 for entry in manifest.entries.values())
     assert len(sizes) > 3  # or else hardly anything was written
-    assert {path.name for path in tmp_path.iterdir()} <= {FILE_NAME, f"{FILE_NAME}.part"}
+    assert {path.name for path in tmp_path.iterdir()} <= {MANIFEST, f"{MANIFEST}.part"}
 
 
 def test_light_modules_import_neither_torch_nor_lightning() -> None:

@@ -7,29 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pylos.errors import CheckpointError, ConfigurationError
-from pylos.runs.checkpoint_files import LAST, find_checkpoints
-from pylos.runs.cluster import refuse_hpc_checkpoint
+from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.runs.first_epoch import checkpoints_at_stake, is_noted, noted_start, read_note, unfinished_start
-from pylos.runs.identity import check_identity, is_own
-from pylos.runs.manifest import FILE_NAME as MANIFEST
+from pylos.runs.folder import (
+    LAST,
+    MANIFEST,
+    METRICS,
+    checkpoint_folder,
+    default_checkpoint_folder,
+    how_to_start_another,
+    last_checkpoint,
+    logger_with_folder,
+    run_folder,
+)
+from pylos.runs.identity import check_identity, is_of_run
 from pylos.runs.resuming import load_resumable
+from pylos.runs.slurm import refuse_hpc_checkpoint
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
-from pylos.runs.folder import (
-    checkpoint_folder,
-    folder_by_logger,
-    folder_logger,
-    last_checkpoint,
-    other_run,
-    run_folder,
-)
-
-METRICS = "metrics.csv"
-"""In a logger's folder: the history of a run, of our logger and of Lightning's."""
-
-
-# From where it goes on --------------------------------------------------------------------------------------
 
 
 def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
@@ -57,9 +53,10 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
         if start is not None and not Path(start).is_file():
             raise CheckpointError(f"no checkpoint {start}")
         again = start is not None and is_noted(folder, start)
-        if holds and not again and not (start is not None and is_own(start, folder)):
+        if holds and not again and not (start is not None and is_of_run(start, folder)):
             raise ConfigurationError(
-                f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or {other_run(trainer)}"
+                f"{run_folder(trainer)} already holds a run: resume it with --ckpt_path last, or "
+                f"{how_to_start_another(trainer)}"
             )
         if start is not None and trainer.is_global_zero:
             # What is damaged or of another run is refused before it leaves traces.
@@ -106,7 +103,7 @@ def _choose_last(trainer: Trainer, holds: bool, required: bool) -> str | None:
         sound = newest_sound_checkpoint(last.parent) or "FILE"
         raise CheckpointError(
             f"{folder} holds data but there is no {last} to resume from: name a checkpoint with "
-            f"--ckpt_path {sound}, or {other_run(trainer)}"
+            f"--ckpt_path {sound}, or {how_to_start_another(trainer)}"
         )
     if required and trainer.is_global_zero:
         raise CheckpointError(
@@ -138,7 +135,7 @@ def _check_sound(trainer: Trainer, start: Path) -> None:
         advice = (
             f"resume from {sound} with --ckpt_path {sound}"
             if sound
-            else f"no other is sound; {other_run(trainer)}"
+            else f"no other is sound; {how_to_start_another(trainer)}"
         )
         raise CheckpointError(f"{error}; {advice}") from None
 
@@ -160,7 +157,9 @@ def holds_run(trainer: Trainer) -> bool:
     What an attempt has left that did not live to the end of its first epoch is nothing of that kind.
     """
     folder = checkpoint_folder(trainer)
-    folders = {folder} if folder_logger(trainer) is None else {folder, folder_by_logger(trainer)}
+    folders = (
+        {folder} if logger_with_folder(trainer) is None else {folder, default_checkpoint_folder(trainer)}
+    )
     if any(checkpoints_at_stake(place) for place in folders):
         return True
     if unfinished_start(folder) is not None:
@@ -169,21 +168,7 @@ def holds_run(trainer: Trainer) -> bool:
     return any(path.exists() for path in [folder / MANIFEST, *histories])
 
 
-def has_begun(trainer: Trainer) -> bool:
+def run_has_begun(trainer: Trainer) -> bool:
     """Whether there is a run to go on with, be it in its first epoch."""
     folder = checkpoint_folder(trainer)
     return resume_point(folder) is not None or unfinished_start(folder) is not None
-
-
-def continues_run(trainer: Trainer) -> bool:
-    """Whether a fit goes on with the run that lies here; known from ``on_fit_start`` on."""
-    start = trainer.ckpt_path
-    return trainer.global_step > 0 or (start is not None and is_own(start, checkpoint_folder(trainer)))
-
-
-def begins_run(trainer: Trainer) -> bool:
-    """Whether a fit begins a run that must find none here; known from ``on_fit_start`` on.
-
-    What an interrupted first epoch has left is no run; the command has taken care of it.
-    """
-    return not continues_run(trainer) and unfinished_start(checkpoint_folder(trainer)) is None

@@ -11,7 +11,7 @@ from lightning.pytorch.plugins.environments import SLURMEnvironment
 
 from pylos.cli.main import main
 from pylos.errors import CheckpointError
-from pylos.runs.cluster import refuse_hpc_checkpoint, requeue_on_signal, was_requeued
+from pylos.runs.slurm import refuse_hpc_checkpoint, requeue_on_signal, was_requeued
 from tests.support.training import config_text, tiny_data, tiny_module, tiny_trainer
 
 JOB = {

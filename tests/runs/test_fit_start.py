@@ -7,9 +7,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
 from pylos.errors import CheckpointError, ConfigurationError
-from pylos.runs.entry import check_complete, check_games
-from pylos.runs.identity import KEY, read_identity
+from pylos.runs.identity import RUN_KEY, read_identity
 from pylos.runs.logger import RunLogger
+from pylos.runs.resuming import check_complete, check_games
 from pylos.training.generations import Generations
 from tests.support.training import tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
@@ -56,7 +56,7 @@ def test_a_second_run_in_the_folder_is_refused_before_a_game_is_played(copy, no_
 
 def test_so_is_one_from_the_checkpoint_of_another_run(copy, no_games, tmp_path):
     start = torch.load(copy / "last.ckpt", weights_only=True)
-    torch.save({**start, KEY: "another"}, tmp_path / "other.ckpt")
+    torch.save({**start, RUN_KEY: "another"}, tmp_path / "other.ckpt")
     with pytest.raises(ConfigurationError, match="holds another run"):
         fit(copy, 2, start=tmp_path / "other.ckpt")
 
@@ -68,28 +68,28 @@ def test_a_run_goes_on_by_its_own_checkpoint_wherever_that_lies(copy, tmp_path):
 
 def test_every_checkpoint_bears_the_name_of_its_run(run, copy, tmp_path):
     name = read_identity(run)
-    assert torch.load(run / "last.ckpt", weights_only=True)[KEY] == name
-    assert fit(copy, 2, start="last")[KEY] == read_identity(copy) == name
+    assert torch.load(run / "last.ckpt", weights_only=True)[RUN_KEY] == name
+    assert fit(copy, 2, start="last")[RUN_KEY] == read_identity(copy) == name
     branch = fit(tmp_path / "branch", 2, start=run / "last.ckpt")
-    assert branch[KEY] == read_identity(tmp_path / "branch") != name
+    assert branch[RUN_KEY] == read_identity(tmp_path / "branch") != name
     module = tiny_module()
-    assert fit(tmp_path / "again", module=module)[KEY] == name
-    assert fit(tmp_path / "other", module=module)[KEY] != name  # it begins with other weights
+    assert fit(tmp_path / "again", module=module)[RUN_KEY] == name
+    assert fit(tmp_path / "other", module=module)[RUN_KEY] != name  # it begins with other weights
 
 
 def test_a_run_of_an_earlier_version_gets_a_name(copy):
     (copy / "run.json").unlink()
-    old = {k: v for k, v in torch.load(copy / "last.ckpt", weights_only=True).items() if k != KEY}
+    old = {k: v for k, v in torch.load(copy / "last.ckpt", weights_only=True).items() if k != RUN_KEY}
     torch.save(old, copy / "last.ckpt")
-    name = fit(copy, 2, start="last")[KEY]
+    name = fit(copy, 2, start="last")[RUN_KEY]
     assert name == read_identity(copy) is not None
     torch.save(old, copy / "last.ckpt")  # the epoch was interrupted
-    assert fit(copy, 2, start="last")[KEY] == name
+    assert fit(copy, 2, start="last")[RUN_KEY] == name
 
 
 def test_the_last_checkpoint_of_another_run_is_refused(copy, no_games, tmp_path):
     other = torch.load(copy / "last.ckpt", weights_only=True)
-    torch.save({**other, KEY: "another"}, copy / "last.ckpt")
+    torch.save({**other, RUN_KEY: "another"}, copy / "last.ckpt")
     with pytest.raises(CheckpointError, match=r"last\.ckpt is of another run"):
         fit(copy, 2, start="last")
 

@@ -1,0 +1,86 @@
+"""What a fit does in the folder of its run before its first game, started by the command or in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_warn
+
+from pylos.runs.first_epoch import unfinished_start
+from pylos.runs.folder import (
+    METRICS,
+    another_run_error,
+    checkpoint_folder,
+    is_trial,
+    model_checkpoints,
+    resume_callback,
+)
+from pylos.runs.identity import is_of_run, new_identity, write_identity
+from pylos.runs.logger import RunLogger
+from pylos.runs.slurm import requeue_on_signal
+
+
+def continues_run(trainer: pl.Trainer) -> bool:
+    """Whether a fit goes on with the run that lies here; known from ``on_fit_start`` on."""
+    start = trainer.ckpt_path
+    return trainer.global_step > 0 or (start is not None and is_of_run(start, checkpoint_folder(trainer)))
+
+
+def begins_run(trainer: pl.Trainer) -> bool:
+    """Whether a fit begins a run that must find none here; known from ``on_fit_start`` on.
+
+    What an interrupted first epoch has left is no run; the command has taken care of it.
+    """
+    return not continues_run(trainer) and unfinished_start(checkpoint_folder(trainer)) is None
+
+
+def open_run(module: pl.LightningModule, loaded: str | None, history: str | None) -> str | None:
+    """Checks where a fit is going to write, before a game is played. Call it on all ranks, in ``on_fit_start``.
+
+    Args:
+        module: the module in training.
+        loaded: the run that the checkpoint named, if there is one.
+        history: of the metrics in that run, if the checkpoint has one.
+
+    Returns:
+        The name of the run, which belongs in its checkpoints.
+
+    Raises:
+        ConfigurationError: another run has its history there.
+    """
+    trainer = module.trainer
+    if is_trial(trainer):
+        return loaded
+    requeue_on_signal(trainer)
+    _save_last(trainer)
+    folder = checkpoint_folder(trainer)
+    begins, continues = begins_run(trainer), continues_run(trainer)
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger):
+            path = Path(logger.log_dir) / METRICS
+            if begins and path.exists():
+                raise another_run_error(path.parent)
+            if continues and history is not None:
+                logger.restore(history)
+            elif continues and not path.exists():
+                rank_zero_warn(
+                    f"the run goes on, but {path} is missing: it begins anew, without earlier epochs"
+                )
+    name = loaded if continues else None
+    if name is None:
+        datamodule: Any = getattr(trainer, "datamodule", None)
+        options = [part.hparams for part in (module, datamodule) if part is not None]
+        name = new_identity(module.state_dict().values(), *options, origin=loaded)
+    if trainer.is_global_zero and model_checkpoints(trainer):
+        write_identity(folder, name)
+    return name
+
+
+def _save_last(trainer: pl.Trainer) -> None:
+    """Lets the checkpoint to resume from be saved after the others, whose callbacks' states are part of it."""
+    last = resume_callback(trainer)
+    if last is not None:
+        every: Any = trainer  # Lightning sets its callbacks from outside the class
+        every.callbacks = [*(callback for callback in every.callbacks if callback is not last), last]
