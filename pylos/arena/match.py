@@ -18,8 +18,10 @@ from pylos.game.rules import (
     balls_per_player,
     is_over,
     legal_actions,
+    mover,
     rules_code,
     step,
+    take_backs,
 )
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import derive_key, draw
@@ -60,7 +62,7 @@ class Games(NamedTuple):
     @property
     def turns(self) -> np.ndarray:
         """[G] whole turns so far; a take-back is part of the turn that earned it."""
-        passed = np.diff(self.positions >> 62, axis=1) != 0
+        passed = np.diff(mover(self.positions), axis=1) != 0
         played = np.arange(passed.shape[1]) < self.ply[:, None]
         return np.asarray((passed & played).sum(axis=1))
 
@@ -93,7 +95,7 @@ def _play(games: Games, rows: np.ndarray, actions: np.ndarray, code: int, repeti
         games.positions[g, ply] = position
         games.ply[g] = ply
         if is_over(position, code):
-            games.outcome[g] = WHITE_WINS if position >> 62 else BLACK_WINS
+            games.outcome[g] = WHITE_WINS if mover(position) else BLACK_WINS
         elif ply + 1 == games.positions.shape[1]:
             games.outcome[g] = DRAW
         else:
@@ -198,7 +200,7 @@ def play_games(
     opponent = 1 + np.arange(total) // games
     while len(running := np.flatnonzero(table.outcome == RUNNING)):
         positions = table.positions[running, table.ply[running]]
-        agent_to_move = (positions >> 62 == 1) == table.agent_is_black[running]
+        agent_to_move = (mover(positions) == 1) == table.agent_is_black[running]
         to_move = np.where(agent_to_move, 0, opponent[running])
         for side, player in enumerate(players):
             if (mask := to_move == side).any():
@@ -216,7 +218,7 @@ def _play_checked(
     if illegal >= 0:
         action, position = int(actions[illegal]), int(positions[illegal])
         known = 0 <= action < NUM_ACTIONS
-        name = action_name(action, position >> 60 & 3) if known else f"action {action}"
+        name = action_name(action, take_backs(position)) if known else f"action {action}"
         raise IllegalActionError(f"{player.name} chose {name}, which is not legal")
 
 

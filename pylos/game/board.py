@@ -110,12 +110,12 @@ class Board:
     @property
     def turn(self) -> Side:
         """Who acts next: ``"white"`` or ``"black"``. The same side again while a take-back is pending."""
-        return BLACK if self._position >> 62 else WHITE
+        return BLACK if kernels.mover(self._position) else WHITE
 
     @property
     def pending(self) -> int:
         """Balls that may still be taken back: 0, 2 after a formation, 1 after the first ball."""
-        return self._position >> 60 & 3
+        return kernels.take_backs(self._position)
 
     @property
     def reserves(self) -> Reserves:
@@ -203,7 +203,7 @@ class Board:
         """The turns since the board was made, each as `push` reads it; the last may be unfinished."""
         turns: list[str] = []
         for position, action in self._history:
-            pending = position >> 60 & 3
+            pending = kernels.take_backs(position)
             if pending == 0 or not turns:
                 turns.append(action_name(action, pending))
             elif action != STOP or pending == 2 or turns[-1].startswith("-"):
@@ -222,7 +222,7 @@ class Board:
         cells: list[int] = []
         for position, action in reversed(self._history):
             source, target = int(ACTION_SOURCE[action]), int(ACTION_TARGET[action])
-            pending = position >> 60 & 3
+            pending = kernels.take_backs(position)
             cells[:0] = [c for c in (source, target) if c >= 0 and not (pending and c == APEX)]
             if not pending:
                 break

@@ -11,11 +11,13 @@ from pylos.game.rules import (
     CELLS,
     LEVEL_SIZE,
     MINI,
-    START,
     cell_index,
+    ground_cells,
     is_over,
+    mover,
     occupied_cells,
     supported_cells,
+    take_backs,
 )
 
 WOOD, BOARD, WOOD_EDGE, HOLLOW = "#e3c08d", "#d2a76b", "#8a5f33", "#b98b52"
@@ -42,7 +44,7 @@ def ascii_drawing(position: int, code: int) -> str:
     A free cell is a dot; the ground of the mini game is all #.
     """
     white, black = balls(position)
-    ground = occupied_cells(START, code)
+    ground = ground_cells(code)
     lines = []
     for row in reversed(range(LEVEL_SIZE[0])):
         blocks = []
@@ -59,13 +61,13 @@ def ascii_drawing(position: int, code: int) -> str:
 def describe(position: int, code: int) -> str:
     """The state of the game in one line: who acts next or has won, and the reserves."""
     white, black = reserves(position, code)
-    mover, opponent = SIDES if position >> 62 == 0 else SIDES[::-1]
+    side, opponent = SIDES[::-1] if mover(position) else SIDES
     if is_over(position, code):
         state = f"{opponent} has won"
-    elif pending := position >> 60 & 3:
-        state = f"{mover} to take back {'a ball' if pending == 2 else 'another ball or stop'}"
+    elif pending := take_backs(position):
+        state = f"{side} to take back {'a ball' if pending == 2 else 'another ball or stop'}"
     else:
-        state = f"{mover} to move"
+        state = f"{side} to move"
     return f"{state}; reserves: white {white}, black {black}"
 
 

@@ -8,7 +8,6 @@ from pylos.game.rules import (
     ACTION_SOURCE,
     ACTION_TARGET,
     APEX,
-    CELL_MASK,
     CELLS,
     LEVEL_SIZE,
     LEVEL_START,
@@ -17,15 +16,19 @@ from pylos.game.rules import (
     NUM_CELLS,
     OPTIONAL,
     SQUARES,
-    START,
     STOP,
     balls_per_player,
     cell_index,
     completes_formation,
+    ground_cells,
+    mover,
     occupied_cells,
+    opponent_cells,
+    own_cells,
     pack,
     rules_code,
     supported_cells,
+    take_backs,
     uncovered_cells,
 )
 
@@ -39,8 +42,8 @@ _SUPPORTS = [
 
 def balls(position: int) -> tuple[int, int]:
     """The balls of white and of black, as masks of cells."""
-    own, opponent = position & CELL_MASK, position >> 30 & CELL_MASK
-    return (opponent, own) if position >> 62 else (own, opponent)
+    own, opponent = own_cells(position), opponent_cells(position)
+    return (opponent, own) if mover(position) else (own, opponent)
 
 
 def reserves(position: int, code: int) -> tuple[int, int]:
@@ -54,7 +57,7 @@ def format_position(position: int) -> str:
     white, black = balls(position)
     cells = "".join("w" if white >> c & 1 else "b" if black >> c & 1 else "." for c in range(NUM_CELLS))
     levels = (cells[start : start + size**2] for start, size in zip(LEVEL_START, LEVEL_SIZE, strict=True))
-    return f"{'/'.join(levels)} {'wb'[position >> 62]} {position >> 60 & 3}"
+    return f"{'/'.join(levels)} {'wb'[mover(position)]} {take_backs(position)}"
 
 
 def parse_position(text: str, rules: str) -> int:
@@ -107,7 +110,7 @@ def find_flaw(position: int, rules: str) -> str:
     for side, mask in zip(SIDES, (white, black), strict=True):
         if mask.bit_count() > limit:
             return f"{side} has {mask.bit_count()} balls on the board; there are {limit} a side"
-    if grounded := (white | black) & occupied_cells(START, code):
+    if grounded := (white | black) & ground_cells(code):
         return f"there is a ball on {_first_name(grounded)}, but the mini game is played on the levels above"
     occupied = occupied_cells(position, code)
     for cell, below in enumerate(_SUPPORTS):
@@ -117,24 +120,24 @@ def find_flaw(position: int, rules: str) -> str:
 
 
 def _find_pending_flaw(position: int, code: int) -> str:
-    own, pending, mover = position & CELL_MASK, position >> 60 & 3, SIDES[position >> 62]
+    own, pending, side = own_cells(position), take_backs(position), SIDES[mover(position)]
     if not pending:
         return ""
     if pending == 3:
         return "at most 2 balls may be taken back"
     if not code & (SQUARES | LINES):
         return "nothing is ever taken back under the children rules"
-    free = own & uncovered_cells(own | position >> 30 & CELL_MASK)
+    free = own & uncovered_cells(own | opponent_cells(position))
     if not free:
-        return f"{mover} has no ball that could be taken back"
+        return f"{side} has no ball that could be taken back"
     if pending == 1 and own.bit_count() == balls_per_player(code):
         return (
-            f"{mover} has all {balls_per_player(code)} balls on the board, so a first ball was not taken back"
+            f"{side} has all {balls_per_player(code)} balls on the board, so a first ball was not taken back"
         )
     if pending == 2 and not any(
         free >> c & 1 and completes_formation(own, c, code) for c in range(NUM_CELLS)
     ):
-        return f"{mover} has just completed no formation, so there is nothing to take back"
+        return f"{side} has just completed no formation, so there is nothing to take back"
     return ""
 
 
@@ -148,22 +151,22 @@ def split_turn(text: str) -> list[str]:
 
 def explain_illegal(position: int, action: int, code: int) -> str:
     """Why an action (0-302) that is not legal in the position is not."""
-    own, occupied, pending = position & CELL_MASK, occupied_cells(position, code), position >> 60 & 3
-    mover = SIDES[position >> 62]
+    own, occupied, pending = own_cells(position), occupied_cells(position, code), take_backs(position)
+    side = SIDES[mover(position)]
     source, target = int(ACTION_SOURCE[action]), int(ACTION_TARGET[action])
     takes_back = source >= 0 and target == APEX
     if pending and not takes_back:
         if action == STOP and not code & OPTIONAL:
-            return f"{mover} must take back at least one ball"
-        return f"{mover} has a ball to take back first"
+            return f"{side} must take back at least one ball"
+        return f"{side} has a ball to take back first"
     if takes_back and not pending:
         return "no take-back is pending"
     if source >= 0:
         if not own >> source & 1:
-            return f"{mover} has no ball on {CELL_NAMES[source]}"
+            return f"{side} has no ball on {CELL_NAMES[source]}"
         if not uncovered_cells(occupied) >> source & 1:
             return f"a ball rests on {CELL_NAMES[source]}"
-    if occupied_cells(START, code) >> target & 1:
+    if ground_cells(code) >> target & 1:
         return f"{CELL_NAMES[target]} is ground, on which nobody plays"
     if occupied >> target & 1:
         return f"{CELL_NAMES[target]} is occupied"
@@ -171,12 +174,12 @@ def explain_illegal(position: int, action: int, code: int) -> str:
         return f"{CELL_NAMES[target]} does not rest on four balls"
     if source >= 0 and not LIFTED_TO[source] >> target & 1:
         return f"{CELL_NAMES[target]} rests on {CELL_NAMES[source]}"
-    return f"{mover} has no ball in reserve"
+    return f"{side} has no ball in reserve"
 
 
 def illegal_sentence(position: int, action: int, code: int) -> str:
     """The whole message for an action (0-302) that is not legal in the position."""
-    name = action_name(action, pending=position >> 60 & 3)
+    name = action_name(action, pending=take_backs(position))
     return f"{name} is not legal in {format_position(position)!r}: {explain_illegal(position, action, code)}"
 
 

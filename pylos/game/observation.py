@@ -22,12 +22,14 @@ import numpy as np
 
 from pylos.game.rules import (
     BALLS_PER_PLAYER,
-    CELL_MASK,
     NUM_CELLS,
     balls_per_player,
     completes_formation,
     occupied_cells,
+    opponent_cells,
+    own_cells,
     supported_cells,
+    take_backs,
     uncovered_cells,
 )
 from pylos.game.symmetry import CELL_SYMMETRY, NUM_SYMMETRIES
@@ -64,9 +66,9 @@ def _completing_cells(balls: int, supported: int, code: int) -> int:
 @jit
 def observe(position: int, code: int, out: np.ndarray) -> None:
     """Writes the observation of one position to ``out`` [184]."""
-    own = position & CELL_MASK
-    opponent = position >> 30 & CELL_MASK
-    pending = position >> 60 & 3
+    own = own_cells(position)
+    opponent = opponent_cells(position)
+    pending = take_backs(position)
     occupied = occupied_cells(position, code)
     supported = supported_cells(occupied)
     uncovered = uncovered_cells(occupied)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pylos.game.rules import (
     APEX,
-    CELL_MASK,
     LIFTED_TO,
     OPTIONAL,
     PAIR_BASE,
     STOP,
     balls_per_player,
+    mover,
     occupied_cells,
+    own_cells,
     step,
     supported_cells,
+    take_backs,
     uncovered_cells,
 )
 from pylos.kernels.bits import lowest_bit, popcount
@@ -45,9 +47,9 @@ def _random_take_back(free: int, may_stop: bool, bits: int) -> int:
 @jit
 def random_action(position: int, code: int, bits: int) -> int:
     """A uniformly random legal action, or NO_ACTION, chosen by 63 random bits."""
-    own = position & CELL_MASK
+    own = own_cells(position)
     occupied = occupied_cells(position, code)
-    pending = position >> 60 & 3
+    pending = take_backs(position)
     if pending:
         return _random_take_back(own & uncovered_cells(occupied), bool(pending == 1 or code & OPTIONAL), bits)
     supported = supported_cells(occupied)
@@ -91,11 +93,11 @@ def playout(position: int, code: int, key: int, limit: int) -> tuple[float, int]
     Returns:
         The outcome for the player to move at the start (1, 0 or -1), and the number of actions played.
     """
-    turn = position >> 62
+    turn = mover(position)
     for ply in range(limit):
         action = random_action(position, code, draw(key, ply))
         if action == NO_ACTION:
-            return -1.0 if position >> 62 == turn else 1.0, ply
+            return -1.0 if mover(position) == turn else 1.0, ply
         position = step(position, action, code)
     return 0.0, limit
 

@@ -18,7 +18,10 @@ the source included).
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+import numpy.typing as npt
 
 from pylos.errors import RulesError
 from pylos.kernels.bits import lowest_bit, popcount
@@ -35,6 +38,9 @@ MAX_LEGAL_ACTIONS = 107
 """No position has more legal actions (a test derives the bound from all occupancies)."""
 
 CELL_MASK = (1 << NUM_CELLS) - 1
+Position = TypeVar("Position", int, npt.NDArray[np.int64])
+"""One position, or an array of them."""
+
 START = 0
 """The empty board with white to move."""
 
@@ -121,15 +127,45 @@ def pack(own: int, opponent: int, pending: int, turn: int) -> int:
 
 
 @jit
+def own_cells(position: Position) -> Position:
+    """Cells with balls of the player to move."""
+    return position & CELL_MASK
+
+
+@jit
+def opponent_cells(position: Position) -> Position:
+    """Cells with balls of the opponent."""
+    return position >> 30 & CELL_MASK
+
+
+@jit
+def take_backs(position: Position) -> Position:
+    """How many balls may still be taken back: 0, 1 or 2."""
+    return position >> 60 & 3
+
+
+@jit
+def mover(position: Position) -> Position:
+    """The player to move: 0 white, 1 black."""
+    return position >> 62
+
+
+@jit
 def balls_per_player(code: int) -> int:
     """How many balls each side has."""
     return 7 if code & MINI else BALLS_PER_PLAYER
 
 
 @jit
+def ground_cells(code: int) -> int:
+    """Cells on which nobody plays: level 1 in the mini game."""
+    return 0xFFFF if code & MINI else 0
+
+
+@jit
 def occupied_cells(position: int, code: int) -> int:
     """Cells that are taken: by a ball, or in the mini game by the ground."""
-    return (position | position >> 30) & CELL_MASK | (0xFFFF if code & MINI else 0)
+    return own_cells(position) | opponent_cells(position) | ground_cells(code)
 
 
 @jit
@@ -192,9 +228,9 @@ def completes_formation(own: int, cell: int, code: int) -> bool:
 @jit
 def legal_actions(position: int, code: int, out: np.ndarray) -> int:
     """Writes the legal actions, ascending, to ``out`` [>= MAX_LEGAL_ACTIONS] and returns their number."""
-    own = position & CELL_MASK
+    own = own_cells(position)
     occupied = occupied_cells(position, code)
-    pending = position >> 60 & 3
+    pending = take_backs(position)
     free = own & uncovered_cells(occupied)
     n = 0
     if pending:
@@ -227,9 +263,9 @@ def legal_actions(position: int, code: int, out: np.ndarray) -> int:
 @jit
 def is_over(position: int, code: int) -> bool:
     """Whether the player to move has no legal action, and so has lost."""
-    own = position & CELL_MASK
+    own = own_cells(position)
     occupied = occupied_cells(position, code)
-    if position >> 60 & 3:
+    if take_backs(position):
         return False
     supported = supported_cells(occupied)
     if popcount(own) < balls_per_player(code):
@@ -245,10 +281,10 @@ def is_over(position: int, code: int) -> bool:
 @jit
 def step(position: int, action: int, code: int) -> int:
     """The position after a legal action. Nothing is checked."""
-    own = position & CELL_MASK
-    opponent = position >> 30 & CELL_MASK
-    pending = position >> 60 & 3
-    turn = position >> 62
+    own = own_cells(position)
+    opponent = opponent_cells(position)
+    pending = take_backs(position)
+    turn = mover(position)
     if pending == 0:
         cell = ACTION_TARGET[action]
         if action >= NUM_CELLS:

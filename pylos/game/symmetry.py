@@ -7,12 +7,16 @@ import numpy as np
 from pylos.game.rules import (
     ACTION_SOURCE,
     ACTION_TARGET,
-    CELL_MASK,
     CELLS,
     LEVEL_SIZE,
     NUM_CELLS,
     PAIR_BASE,
     cell_index,
+    mover,
+    opponent_cells,
+    own_cells,
+    pack,
+    take_backs,
 )
 from pylos.kernels.jit import jit
 
@@ -89,15 +93,15 @@ def moved_mask(mask: int, symmetry: int) -> int:
 @jit
 def transform(position: int, symmetry: int) -> int:
     """The position as it looks after a symmetry (0-7); side to move and take-backs stay."""
-    own = moved_mask(position & CELL_MASK, symmetry)
-    opponent = moved_mask(position >> 30 & CELL_MASK, symmetry)
-    return position >> 60 << 60 | opponent << 30 | own
+    own = moved_mask(own_cells(position), symmetry)
+    opponent = moved_mask(opponent_cells(position), symmetry)
+    return pack(own, opponent, take_backs(position), mover(position))
 
 
 @jit
 def canonical_image(position: int) -> tuple[int, int]:
     """The position as white's, turned to the smallest number of its eight images, and by which symmetry."""
-    as_white = position & ~(1 << 62)
+    as_white = pack(own_cells(position), opponent_cells(position), take_backs(position), 0)
     image, symmetry = as_white, 0
     for s in range(1, NUM_SYMMETRIES):
         turned = transform(as_white, s)

@@ -10,16 +10,18 @@ import numpy as np
 
 from pylos.game.rules import (
     BALLS_PER_PLAYER,
-    CELL_MASK,
     LIFTED_TO,
     LINES,
     MAX_LEGAL_ACTIONS,
-    MINI,
     OPTIONAL,
     SQUARES,
     balls_per_player,
     formation_cells,
+    ground_cells,
+    mover,
     occupied_cells,
+    opponent_cells,
+    own_cells,
     pack,
     supported_cells,
     uncovered_cells,
@@ -43,9 +45,9 @@ def ends_of_turn(position: int, code: int, out: np.ndarray) -> int:
 
     Whether the position says that a take-back is pending makes no difference.
     """
-    own = position & CELL_MASK
-    opponent = position >> 30 & CELL_MASK
-    turn = position >> 62 ^ 1
+    own = own_cells(position)
+    opponent = opponent_cells(position)
+    turn = mover(position) ^ 1
     n = 0
     if code & OPTIONAL:
         out[n] = pack(opponent, own, 0, turn)
@@ -80,7 +82,7 @@ def moves(position: int, code: int, out: np.ndarray) -> tuple[int, int]:
         code: the rule set's number.
         out: int64 [>= TURN_ROOM].
     """
-    own = position & CELL_MASK
+    own = own_cells(position)
     occupied = occupied_cells(position, code)
     supported = supported_cells(occupied)
     n = m = 0
@@ -99,8 +101,8 @@ def _moves_to(
     position: int, own: int, targets: int, code: int, out: np.ndarray, n: int, m: int
 ) -> tuple[int, int]:
     """Adds the moves that put a ball beside these on one of the targets."""
-    opponent = position >> 30 & CELL_MASK
-    turn = position >> 62
+    opponent = opponent_cells(position)
+    turn = mover(position)
     while targets:
         bit = targets & -targets
         targets ^= bit
@@ -123,7 +125,7 @@ def _undone(own: int, opponent: int, turn: int, code: int, take_back: bool, out:
     formations = formation_cells(own, code)
     if take_back and not formations:
         return 0
-    occupied = own | opponent | (0xFFFF if code & MINI else 0)
+    occupied = own | opponent | ground_cells(code)
     moved = own & uncovered_cells(occupied)
     if take_back:
         moved &= formations
@@ -151,9 +153,9 @@ def earlier_positions(position: int, code: int, out: np.ndarray) -> int:
 
     ``out`` needs room for ``MAX_EARLIER``.
     """
-    opponent = position & CELL_MASK
-    own = position >> 30 & CELL_MASK
-    turn = position >> 62 ^ 1
+    opponent = own_cells(position)
+    own = opponent_cells(position)
+    turn = mover(position) ^ 1
     n = _undone(own, opponent, turn, code, False, out)
     if not code & (SQUARES | LINES) or popcount(own) == balls_per_player(code):
         return n

@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pylos.game.rules import CELL_MASK, MAX_LEGAL_ACTIONS, balls_per_player, is_over, legal_actions, step
+from pylos.game.rules import (
+    MAX_LEGAL_ACTIONS,
+    balls_per_player,
+    is_over,
+    legal_actions,
+    mover,
+    opponent_cells,
+    step,
+)
 from pylos.kernels.bits import popcount
 from pylos.kernels.jit import jit
 
@@ -151,9 +159,9 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
 @jit
 def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
     """Adds a value, seen by the mover of ``node``, to the node and everything above it."""
-    turn = tree.position[g, node] >> 62
+    turn = mover(tree.position[g, node])
     while True:
-        seen = value if tree.position[g, node] >> 62 == turn else -value
+        seen = value if mover(tree.position[g, node]) == turn else -value
         tree.visits[g, node] += 1
         tree.value_sum[g, node] += seen
         parent = tree.parent[g, node]
@@ -161,7 +169,7 @@ def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
             return
         edge = tree.parent_edge[g, node]
         tree.edge_visits[g, edge] += 1
-        tree.edge_value_sum[g, edge] += value if tree.position[g, parent] >> 62 == turn else -value
+        tree.edge_value_sum[g, edge] += value if mover(tree.position[g, parent]) == turn else -value
         node = parent
 
 
@@ -174,7 +182,7 @@ def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
     tree.proven[g, node] = proof
     while tree.parent[g, node] != NO_NODE:
         parent, edge = tree.parent[g, node], tree.parent_edge[g, node]
-        if tree.position[g, parent] >> 62 != tree.position[g, node] >> 62:
+        if mover(tree.position[g, parent]) != mover(tree.position[g, node]):
             proof = -proof
         tree.edge_proven[g, edge] = proof
         if proof == LOSS:
@@ -250,7 +258,7 @@ def _add_edges(tree: Tree, g: int, node: int, log_policy: np.ndarray, code: int,
         highest = max(highest, log_policy[actions[i]])
     total = 0.0
     # Only an opponent without reserve can be left without a move, which spares nearly all of the look-ahead.
-    opponent_spent = popcount(position >> 30 & CELL_MASK) == balls_per_player(code)
+    opponent_spent = popcount(opponent_cells(position)) == balls_per_player(code)
     wins = False
     for i in range(n):
         edge = first + i
@@ -264,7 +272,7 @@ def _add_edges(tree: Tree, g: int, node: int, log_policy: np.ndarray, code: int,
         tree.edge_proven[g, edge] = UNPROVEN
         if opponent_spent:
             after = step(position, actions[i], code)
-            if after >> 62 != position >> 62 and is_over(after, code):
+            if mover(after) != mover(position) and is_over(after, code):
                 tree.edge_proven[g, edge] = WIN
                 wins = True
     for edge in range(first, first + n):

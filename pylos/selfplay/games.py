@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.game.playouts import random_action
-from pylos.game.rules import START, is_over, step
+from pylos.game.rules import START, is_over, mover, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below
 from pylos.selfplay.replay import Samples
@@ -84,7 +84,7 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
         samples.positions[row] = games.positions[g, i]
         samples.actions[row] = games.actions[g, i]
         samples.weights[row] = games.weights[g, i]
-        samples.outcomes[row] = black if games.positions[g, i] >> 62 else white
+        samples.outcomes[row] = black if mover(games.positions[g, i]) else white
         samples.games[row] = games.number[g]
         samples.plies[row] = games.opening[g] + i
         samples.values[row] = games.values[g, i]
@@ -134,7 +134,7 @@ def advance(
         games.ply[g] = ply
         games.positions[g, ply] = position
         if is_over(position, code):
-            white = 1.0 if position >> 62 else -1.0
+            white = 1.0 if mover(position) else -1.0
             black = -white
         elif _repetitions(games, g) >= repetition_limit:
             white = black = repetition_draw_value

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from pylos.game.rules import (
-    CELL_MASK,
     LINES,
     MAX_LEGAL_ACTIONS,
     SQUARES,
-    START,
     balls_per_player,
     formation_cells,
+    ground_cells,
     is_over,
     legal_actions,
     occupied_cells,
+    opponent_cells,
+    own_cells,
     supported_cells,
+    take_backs,
     uncovered_cells,
 )
 from pylos.kernels.bits import popcount
@@ -25,12 +27,12 @@ from pylos.kernels.jit import jit
 @jit
 def can_occur(position: int, code: int) -> bool:
     """Whether nothing speaks against a packed position: what ``pylos.game.notation.find_flaw`` says in words."""
-    own, opponent, pending = position & CELL_MASK, position >> 30 & CELL_MASK, position >> 60 & 3
+    own, opponent, pending = own_cells(position), opponent_cells(position), take_backs(position)
     balls = own | opponent
     most = balls_per_player(code)
     if position < 0 or own & opponent or popcount(own) > most or popcount(opponent) > most:
         return False
-    if balls & occupied_cells(START, code):
+    if balls & ground_cells(code):
         return False
     occupied = occupied_cells(position, code)
     left = balls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pylos.game.rules import mover
 from pylos.solution.tablebase import Tablebase
 
 PLIES_PER_BUCKET = 10
@@ -43,7 +44,7 @@ def count_blunders(
     ends = np.append(starts[1:], len(positions)) - 1
 
     values, _ = tablebase.probe(positions)
-    passed = positions[1:] >> 62 != positions[:-1] >> 62
+    passed = mover(positions[1:]) != mover(positions[:-1])
     left = np.append(np.where(passed, -values[1:], values[1:]), 1)  # what the action left its player with
     # At its end a game is won by the player of the last action; a draw by a limit is worth the same to both.
     left[ends] = 1

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import CELL_MASK, NUM_CELLS, balls_per_player
+from pylos.game.rules import balls_per_player, opponent_cells, own_cells
 from pylos.game.turns import EARNING, ENDS, TURN_ROOM, ends_of_turn
 from pylos.kernels.bits import popcount
 from pylos.kernels.jit import jit
@@ -34,7 +34,6 @@ from pylos.solution.values import LOSS, UNKNOWN, WIN, read_value
 
 OPEN = 128
 """Marks a distance that is a lower bound so far. Without it distances go up to 126."""
-_ALL_BALLS = (1 << 2 * NUM_CELLS) - 1
 _NO_ENTRY = 4 * OPEN - 1
 
 
@@ -161,7 +160,8 @@ def _entry(
 @jit
 def _least_entry_of(position: int, value: int, code: int) -> int:
     """The least entry of a decided position."""
-    return _least_entry(popcount(position & CELL_MASK), popcount(position & _ALL_BALLS), value, code)
+    own = own_cells(position)
+    return _least_entry(popcount(own), popcount(own | opponent_cells(position)), value, code)
 
 
 @jit

@@ -36,6 +36,9 @@ from pylos.game.rules import (
     NUM_CELLS,
     balls_per_player,
     occupied_cells,
+    opponent_cells,
+    own_cells,
+    pack,
     supported_cells,
 )
 from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
@@ -210,7 +213,7 @@ def locate(index: Index, own: int, opponent: int) -> int:
 @jit
 def number_of(index: Index, position: int) -> int:
     """The number of a packed position."""
-    return locate(index, position & CELL_MASK, position >> NUM_CELLS & CELL_MASK)
+    return locate(index, own_cells(position), opponent_cells(position))
 
 
 @jit
@@ -277,7 +280,7 @@ def position_at(index: Index, number: int, code: int) -> int:
     if rank(index, word, n) != place:
         return -1
     own = scatter_bits(word, pile)
-    return own | (pile ^ own) << NUM_CELLS
+    return pack(own, pile ^ own, 0, 0)
 
 
 @jit
@@ -305,6 +308,6 @@ def list_positions(
                 if symmetries >> s & 1:
                     earliest = min(earliest, moved_mask(own, s))
         if earliest == own:
-            out[i] = own | (pile ^ own) << NUM_CELLS
+            out[i] = pack(own, pile ^ own, 0, 0)
         else:
             out[i] = -1 - offset - rank(index, gather_bits(earliest, pile), balls)

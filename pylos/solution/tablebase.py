@@ -11,7 +11,17 @@ import numpy.typing as npt
 
 from pylos.errors import RulesError, TableError
 from pylos.game.board import Board, as_positions
-from pylos.game.rules import CELL_MASK, MAX_LEGAL_ACTIONS, MINI, NUM_CELLS, legal_actions, rules_code, step
+from pylos.game.rules import (
+    MAX_LEGAL_ACTIONS,
+    MINI,
+    legal_actions,
+    mover,
+    opponent_cells,
+    own_cells,
+    rules_code,
+    step,
+    take_backs,
+)
 from pylos.kernels.jit import jit
 from pylos.solution.indexing import Index, build_index, locate
 from pylos.solution.tables import DISTANCES, VALUES, open_table, table_exists, table_path
@@ -143,7 +153,7 @@ class Tablebase:
         n = _expand(positions, self._code, starts, actions, after)
         actions, after = actions[:n].copy(), after[:n]
         values, distances = self.probe(after)
-        passed = after >> 62 != np.repeat(positions, np.diff(starts)) >> 62
+        passed = mover(after) != np.repeat(mover(positions), np.diff(starts))
         distances[passed & (distances != NO_DISTANCE)] += 1
         values[passed] *= -1
         return ActionValues(starts, actions, values, distances)
@@ -186,7 +196,7 @@ def open_if_present(rules: str) -> Tablebase | None:
 @jit
 def _look_up(index: Index, values: np.ndarray, distances: np.ndarray, position: int) -> tuple[int, int]:
     """Value (1, 0, -1) and distance of a position without a pending take-back."""
-    number = locate(index, position & CELL_MASK, position >> NUM_CELLS & CELL_MASK)
+    number = locate(index, own_cells(position), opponent_cells(position))
     value = read_value(values, number)
     if value == UNKNOWN or not distances.shape[0]:
         return np.int64(value == WIN) - np.int64(value == LOSS), NO_DISTANCE
@@ -208,7 +218,7 @@ def _ends(position: int, code: int, out: np.ndarray) -> int:
     n = 0
     for i in range(legal_actions(position, code, actions)):
         after = step(position, actions[i], code)
-        if after >> 60 & 3 == 0:
+        if take_backs(after) == 0:
             out[n] = after
             n += 1
             continue
@@ -242,7 +252,7 @@ def _probe(
     """``Tablebase.probe`` for one thread."""
     ends = np.empty(512, np.int64)
     for i in range(positions.shape[0]):
-        if positions[i] >> 60 & 3 == 0:
+        if take_backs(positions[i]) == 0:
             out_values[i], out_distances[i] = _look_up(index, values, distances, positions[i])
             continue
         best_value, best_distance = -2, 0

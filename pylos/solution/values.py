@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import CELL_MASK, NUM_CELLS
+from pylos.game.rules import opponent_cells, own_cells
 from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
 from pylos.game.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn
 from pylos.kernels.bits import atomic_or, gather_bits, popcount, prefetch
@@ -99,7 +99,7 @@ def _write_value(values: np.ndarray, number: int, value: int) -> bool:
 @jit
 def _write_values(index: Index, values: np.ndarray, position: int, value: int, written: np.ndarray) -> int:
     """Writes the value of a position and of its images; returns how many had none, and adds it by shape."""
-    shape, own = turn_to_shape(index, position & CELL_MASK, position >> NUM_CELLS & CELL_MASK)
+    shape, own = turn_to_shape(index, own_cells(position), opponent_cells(position))
     pile, symmetries = index.shapes[shape], index.symmetries[shape]
     balls, count = popcount(pile), 0
     for s in range(NUM_SYMMETRIES):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
-from pylos.game.rules import is_over, rules_code, step
+from pylos.game.rules import is_over, mover, rules_code, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import derive_key, draw_below, draw_keys
 from pylos.truth.suite import Suite
@@ -110,7 +110,7 @@ def _add_successors(
             action = actions[draw_below(positions[i], keeps, len(actions))]
             out[n] = step(positions[i], action, code)
             if not is_over(out[n], code):
-                passed = out[n] >> 62 != positions[i] >> 62
+                passed = mover(out[n]) != mover(positions[i])
                 out_values[n] = -action_values[i, action] if passed else action_values[i, action]
                 n += 1
     return n

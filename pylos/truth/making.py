@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pylos.game.rules import NUM_CELLS, START, rules_code, step
+from pylos.game.rules import START, opponent_cells, own_cells, rules_code, step, take_backs
 from pylos.game.symmetry import canonical
 from pylos.kernels.randomness import derive_key
 from pylos.solution.tablebase import Tablebase
@@ -76,6 +76,6 @@ def _play(tablebase: Tablebase, rng: np.random.Generator) -> Iterator[np.ndarray
 
 def _strata(positions: np.ndarray) -> np.ndarray:
     """The stratum of each position."""
-    balls = np.bitwise_count(positions & ((1 << 2 * NUM_CELLS) - 1))
+    balls = np.bitwise_count(own_cells(positions) | opponent_cells(positions))
     strata = np.digitize(balls, [OPENING_BALLS, MIDDLE_BALLS], right=True)
-    return np.where(positions >> 60 & 3, STRATA.index("take_back"), strata)
+    return np.where(take_backs(positions), STRATA.index("take_back"), strata)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from pylos.errors import RulesError
 from pylos.game import rules
@@ -44,6 +45,24 @@ MIDDLE = [
     ("mature-optional", ".wwwwbbbwwwbbbbw/...bbwwwb/..wb/. w 0", [21, 61, 424]),
 ]
 """Turns from the middle of games, to depths 1, 2 and 3."""
+
+
+CELL_MASKS = st.integers(0, rules.CELL_MASK)
+
+
+@given(CELL_MASKS, CELL_MASKS, st.integers(0, 2), st.integers(0, 1))
+@example(rules.CELL_MASK, rules.CELL_MASK, 2, 1)
+def test_a_packed_position_gives_back_its_fields(own, opponent, take_backs, mover):
+    position = rules.pack(own, opponent, take_backs, mover)
+    assert position >= 0
+    for field, value in (
+        (rules.own_cells, own),
+        (rules.opponent_cells, opponent),
+        (rules.take_backs, take_backs),
+        (rules.mover, mover),
+    ):
+        assert field(position) == value
+        assert field(np.array([0, position])).tolist() == [0, value]
 
 
 @pytest.mark.parametrize("name", RULE_NAMES)

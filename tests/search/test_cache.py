@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.game.rules import RULES
+from pylos.game.rules import RULES, opponent_cells, own_cells, pack, take_backs
 from pylos.game.symmetry import ACTION_SYMMETRY, NUM_SYMMETRIES, canonical, transform
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import pylos_network
@@ -53,7 +53,8 @@ def test_answers_are_those_for_the_canonical_image_turned_back(boards, positions
             image = canonical(np.array([position]))
             value, policy = hashed(image)
             assert values[row] == value[0]
-            ways = [s for s in range(NUM_SYMMETRIES) if transform(int(position) & ~(1 << 62), s) == image[0]]
+            as_white = pack(own_cells(position), opponent_cells(position), take_backs(position), 0)
+            ways = [s for s in range(NUM_SYMMETRIES) if transform(as_white, s) == image[0]]
             turned = [policy[0][ACTION_SYMMETRY[s][board.legal_actions]] for s in ways]
             assert any(np.array_equal(log_policy[row][board.legal_actions], one) for one in turned)
 

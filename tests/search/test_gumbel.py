@@ -9,7 +9,7 @@ from scipy import stats
 
 from pylos.errors import ConfigurationError
 from pylos.game.actions import action_name
-from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES
+from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, opponent_cells, own_cells
 from pylos.search.gumbel import CONSIDERED, WEIGHT, considered_visits, draw_gumbel
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search
@@ -114,7 +114,7 @@ def test_weights_prefer_an_action_that_is_worth_more():
     boards = [board for board in running("children", 80) if len(board.legal_actions) <= CONSIDERED]
 
     def evaluate(positions):
-        own, other = (np.bitwise_count(positions >> shift & (1 << 30) - 1).astype(int) for shift in (0, 30))
+        own, other = (np.bitwise_count(cells(positions)).astype(int) for cells in (own_cells, opponent_cells))
         return ((other - own) / 15).astype(np.float32), uninformed(positions)[1]
 
     result = search(

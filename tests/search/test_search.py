@@ -8,7 +8,7 @@ from scipy import stats
 
 from pylos.errors import ConfigurationError
 from pylos.game.board import Board
-from pylos.game.rules import FULL_RULES, RULES
+from pylos.game.rules import FULL_RULES, RULES, mover
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import Search, SearchResult
@@ -181,7 +181,7 @@ def test_the_value_of_a_root_is_the_mean_of_its_leaves_from_its_movers_view(rule
             return hashed(positions)
 
         result = _search([board], SearchOptions(simulations=60), evaluate)
-        signs = [1 if leaf >> 62 == board.position >> 62 else -1 for leaf in leaves]
+        signs = [1 if mover(leaf) == mover(board.position) else -1 for leaf in leaves]
         values = hashed(np.array(leaves))[0]
         assert len(leaves) == 61
         assert result.values[0] == pytest.approx(np.mean(values * signs), abs=1e-5)

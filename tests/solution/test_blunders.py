@@ -5,7 +5,7 @@ import pytest
 
 from pylos.arena.match import play_games
 from pylos.game.board import Board
-from pylos.game.rules import CELL_MASK, START
+from pylos.game.rules import START, mover, opponent_cells, own_cells
 from pylos.players.naming import make_player
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.solution.blunders import BUCKETS, blunder_metrics, count_blunders
@@ -36,7 +36,7 @@ class Game:
 def _value(board: Board, rules: str) -> int:
     """What a position is worth to its mover, by the twin's solution."""
     if not board.pending:
-        return solve_naively(rules)[board.position & CELL_MASK, board.position >> 30 & CELL_MASK][0]
+        return solve_naively(rules)[own_cells(board.position), opponent_cells(board.position)][0]
     return max(_left(board, int(action), rules) for action in board.legal_actions)
 
 
@@ -145,7 +145,7 @@ def test_perfect_players_do_not_blunder(solved, rules, spec):
     positions = [row[:plies] for row, plies in zip(games.positions, games.ply, strict=True)]
     winners = np.array([-1, -1, 0, 1])[games.outcome]  # by the numbers in pylos.arena.match
     outcomes = [
-        np.where(winner < 0, 0, np.where(row >> 62 == winner, 1, -1))
+        np.where(winner < 0, 0, np.where(mover(row) == winner, 1, -1))
         for row, winner in zip(positions, winners, strict=True)
     ]
     counts = count_blunders(

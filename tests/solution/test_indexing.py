@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pylos.kernels.jit
-from pylos.game.rules import CELL_MASK, LIFTED_TO, RULES, occupied_cells, supported_cells, uncovered_cells
+from pylos.game.rules import (
+    CELL_MASK,
+    LIFTED_TO,
+    RULES,
+    ground_cells,
+    occupied_cells,
+    opponent_cells,
+    own_cells,
+    supported_cells,
+    uncovered_cells,
+)
 from pylos.game.symmetry import moved_mask
 from pylos.kernels.bits import gather_bits, scatter_bits
 from pylos.solution.indexing import (
@@ -32,7 +42,7 @@ ALL_COLOURINGS = {FULL: 12_507_810_089, MINI: 105_053}
 
 
 def split(position: int) -> tuple[int, int]:
-    return position & CELL_MASK, position >> 30
+    return own_cells(position), opponent_cells(position)
 
 
 def images(own: int, opponent: int) -> list[tuple[int, int]]:
@@ -118,8 +128,8 @@ def test_a_position_has_as_many_numbers_as_its_pile_has_symmetries_at_most():
 @pytest.mark.parametrize("code", [FULL, MINI])
 def test_first_and_last_positions(code):
     index = build_index(code)
-    assert position_at(index, 0, code) & CELL_MASK | position_at(index, 0, code) >> 30 == index.shapes[0]
-    assert index.shapes[0] == CELL_MASK ^ occupied_cells(0, code)
+    own, opponent = split(position_at(index, 0, code))
+    assert own | opponent == index.shapes[0] == CELL_MASK ^ ground_cells(code)
     assert position_at(index, locate(index, 0, 0), code) == 0
     assert locate(index, 0, 0) == index.offsets[-2] == index.offsets[-1] - 4
 

@@ -5,7 +5,7 @@ import pytest
 
 from pylos.errors import TableError
 from pylos.game.board import Board
-from pylos.game.rules import CELL_MASK, MINI_RULES, RULES, balls_per_player
+from pylos.game.rules import MINI_RULES, RULES, balls_per_player, opponent_cells, own_cells
 from pylos.solution.distances import OPEN, due_distances
 from pylos.solution.indexing import build_index, locate, position_at
 from pylos.solution.solving import STAGES, solve
@@ -136,7 +136,7 @@ def test_what_is_due_is_open_and_has_at_most_the_excess(rules, excess):
 def least(index, code, number, entry):
     """The least entry of a position, lost if ``entry`` is odd: the loser's reserve takes two turns a ball."""
     position = position_at(index, number, code)
-    own, opponent = (position & CELL_MASK).bit_count(), (position >> 30 & CELL_MASK).bit_count()
+    own, opponent = own_cells(position).bit_count(), opponent_cells(position).bit_count()
     reserve = balls_per_player(code) - (own if entry & 1 else opponent)
     return 1 + 2 * reserve + 1 - (entry & 1)
 
@@ -150,7 +150,7 @@ def test_wins_and_losses_that_rest_on_nothing_but_each_other_get_no_distances(dr
     path = table_path("mini-mature", VALUES)
     content = bytearray((solved_folder / "tables" / path.name).read_bytes())
     position = Board.from_text(drawn, "mini-mature").position
-    number = locate(build_index(RULES["mini-mature"]), position & CELL_MASK, position >> 30)
+    number = locate(build_index(RULES["mini-mature"]), own_cells(position), opponent_cells(position))
     content[HEADER_BYTES + (number >> 2)] |= WIN << 2 * (number & 3)
     path.parent.mkdir(parents=True)
     part_path(path).write_bytes(content)

@@ -8,7 +8,7 @@ import random
 from hypothesis import strategies as st
 
 from pylos.game.board import Board
-from pylos.game.rules import ACTION_TARGET, RULES, STOP, step
+from pylos.game.rules import ACTION_TARGET, RULES, STOP, step, take_backs
 from tests.twins import rules as naive
 
 RULE_NAMES = tuple(RULES)
@@ -25,7 +25,7 @@ def random_game(rules: str, steps: int, seed: int) -> Board:
         actions = [int(action) for action in board.legal_actions]
         if not board.pending and rng.random() < 0.5:
             code = RULES[rules]
-            earning = [a for a in actions if step(board.position, a, code) >> 60 & 3]
+            earning = [a for a in actions if take_backs(step(board.position, a, code))]
             rising = [a for a in actions if ACTION_TARGET[a] >= 16]
             actions = earning or rising or actions
         elif board.pending and rng.random() < 0.3:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pylos.game.board import Board
 from pylos.game.playouts import random_action
-from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, START, is_over, legal_actions, step
+from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, START, is_over, legal_actions, mover, step
 from pylos.kernels.randomness import draw
 
 WIN, CYCLE, LOSS = 1, 0, -1
@@ -48,7 +48,7 @@ def _followers(position: int, code: int, most: int) -> dict[int, dict[int, int]]
 def _seen_from(position: int, after: int, values: dict[int, tuple[int, int]]) -> int:
     """The value of a follower for the player who acts in ``position``; CYCLE while it is not known."""
     value = values.get(after, (CYCLE, 0))[0]
-    return value if after >> 62 == position >> 62 else -value
+    return value if mover(after) == mover(position) else -value
 
 
 def _solve(followers: dict[int, dict[int, int]]) -> dict[int, tuple[int, int]]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
-from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.game.rules import NUM_ACTIONS, RULES, mover
 from pylos.network.network import PylosNetwork, pylos_network
 
 Evaluation = tuple[np.ndarray, np.ndarray]
@@ -35,7 +35,7 @@ def uninformed(positions: np.ndarray) -> Evaluation:
 
 def half_for_white(positions: np.ndarray) -> Evaluation:
     """Every position is worth half a point to white; the policy is random."""
-    values = np.where(positions >> 62 == 0, 0.5, -0.5).astype(np.float32)
+    values = np.where(mover(positions) == 0, 0.5, -0.5).astype(np.float32)
     return values, hashed(positions)[1]
 
 

@@ -8,7 +8,7 @@ import pytest
 from pylos.errors import RulesError
 from pylos.game.actions import action_name
 from pylos.game.board import Board
-from pylos.game.rules import FULL_RULES, MINI_RULES, RULES
+from pylos.game.rules import FULL_RULES, MINI_RULES, RULES, opponent_cells, own_cells
 from pylos.game.symmetry import transform
 from pylos.solution.tablebase import Tablebase, not_solved_message, open_if_present
 from pylos.truth import making as suites
@@ -143,7 +143,7 @@ def test_a_shipped_suite_is_sound(rules):
 @pytest.mark.parametrize("rules", FULL_RULES)
 def test_late_positions_of_a_shipped_suite_are_labelled_as_a_search_to_the_end_says(rules):
     suite = load_suite(rules)
-    balls = np.bitwise_count(suite.positions & (1 << 60) - 1)
+    balls = np.bitwise_count(own_cells(suite.positions) | opponent_cells(suite.positions))
     compared = 0
     for i in np.argsort(-balls.astype(np.int64), kind="stable")[:600]:
         if compared == 20:
