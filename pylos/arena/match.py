@@ -39,7 +39,7 @@ _RANGES = {
 RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
 
 
-class Games(NamedTuple):
+class MatchGames(NamedTuple):
     """The games of a match. G games, T = ``max_moves``."""
 
     positions: np.ndarray
@@ -68,7 +68,7 @@ class Games(NamedTuple):
 
 
 @jit
-def _open(games: Games, code: int, key: int, plies: int) -> None:
+def _open(games: MatchGames, code: int, key: int, plies: int) -> None:
     """Starts every pair of games (rows 2i and 2i + 1) with the same random actions."""
     for g in range(games.ply.shape[0]):
         position = START
@@ -82,7 +82,7 @@ def _open(games: Games, code: int, key: int, plies: int) -> None:
 
 
 @jit
-def _play(games: Games, rows: np.ndarray, actions: np.ndarray, code: int, repetition_limit: int) -> int:
+def _play(games: MatchGames, rows: np.ndarray, actions: np.ndarray, code: int, repetition_limit: int) -> int:
     """Plays one action in each of the given games; returns the first row whose action is illegal, or -1."""
     legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(rows.shape[0]):
@@ -157,7 +157,7 @@ def play_games(
     max_moves: int = 200,
     repetition_limit: int = 3,
     on_move: Callable[[int], None] = lambda finished: None,
-) -> Games:
+) -> MatchGames:
     """Plays a match against each of several opponents, all games at once.
 
     The agent decides in the games of all matches together, which is much faster than one match after the other.
@@ -187,7 +187,7 @@ def play_games(
     with memory_for(
         "the games of a match", 8 * total * (max_moves + 3), f"lower games ({games:,}) or max_moves"
     ):
-        table = Games(
+        table = MatchGames(
             np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
         )
     _open(table, code, derive_key(seed, "openings"), opening_plies)
@@ -210,7 +210,12 @@ def play_games(
 
 
 def _play_checked(
-    table: Games, rows: np.ndarray, positions: np.ndarray, player: Player, code: int, repetition_limit: int
+    table: MatchGames,
+    rows: np.ndarray,
+    positions: np.ndarray,
+    player: Player,
+    code: int,
+    repetition_limit: int,
 ) -> None:
     """Lets a player act in the given games; names what is illegal."""
     actions = _choices(player, positions)
@@ -230,7 +235,7 @@ def _choices(player: Player, positions: np.ndarray) -> np.ndarray:
     return actions
 
 
-def match_results(table: Games, agent: Player, opponents: Sequence[Player]) -> list[MatchResult]:
+def match_results(table: MatchGames, agent: Player, opponents: Sequence[Player]) -> list[MatchResult]:
     """What the games of ``play_games`` came to against each opponent, in their order."""
     games = len(table.ply) // max(1, len(opponents))
     return [

@@ -40,7 +40,7 @@ GAMES = {
     "values": Array("float32", "GP"),
     "surprises": Array("float32", "GP", 0, MOST_COUNT),
 }
-"""Games in flight: G games, the longest of them at ply P - 1; see `pylos.selfplay.games.Games`."""
+"""Games in flight: G games, the longest of them at ply P - 1; see `pylos.selfplay.games.GamesInFlight`."""
 RANK = {
     "buffer": BUFFER,
     "games": Maybe(GAMES),

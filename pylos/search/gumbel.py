@@ -14,7 +14,7 @@ import numpy as np
 from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw_uniform
-from pylos.search.tree import LOSS, NO_EDGE, ROOT, UNPROVEN, Tree
+from pylos.search.tree import NO_EDGE, PROVEN_LOSS, ROOT, UNPROVEN, Tree
 
 CONSIDERED = 16
 """Actions drawn at the root (the paper's m)."""
@@ -113,7 +113,7 @@ def choose_root_edges(
         best, best_fits, best_score = NO_EDGE, False, -np.inf
         for k in range(edges):
             edge = first + k
-            if tree.edge_proven[g, edge] == LOSS:
+            if tree.edge_proven[g, edge] == PROVEN_LOSS:
                 continue
             # An action found to be lost leaves a gap in the plan, which the best of the others fills.
             fits = tree.edge_visits[g, edge] == wanted
@@ -142,10 +142,10 @@ def improved_policy(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray
         edges, first = _scores(tree, g, scores, worths), tree.first_edge[g, ROOT]
         highest, total = -np.inf, 0.0
         for k in range(edges):
-            if tree.edge_proven[g, first + k] != LOSS:
+            if tree.edge_proven[g, first + k] != PROVEN_LOSS:
                 highest = max(highest, scores[k])
         for k in range(edges):
-            lost = tree.edge_proven[g, first + k] == LOSS
+            lost = tree.edge_proven[g, first + k] == PROVEN_LOSS
             scores[k] = 0.0 if lost else np.exp(scores[k] - highest)
             total += scores[k]
         actions[g, :] = 0

@@ -10,7 +10,7 @@ from pylos.errors import NonFiniteNetworkError
 from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw_below, draw_gamma
-from pylos.search.tree import LOSS, NO_EDGE, ROOT, UNPROVEN, WIN, Tree
+from pylos.search.tree import NO_EDGE, PROVEN_LOSS, PROVEN_WIN, ROOT, UNPROVEN, Tree
 
 
 @jit
@@ -60,9 +60,9 @@ def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, val
         likeliest = NO_EDGE
         for edge in range(first, first + tree.num_edges[g, ROOT]):
             count = tree.edge_visits[g, edge]
-            if root_proof == WIN:
-                count = 1 if tree.edge_proven[g, edge] == WIN else 0
-            elif root_proof == UNPROVEN and tree.edge_proven[g, edge] == LOSS:
+            if root_proof == PROVEN_WIN:
+                count = 1 if tree.edge_proven[g, edge] == PROVEN_WIN else 0
+            elif root_proof == UNPROVEN and tree.edge_proven[g, edge] == PROVEN_LOSS:
                 continue
             elif likeliest == NO_EDGE or tree.edge_prior[g, edge] > tree.edge_prior[g, likeliest]:
                 likeliest = edge

@@ -26,7 +26,7 @@ from pylos.kernels.jit import jit
 ROOT = 0
 NO_NODE = -1
 NO_EDGE = -1
-WIN, UNPROVEN, LOSS = 1, 0, -1
+PROVEN_WIN, UNPROVEN, PROVEN_LOSS = 1, 0, -1
 
 
 class Tree(NamedTuple):
@@ -47,7 +47,7 @@ class Tree(NamedTuple):
     value_sum: np.ndarray
     """float32 [G, N] sum of the values backed up to the node, seen by its mover."""
     proven: np.ndarray
-    """int8 [G, N] WIN, LOSS or UNPROVEN for the node's mover."""
+    """int8 [G, N] PROVEN_WIN, PROVEN_LOSS or UNPROVEN for the node's mover."""
     edge_action: np.ndarray
     """int16 [G, E] action ids."""
     edge_prior: np.ndarray
@@ -59,7 +59,7 @@ class Tree(NamedTuple):
     edge_child: np.ndarray
     """int32 [G, E] the node that the edge leads to, NO_NODE before its first visit."""
     edge_proven: np.ndarray
-    """int8 [G, E] WIN, LOSS or UNPROVEN for the player who takes the edge."""
+    """int8 [G, E] PROVEN_WIN, PROVEN_LOSS or UNPROVEN for the player who takes the edge."""
     node_count: np.ndarray
     """int32 [G] nodes in use."""
     edge_count: np.ndarray
@@ -119,7 +119,7 @@ def plant(tree: Tree, roots: np.ndarray, code: int, positions: np.ndarray) -> in
         tree.edge_count[g] = 0
         _add_node(tree, g, roots[g], NO_NODE, NO_NODE)
         if is_over(roots[g], code):
-            tree.proven[g, ROOT] = LOSS
+            tree.proven[g, ROOT] = PROVEN_LOSS
             tree.leaf[g] = NO_NODE
         else:
             tree.leaf[g] = ROOT
@@ -145,7 +145,7 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
     scale = c_puct * np.sqrt(np.float32(tree.visits[g, node]))
     best, best_score = NO_EDGE, -np.inf
     for edge in range(first, last):
-        if tree.edge_proven[g, edge] == LOSS:
+        if tree.edge_proven[g, edge] == PROVEN_LOSS:
             continue
         n = tree.edge_visits[g, edge]
         q = tree.edge_value_sum[g, edge] / n if n else urgency
@@ -185,10 +185,10 @@ def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
         if mover(tree.position[g, parent]) != mover(tree.position[g, node]):
             proof = -proof
         tree.edge_proven[g, edge] = proof
-        if proof == LOSS:
+        if proof == PROVEN_LOSS:
             first = tree.first_edge[g, parent]
             for other in range(first, first + tree.num_edges[g, parent]):
-                if tree.edge_proven[g, other] != LOSS:
+                if tree.edge_proven[g, other] != PROVEN_LOSS:
                     return
         tree.proven[g, parent] = proof
         node = parent
@@ -273,7 +273,7 @@ def _add_edges(tree: Tree, g: int, node: int, log_policy: np.ndarray, code: int,
         if opponent_spent:
             after = step(position, actions[i], code)
             if mover(after) != mover(position) and is_over(after, code):
-                tree.edge_proven[g, edge] = WIN
+                tree.edge_proven[g, edge] = PROVEN_WIN
                 wins = True
     for edge in range(first, first + n):
         tree.edge_prior[g, edge] /= total
@@ -300,6 +300,6 @@ def expand(tree: Tree, n: int, code: int, values: np.ndarray, log_policy: np.nda
         i += 1
         if _add_edges(tree, g, leaf, log_policy[i], code, actions):
             _back_up(tree, g, leaf, 1.0)
-            _prove(tree, g, leaf, WIN)
+            _prove(tree, g, leaf, PROVEN_WIN)
         else:
             _back_up(tree, g, leaf, values[i])

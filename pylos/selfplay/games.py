@@ -17,7 +17,7 @@ OPENING = -1
 """What stands for the ply in the key of an opening's random draws."""
 
 
-class Games(NamedTuple):
+class GamesInFlight(NamedTuple):
     """Games in flight. G games; T = ``max_moves``; K as in ``SearchResult``."""
 
     number: np.ndarray
@@ -39,7 +39,7 @@ class Games(NamedTuple):
 
 
 @jit
-def begin(games: Games, g: int, number: int, seed: int, opening_plies: int, code: int) -> None:
+def begin_game(games: GamesInFlight, g: int, number: int, seed: int, opening_plies: int, code: int) -> None:
     """Starts game ``number`` in a row: so many random actions as its number names, unless they would end it."""
     key = draw(draw(seed, number), OPENING)
     position, played = START, 0
@@ -55,8 +55,8 @@ def begin(games: Games, g: int, number: int, seed: int, opening_plies: int, code
 
 
 @jit
-def current(
-    games: Games, seed: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
+def current_positions(
+    games: GamesInFlight, seed: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
 ) -> None:
     """Writes the current positions [G] and, from seed, game and ply, the keys [G] of what is drawn there."""
     for g in range(games.ply.shape[0]):
@@ -67,7 +67,7 @@ def current(
 
 
 @jit
-def _repetitions(games: Games, g: int) -> int:
+def _repetitions(games: GamesInFlight, g: int) -> int:
     """How often the current position of a game has occurred in it."""
     ply = games.ply[g]
     count = 0
@@ -77,7 +77,9 @@ def _repetitions(games: Games, g: int) -> int:
 
 
 @jit
-def _add_samples(games: Games, g: int, white: float, black: float, samples: Samples, added: int) -> int:
+def _add_samples(
+    games: GamesInFlight, g: int, white: float, black: float, samples: Samples, added: int
+) -> int:
     """Writes a finished game to the buffer, whose ``added``-th sample is the next; returns the new ``added``."""
     for i in range(games.ply[g]):
         row = added % samples.positions.shape[0]
@@ -95,7 +97,7 @@ def _add_samples(games: Games, g: int, white: float, black: float, samples: Samp
 
 @jit
 def advance(
-    games: Games,
+    games: GamesInFlight,
     chosen: np.ndarray,
     code: int,
     repetition_limit: int,
@@ -148,6 +150,6 @@ def advance(
         totals[PLIES] += ply
         totals[GAMES] += 1
         added = _add_samples(games, g, white, black, samples, added)
-        begin(games, g, next_number, seed, opening_plies, code)
+        begin_game(games, g, next_number, seed, opening_plies, code)
         next_number += 1
     return next_number, added

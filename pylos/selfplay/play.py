@@ -16,7 +16,16 @@ from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import Search
-from pylos.selfplay.games import DRAWS, GAMES, PLIES, WHITE_SCORE, Games, advance, begin, current
+from pylos.selfplay.games import (
+    DRAWS,
+    GAMES,
+    PLIES,
+    WHITE_SCORE,
+    GamesInFlight,
+    advance,
+    begin_game,
+    current_positions,
+)
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.system.machine import memory_for
@@ -84,7 +93,7 @@ class SelfPlay:
         self._next_number = size
         needed = size * (32 + moves * (16 + 4 * width))
         with memory_for("games in flight", needed, f"lower parallel_games ({size:,}) or max_moves"):
-            self._games = Games(
+            self._games = GamesInFlight(
                 number=np.arange(size),
                 opening=np.zeros(size, np.int64),
                 ply=np.zeros(size, np.int64),
@@ -96,7 +105,7 @@ class SelfPlay:
             )
         self._search = Search(size, code, search_options, number["threads"])
         for g in range(size):
-            begin(self._games, g, g, self._key, game_options.opening_plies, code)
+            begin_game(self._games, g, g, self._key, game_options.opening_plies, code)
 
     def play(
         self,
@@ -136,7 +145,7 @@ class SelfPlay:
         games, options = self._games, self._options
         rows = np.arange(len(games.ply))
         positions, noise_keys, choice_keys = (np.empty(len(rows), np.int64) for _ in range(3))
-        current(games, self._key, positions, noise_keys, choice_keys)
+        current_positions(games, self._key, positions, noise_keys, choice_keys)
         result = self._search.run(positions, evaluate, noise_keys)
         games.actions[rows, games.ply] = result.actions
         games.weights[rows, games.ply] = result.weights
