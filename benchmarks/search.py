@@ -46,7 +46,7 @@ def seconds_of_parts(root: str) -> tuple[dict[str, float], int, float]:
     torch.manual_seed(0)
     network = pylos_network(width=256, blocks=4)
     options = SearchOptions(simulations=SIMULATIONS, root=root, dirichlet_fraction=0.25, gumbel_scale=1.0)
-    selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(opening_plies=35), seed=0)
+    selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(opening_plies=35), key=0)
     buffer = ReplayBuffer(10_000, options.width)
     totals = np.zeros(4)
     with single_threaded_torch():

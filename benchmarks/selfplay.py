@@ -65,7 +65,7 @@ def main(width: str = "256", blocks: str = "4", parallel_games: str = "") -> Non
     network = pylos_network(int(width), int(blocks))
     precision = fastest_precision(network, device, games // threads)
     options = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25)
-    selfplay = SelfPlay(games, RULE_SET, options, GameOptions(), seed=0, threads=threads)
+    selfplay = SelfPlay(games, RULE_SET, options, GameOptions(), key=0, threads=threads)
     buffer = ReplayBuffer(200_000, options.width)
     judge = NetworkEvaluator(network, RULE_SET, device, precision)
     evaluations: list[float] = []

@@ -41,7 +41,7 @@ def ours() -> float:
     torch.manual_seed(0)
     network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS)
     options, rules = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25), RULES["standard"]
-    selfplay = SelfPlay(GAMES, rules, options, GameOptions(), seed=0, threads=torch.get_num_threads())
+    selfplay = SelfPlay(GAMES, rules, options, GameOptions(), key=0, threads=torch.get_num_threads())
     buffer = ReplayBuffer(200_000, options.width)
     evaluate = NetworkEvaluator(network, rules, "cpu", "float32").cached()
     with single_threaded_torch():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pylos.arena.match import match_results, play_games, play_match
+from pylos.arena.match import match_results, play_games
 from pylos.arena.results import RANDOM, MatchResult, mean_points
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.kernels.randomness import derive_key
@@ -123,7 +123,7 @@ class Share(NamedTuple):
         """How many of a match's games it plays; they come in pairs. It may be none."""
         return 2 * len(range(self.rank, games // 2, self.ranks))
 
-    def seed(self, *parts: int | str) -> int:
+    def key(self, *parts: int | str) -> int:
         """What names its games: no rank plays those of another."""
         return derive_key(*parts, self.rank) if self.rank else derive_key(*parts)
 
@@ -156,10 +156,10 @@ def evaluate_agent(
     if not (games := share.games(settings.games)):
         return []
     opponents = [*settings.fixed_opponents(rules), *([previous] if previous else [])]
-    seed = share.seed(settings.seed, "evaluation", _weights_name(agent))
+    key = share.key(settings.seed, "evaluation", _weights_name(agent))
     with progress_bar("evaluation", total=games * len(opponents), enabled=show) as update:
         played = play_games(
-            agent, opponents, games, rules, seed, on_move=lambda finished: update(finished, "games")
+            agent, opponents, games, rules, key, on_move=lambda finished: update(finished, "games")
         )
     return match_results(played, agent, opponents)
 
@@ -193,14 +193,14 @@ def play_perfect(
     """
     if not (games := share.games(settings.games)):
         return np.zeros(7, np.int64)
-    seed = share.seed(settings.seed, "perfect", _weights_name(agent))
+    key = share.key(settings.seed, "perfect", _weights_name(agent))
     with progress_bar("perfect play", total=games, enabled=show) as update:
         played = play_games(
             agent,
             [perfect],
             games,
             perfect.rules,
-            seed,
+            key,
             opening_plies=0,
             on_move=lambda finished: update(finished, "games"),
         )
@@ -257,11 +257,11 @@ def play_anchors(
         def on_move(finished: int) -> None:
             update(games * len(results) + finished, "games")
 
-        for stronger, weaker in pairings:
-            seed = share.seed(settings.seed, "anchors", stronger, weaker)
-            results.append(
-                play_match(players[stronger], players[weaker], games, rules, seed, on_move=on_move)
-            )
+        for pairing in pairings:
+            stronger, weaker = (players[name] for name in pairing)
+            key = share.key(settings.seed, "anchors", *pairing)
+            played = play_games(stronger, [weaker], games, rules, key, on_move=on_move)
+            results += match_results(played, stronger, [weaker])
     return results
 
 

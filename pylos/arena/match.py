@@ -31,7 +31,6 @@ from pylos.system.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, SEED, Range, 
 
 _RANGES = {
     "games": Range(int, 2, MOST_COUNT),
-    "seed": SEED,
     "opening_plies": COUNT_OR_ZERO,
     "max_moves": COUNT,
     "repetition_limit": Range(int, 2, MOST_COUNT),
@@ -143,8 +142,9 @@ def play_match(
         IllegalActionError: a player chose an action that is not legal.
         RulesError: a player plays by other rules.
     """
+    key = checked_options({"seed": seed}, {"seed": SEED})["seed"]
     limits = (opening_plies, max_moves, repetition_limit)
-    return match_results(play_games(a, [b], games, rules, seed, *limits, on_move), a, [b])[0]
+    return match_results(play_games(a, [b], games, rules, key, *limits, on_move), a, [b])[0]
 
 
 def play_games(
@@ -152,7 +152,7 @@ def play_games(
     opponents: Sequence[Player],
     games: int = 200,
     rules: str = "standard",
-    seed: int = 0,
+    key: int = 0,
     opening_plies: int = 4,
     max_moves: int = 200,
     repetition_limit: int = 3,
@@ -161,20 +161,19 @@ def play_games(
     """Plays a match against each of several opponents, all games at once.
 
     The agent decides in the games of all matches together, which is much faster than one match after the other.
-    Arguments and errors are those of ``play_match``.
+    Arguments and errors are those of `play_match`, but for the `key` that names the openings and random draws.
 
     Returns:
         The games, those against the first opponent first; `match_results` counts them.
     """
     given = {
         "games": games,
-        "seed": seed,
         "opening_plies": opening_plies,
         "max_moves": max_moves,
         "repetition_limit": repetition_limit,
     }
     numbers = checked_options(given, _RANGES)
-    games, seed, opening_plies, max_moves, repetition_limit = numbers.values()
+    games, opening_plies, max_moves, repetition_limit = numbers.values()
     if games % 2:
         raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
     code, total = rules_code(rules), games * len(opponents)
@@ -190,13 +189,13 @@ def play_games(
         table = MatchGames(
             np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
         )
-    _open(table, code, derive_key(seed, "openings"), opening_plies)
+    _open(table, code, derive_key(key, "openings"), opening_plies)
     players = [agent, *opponents]
     for player in players:
         if (theirs := getattr(player, "rules", rules)) != rules:  # a user's player need not have any
             raise RulesError(f"{player.name} plays {theirs!r} rules, the match is of {rules!r}")
     for side, player in enumerate(players):
-        player.reset(derive_key(seed, "player", side))
+        player.reset(derive_key(key, "player", side))
     opponent = 1 + np.arange(total) // games
     while len(running := np.flatnonzero(table.outcome == RUNNING)):
         positions = table.positions[running, table.ply[running]]

@@ -39,12 +39,12 @@ class GamesInFlight(NamedTuple):
 
 
 @jit
-def begin_game(games: GamesInFlight, g: int, number: int, seed: int, opening_plies: int, code: int) -> None:
+def begin_game(games: GamesInFlight, g: int, number: int, key: int, opening_plies: int, code: int) -> None:
     """Starts game ``number`` in a row: so many random actions as its number names, unless they would end it."""
-    key = draw(draw(seed, number), OPENING)
+    opening_key = draw(draw(key, number), OPENING)
     position, played = START, 0
-    for ply in range(draw_below(key, 0, opening_plies + 1)):
-        after = step(position, random_action(position, code, draw(key, 1 + ply)), code)
+    for ply in range(draw_below(opening_key, 0, opening_plies + 1)):
+        after = step(position, random_action(position, code, draw(opening_key, 1 + ply)), code)
         if is_over(after, code):
             break
         position, played = after, played + 1
@@ -56,14 +56,14 @@ def begin_game(games: GamesInFlight, g: int, number: int, seed: int, opening_pli
 
 @jit
 def current_positions(
-    games: GamesInFlight, seed: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
+    games: GamesInFlight, key: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
 ) -> None:
-    """Writes the current positions [G] and, from seed, game and ply, the keys [G] of what is drawn there."""
+    """Writes the current positions [G] and the keys [G] of what is drawn there, from `key`, game and ply."""
     for g in range(games.ply.shape[0]):
-        key = draw(draw(seed, games.number[g]), games.ply[g])
+        ply_key = draw(draw(key, games.number[g]), games.ply[g])
         positions[g] = games.positions[g, games.ply[g]]
-        noise_keys[g] = draw(key, 0)
-        choice_keys[g] = draw(key, 1)
+        noise_keys[g] = draw(ply_key, 0)
+        choice_keys[g] = draw(ply_key, 1)
 
 
 @jit
@@ -104,7 +104,7 @@ def advance(
     move_limit_draw_value: float,
     repetition_draw_value: float,
     opening_plies: int,
-    seed: int,
+    key: int,
     next_number: int,
     samples: Samples,
     added: int,
@@ -120,7 +120,7 @@ def advance(
         move_limit_draw_value: see ``GameOptions``.
         repetition_draw_value: see ``GameOptions``.
         opening_plies: see ``GameOptions``.
-        seed: names the random draws of all games.
+        key: names the random draws of all games.
         next_number: the number of the next game to start.
         samples: the replay buffer's arrays.
         added: samples ever added to it.
@@ -150,6 +150,6 @@ def advance(
         totals[PLIES] += ply
         totals[GAMES] += 1
         added = _add_samples(games, g, white, black, samples, added)
-        begin_game(games, g, next_number, seed, opening_plies, code)
+        begin_game(games, g, next_number, key, opening_plies, code)
         next_number += 1
     return next_number, added

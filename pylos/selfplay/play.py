@@ -29,11 +29,10 @@ from pylos.selfplay.games import (
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.system.machine import memory_for
-from pylos.system.options import COUNT, COUNT_OR_ZERO, SEED, Range, checked_options
+from pylos.system.options import COUNT, COUNT_OR_ZERO, Range, checked_options
 
 _RANGES = {
     "parallel_games": COUNT,
-    "seed": SEED,
     "rank": COUNT_OR_ZERO,
     "threads": Range(int, 1, 1024),
 }
@@ -65,7 +64,7 @@ class SelfPlay:
         code: the rule set's number.
         search_options: see ``SearchOptions``.
         game_options: see ``GameOptions``.
-        seed: with ``rank`` names all random draws.
+        key: with `rank` names all random draws.
         rank: which of several processes this is; each plays games of its own.
         threads: threads that search.
 
@@ -80,16 +79,16 @@ class SelfPlay:
         search_options: SearchOptions,
         game_options: GameOptions,
         *,
-        seed: int,
+        key: int,
         rank: int = 0,
         threads: int = 1,
     ) -> None:
-        given = {"parallel_games": parallel_games, "seed": seed, "rank": rank, "threads": threads}
+        given = {"parallel_games": parallel_games, "rank": rank, "threads": threads}
         number = checked_options(given, _RANGES)
         size, moves, width = number["parallel_games"], game_options.max_moves, search_options.width
         self._code = code
         self._options = game_options
-        self._key = derive_key(number["seed"], "selfplay", number["rank"])
+        self._key = derive_key(key, "selfplay", number["rank"])
         self._next_number = size
         needed = size * (32 + moves * (16 + 4 * width))
         with memory_for("games in flight", needed, f"lower parallel_games ({size:,}) or max_moves"):

@@ -70,7 +70,7 @@ class Generations:
             rules_code(module.rules),
             self.search_options,
             self._game_options,
-            seed=derive_key(self._options["seed"], purpose),
+            key=derive_key(self._options["seed"], purpose),
             rank=trainer.global_rank,
             threads=self._threads(module, parallel_games),
         )

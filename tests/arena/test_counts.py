@@ -31,4 +31,4 @@ def test_a_match_that_nobody_expects():
 def test_shares_make_up_the_whole(games: int, ranks: int):
     shares = [Share(rank, ranks) for rank in range(ranks)]
     assert sum(share.games(games) for share in shares) == games
-    assert len({share.seed(0, "x") for share in shares}) == ranks
+    assert len({share.key(0, "x") for share in shares}) == ranks

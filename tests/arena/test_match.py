@@ -220,7 +220,7 @@ def test_rules_that_do_not_exist_are_refused():
 def test_games_tell_their_turns_and_whether_the_agent_lost():
     """A turn is over when the other player is to move, however many take-backs belong to it."""
     agent, others = RandomPlayer("mature"), [RandomPlayer("mature"), RandomPlayer("mature")]
-    games = play_games(agent, others, 30, "mature", seed=3)
+    games = play_games(agent, others, 30, "mature", key=3)
     for result, lost in zip(match_results(games, agent, others), np.split(games.lost, 2), strict=True):
         assert result.losses == np.count_nonzero(lost)
     for row, (plies, turns) in enumerate(zip(games.ply, games.turns, strict=True)):

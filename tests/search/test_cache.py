@@ -89,7 +89,7 @@ def test_the_oldest_answers_are_forgotten_first(positions):
 
 def play(evaluate, threads):
     options = SearchOptions(simulations=12, dirichlet_fraction=0.25)
-    selfplay = SelfPlay(32, MATURE, options, GameOptions(), seed=3, threads=threads)
+    selfplay = SelfPlay(32, MATURE, options, GameOptions(), key=3, threads=threads)
     buffer = ReplayBuffer(5000, options.width)
     selfplay.play(40, evaluate, buffer)
     return buffer

@@ -24,8 +24,8 @@ from tests.twins.selfplay import NaiveSelfPlay, Sample
 SEARCH = SearchOptions(simulations=8, dirichlet_fraction=0.25)
 
 
-def _self_play(rules="standard", games=5, search=SEARCH, options=None, seed=1, **more) -> SelfPlay:
-    return SelfPlay(games, RULES[rules], search, options or GameOptions(), seed=seed, **more)
+def _self_play(rules="standard", games=5, search=SEARCH, options=None, key=1, **more) -> SelfPlay:
+    return SelfPlay(games, RULES[rules], search, options or GameOptions(), key=key, **more)
 
 
 def _buffer(search: SearchOptions = SEARCH, capacity: int = 5000) -> ReplayBuffer:
@@ -58,15 +58,15 @@ def _cyclic(positions: np.ndarray) -> Evaluation:
     return values * 0, log_policy
 
 
-def _assert_equals_twin(rules, options, evaluate, games, seed=3, rank=0, search=SEARCH) -> NaiveSelfPlay:
+def _assert_equals_twin(rules, options, evaluate, games, key=3, rank=0, search=SEARCH) -> NaiveSelfPlay:
     naive_search = NaiveSearch(
         functools.partial(single, evaluate),
         search.simulations,
         dirichlet_fraction=search.dirichlet_fraction,
     )
-    key = derive_key(seed, "selfplay", rank)
-    expected = NaiveSelfPlay(rules, 3, naive_search, options, key)
-    play, buffer = _self_play(rules, 3, search, options, seed, rank=rank), _buffer(search)
+    stream = derive_key(key, "selfplay", rank)
+    expected = NaiveSelfPlay(rules, 3, naive_search, options, stream)
+    play, buffer = _self_play(rules, 3, search, options, key, rank=rank), _buffer(search)
     for part in (1, games - 1):
         before = len(expected.results)
         expected.play(part)
@@ -183,11 +183,11 @@ def _same(first: ReplayBuffer, second: ReplayBuffer) -> bool:
     )
 
 
-def test_seed_and_rank_name_the_games():
+def test_key_and_rank_name_the_games():
     buffers = {}
     for name in ((1, 0), (1, 0, "again"), (1, 1), (2, 0)):
         buffers[name] = _buffer()
-        _self_play(seed=name[0], rank=name[1]).play(4, hashed, buffers[name])
+        _self_play(key=name[0], rank=name[1]).play(4, hashed, buffers[name])
     assert _same(buffers[1, 0], buffers[1, 0, "again"])
     assert not _same(buffers[1, 0], buffers[1, 1])
     assert not _same(buffers[1, 0], buffers[2, 0])
@@ -231,12 +231,12 @@ def test_a_resumed_run_goes_on_exactly(parts):
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, torch.tensor])
 def test_numbers_of_numpy_and_torch_play_the_games_of_plain_ones(kind):
     plain, other = _buffer(), _buffer()
-    _self_play(games=3, seed=1, rank=2).play(2, hashed, plain)
+    _self_play(games=3, key=1, rank=2).play(2, hashed, plain)
     options = GameOptions(max_moves=kind(200), repetition_limit=kind(5))
     search = SearchOptions(simulations=kind(SEARCH.simulations), dirichlet_fraction=np.float64(0.25))
     assert search == SEARCH
     play = _self_play(
-        games=kind(3), search=search, options=options, seed=kind(1), rank=kind(2), threads=kind(1)
+        games=kind(3), search=search, options=options, key=kind(1), rank=kind(2), threads=kind(1)
     )
     play.play(kind(2), hashed, other)
     assert _samples(plain) == _samples(other)
@@ -247,7 +247,7 @@ def test_numbers_of_numpy_and_torch_play_the_games_of_plain_ones(kind):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"games": 0}, {"games": 2.0}, {"seed": None}, {"rank": -1}, {"threads": 0}, {"games": 10**9}]
+    "bad", [{"games": 0}, {"games": 2.0}, {"rank": -1}, {"threads": 0}, {"games": 10**9}]
 )
 def test_impossible_numbers_are_refused(bad):
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
