@@ -11,9 +11,10 @@ import sys
 
 import numpy as np
 
-from pylos.arena.evaluation import EvaluationSettings, perfect_metrics, play_perfect
+from pylos.arena.evaluation import perfect_metrics, play_perfect
 from pylos.arena.match import play_match
 from pylos.arena.results import mean_points
+from pylos.arena.settings import EvaluationSettings
 from pylos.errors import TableError
 from pylos.players.naming import load_player, make_player
 from pylos.players.network_player import NetworkPlayer

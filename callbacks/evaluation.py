@@ -6,20 +6,17 @@ import copy
 import dataclasses
 import functools
 import time
-import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
+from callbacks.early_stopping import PatientStopping
+from callbacks.sharing import shared_results, shared_sum
 from callbacks.solution import table_of_run
-from pylos.arena.counts import MatchCounts, Pairing
 from pylos.arena.evaluation import (
-    EvaluationSettings,
-    Share,
     agent_pairings,
     anchor_pairings,
     evaluate_agent,
@@ -28,6 +25,7 @@ from pylos.arena.evaluation import (
     play_perfect,
 )
 from pylos.arena.results import MatchResult
+from pylos.arena.settings import EvaluationSettings
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.network.compiled import uncompiled
 from pylos.network.network import PylosNetwork
@@ -44,8 +42,6 @@ from pylos.system.options import COUNT, Range, checked_options
 from pylos.system.schema import Each, Maybe, check_state
 from pylos.training.epoch_metrics import log_for_epoch
 from pylos.training.fitting import phases_shown
-
-T = TypeVar("T")
 
 
 class EvaluationCallback(pl.Callback):
@@ -93,7 +89,7 @@ class EvaluationCallback(pl.Callback):
         self._manifest: Manifest | None = None
         self._fixed: list[str] = []
         """The names of random and the anchors."""
-        self._waiting: list[EarlyStopping] = []
+        self._early_stopping = PatientStopping()
         self._previous_step: int | None = None
         self._previous_weights: dict[str, torch.Tensor] = {}
 
@@ -104,6 +100,16 @@ class EvaluationCallback(pl.Callback):
             raise ConfigurationError("there is no manifest before the training starts")
         return self._manifest
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Loads the fixed opponents: one that cannot play is refused now, and not in every evaluation.
+
+        Raises:
+            PylosError: an anchor cannot be loaded, or the rules have no such player.
+        """
+        if stage in ("fit", "test"):
+            players = self.settings.fixed_opponents(str(pl_module.hparams["rules"]))
+            self._fixed = [player.name for player in players]
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the manifest, before the first game is played: it may be that of another run.
 
@@ -112,12 +118,7 @@ class EvaluationCallback(pl.Callback):
         Raises:
             CheckpointError: the previous agent, brought by a checkpoint, is no such network.
         """
-        for callback in trainer.early_stopping_callbacks:
-            if isinstance(callback, EarlyStopping) and callback.monitor.startswith("eval/"):
-                callback._check_on_train_epoch_end = True
-                if callback.strict:
-                    callback.strict = False
-                    self._waiting.append(callback)
+        self._early_stopping.begin(trainer)
         if self._previous_step is not None:
             ours = _network(pl_module).state_dict()
             shapes = [{name: w.shape for name, w in part.items()} for part in (ours, self._previous_weights)]
@@ -142,8 +143,6 @@ class EvaluationCallback(pl.Callback):
                 f"{self.manifest.folder} holds a run of {self.manifest.rules!r} rules, not of {rules!r}"
             )
         self.manifest.rules = rules
-        # Whom these rules do not have is refused now, not in every evaluation.
-        self._fixed = self._fixed_names(rules)
         before, now = self.manifest.evaluation.get("simulations"), self.settings.simulations
         if before not in (None, now):
             rank_zero_warn(
@@ -185,9 +184,7 @@ class EvaluationCallback(pl.Callback):
             found = self._play_perfect(trainer, agent, self._perfect_player)
             log_for_epoch(module, found)
             measured |= found
-        for callback in self._waiting:  # for a value that may come, or, from now on, for nothing: a mistake
-            callback.strict = callback.monitor not in measured
-        self._waiting = []
+        self._early_stopping.end(measured)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the names of the checkpoints that the last epoch left."""
@@ -196,10 +193,6 @@ class EvaluationCallback(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the names of the last checkpoints, also where a killed run had nothing left but this."""
         self._save(trainer)
-
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuses anchors that the rules do not have."""
-        self._fixed = self._fixed_names(str(pl_module.hparams["rules"]))
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Plays random and the anchors, for ``trainer.test``."""
@@ -224,9 +217,6 @@ class EvaluationCallback(pl.Callback):
         self._previous_step = state_dict["previous_step"]
         self._previous_weights = state_dict["previous_weights"]
 
-    def _fixed_names(self, rules: str) -> list[str]:
-        return [player.name for player in self.settings.fixed_opponents(rules)]
-
     def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
         """Plays an evaluation, each rank its share; all of them get the whole result."""
         settings, show = self._settings(trainer), phases_shown(trainer)
@@ -235,17 +225,16 @@ class EvaluationCallback(pl.Callback):
             known = self._manifest.anchor_matches
             if pairings := anchor_pairings(self._fixed, known):
                 anchors = functools.partial(play_anchors, settings, known, rules, show)
-                self._manifest.anchor_matches += tuple(_share_out(trainer, anchors, pairings))
+                self._manifest.anchor_matches += tuple(shared_results(trainer, anchors, pairings))
         play = functools.partial(evaluate_agent, settings, agent, previous, rules, show)
-        return _share_out(trainer, play, agent_pairings(self._fixed, agent, previous))
+        return shared_results(trainer, play, agent_pairings(self._fixed, agent, previous))
 
     def _play_perfect(
         self, trainer: pl.Trainer, agent: Player, perfect: PerfectPlayer
     ) -> dict[str, float | None]:
         """Plays the perfect player, each rank its share; all of them get the metrics of all games."""
         play = functools.partial(play_perfect, self._settings(trainer), agent, perfect, phases_shown(trainer))
-        counts = torch.tensor(_on_all_ranks(trainer, play), device=trainer.strategy.root_device)
-        return perfect_metrics(cast(torch.Tensor, trainer.strategy.reduce(counts, reduce_op="sum")).tolist())
+        return perfect_metrics(shared_sum(trainer, play))
 
     def _settings(self, trainer: pl.Trainer) -> EvaluationSettings:
         return dataclasses.replace(self.settings, games=2) if is_trial(trainer) else self.settings
@@ -283,26 +272,3 @@ class EvaluationCallback(pl.Callback):
 
 def _network(module: pl.LightningModule) -> PylosNetwork:
     return cast(PylosNetwork, uncompiled(cast(torch.nn.Module, module.network)))
-
-
-def _share_out(
-    trainer: pl.Trainer, play: Callable[..., list[MatchResult]], pairings: Sequence[Pairing]
-) -> list[MatchResult]:
-    """Lets every rank play its share and adds up the results."""
-    counts = MatchCounts(pairings).to(trainer.strategy.root_device)
-    counts.update(_on_all_ranks(trainer, play))
-    return counts.results()
-
-
-def _on_all_ranks(trainer: pl.Trainer, play: Callable[..., T]) -> T:
-    """Lets every rank play its share. All ranks fail if one does, or they would wait for it."""
-    error: Exception | None = None
-    try:
-        result = play(share=Share(trainer.global_rank, trainer.world_size))
-    except Exception as caught:
-        error = caught
-        if not trainer.is_global_zero:  # the first one reports its own
-            warnings.warn(f"the evaluation failed on rank {trainer.global_rank}: {error}", stacklevel=2)
-    if not trainer.strategy.reduce_boolean_decision(error is None):
-        raise error or RuntimeError("it failed on another rank")
-    return result

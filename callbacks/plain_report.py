@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Timer
 from callbacks.report_text import epoch_line, summary_rows
 from pylos.errors import CheckpointError
 from pylos.runs.config_files import config_files
-from pylos.runs.folder import is_trial, model_checkpoints, resume_callback, run_folder
+from pylos.runs.folder import is_trial, run_folder, saved_checkpoint
 from pylos.runs.manifest import Manifest
 from pylos.system.output import table_text
 from pylos.system.schema import Each, check_state
@@ -89,7 +89,8 @@ class PlainReport(pl.Callback):
         self._raise_unwritten()
         if not self._enabled or is_trial(trainer):
             return
-        checkpoint = saved_checkpoint(trainer)
+        saved = saved_checkpoint(trainer)
+        checkpoint = _relative(saved) if saved else None
         recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}
         # Not both: an end of the interval that is not in the manifest is open.
         others = {name: value for name, value in self._metrics.items() if not name.startswith("eval/elo")}
@@ -112,15 +113,6 @@ def manifest_metrics(folder: Path) -> dict[str, float]:
         return {}  # it is the evaluation's to complain
     names = ("elo", "elo_low", "elo_high", "win_rate_vs_random", "win_rate_vs_previous")
     return {f"eval/{name}": value for name in names if (value := getattr(entry, name, None)) is not None}
-
-
-def saved_checkpoint(trainer: pl.Trainer) -> Path | None:
-    """The checkpoint to resume from, or the next best, relative to the working directory where it lies below it."""
-    first = resume_callback(trainer)
-    for callback in [*([first] if first else []), *model_checkpoints(trainer)]:
-        if path := callback.best_model_path:
-            return _relative(Path(path))
-    return None
 
 
 def _relative(path: Path) -> Path:

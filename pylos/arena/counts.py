@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from pylos.arena.results import MatchResult
-
-Pairing = tuple[str, str]
-"""The names of a player and its opponent."""
+from pylos.arena.results import MatchResult, Pairing
 
 
 class MatchCounts(Metric):

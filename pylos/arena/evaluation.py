@@ -5,112 +5,24 @@ During training ``callbacks.EvaluationCallback`` plays them; ``evaluate_run`` do
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pylos.arena.match import match_results, play_games
-from pylos.arena.results import RANDOM, MatchResult, mean_points
-from pylos.errors import CheckpointError, ConfigurationError, PylosError
+from pylos.arena.results import MatchResult, Pairing, mean_points
+from pylos.arena.settings import EvaluationSettings
 from pylos.kernels.randomness import derive_key
-from pylos.players.naming import make_player, parse_player, player_text
-from pylos.players.network_player import SIMULATIONS, NetworkPlayer
 from pylos.players.player import Player
-from pylos.system.files import StrPath, writable
-from pylos.system.options import COUNT, SEED, checked_options, shown
 from pylos.system.progress import progress_bar
 
 if TYPE_CHECKING:
-    from pylos.arena.counts import Pairing
     from pylos.players.perfect_player import PerfectPlayer
 
 ANCHOR_GAMES_FACTOR = 4
 """Games between two anchors, for every game of an agent's match."""
-
-
-_RANGES = {"games": COUNT, **SIMULATIONS, "seed": SEED}
-
-
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """What an evaluation consists of; kept in the manifest, so that later ones are the same."""
-
-    games: int = 50
-    """Games of every match, an even number."""
-    simulations: int = 32
-    """Simulations per decision of the agent."""
-    anchors: Sequence[str] = ("rollouts:20", "rollouts:200")
-    """Opponents besides random and the previous checkpoint, as player texts, the weakest first."""
-    seed: int = 0
-    """Names the games."""
-
-    def __post_init__(self) -> None:
-        for name, value in checked_options(vars(self), _RANGES).items():
-            object.__setattr__(self, name, value)
-        if self.games % 2:
-            raise ConfigurationError(f"an evaluation has an even number of games, got {self.games}")
-        object.__setattr__(self, "anchors", tuple(map(player_text, _texts(self.anchors))))
-        for anchor in self.anchors:
-            if parse_player(anchor)[0] != "perfect":  # which needs the rules, not known here
-                make_player(anchor)  # complains about what is no player
-        if len({RANDOM, *map(metric_label, self.anchors)}) <= len(self.anchors):
-            raise ConfigurationError(
-                f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as the manifest keeps them."""
-        return {**dataclasses.asdict(self), "anchors": list(self.anchors)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], path: StrPath) -> EvaluationSettings:
-        """The settings that ``to_dict`` wrote to a file; the defaults where it says nothing.
-
-        Raises:
-            CheckpointError: no evaluation has such settings, or an anchor is gone.
-        """
-        try:
-            return cls(**values)
-        except PylosError as error:
-            raise CheckpointError(f"the evaluation settings in {path}: {error}") from None
-
-    def fixed_opponents(self, rules: str) -> list[Player]:
-        """Random and the anchors, by the names under which ratings know them.
-
-        A checkpoint is named by its weights, too: a file of the same name may hold others tomorrow.
-        """
-        players = [make_player(text, rules) for text in (RANDOM, *self.anchors)]
-        for player in players:
-            if isinstance(player, NetworkPlayer):
-                stem = Path(player.name.rpartition(":")[0]).stem
-                player.name = f"{metric_label(stem)}-{player.weights_digest}:{player.simulations}"
-        return players
-
-    @property
-    def labels(self) -> list[str]:
-        """What the fixed opponents are called in the names of metrics."""
-        return [RANDOM, *map(metric_label, self.anchors)]
-
-
-def _texts(anchors: object) -> tuple[str, ...]:
-    """The anchors, if they are texts that the manifest can keep."""
-    if not isinstance(anchors, (list, tuple)):
-        raise ConfigurationError(f"anchors are a list of players, not {shown(anchors)}")
-    for anchor in anchors:
-        if not isinstance(anchor, str) or anchor != writable(anchor):
-            raise ConfigurationError(f"an anchor is the text of a player, not {shown(anchor)}")
-    return tuple(anchors)
-
-
-def metric_label(text: str) -> str:
-    """What a player is called in the name of a metric, which is no path and has no sign that a logger refuses."""
-    return re.sub("[^A-Za-z0-9_.:-]+", "-", text).strip("-")
 
 
 class Share(NamedTuple):

@@ -21,6 +21,8 @@ RANDOM = "random"
 
 Counts = tuple[int, int, int]
 """Wins, draws, losses."""
+Pairing = tuple[str, str]
+"""The names of a player and its opponent."""
 
 
 def label(win_rate_vs_random: float) -> str:

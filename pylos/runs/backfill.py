@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pylos.arena.evaluation import EvaluationSettings, evaluate_agent, play_anchors
+from pylos.arena.evaluation import evaluate_agent, play_anchors
+from pylos.arena.settings import EvaluationSettings
+from pylos.errors import CheckpointError, PylosError
 from pylos.players.naming import load_player
 from pylos.players.network_player import NetworkPlayer
 from pylos.runs.checkpoint_files import CheckpointFile, find_checkpoints, resolve_run
@@ -50,7 +52,7 @@ def _evaluate_folder(
     folder: Path, games: int | None, simulations: int | None, report: Callable[[str], None]
 ) -> Manifest:
     manifest = Manifest.load(folder)
-    settings = EvaluationSettings.from_dict(manifest.evaluation, manifest.path)
+    settings = _settings(manifest)
     settings = dataclasses.replace(
         settings,
         games=settings.games if games is None else games,
@@ -66,6 +68,20 @@ def _evaluate_folder(
     if manifest.entries:
         manifest.save()
     return manifest
+
+
+def _settings(manifest: Manifest) -> EvaluationSettings:
+    """The settings in the manifest; the defaults where it has none.
+
+    Raises:
+        CheckpointError: no evaluation has such settings, or one of the fixed opponents cannot play.
+    """
+    try:
+        settings = EvaluationSettings(**manifest.evaluation)
+        settings.fixed_opponents(manifest.rules)  # refused here, and not once for every checkpoint
+    except PylosError as error:
+        raise CheckpointError(f"the evaluation settings in {manifest.path}: {error}") from None
+    return settings
 
 
 def _evaluate_checkpoint(

@@ -61,6 +61,14 @@ def last_checkpoint(trainer: Trainer) -> Path:
     return checkpoint_folder(trainer) / LAST
 
 
+def saved_checkpoint(trainer: Trainer) -> Path | None:
+    """The checkpoint to resume from, or what comes closest, as the fit has saved it; None if it has saved none."""
+    keeps_it = resume_callback(trainer)
+    callbacks = sorted(model_checkpoints(trainer), key=lambda callback: callback is not keeps_it)
+    paths = (callback.last_model_path or callback.best_model_path for callback in callbacks)
+    return next((Path(path) for path in paths if path), None)
+
+
 def model_checkpoints(trainer: Trainer) -> list[ModelCheckpoint]:
     """The callbacks that keep checkpoints of the training; others save one when it fails, for example."""
     from lightning.pytorch.callbacks import ModelCheckpoint

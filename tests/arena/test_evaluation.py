@@ -16,8 +16,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 import callbacks.evaluation
 import pylos.runs.backfill
-from pylos.arena.evaluation import EvaluationSettings, anchor_pairings
+from pylos.arena.evaluation import anchor_pairings
 from pylos.arena.results import MatchResult
+from pylos.arena.settings import EvaluationSettings
 from pylos.errors import CheckpointError, ConfigurationError, PlayerError
 from pylos.runs.backfill import evaluate_run
 from pylos.runs.folder import locked

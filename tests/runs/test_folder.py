@@ -10,7 +10,14 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.runs.first_epoch import begin_first_epoch, end_first_epoch
-from pylos.runs.folder import checkpoint_folder, last_checkpoint, locked, run_folder, set_checkpoint_folders
+from pylos.runs.folder import (
+    checkpoint_folder,
+    last_checkpoint,
+    locked,
+    run_folder,
+    saved_checkpoint,
+    set_checkpoint_folders,
+)
 from pylos.runs.identity import RUN_KEY, write_identity
 from pylos.runs.starting_point import choose_start, holds_run, resume_point
 
@@ -103,6 +110,24 @@ def test_the_callback_that_keeps_the_last_checkpoint_decides(tmp_path, order):
     assert (
         place(best, weights, ModelCheckpoint(tmp_path / "last", every_n_epochs=2, filename="last")) == "last"
     )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_fit_has_saved_to_resume_from(tmp_path, order):
+    def saved(*callbacks):
+        trainer = Trainer(accelerator="cpu", logger=csv(tmp_path), callbacks=list(callbacks)[::order])
+        return saved_checkpoint(trainer)
+
+    best = ModelCheckpoint(tmp_path, monitor="elo", filename="best")
+    last = ModelCheckpoint(tmp_path, every_n_epochs=2, filename="last")
+    assert saved(best, last) is None
+    best.best_model_path = "best.ckpt"
+    assert saved(best, last) == Path("best.ckpt")
+    last.best_model_path = "last.ckpt"
+    assert saved(best, last) == Path("last.ckpt")
+    both = ModelCheckpoint(tmp_path, monitor="loss", filename="both", save_last=True)
+    both.best_model_path, both.last_model_path = "both.ckpt", "last.ckpt"
+    assert saved(best, both) == Path("last.ckpt")
 
 
 def test_without_checkpoints_the_records_lie_where_they_would(tmp_path):

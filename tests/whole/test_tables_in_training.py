@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from callbacks import BlunderRate
-from pylos.arena.evaluation import EvaluationSettings, Share, perfect_metrics, play_perfect
+from pylos.arena.evaluation import Share, perfect_metrics, play_perfect
+from pylos.arena.settings import EvaluationSettings
 from pylos.errors import PlayerError
 from pylos.players.baselines import RandomPlayer
 from pylos.players.perfect_player import load_perfect
