@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import CSVLogger
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.runs.identity import RUN_KEY, read_identity
 from pylos.runs.logger import RunLogger
-from pylos.runs.resuming import check_complete, check_games
+from pylos.runs.resuming import check_games
 from pylos.training.generations import Generations
 from tests.support.training import tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
@@ -124,39 +124,6 @@ def test_weights_alone_are_nothing_to_go_on_from(copy, tmp_path, no_games):
         fit(tmp_path / "run", start=path)
     trainer = tiny_trainer(tmp_path)
     assert trainer.validate(tiny_module(), datamodule=tiny_data(), ckpt_path=path, verbose=False)
-
-
-def test_what_is_complete():
-    keys = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
-    check_complete(dict.fromkeys(keys), "x.ckpt")
-    with pytest.raises(CheckpointError, match=r"x\.ckpt.* lacks loops;"):
-        check_complete(dict.fromkeys(keys[:3]), "x.ckpt")
-
-
-@pytest.mark.parametrize(
-    ("then", "now", "advice"),
-    [
-        ({"root": "gumbel"}, {"root": "puct"}, "data.root gumbel (not puct)"),
-        ({"root": "puct"}, {"root": "gumbel"}, "data.root puct (not gumbel)"),
-        ({"root": "puct", "simulations": 16}, {"root": "puct"}, "data.simulations 16 (not 4)"),
-        ({"root": "gumbel", "simulations": 16}, {"root": "gumbel"}, None),
-        (
-            {"root": "puct", "simulations": 16, "parallel_games": 9},
-            {"root": "gumbel"},
-            "data.parallel_games 9 (not 8) and data.root puct (not gumbel)",
-        ),
-        ({"batch_size": 1}, {}, None),
-    ],
-)
-def test_the_options_that_the_games_need_are_named(then, now, advice):
-    ours = tiny_data(**now)
-    checkpoint = {"datamodule_hyper_parameters": {**ours.hparams, **then}}
-    if advice is None:
-        check_games(checkpoint, ours, "x.ckpt")
-    else:
-        with pytest.raises(ConfigurationError) as caught:
-            check_games(checkpoint, ours, "x.ckpt")
-        assert str(caught.value) == f"the games in x.ckpt can only go on with {advice}"
 
 
 def test_the_advice_is_that_of_the_games_themselves(run, tmp_path):

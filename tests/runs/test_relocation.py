@@ -182,16 +182,6 @@ def test_a_checkpoint_deletes_nothing_but_checkpoints_of_its_own_run(
     assert (folder / "notes.txt").exists()
 
 
-def test_removing_a_checkpoint_removes_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "folder.ckpt" / "precious").mkdir(parents=True)
-    (tmp_path / "link.ckpt").symlink_to("folder.ckpt")
-    (tmp_path / "file.ckpt").touch()
-    for name in ("folder", "link", "file", "missing"):
-        IO.remove_checkpoint(tmp_path / f"{name}.ckpt")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder.ckpt"]
-    assert (tmp_path / "folder.ckpt" / "precious").exists()
-
-
 @pytest.mark.parametrize(
     "change",
     [

@@ -13,7 +13,9 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from callbacks import Report
 from pylos.cli.main import main
+from pylos.errors import CheckpointError, ConfigurationError
 from pylos.network.checkpoints import load_checkpoint
+from pylos.runs.resuming import check_complete, check_games
 from pylos.selfplay.play import SelfPlay
 from tests.support.saving import IO, error_of
 from tests.support.training import (
@@ -201,3 +203,36 @@ def test_the_command_says_it_in_one_line(
     assert len(errors) == 1
     assert errors[0].startswith("pylos: error: ")
     assert {path: path.read_bytes() for path in last.parent.iterdir()} == before
+
+
+def test_what_is_complete():
+    keys = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
+    check_complete(dict.fromkeys(keys), "x.ckpt")
+    with pytest.raises(CheckpointError, match=r"x\.ckpt.* lacks loops;"):
+        check_complete(dict.fromkeys(keys[:3]), "x.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "advice"),
+    [
+        ({"root": "gumbel"}, {"root": "puct"}, "data.root gumbel (not puct)"),
+        ({"root": "puct"}, {"root": "gumbel"}, "data.root puct (not gumbel)"),
+        ({"root": "puct", "simulations": 16}, {"root": "puct"}, "data.simulations 16 (not 4)"),
+        ({"root": "gumbel", "simulations": 16}, {"root": "gumbel"}, None),
+        (
+            {"root": "puct", "simulations": 16, "parallel_games": 9},
+            {"root": "gumbel"},
+            "data.parallel_games 9 (not 8) and data.root puct (not gumbel)",
+        ),
+        ({"batch_size": 1}, {}, None),
+    ],
+)
+def test_the_options_that_the_games_need_are_named(then, now, advice):
+    ours = tiny_data(**now)
+    checkpoint = {"datamodule_hyper_parameters": {**ours.hparams, **then}}
+    if advice is None:
+        check_games(checkpoint, ours, "x.ckpt")
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            check_games(checkpoint, ours, "x.ckpt")
+        assert str(caught.value) == f"the games in x.ckpt can only go on with {advice}"

@@ -181,3 +181,36 @@ def test_setting_aside_keeps_what_was_set_aside_before(tmp_path: Path) -> None:
         set_aside(tmp_path / "a")
     found = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert found == {"a.old": "first", "a.old1": "second", "a.old2": "third"}
+
+
+@pytest.mark.parametrize("content", ["grüße\n", b"\x00\xff", ""])
+def test_atomic_write(tmp_path: Path, content: str | bytes) -> None:
+    path = tmp_path / "file"
+    path.write_text("a longer text that stood there before")
+    atomic_write(path, content)
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_content_is_on_disk_before_the_name_and_the_name_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut can undo cannot be tried here; the order of the system calls can."""
+    path = tmp_path / "file"
+    events = []
+    fsync, rename = os.fsync, os.replace
+
+    def recording_fsync(descriptor: int) -> None:
+        target = os.readlink(f"/proc/self/fd/{descriptor}")
+        events.append(("fsync", target, os.path.getsize(target) if os.path.isfile(target) else None))
+        fsync(descriptor)
+
+    def recording_replace(source: str, target: str) -> None:
+        events.append(("replace", source, target))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", recording_fsync)
+    monkeypatch.setattr(os, "replace", recording_replace)
+    atomic_write(path, b"12345")
+    part = f"{path}.part"
+    assert events == [("fsync", part, 5), ("replace", part, str(path)), ("fsync", str(tmp_path), None)]
