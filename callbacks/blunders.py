@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import torch
 
 from callbacks.solution import table_of_run
+from pylos.runs.lightning_internals import datamodule_of
 from pylos.solution.blunders import blunder_metrics, count_blunders
 from pylos.solution.tablebase import Tablebase
 from pylos.training.datamodule import SelfPlayDataModule
@@ -31,7 +32,7 @@ class BlunderRate(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Counts blunders in the epoch's games, on every rank in its own, and logs the rates of all."""
-        datamodule: Any = getattr(trainer, "datamodule", None)
+        datamodule = datamodule_of(trainer)
         if self._table is None or not isinstance(datamodule, SelfPlayDataModule) or datamodule.stats is None:
             return
         samples = datamodule.buffer.samples

@@ -7,6 +7,8 @@ from collections.abc import Container
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping
 
+from pylos.runs.lightning_internals import check_after_epochs
+
 
 class PatientStopping:
     """Makes early stopping wait for the first evaluation.
@@ -22,7 +24,7 @@ class PatientStopping:
         """Lets those that watch an evaluation look at the end of epochs, and wait. Call it when a fit starts."""
         for callback in trainer.early_stopping_callbacks:
             if isinstance(callback, EarlyStopping) and callback.monitor.startswith("eval/"):
-                callback._check_on_train_epoch_end = True
+                check_after_epochs(callback)
                 if callback.strict:
                     callback.strict = False
                     self._waiting.append(callback)

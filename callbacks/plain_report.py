@@ -15,6 +15,7 @@ from callbacks.report_text import epoch_line, summary_rows
 from pylos.errors import CheckpointError
 from pylos.runs.config_files import config_files
 from pylos.runs.folder import is_trial, run_folder, saved_checkpoint
+from pylos.runs.lightning_internals import call_last, callbacks_of, epochs_done
 from pylos.runs.manifest import Manifest
 from pylos.system.output import table_text
 from pylos.system.schema import Each, check_state
@@ -56,9 +57,7 @@ class PlainReport(pl.Callback):
         """Moves to the end of the trainer's callbacks, to see what the others log."""
         super().setup(trainer, pl_module, stage)
         self._enabled = self._enabled and trainer.is_global_zero
-        # A new list: Lightning is iterating over the old one.
-        fitting: Any = trainer  # Lightning sets its callbacks from outside the class
-        fitting.callbacks = [*(callback for callback in fitting.callbacks if callback is not self), self]
+        call_last(trainer, self)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the line of results."""
@@ -98,11 +97,11 @@ class PlainReport(pl.Callback):
         if checkpoint:
             rows.append(("last checkpoint", str(checkpoint)))
         # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
-        progress: Any = trainer.fit_loop.epoch_progress.current
+        epochs = epochs_done(trainer)
         if rows:
-            print_table(f"after {progress.processed} epochs", rows)
+            print_table(f"after {epochs} epochs", rows)
         if checkpoint:
-            print_next_steps(trainer, checkpoint, progress.processed)
+            print_next_steps(trainer, checkpoint, epochs)
 
 
 def manifest_metrics(folder: Path) -> dict[str, float]:
@@ -156,6 +155,5 @@ def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None
 
 def out_of_time(trainer: pl.Trainer) -> bool:
     """Whether the trainer's ``max_time`` is over."""
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set from outside the class
-    remaining = [callback.time_remaining() for callback in callbacks if isinstance(callback, Timer)]
+    remaining = [cb.time_remaining() for cb in callbacks_of(trainer) if isinstance(cb, Timer)]
     return any(seconds is not None and seconds <= 0 for seconds in remaining)

@@ -13,7 +13,6 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pylos import __version__
 from pylos.cli.lightning_messages import quieten_lightning
@@ -34,6 +33,11 @@ from pylos.cli.user_modules import open_working_directory
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.players.naming import REFERENCE, reference_file
 from pylos.runs.folder import is_trial, set_checkpoint_folders
+from pylos.runs.lightning_internals import (
+    checkpoint_in_restoration,
+    count_as_first_rank,
+    subcommand_parsers,
+)
 from pylos.runs.slurm import was_requeued
 from pylos.runs.starting_point import run_has_begun
 from pylos.system.signals import Terminated
@@ -101,7 +105,7 @@ class PylosCLI(LightningCLI):
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
         """Our own classes, report and checkpoint files, and logs of ``fit`` alone, unless the user says otherwise."""
         super().setup_parser(*args, **kwargs)
-        for name, parser in self._subcommand_parsers.items():
+        for name, parser in subcommand_parsers(self).items():
             explain(parser, name)
             if self.subclass_mode_model:
                 parser.set_defaults(
@@ -127,7 +131,7 @@ class PylosCLI(LightningCLI):
                 "fit needs a configuration: -c quick, laptop, gpu or a YAML file of your own"
             )
         if found:
-            self._subcommand_parsers[command].set_defaults(
+            subcommand_parsers(self)[command].set_defaults(
                 {key: hyperparameters(path, key, options[key]) for key in BASES}
             )
             try:
@@ -162,7 +166,7 @@ class PylosCLI(LightningCLI):
         trainer = super().instantiate_trainer(**kwargs)
         if trainer.world_size == 1:
             # Whatever the environment says, or nothing would be logged.
-            rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning sets it likewise
+            count_as_first_rank()
         return trainer
 
     def after_instantiate_classes(self) -> None:
@@ -213,7 +217,7 @@ class PylosCLI(LightningCLI):
         except (PylosError, MisconfigurationException):
             raise
         except Exception as error:
-            if not self.trainer._checkpoint_connector._loaded_checkpoint:
+            if not checkpoint_in_restoration(self.trainer):
                 raise
             # Lightning holds it while states are restored: some callback could make no sense of its own.
             path = self.config_init[subcommand].ckpt_path

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
 from pylos.cli.lightning_options import check_fits, numbers_its_runs
 from pylos.errors import ConfigurationError
@@ -24,6 +23,7 @@ from pylos.runs.folder import (
     resume_callback,
     run_folder,
 )
+from pylos.runs.lightning_internals import starts_copies
 from pylos.runs.resuming import check_states
 from pylos.runs.starting_point import choose_start, refuse_found, resume_point
 from pylos.system.output import print_stderr
@@ -33,8 +33,7 @@ from pylos.training.module import PylosModule
 
 def refuse_spawning(trainer: pl.Trainer) -> None:
     """Raises ConfigurationError for strategies whose processes are copies of this one, with all that it holds."""
-    launcher = trainer.strategy.launcher
-    if isinstance(launcher, _MultiProcessingLauncher):
+    if starts_copies(trainer):
         raise ConfigurationError(
             "trainer.strategy ddp_spawn and its like do not go with this command: ddp does"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_warn
@@ -18,6 +17,7 @@ from pylos.runs.folder import (
     resume_callback,
 )
 from pylos.runs.identity import is_of_run, new_identity, write_identity
+from pylos.runs.lightning_internals import call_last, datamodule_of
 from pylos.runs.logger import RunLogger
 from pylos.runs.slurm import requeue_on_signal
 
@@ -54,7 +54,9 @@ def open_run(module: pl.LightningModule, loaded: str | None, history: str | None
     if is_trial(trainer):
         return loaded
     requeue_on_signal(trainer)
-    _save_last(trainer)
+    last = resume_callback(trainer)
+    if last is not None:
+        call_last(trainer, last)  # it saves the states of the other callbacks
     folder = checkpoint_folder(trainer)
     begins, continues = begins_run(trainer), continues_run(trainer)
     for logger in trainer.loggers:
@@ -70,17 +72,9 @@ def open_run(module: pl.LightningModule, loaded: str | None, history: str | None
                 )
     name = loaded if continues else None
     if name is None:
-        datamodule: Any = getattr(trainer, "datamodule", None)
+        datamodule = datamodule_of(trainer)
         options = [part.hparams for part in (module, datamodule) if part is not None]
         name = new_identity(module.state_dict().values(), *options, origin=loaded)
     if trainer.is_global_zero and model_checkpoints(trainer):
         write_identity(folder, name)
     return name
-
-
-def _save_last(trainer: pl.Trainer) -> None:
-    """Lets the checkpoint to resume from be saved after the others, whose callbacks' states are part of it."""
-    last = resume_callback(trainer)
-    if last is not None:
-        every: Any = trainer  # Lightning sets its callbacks from outside the class
-        every.callbacks = [*(callback for callback in every.callbacks if callback is not last), last]

@@ -19,6 +19,7 @@ from pylos.errors import CheckpointError, ConfigurationError
 from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.folder import checkpoint_folder, is_trial
 from pylos.runs.identity import check_identity
+from pylos.runs.lightning_internals import datamodule_of, fit_progress
 from pylos.runs.slurm import refuse_hpc_checkpoint
 from pylos.system.files import StrPath
 from pylos.system.options import shown
@@ -77,7 +78,7 @@ def check_resumable(trainer: pl.Trainer, checkpoint: Mapping[str, Any]) -> None:
     """Raises PylosError if the checkpoint that the trainer is loading is not one for this fit to go on from."""
     path = trainer.ckpt_path or "the checkpoint"
     refuse_hpc_checkpoint(path)
-    check_states(checkpoint, trainer, getattr(trainer, "datamodule", None), path)
+    check_states(checkpoint, trainer, datamodule_of(trainer), path)
     if trainer.ckpt_path is not None and not is_trial(trainer):
         check_identity(checkpoint, trainer.ckpt_path, checkpoint_folder(trainer))
 
@@ -88,9 +89,7 @@ def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer, path: Str
     Raises:
         CheckpointError: that is no progress of such loops.
     """
-    _check_progress(
-        checkpoint["loops"].get("fit_loop"), trainer.fit_loop.state_dict(), f"the progress in {path}"
-    )
+    _check_progress(checkpoint["loops"].get("fit_loop"), fit_progress(trainer), f"the progress in {path}")
 
 
 def check_optimizers(

@@ -46,7 +46,9 @@ def requeue_on_signal(trainer: Trainer) -> None:
     """
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
-    environment = trainer._accelerator_connector.cluster_environment
+    from pylos.runs.lightning_internals import cluster_environment
+
+    environment = cluster_environment(trainer)
     if not isinstance(environment, SLURMEnvironment) or not environment.auto_requeue:
         return
     number = environment.requeue_signal

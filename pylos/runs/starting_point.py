@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,16 +71,9 @@ def refuse_found(trainer: Trainer) -> None:
 
     It does so under SLURM, and where an ``OnExceptionCheckpoint`` is among the callbacks.
     """
-    from lightning.pytorch.trainer.states import TrainerFn
+    from pylos.runs.lightning_internals import checkpoint_found_unasked
 
-    connector, before = trainer._checkpoint_connector, trainer.state.fn
-    trainer.state.fn = TrainerFn.FITTING
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it will say so itself
-            found = connector._parse_ckpt_path(TrainerFn.FITTING, None, True, True)
-    finally:
-        trainer.state.fn = before
+    found = checkpoint_found_unasked(trainer)
     refuse_hpc_checkpoint(found)
     if found is not None:
         raise CheckpointError(

@@ -15,6 +15,7 @@ from pylos.game.rules import rules_code
 from pylos.kernels.randomness import derive_key
 from pylos.network.evaluator import CACHE_SIZE
 from pylos.runs.folder import is_trial
+from pylos.runs.lightning_internals import ask_for_batches_again, checkpoint_in_restoration
 from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
@@ -30,7 +31,7 @@ from pylos.system.options import (
     shown,
 )
 from pylos.training.boards import read_boards, single_batch
-from pylos.training.fitting import ask_again, prepare, restored_epoch, trains
+from pylos.training.fitting import prepare, trains
 from pylos.training.generations import Generations, agent
 from pylos.training.ranks import gather
 from pylos.truth.batches import SuiteBatches, share_of_suite
@@ -158,11 +159,11 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         if stage == "fit":
             self._keep_or_drop()
-            prepare(self._trainer)
+            prepare(self._attached_trainer)
 
     def _keep_or_drop(self) -> None:
         """Drops the samples and games of a fit that this one does not go on with."""
-        trainer, module = self._trainer, self._trainer.lightning_module
+        trainer, module = self._attached_trainer, self._attached_trainer.lightning_module
         last, self._fitted = self._fitted, (trainer, module)
         if last == (trainer, module) and self._epochs_filled <= self._data_epoch + 1:
             return
@@ -178,7 +179,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
     @property
     def _data_epoch(self) -> int:
         """The epoch whose games and batches are in use: to overfit means to have those of the first one for ever."""
-        trainer: Any = self._trainer
+        trainer: Any = self._attached_trainer
         return 0 if trainer.overfit_batches > 0 else int(trainer.current_epoch)
 
     def train_dataloader(self) -> EpochBatches:
@@ -187,14 +188,18 @@ class SelfPlayDataModule(pl.LightningDataModule):
         On a resume Lightning calls this twice, first with the number of an epoch that is already over.
         """
         epoch = self._data_epoch
-        if self._epochs_filled <= epoch and trains(self._trainer):
+        if self._epochs_filled <= epoch and trains(self._attached_trainer):
             self._refill(epoch)
-        in_schedule = 0.0 if epoch < self._trainer.current_epoch else agent(self._trainer).schedule_progress
+        in_schedule = (
+            0.0
+            if epoch < self._attached_trainer.current_epoch
+            else agent(self._attached_trainer).schedule_progress
+        )
         weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * in_schedule
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
 
     def _refill(self, epoch: int) -> None:
-        trainer = self._trainer
+        trainer = self._attached_trainer
         if self._selfplay is None:
             self._selfplay = self._generations.begin(trainer, "selfplay", self.hparams["parallel_games"])
             if self._games_to_restore is not None:
@@ -210,7 +215,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
         A fit whose rules have no suite goes without validation.
         """
-        trainer, rules = self._trainer, agent(self._trainer).rules
+        trainer, rules = self._attached_trainer, agent(self._attached_trainer).rules
         fitting, suite = trainer.state.fn == "fit", load_suite(rules)
         if suite is None:
             if fitting:
@@ -225,23 +230,23 @@ class SelfPlayDataModule(pl.LightningDataModule):
         # Every game's samples fit, so each batch is drawn from whole games.
         capacity, width = 2 * games * self.hparams["max_moves"], self._generations.search_options.width
         buffer = ReplayBuffer(capacity, width, f"lower test_games ({games:,}) or max_moves")
-        selfplay = self._generations.begin(self._trainer, "test", games)
-        self._generations.play(self._trainer, selfplay, games, buffer, "test games")
+        selfplay = self._generations.begin(self._attached_trainer, "test", games)
+        self._generations.play(self._attached_trainer, selfplay, games, buffer, "test games")
         return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
 
     def predict_dataloader(self) -> DataLoader[list[Board]]:
         """The boards to judge, as one batch."""
-        rules, path = agent(self._trainer).rules, self.hparams["positions"]
+        rules, path = agent(self._attached_trainer).rules, self.hparams["positions"]
         return single_batch([Board(rules)] if path is None else read_boards(path, rules))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Puts a batch of samples where a GPU fetches it from while the CPU goes on."""
-        if isinstance(batch, Batch) and agent(self._trainer).device.type == "cuda":
+        if isinstance(batch, Batch) and agent(self._attached_trainer).device.type == "cuda":
             return Batch(*(part.pin_memory() for part in batch))
         return batch
 
     @property
-    def _trainer(self) -> pl.Trainer:
+    def _attached_trainer(self) -> pl.Trainer:
         if self.trainer is None:
             raise ConfigurationError(
                 "SelfPlayDataModule works through a Trainer: its network plays the games"
@@ -251,13 +256,13 @@ class SelfPlayDataModule(pl.LightningDataModule):
     def _batches(
         self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
     ) -> EpochBatches:
-        key = derive_key(self.hparams["seed"], purpose, epoch, self._trainer.global_rank)
-        size, code = self.hparams["batch_size"], rules_code(agent(self._trainer).rules)
+        key = derive_key(self.hparams["seed"], purpose, epoch, self._attached_trainer.global_rank)
+        size, code = self.hparams["batch_size"], rules_code(agent(self._attached_trainer).rules)
         return EpochBatches(buffer, batches, size, code, key, *weights)
 
     def metrics(self) -> dict[str, float]:
         """What the newest self-play was like, for the logs."""
-        return self._generations.metrics(self._trainer.world_size, self._buffer)
+        return self._generations.metrics(self._attached_trainer.world_size, self._buffer)
 
     def state_dict(self) -> dict[str, Any]:
         """Buffer, games in flight, and which epochs they cover, of all ranks; tensors and plain values only.
@@ -282,7 +287,12 @@ class SelfPlayDataModule(pl.LightningDataModule):
             return
         attached = self.trainer is not None
         rules, epoch = (
-            (agent(self._trainer).rules, restored_epoch(self._trainer)) if attached else (None, None)
+            (
+                agent(self._attached_trainer).rules,
+                checkpoint_in_restoration(self._attached_trainer).get("epoch"),
+            )
+            if attached
+            else (None, None)
         )
         check_selfplay_state(state_dict, rules, epoch)
         states = state_dict["ranks"]
@@ -291,7 +301,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         if len(states) != ranks:
             state = {**state, "buffer": deal([s["buffer"] for s in states], rank, ranks)}
         if self.trainer is not None:
-            ask_again(self.trainer)
+            ask_for_batches_again(self.trainer)  # those that it holds are of another state
         self._selfplay = None
         self._buffer.load_state_dict(state["buffer"])
         if lost := len(state["buffer"]["actions"]) - len(self._buffer):

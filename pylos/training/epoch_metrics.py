@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from pylos.errors import CheckpointError
+from pylos.runs.lightning_internals import begins_within_epoch, count_as_saved, hide_metrics, show_metrics
 from pylos.runs.logger import TIME_PREFIX
 from pylos.system.options import COUNT
 from pylos.system.schema import Each, check_state
@@ -52,14 +53,13 @@ class EpochMetrics:
 
     def begin(self, trainer: pl.Trainer) -> None:
         """Begins an epoch: hides what earlier ones measured."""
-        for name in self._newest:
-            trainer.callback_metrics.pop(name, None)
+        hide_metrics(trainer, self._newest)
         self._sums, self._new = {}, {}
 
     def resume(self, trainer: pl.Trainer) -> None:
         """Begins a fit: in the middle of an epoch, what a checkpoint knows of its first part belongs to it."""
-        if trainer.fit_loop.restarted_mid_epoch:
-            trainer.callback_metrics.update({name: torch.as_tensor(v) for name, v in self._new.items()})
+        if begins_within_epoch(trainer):
+            show_metrics(trainer, {name: torch.as_tensor(v) for name, v in self._new.items()})
 
     def note(self, metrics: Metrics) -> None:
         """Notes what is logged in this epoch."""
@@ -82,10 +82,10 @@ class EpochMetrics:
     def show_newest(self, trainer: pl.Trainer) -> None:
         """Lets the callbacks that watch a metric see its newest value, but none save the same value again."""
         old = {name: value for name, value in self._newest.items() if name not in self._new}
-        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in old.items()})
+        show_metrics(trainer, {name: torch.tensor(value) for name, value in old.items()})
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, ModelCheckpoint) and callback.monitor in old:
-                callback._last_global_step_saved = trainer.global_step  # as if it had done so at this step
+                count_as_saved(callback, trainer.global_step)
 
     def state_dict(self, trainer: pl.Trainer) -> dict[str, Any]:
         """The newest values and those of the present epoch, but for the clock's, on which no two runs agree.

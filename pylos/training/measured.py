@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pylos.errors import NonFiniteNetworkError
 from pylos.game.board import Board
+from pylos.runs.lightning_internals import give_to_predict, given_to_predict
 from pylos.search.evaluator import padded_size
 from pylos.selfplay.replay import Batch
 from pylos.training.boards import single_batch
@@ -46,9 +47,9 @@ class MeasuredModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Prepares for boards in memory that ``Trainer.predict`` is given in place of a loader."""
         if stage == "predict":
-            source = self.trainer.predict_loop._data_source
-            if _holds_boards(source.instance):
-                source.instance = single_batch(as_boards(source.instance, self.rules))
+            given = given_to_predict(self.trainer)
+            if _holds_boards(given):
+                give_to_predict(self.trainer, single_batch(as_boards(given, self.rules)))
 
     def on_validation_epoch_start(self) -> None:
         """Begins to measure against the truth, with the weights as they are now."""

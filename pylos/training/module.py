@@ -23,6 +23,7 @@ from pylos.network.network import pylos_network
 from pylos.network.weights import check_finite
 from pylos.runs.fit_start import open_run
 from pylos.runs.identity import RUN_KEY
+from pylos.runs.lightning_internals import datamodule_of, forget_validation, is_compiled, trainer_of
 from pylos.runs.logger import RunLogger
 from pylos.runs.relocation import names_to_paths, paths_to_names
 from pylos.runs.resuming import check_optimizers, check_resumable, check_schedulers
@@ -156,12 +157,13 @@ class PylosModule(AnnealedModule, MeasuredModule):
         check_checkpoint(checkpoint, "the checkpoint")
         check_rules(checkpoint, self.rules, "the checkpoint")
         check_finite(checkpoint["state_dict"], "the checkpoint")
-        if self._trainer is None:
+        trainer = trainer_of(self)
+        if trainer is None:
             return
-        names_to_paths(checkpoint, self._trainer)
-        if self._trainer.state.fn != "fit":
+        names_to_paths(checkpoint, trainer)
+        if trainer.state.fn != "fit":
             return
-        check_resumable(self._trainer, checkpoint)
+        check_resumable(trainer, checkpoint)
         self._identity = checkpoint.get(RUN_KEY)
         if "metrics" in checkpoint:  # which older ones lack
             self._epoch.load_state_dict(checkpoint["metrics"])
@@ -204,7 +206,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
         if batch_index:
             return
         self._epoch.begin(self.trainer)
-        datamodule = getattr(self.trainer, "datamodule", None)
+        datamodule = datamodule_of(self.trainer)
         if isinstance(datamodule, SelfPlayDataModule):
             self.log_for_epoch(datamodule.metrics(), mean_of_ranks=True)
 
@@ -234,9 +236,8 @@ class PylosModule(AnnealedModule, MeasuredModule):
         for logger in self.trainer.loggers:
             logger.log_metrics({"epoch": self.current_epoch, **metrics}, step=self.global_step)
             logger.save()
-        # An epoch without an evaluation, or with a failed one, lacks what a ModelCheckpoint monitors. Lightning
-        # takes that for a mistake and ends the training once a validation has run; otherwise it warns.
-        self.trainer.fit_loop.epoch_loop.val_loop._has_run = False
+        # An epoch without an evaluation, or with a failed one, lacks what a ModelCheckpoint monitors.
+        forget_validation(self.trainer)
         self._epoch.show_newest(self.trainer)
 
     def log_for_epoch(self, metrics: Metrics, mean_of_ranks: bool = False) -> None:
@@ -292,7 +293,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
         """
         trainer, weight = self.trainer, self.hparams["value_loss_weight"]
         plain = trainer.precision == "32-true" and not torch.is_anomaly_enabled()
-        plain = plain and self._compiler_ctx is None and uncompiled(self.network) is self.network
+        plain = plain and not is_compiled(self) and uncompiled(self.network) is self.network
         alone = isinstance(trainer.strategy, SingleDeviceStrategy) and trainer.accumulate_grad_batches == 1
         if self.device.type != "cuda" or not (plain and alone):
             values, log_policy = self(batch.observations)

@@ -11,6 +11,8 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.optim.lr_scheduler import LambdaLR
 
+from pylos.runs.lightning_internals import batches_before_restart, datamodule_of, epochs_done, trainer_of
+
 
 def cosine(progress: float, lowest: float) -> float:
     """What is left of the rate, from 1 to ``lowest``, after a share of the schedule from 0 to 1."""
@@ -19,7 +21,7 @@ def cosine(progress: float, lowest: float) -> float:
 
 def steps_per_epoch(trainer: pl.Trainer) -> float:
     """Optimizer steps of an epoch; infinite where that is not known before the epoch's data is."""
-    datamodule: Any = getattr(trainer, "datamodule", None)
+    datamodule = datamodule_of(trainer)
     batches = datamodule.hparams.get("batches_per_epoch") if datamodule is not None else None
     if batches is None:
         batches = trainer.num_training_batches
@@ -38,9 +40,7 @@ def planned_steps(trainer: pl.Trainer) -> int | None:
 
 def steps_before_epoch(trainer: pl.Trainer) -> int:
     """Optimizer steps of a run before its present epoch; call it when a fit begins or ends."""
-    loop: Any = trainer.fit_loop
-    batches = loop.epoch_loop.batch_progress.current.processed if loop.restarted_mid_epoch else 0
-    return int(trainer.global_step - batches // trainer.accumulate_grad_batches)
+    return trainer.global_step - batches_before_restart(trainer) // trainer.accumulate_grad_batches
 
 
 def steps_after(trainer: pl.Trainer, epochs: int) -> float:
@@ -48,8 +48,7 @@ def steps_after(trainer: pl.Trainer, epochs: int) -> float:
 
     As ``planned_steps`` where they had not. Call it when a fit begins or ends.
     """
-    done: Any = trainer.fit_loop.epoch_progress.current
-    return steps_before_epoch(trainer) + (epochs - int(done.processed)) * steps_per_epoch(trainer)
+    return steps_before_epoch(trainer) + (epochs - epochs_done(trainer)) * steps_per_epoch(trainer)
 
 
 def last_step(trainer: pl.Trainer) -> int | None:
@@ -122,7 +121,8 @@ class AnnealedModule(pl.LightningModule):
 
     @property
     def _in_autocast(self) -> bool:
-        return self._trainer is not None and str(self._trainer.precision).endswith("-mixed")
+        trainer = trainer_of(self)
+        return trainer is not None and str(trainer.precision).endswith("-mixed")
 
     @property
     def schedule_progress(self) -> float:
@@ -131,8 +131,8 @@ class AnnealedModule(pl.LightningModule):
 
     def _progress(self, step: int) -> float:
         steps = self.hparams["schedule_steps"]
-        if steps is None and self._trainer is not None:
-            steps = planned_steps(self._trainer)
+        if steps is None and (trainer := trainer_of(self)) is not None:
+            steps = planned_steps(trainer)
         return min(step / steps, 1.0) if steps else 0.0
 
     def _cosine(self, step: int) -> float:
