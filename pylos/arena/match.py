@@ -19,6 +19,7 @@ from pylos.game.rules import (
     is_over,
     legal_actions,
     mover,
+    occurrences,
     rules_code,
     step,
     take_backs,
@@ -95,14 +96,8 @@ def _play(games: MatchGames, rows: np.ndarray, actions: np.ndarray, code: int, r
         games.ply[g] = ply
         if is_over(position, code):
             games.outcome[g] = WHITE_WINS if mover(position) else BLACK_WINS
-        elif ply + 1 == games.positions.shape[1]:
+        elif ply + 1 == games.positions.shape[1] or occurrences(games.positions[g], ply) >= repetition_limit:
             games.outcome[g] = DRAW
-        else:
-            occurrences = 0
-            for k in range(ply + 1):
-                occurrences += games.positions[g, k] == position
-            if occurrences >= repetition_limit:
-                games.outcome[g] = DRAW
     return -1
 
 

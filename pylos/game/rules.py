@@ -279,6 +279,15 @@ def is_over(position: int, code: int) -> bool:
 
 
 @jit
+def occurrences(positions: np.ndarray, ply: int) -> int:
+    """How often the position at index `ply` of a game's positions [P] has occurred up to there, itself included."""
+    count = 0
+    for i in range(ply + 1):
+        count += positions[i] == positions[ply]
+    return count
+
+
+@jit
 def step(position: int, action: int, code: int) -> int:
     """The position after a legal action. Nothing is checked."""
     own = own_cells(position)

@@ -10,7 +10,6 @@ from pylos.kernels.randomness import draw, draw_keys
 from pylos.players.player import KeyedPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
-from pylos.search.root import pick_actions
 from pylos.search.search import Search
 
 MAX_ROWS = 256
@@ -43,13 +42,11 @@ class SearchPlayer(KeyedPlayer):
     def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
         evaluate = self._evaluator(draw(key, 0))
         keys = draw_keys(draw(key, 1), len(positions))
-        greedy = np.ones(len(positions), np.bool_)
         actions = np.empty(len(positions), np.int64)
         for first in range(0, len(positions), self._max_rows):
             rows = slice(first, first + self._max_rows)
             part = positions[rows]
-            result = self._room(len(part)).run(part, evaluate, keys[rows])
-            actions[rows] = pick_actions(result.actions, result.weights, keys[rows], greedy[rows])
+            actions[rows] = self._room(len(part)).choose(part, evaluate, keys[rows])
         return actions
 
     def _room(self, boards: int) -> Search:

@@ -11,7 +11,7 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator, padded_size
 from pylos.search.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
 from pylos.search.options import SearchOptions
-from pylos.search.root import RootEdges, add_noise, root_edges, root_visits, surprises
+from pylos.search.root import RootEdges, add_noise, pick_actions, root_edges, root_visits, surprises
 from pylos.search.tree import NO_EDGE, Tree, expand, new_tree, plant, select
 
 
@@ -91,6 +91,23 @@ class Search:
         else:
             self._run_in_threads(self._executor, shards)
         return result
+
+    def choose(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> np.ndarray:
+        """Searches positions and takes the action of the greatest weight in each.
+
+        Args:
+            positions: see `run`.
+            evaluate: see `run`.
+            keys: int64 [n] random keys: of the root noise, and of the choice between equally heavy actions.
+
+        Returns:
+            int64 [n] the actions.
+
+        Raises:
+            NonFiniteNetworkError: a search found no action with a weight.
+        """
+        found = self.run(positions, evaluate, keys)
+        return pick_actions(found.actions, found.weights, keys, np.ones(len(positions), np.bool_))
 
     def first_root(self) -> RootEdges:
         """The edges of the first position that the last ``run`` searched."""

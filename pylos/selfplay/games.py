@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.game.playouts import random_action
-from pylos.game.rules import START, is_over, mover, step
+from pylos.game.rules import START, is_over, mover, occurrences, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below
 from pylos.selfplay.replay import Samples
@@ -64,16 +64,6 @@ def current_positions(
         positions[g] = games.positions[g, games.ply[g]]
         noise_keys[g] = draw(ply_key, 0)
         choice_keys[g] = draw(ply_key, 1)
-
-
-@jit
-def _repetitions(games: GamesInFlight, g: int) -> int:
-    """How often the current position of a game has occurred in it."""
-    ply = games.ply[g]
-    count = 0
-    for i in range(ply + 1):
-        count += games.positions[g, i] == games.positions[g, ply]
-    return count
 
 
 @jit
@@ -138,7 +128,7 @@ def advance(
         if is_over(position, code):
             white = 1.0 if mover(position) else -1.0
             black = -white
-        elif _repetitions(games, g) >= repetition_limit:
+        elif occurrences(games.positions[g], ply) >= repetition_limit:
             white = black = repetition_draw_value
             totals[DRAWS] += 1
         elif ply == games.actions.shape[1]:

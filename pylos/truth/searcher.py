@@ -10,7 +10,6 @@ from pylos.game.rules import rules_code
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.search.options import network_options
-from pylos.search.root import pick_actions
 from pylos.search.search import Search
 from pylos.truth.batches import SUITE_BATCH
 
@@ -38,5 +37,4 @@ class Searcher:
     def choose(self, positions: np.ndarray) -> np.ndarray:
         """The actions [B] that it plays in positions [B <= SUITE_BATCH], none of them the end of a game."""
         with single_threaded_torch():
-            found = self._search.run(positions, self._evaluate, positions)
-        return pick_actions(found.actions, found.weights, positions, np.ones(len(positions), np.bool_))
+            return self._search.choose(positions, self._evaluate, keys=positions)
