@@ -14,6 +14,7 @@ from pylos.game.rules import rules_code
 from pylos.players.network_player import NetworkPlayer
 from pylos.search.options import network_options
 from pylos.search.search import Search
+from pylos.search.softmax import legal_policy
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase
 
 OUTCOMES = {1: "win", 0: "draw", -1: "loss"}
@@ -101,8 +102,7 @@ def ask(board: Board, player: NetworkPlayer) -> tuple[float, np.ndarray]:
         raise RulesError(f"{player.name} plays {player.rules!r} rules, the board is {board.rules!r}")
     evaluate = player.evaluator if player.simulations else player.network
     values, log_policy = evaluate(np.array([board.position]))
-    weights = np.exp(log_policy[0, board.legal_actions] - log_policy[0, board.legal_actions].max())
-    return float(values[0]), weights / weights.sum()
+    return float(values[0]), legal_policy(log_policy[0], board.legal_actions)
 
 
 def _merit(row: Row) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw_uniform
+from pylos.search.softmax import exponentials
 from pylos.search.tree import NO_EDGE, PROVEN_LOSS, ROOT, UNPROVEN, Tree
 
 CONSIDERED = 16
@@ -140,14 +141,10 @@ def improved_policy(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray
         if tree.proven[g, ROOT] != UNPROVEN:
             continue
         edges, first = _scores(tree, g, scores, worths), tree.first_edge[g, ROOT]
-        highest, total = -np.inf, 0.0
         for k in range(edges):
-            if tree.edge_proven[g, first + k] != PROVEN_LOSS:
-                highest = max(highest, scores[k])
-        for k in range(edges):
-            lost = tree.edge_proven[g, first + k] == PROVEN_LOSS
-            scores[k] = 0.0 if lost else np.exp(scores[k] - highest)
-            total += scores[k]
+            if tree.edge_proven[g, first + k] == PROVEN_LOSS:
+                scores[k] = -np.inf
+        total = exponentials(scores, edges)
         actions[g, :] = 0
         weights[g, :] = 0
         kept, value = 0, 0.0

@@ -12,7 +12,8 @@ from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator, padded_size
 from pylos.search.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
 from pylos.search.options import SearchOptions
 from pylos.search.root import RootEdges, add_noise, pick_actions, root_edges, root_visits, surprises
-from pylos.search.tree import NO_EDGE, Tree, expand, new_tree, plant, select
+from pylos.search.simulation import expand, select
+from pylos.search.tree import NO_EDGE, Tree, new_tree, plant
 
 
 class SearchResult(NamedTuple):

@@ -13,6 +13,7 @@ from pylos.game.actions import action_name
 from pylos.game.board import Board, as_positions
 from pylos.game.rules import rules_code
 from pylos.network.evaluator import NetworkEvaluator
+from pylos.search.softmax import legal_policy
 
 
 def as_boards(given: Any, rules: str) -> list[Board]:
@@ -60,7 +61,6 @@ def judge(boards: list[Board], network: nn.Module, rules: str, device: torch.dev
 def _named_policy(board: Board, log_policy: np.ndarray) -> dict[str, float]:
     """The policy over the legal actions of a board, likeliest first."""
     actions = board.legal_actions
-    weights = np.exp(log_policy[actions] - log_policy[actions].max(initial=-np.inf))
     names = [action_name(int(action), board.pending) for action in actions]
-    policy = dict(zip(names, (weights / weights.sum()).tolist(), strict=True))
+    policy = dict(zip(names, legal_policy(log_policy, actions).tolist(), strict=True))
     return dict(sorted(policy.items(), key=lambda item: -item[1]))

@@ -1,0 +1,194 @@
+"""A simulation of every tree: down to a new leaf, and with the evaluation of the leaf back up to the root."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import (
+    MAX_LEGAL_ACTIONS,
+    balls_per_player,
+    is_over,
+    legal_actions,
+    mover,
+    opponent_cells,
+    step,
+)
+from pylos.kernels.bits import popcount
+from pylos.kernels.jit import jit
+from pylos.search.softmax import exponentials
+from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_LOSS, PROVEN_WIN, ROOT, UNPROVEN, Tree, add_node
+
+
+@jit
+def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: float) -> int:
+    """PUCT (Rosin, 2011; Silver et al., 2018) over the edges that are not proven losses.
+
+    An edge without visits is given the node's mean value, less a reduction that grows with the prior mass
+    already visited (first-play urgency: Gelly and Wang, 2006; in this form by Leela Zero).
+    """
+    first = tree.first_edge[g, node]
+    last = first + tree.num_edges[g, node]
+    visited_mass = np.float32(0.0)
+    for edge in range(first, last):
+        if tree.edge_visits[g, edge]:
+            visited_mass += tree.edge_prior[g, edge]
+    urgency = tree.value_sum[g, node] / tree.visits[g, node] - fpu_reduction * np.sqrt(visited_mass)
+    scale = c_puct * np.sqrt(np.float32(tree.visits[g, node]))
+    best, best_score = NO_EDGE, -np.inf
+    for edge in range(first, last):
+        if tree.edge_proven[g, edge] == PROVEN_LOSS:
+            continue
+        n = tree.edge_visits[g, edge]
+        q = tree.edge_value_sum[g, edge] / n if n else urgency
+        score = q + scale * tree.edge_prior[g, edge] / (1 + n)
+        # Where a broken network makes every score NaN, some edge is better than a descent without end.
+        if score > best_score or best == NO_EDGE:
+            best, best_score = edge, score
+    return best
+
+
+@jit
+def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
+    """Adds a value, seen by the mover of ``node``, to the node and everything above it."""
+    turn = mover(tree.position[g, node])
+    while True:
+        seen = value if mover(tree.position[g, node]) == turn else -value
+        tree.visits[g, node] += 1
+        tree.value_sum[g, node] += seen
+        parent = tree.parent[g, node]
+        if parent == NO_NODE:
+            return
+        edge = tree.parent_edge[g, node]
+        tree.edge_visits[g, edge] += 1
+        tree.edge_value_sum[g, edge] += value if mover(tree.position[g, parent]) == turn else -value
+        node = parent
+
+
+@jit
+def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
+    """Records that a node is won or lost, and what follows for the nodes above it.
+
+    Winands, Björnsson and Saito (2008), "Monte-Carlo Tree Search Solver", section 3.
+    """
+    tree.proven[g, node] = proof
+    while tree.parent[g, node] != NO_NODE:
+        parent, edge = tree.parent[g, node], tree.parent_edge[g, node]
+        if mover(tree.position[g, parent]) != mover(tree.position[g, node]):
+            proof = -proof
+        tree.edge_proven[g, edge] = proof
+        if proof == PROVEN_LOSS:
+            first = tree.first_edge[g, parent]
+            for other in range(first, first + tree.num_edges[g, parent]):
+                if tree.edge_proven[g, other] != PROVEN_LOSS:
+                    return
+        tree.proven[g, parent] = proof
+        node = parent
+
+
+@jit
+def select(
+    tree: Tree,
+    n: int,
+    code: int,
+    c_puct: float,
+    fpu_reduction: float,
+    root_edges: np.ndarray,
+    positions: np.ndarray,
+) -> int:
+    """Descends every tree to a new node, one simulation each.
+
+    The end of a game is never a leaf: ``expand`` proves the node before it. Trees with a proven root are left alone.
+
+    Args:
+        tree: the trees, their roots expanded.
+        n: trees in use, the first ``n`` rows.
+        code: the rule set's number.
+        c_puct: weight of the prior against the value.
+        fpu_reduction: how much less than its parent an unvisited edge is thought to be worth.
+        root_edges: int32 [>= n] the edges to take at the roots; NO_EDGE where PUCT chooses there, too.
+        positions: int64 [G], receives the positions of the new leaves, without gaps.
+
+    Returns:
+        The number of leaves.
+    """
+    leaves = 0
+    for g in range(n):
+        tree.leaf[g] = NO_NODE
+        if tree.proven[g, ROOT] != UNPROVEN:
+            continue
+        node = ROOT
+        while True:
+            edge = np.int64(root_edges[g]) if node == ROOT else NO_EDGE
+            if edge == NO_EDGE:
+                edge = _best_edge(tree, g, node, c_puct, fpu_reduction)
+            child = tree.edge_child[g, edge]
+            if child != NO_NODE:
+                node = child
+                continue
+            position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), code)
+            child = add_node(tree, g, position, node, edge)
+            tree.edge_child[g, edge] = child
+            tree.leaf[g] = child
+            positions[leaves] = position
+            leaves += 1
+            break
+    return leaves
+
+
+@jit
+def _add_edges(
+    tree: Tree, g: int, node: int, log_policy: np.ndarray, code: int, actions: np.ndarray, scores: np.ndarray
+) -> bool:
+    """Gives a node its edges with priors normalised over the legal actions; true if one of them wins at once."""
+    position = tree.position[g, node]
+    n = legal_actions(position, code, actions)
+    first = tree.edge_count[g]
+    tree.edge_count[g] = first + n
+    tree.first_edge[g, node] = first
+    tree.num_edges[g, node] = n
+    for i in range(n):
+        scores[i] = log_policy[actions[i]]
+    total = exponentials(scores, n)
+    # Only an opponent without reserve can be left without a move, which spares nearly all of the look-ahead.
+    opponent_spent = popcount(opponent_cells(position)) == balls_per_player(code)
+    wins = False
+    for i in range(n):
+        edge = first + i
+        tree.edge_action[g, edge] = actions[i]
+        # Rounded before the division, too, so that runs of earlier versions go on with the same bits.
+        tree.edge_prior[g, edge] = np.float32(scores[i]) / total
+        tree.edge_visits[g, edge] = 0
+        tree.edge_value_sum[g, edge] = 0.0
+        tree.edge_child[g, edge] = NO_NODE
+        tree.edge_proven[g, edge] = UNPROVEN
+        if opponent_spent:
+            after = step(position, actions[i], code)
+            if mover(after) != mover(position) and is_over(after, code):
+                tree.edge_proven[g, edge] = PROVEN_WIN
+                wins = True
+    return wins
+
+
+@jit
+def expand(tree: Tree, n: int, code: int, values: np.ndarray, log_policy: np.ndarray) -> None:
+    """Gives the leaves their edges and backs up their values.
+
+    Args:
+        tree: the trees.
+        n: trees in use, the first ``n`` rows.
+        code: the rule set's number.
+        values: float32 [>= leaves], the network's values for the movers of the leaves, in the trees' order.
+        log_policy: float32 [>= leaves, 303].
+    """
+    actions, scores = np.empty(MAX_LEGAL_ACTIONS, np.int64), np.empty(MAX_LEGAL_ACTIONS)
+    i = -1
+    for g in range(n):
+        leaf = tree.leaf[g]
+        if leaf == NO_NODE:
+            continue
+        i += 1
+        if _add_edges(tree, g, leaf, log_policy[i], code, actions, scores):
+            _back_up(tree, g, leaf, 1.0)
+            _prove(tree, g, leaf, PROVEN_WIN)
+        else:
+            _back_up(tree, g, leaf, values[i])
