@@ -16,7 +16,9 @@ from pylos.network.checkpoints import checkpoint_summary
 from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.runs.folder import LAST, MANIFEST, NOTE, SUFFIX
 from pylos.system.files import PART, atomic_write, read_bytes, set_aside
+from pylos.system.options import Range, shown
 from pylos.system.output import print_stderr
+from pylos.system.schema import Maybe, Only, Row, check_state
 
 
 class Note(NamedTuple):
@@ -30,6 +32,9 @@ class Note(NamedTuple):
     """Names of checkpoints that are to be set aside before it begins; some may be so already."""
 
 
+_NOTE = Only({"start": Maybe(str), "epoch": Range(int, 0, 2**53), "aside": Row(str)})
+
+
 def read_note(folder: Path) -> Note | None:
     """The note in a folder of checkpoints; None where there is none.
 
@@ -38,24 +43,17 @@ def read_note(folder: Path) -> Note | None:
     """
     path = folder / NOTE
     try:
-        values = json.loads(read_bytes(path))
+        values = {"aside": [], **json.loads(read_bytes(path))}  # notes of earlier versions have no `aside`
+        check_state(values, _NOTE, NOTE)
+        if outside := [name for name in values["aside"] if Path(name).name != name]:
+            raise CheckpointError(f"{shown(outside[0])} is not the name of a file beside the note")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path) from error
-    if not isinstance(values, dict) or not values.keys() <= set(Note._fields):
-        raise _damaged(path)
-    start, epoch, aside = values.get("start"), values.get("epoch"), values.get("aside", [])
-    names = isinstance(aside, list) and all(
-        isinstance(name, str) and Path(name).name == name for name in aside
-    )
-    if not (start is None or isinstance(start, str)) or type(epoch) is not int or epoch < 0 or not names:
-        raise _damaged(path)
-    return Note(start, epoch, tuple(aside))
-
-
-def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(f"{path} cannot be read: remove it and name a checkpoint with --ckpt_path FILE")
+    except (OSError, TypeError, ValueError, RecursionError, CheckpointError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read: remove it and name a checkpoint with --ckpt_path FILE"
+        ) from error
+    return Note(values["start"], values["epoch"], tuple(values["aside"]))
 
 
 def unfinished_start(folder: Path) -> Note | None:

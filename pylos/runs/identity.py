@@ -17,6 +17,7 @@ from pylos.errors import CheckpointError
 from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.folder import IDENTITY
 from pylos.system.files import StrPath, atomic_write, read_bytes
+from pylos.system.schema import check_state
 
 if TYPE_CHECKING:
     import torch
@@ -53,14 +54,13 @@ def read_identity(folder: Path) -> str | None:
     path = folder / IDENTITY
     try:
         values = json.loads(read_bytes(path))
+        check_state(values, {RUN_KEY: str}, IDENTITY)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict) or not isinstance(values.get(RUN_KEY), str):
+    except (OSError, ValueError, RecursionError, CheckpointError) as error:
         raise CheckpointError(
             f"{path} cannot be read: remove it, and the run takes its name from its checkpoints"
-        )
+        ) from error
     name: str = values[RUN_KEY]
     return name
 

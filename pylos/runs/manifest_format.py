@@ -12,7 +12,7 @@ from typing import Any
 from pylos.errors import CheckpointError
 from pylos.system.files import read_bytes
 from pylos.system.options import COUNT, COUNT_OR_ZERO, SEED, SHARE, Range, shown
-from pylos.system.schema import Choice, Each, Maybe, check_state
+from pylos.system.schema import Choice, Maybe, Only, Row, check_state
 
 VERSION = 2
 """It grows with every change that an older program would misread.
@@ -25,18 +25,18 @@ EVALUATED, FAILED = "evaluated", "failed"
 
 _STEP = Range(int, 0, 2**63 - 1)
 _ELO = Maybe(Range(float, -1e7, 1e7))
-_COUNTS = Each(COUNT_OR_ZERO)
-_MATCH = {"player": str, "opponent": str, "as_first": _COUNTS, "as_second": _COUNTS}
+_COUNTS = Row(COUNT_OR_ZERO)
+_MATCH = Only({"player": str, "opponent": str, "as_first": _COUNTS, "as_second": _COUNTS})
 _ENTRY = {
     "step": _STEP, "simulations": COUNT_OR_ZERO, "epoch": _STEP, "file": Maybe(str),
     "status": Choice((EVALUATED, FAILED)), "reason": Maybe(str), "time": str, "seconds": Maybe(Range(float, 0, 1e12)),
     "label": Maybe(str), "elo": _ELO, "elo_low": _ELO, "elo_high": _ELO, "win_rate_vs_random": Maybe(SHARE),
-    "win_rate_vs_previous": Maybe(SHARE), "games": COUNT_OR_ZERO, "matches": Each(_MATCH),
+    "win_rate_vs_previous": Maybe(SHARE), "games": COUNT_OR_ZERO, "matches": Row(_MATCH),
 }  # fmt: skip
-_EVALUATION = {"games": COUNT, "simulations": COUNT_OR_ZERO, "anchors": Each(str), "seed": SEED}
+_EVALUATION = {"games": COUNT, "simulations": COUNT_OR_ZERO, "anchors": Row(str), "seed": SEED}
 _MANIFEST = {
     "version": Choice((VERSION,)), "rules": Maybe(str), "evaluation": dict, "first_move_elo": _ELO,
-    "anchor_matches": Each(_MATCH), "entries": Each(_ENTRY),
+    "anchor_matches": Row(_MATCH), "entries": Row(Only(_ENTRY)),
 }  # fmt: skip
 
 
@@ -75,31 +75,15 @@ def _check(values: Any) -> None:
     version = values.get("version") if type(values) is dict else None
     if type(version) is int and version > VERSION:
         raise CheckpointError(f"it has format {shown(version)}, this program reads up to {VERSION}")
-    check_state(values, _MANIFEST, "manifest")
-    _check_shape(values, _MANIFEST, "manifest")
+    check_state(values, Only(_MANIFEST), "manifest")
     if values["evaluation"]:
-        check_state(values["evaluation"], _EVALUATION, "evaluation")
-        _check_shape(values["evaluation"], _EVALUATION, "evaluation")
-
-
-def _check_shape(values: Any, schema: Any, noun: str) -> None:
-    """Refuses what a schema lets pass: more values than it names, and an object where a list belongs."""
-    if isinstance(schema, Each):
-        if type(values) is not list:
-            raise CheckpointError(f"{noun} must be a list, but is {shown(values)}")
-        for value in values:
-            _check_shape(value, schema.schema, noun)
-    elif isinstance(schema, dict):
-        if unknown := values.keys() - schema.keys():
-            raise CheckpointError(f"there is no value {shown(min(unknown))} in {noun}")
-        for name, inner in schema.items():
-            _check_shape(values[name], inner, name)
+        check_state(values["evaluation"], Only(_EVALUATION), "evaluation")
 
 
 def _with_simulations(values: dict[str, Any]) -> dict[str, Any]:
     """What version 1 said, in the words of version 2."""
     old = {name: schema for name, schema in _ENTRY.items() if name != "simulations"}
-    check_state(values, {**_MANIFEST, "version": Choice((1,)), "entries": Each(old)}, "manifest")
+    check_state(values, {**_MANIFEST, "version": Choice((1,)), "entries": Row(old)}, "manifest")
     if values["entries"]:
         check_state(values["evaluation"], _EVALUATION, "evaluation")
     simulations = values["evaluation"].get("simulations")

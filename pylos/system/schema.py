@@ -4,8 +4,9 @@ A schema is one of these:
 
 - a ``Range``: a number; an ``Array``: a tensor; a ``Choice``: one of some values; a type: anything of that type;
 - ``{name: schema}``: a dictionary with at least these entries (others are left alone);
+- ``Only({name: schema})``: a dictionary with these entries and no others;
 - ``Each(schema)``: a list, or the values of a dictionary, that all look the same;
-- ``Row(schema, length)``: a list of so many that all look the same;
+- ``Row(schema, length)``: a list, of this length if one is given, whose items all look the same;
 - ``Maybe(schema)``: that, or None.
 """
 
@@ -55,10 +56,17 @@ class Each(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A list of a known length."""
+    """A list; a dictionary in its place is refused."""
 
     schema: Any
-    length: int
+    length: int | None = None
+    """How many items it has; None: any number."""
+
+
+class Only(NamedTuple):
+    """A dictionary that has no more than the entries of its schema."""
+
+    schema: dict[str, Any]
 
 
 class Maybe(NamedTuple):
@@ -100,8 +108,9 @@ def _flaws(value: Any, schema: Any, where: str, sizes: dict[str, int]) -> Iterat
                 for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                     yield from _flaws(item, inner, f"{where}[{shown(key)}]", sizes)
         case Row(inner, length):
-            if not isinstance(value, (list, tuple)) or len(value) != length:
-                yield f"{where} must be a list of {length}, but is {shown(value)}"
+            if not isinstance(value, (list, tuple)) or length not in (None, len(value)):
+                kind = "a list" if length is None else f"a list of {length}"
+                yield f"{where} must be {kind}, but is {shown(value)}"
             else:
                 yield from _flaws(value, Each(inner), where, sizes)
         case dict():
@@ -113,6 +122,11 @@ def _flaws(value: Any, schema: Any, where: str, sizes: dict[str, int]) -> Iterat
                         yield from _flaws(value[key], inner, f"{where}[{key!r}]", sizes)
                     else:
                         yield f"{where} lacks {key!r}"
+        case Only(inner):
+            yield from _flaws(value, inner, where, sizes)
+            for key in value if isinstance(value, dict) else ():
+                if key not in inner:
+                    yield f"there is no value {shown(key)} in {where}"
         case Range() | Choice():
             if value not in schema:
                 yield f"{where} must be {schema}, but is {shown(value)}"

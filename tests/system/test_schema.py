@@ -7,7 +7,7 @@ import torch
 
 from pylos.errors import CheckpointError
 from pylos.system.options import Range
-from pylos.system.schema import Array, Choice, Each, Maybe, Row, check_state
+from pylos.system.schema import Array, Choice, Each, Maybe, Only, Row, check_state
 
 SCHEMA = {
     "count": Range(int, 0, 100),
@@ -17,6 +17,8 @@ SCHEMA = {
     "note": Maybe({"text": str}),
     "items": Each({"ply": Range(int, 0, 5)}, least=1),
     "pair": Row(Range(int, 0, 9), 2),
+    "list": Row(int),
+    "closed": Only({"a": int}),
     "actions": Array("int16", "CK", 0, 302),
     "values": Array("float32", "C", -1, 1),
     "weights": Array("bfloat16", "K"),
@@ -33,6 +35,8 @@ def _state(**changes):
         "note": None,
         "items": [{"ply": 5}],
         "pair": [0, 9],
+        "list": [],
+        "closed": {"a": 1},
         "actions": torch.tensor([[0, 302], [1, 2], [3, 4]], dtype=torch.int16),
         "values": torch.tensor([-1.0, 0, 1]),
         "weights": torch.ones(2, dtype=torch.bfloat16),
@@ -69,6 +73,11 @@ FLAWS = [
     ({"pair": [1]}, "state['pair'] must be a list of 2, but is [1]"),
     ({"pair": {0: 1, 1: 2}}, "state['pair'] must be a list of 2"),
     ({"pair": [1, 10]}, "state['pair'][1] must be a whole number from 0 to 9, but is 10"),
+    ({"list": {"a": 1}}, "state['list'] must be a list, but is {'a': 1}"),
+    ({"list": [1, "2"]}, "state['list'][1] must be of type int"),
+    ({"closed": {"a": 1, "b": 2}}, "there is no value 'b' in state['closed']"),
+    ({"closed": {"b": 2}}, "state['closed'] lacks 'a'"),
+    ({"closed": 3}, "state['closed'] must be a dictionary"),
     ({"items": [{"ply": 0}, {"ply": -1}]}, "state['items'][1]['ply']"),
     ({"actions": torch.full((3, 2), 303, dtype=torch.int16)}, "int16 [C, K] from 0 to 302, but holds 303"),
     ({"actions": torch.full((3, 2), -32768, dtype=torch.int16)}, "holds -32768"),
