@@ -1,4 +1,19 @@
+"""The subcommands that are not Lightning's, as their user sees them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pylos.analysis.text import analysis_text
 from pylos.cli.main import main
+from pylos.game.board import Board
+from pylos.solution.tablebase import Tablebase
+from tests.support.boards import random_game
+from tests.support.networks import untrained_network
+
+MINI = "mini-mature"
+OVER = "wbbwwbwwbwbwwbbw/wbbbbwwbw/bbww/. w 0"
 
 
 def test_perft(capsys):
@@ -21,3 +36,74 @@ def test_match(capsys):
     assert first.count("\n") == 1
     assert main(["match", "random", "rollouts:2", "--games", "4", "--seed", "1"]) == 0
     assert capsys.readouterr().out == first
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A checkpoint of a network for a mini game that has learned nothing."""
+    path = tmp_path_factory.mktemp("checkpoint") / "mini.ckpt"
+    weights = {f"network.{name}": tensor for name, tensor in untrained_network().state_dict().items()}
+    settings = {"rules": MINI, "width": 16, "blocks": 1}
+    torch.save({"state_dict": weights, "hyper_parameters": settings, "epoch": 0, "global_step": 0}, path)
+    return path
+
+
+def analysis(capsys, *arguments: str | Path) -> str:
+    assert main(["analyse", *map(str, arguments)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def test_analyse_takes_positions_with_or_without_quotes(solved, capsys):
+    board = random_game(MINI, 7, 3)
+    expected = analysis_text(board, Tablebase(MINI)) + "\n"
+    assert analysis(capsys, "--rules", MINI, board.text) == expected
+    assert analysis(capsys, *board.text.split(), "--rules", MINI) == expected
+    assert analysis(capsys, "--rules", MINI) == analysis_text(Board(MINI), Tablebase(MINI)) + "\n"
+
+
+def test_analyse_asks_a_checkpoint(solved, checkpoint, capsys):
+    out = analysis(capsys, "--rules", MINI, "--ckpt_path", checkpoint, "--simulations", "12")
+    assert "network " in out
+    assert sum(int(line.split()[3]) for line in out.splitlines() if line.startswith("  2")) == 12
+    assert "visits" not in analysis(capsys, "--rules", MINI, "--ckpt_path", checkpoint, "--simulations", "0")
+
+
+def test_analyse_says_that_a_game_is_over(solved, capsys):
+    out = analysis(capsys, OVER)
+    assert out == f"{Board.from_text(OVER)}\n\nThe game is over: white cannot move and has lost.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "'nonsense'"),
+        ([OVER, "--rules", "nonsense"], "unknown rule set 'nonsense'"),
+        ([OVER, "--rules", MINI], "there are 7 a side"),
+        ([OVER, "--ckpt_path", "missing.ckpt"], "missing.ckpt"),
+        ([OVER, "--simulations", "x"], "'x'"),
+        (["--ckpt_path", "CHECKPOINT"], "was trained for 'mini-mature' rules, not for 'standard'"),
+        (["--rules", MINI, "--ckpt_path", "CHECKPOINT", "--simulations", "30001"], "30000"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_bad_input_of_analyse_is_named_in_one_line(arguments, message, solved, checkpoint, capsys):
+    assert main(["analyse", *(str(checkpoint) if a == "CHECKPOINT" else a for a in arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("pylos: error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_analyse_names_a_damaged_table_in_one_line(solved_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / f"{MINI}.values").write_bytes(b"nonsense")
+    assert main(["analyse", "--rules", MINI]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith(
+        "is damaged, its header cannot be read: delete it and run `pylos solve --rules mini-mature`\n"
+    )

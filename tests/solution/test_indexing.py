@@ -3,13 +3,9 @@
 import functools
 import random
 
-import numba
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-import pylos.kernels.jit
 from pylos.game.rules import (
     CELL_MASK,
     LIFTED_TO,
@@ -22,7 +18,6 @@ from pylos.game.rules import (
     uncovered_cells,
 )
 from pylos.game.symmetry import moved_mask
-from pylos.kernels.bits import gather_bits, scatter_bits
 from pylos.solution.indexing import (
     EMPTY_SLOT,
     build_index,
@@ -196,36 +191,3 @@ def test_a_shape_lists_its_positions_in_the_order_of_their_numbers(code):
             earliest = min(numbers, key=lambda n: split(int(position_at(index, n, code)))[0])
             assert listed == (position if earliest == number else -1 - earliest)
             assert earliest <= number
-
-
-# Bits --------------------------------------------------------------------------------------------------------
-
-
-def gathered(value: int, mask: int) -> int:
-    bits = [value >> i & 1 for i in range(64) if mask >> i & 1]
-    return sum(bit << i for i, bit in enumerate(bits))
-
-
-def scattered(value: int, mask: int) -> int:
-    return sum((value >> i & 1) << place for i, place in enumerate(i for i in range(64) if mask >> i & 1))
-
-
-@numba.njit
-def gather(value: int, mask: int) -> int:
-    return gather_bits(value, mask)
-
-
-@numba.njit
-def scatter(value: int, mask: int) -> int:
-    return scatter_bits(value, mask)
-
-
-WORDS = st.integers(0, 2**62)
-
-
-@given(WORDS, WORDS)
-def test_bits_are_gathered_and_scattered(value, mask):
-    for function in (gather, pylos.kernels.bits.gather_bits_slowly):
-        assert function(value, mask) == gathered(value, mask)
-    for function in (scatter, pylos.kernels.bits.scatter_bits_slowly):
-        assert function(value, mask) == scattered(value, mask)

@@ -7,22 +7,12 @@ import pytest
 import torch
 from torchmetrics import Metric
 
-from pylos.players.network_player import NetworkPlayer
 from pylos.truth.batches import LabelledBatch, SuiteBatches, labelled_batch, share_of_suite
 from pylos.truth.metrics import BASELINE, TruthMetrics, TruthResult
 from pylos.truth.searcher import Searcher
-from pylos.truth.suite import STRATA, Suite, load_suite
+from pylos.truth.suite import STRATA
+from tests.support.suites import all_batches, shipped
 from tests.support.training import tiny_module
-
-
-def shipped(rules: str = "mini-standard") -> Suite:
-    suite = load_suite(rules)
-    assert suite is not None
-    return suite
-
-
-def whole(suite: Suite) -> list[LabelledBatch]:
-    return list(SuiteBatches(suite, np.arange(len(suite))))
 
 
 def perfect(batch: LabelledBatch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,7 +30,7 @@ def guesses(batch: LabelledBatch, seed: int) -> tuple[torch.Tensor, torch.Tensor
 def test_perfect_knowledge_has_no_error():
     for rules in ("mini-standard", "mini-mature"):
         truth = TruthMetrics(simulations=1)
-        for batch in whole(shipped(rules)):
+        for batch in all_batches(shipped(rules)):
             values, log_policy = perfect(batch)
             truth.update(batch, values, log_policy, log_policy.argmax(1))
         result = truth.result()
@@ -58,7 +48,7 @@ def test_choices_by_chance_score_as_chance_does():
     suite = shipped()
     chance = suite.uniform_accuracy
     truth = TruthMetrics(simulations=0)
-    for i, batch in enumerate(whole(suite)):
+    for i, batch in enumerate(all_batches(suite)):
         truth.update(batch, *guesses(batch, i))
     result = truth.result()
     assert result.uniform[-1] == pytest.approx(chance.mean(), rel=1e-5)
@@ -70,7 +60,7 @@ def test_choices_by_chance_score_as_chance_does():
 
 def test_metrics_are_what_numpy_computes():
     suite = shipped()
-    batches = whole(suite)
+    batches = all_batches(suite)
     truth = TruthMetrics(simulations=1)
     kept, searched_kept, errors, values, outcomes = [], [], [], [], []
     for i, batch in enumerate(batches):
@@ -142,43 +132,6 @@ def test_two_ranks_add_up_to_one():
     assert result.metrics() == pytest.approx(expected.metrics(), rel=1e-5)
     for name in ("policy", "search"):
         np.testing.assert_array_equal(getattr(result, name), getattr(expected, name))
-
-
-def test_search_plays_like_a_player_of_matches():
-    suite, module = shipped(), tiny_module(rules="mini-standard")
-    positions = suite.positions[:200]
-    searched = Searcher(module.network, module.rules, 32, module.device).choose(positions)
-    player = NetworkPlayer("agent", module.network, module.rules, 32)
-    assert np.mean(searched == player.choose(positions)) > 0.8  # chance decides between equals
-    assert suite.legal[np.arange(200), searched].all()
-    again = Searcher(module.network, module.rules, 32, module.device).choose(positions[100:])
-    assert (again == searched[100:]).all()  # whatever else is searched at the same time
-
-
-def test_values_are_measured_on_wins_draws_and_losses():
-    batches = whole(shipped("mini-mature"))
-    outcomes = torch.cat([batch.outcomes for batch in batches])
-    assert set(outcomes.tolist()) == {-1.0, 0.0, 1.0}
-    assert all(len(batch.positions) < len(batch.outcomes) <= 3 * len(batch.positions) for batch in batches)
-
-
-@pytest.mark.parametrize(("most", "ranks"), [(100, 1), (100, 3), (1857, 2), (10**6, 4), (1, 3)])
-def test_a_part_of_the_suite_has_all_strata_in_proportion(most: int, ranks: int):
-    suite = shipped()
-    shares = [share_of_suite(suite, most, rank, ranks) for rank in range(ranks)]
-    rows = np.concatenate(shares)
-    assert len(rows) == len(set(rows.tolist())) == min(max(most, ranks), len(suite))
-    assert min(map(len, shares)) >= 1
-    counts = np.bincount(suite.strata[rows], minlength=len(STRATA))
-    expected = np.bincount(suite.strata, minlength=len(STRATA)) * len(rows) / len(suite)
-    assert np.abs(counts - expected).max() <= 1
-
-
-def test_every_batch_of_the_suite_has_all_strata():
-    """Or limit_val_batches would measure openings only."""
-    suite = shipped("standard")
-    for batch in list(SuiteBatches(suite, share_of_suite(suite, 2000, 0, 1)))[:-1]:
-        assert (np.bincount(batch.strata.numpy(), minlength=len(STRATA)) > 30).all()
 
 
 def test_a_table():

@@ -1,25 +1,120 @@
-"""What interruptions, kills, errors, damage and a full disk do to a solver and its files."""
+"""The mini game solved, compared with the plain-Python solution; and solved again after every kind of interruption."""
 
 import os
 import random
 import signal
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 
 from pylos.errors import TableError
-from pylos.game.rules import RULES
-from pylos.solution import sweeping
-from pylos.solution.indexing import build_index, list_positions
+from pylos.game.board import Board
+from pylos.game.rules import MINI_RULES, RULES, opponent_cells, own_cells
+from pylos.solution.indexing import build_index, list_positions, locate
 from pylos.solution.solving import STAGES, solve
 from pylos.solution.sweeping import Progress, Sweeper
-from pylos.solution.tables import DISTANCES, HEADER_BYTES, VALUES, part_path, table_path
-from pylos.solution.values import WIN
+from pylos.solution.tables import (
+    DISTANCES,
+    HEADER_BYTES,
+    VALUES,
+    open_table,
+    part_path,
+    read_header,
+    table_path,
+)
+from pylos.solution.values import LOSS, UNKNOWN, WIN, read_value
 from pylos.system.home import home
 from tests.support.interruptions import KINDS, assert_solved_as_in, raising_after, raising_in
+from tests.twins import solution as naive_solution
+
+VALUE_OF = {WIN: 1, LOSS: -1, UNKNOWN: 0}
+
+
+@pytest.mark.parametrize("rules", MINI_RULES)
+def test_values_and_distances_equal_those_of_the_twin(rules, solved):
+    values, distances = (open_table(table_path(rules, kind)) for kind in KINDS)
+    index = build_index(RULES[rules])
+    solution = naive_solution.solve(rules)
+    for (own, opponent), (value, distance) in solution.items():
+        number = locate(index, own, opponent)
+        assert VALUE_OF[read_value(values, number)] == value
+        assert distances[number] == (0 if distance is None else distance + 1)
+
+
+@pytest.mark.parametrize("rules", ["mini-children", "mini-mature"])
+def test_the_header_says_what_the_solution_holds(rules, solved):
+    header = read_header(table_path(rules, DISTANCES))
+    solution = naive_solution.solve(rules)
+    assert (header["rules"], header["kind"]) == (rules, DISTANCES)
+    start = header["start"], None if header["start_distance"] < 0 else header["start_distance"]
+    assert start == solution[0, 0]
+    for balls, counts in enumerate(header["by_balls"]):
+        found = [w for (own, opponent), w in solution.items() if (own | opponent).bit_count() == balls]
+        assert counts == [sum(value == v for value, _ in found) for v in (1, -1, 0)]
+        longest = [max((d for value, d in found if value == v), default=-1) for v in (1, -1)]
+        assert header["longest_by_balls"][balls] == longest
+    assert header["wins_losses_draws"] == np.sum(header["by_balls"], axis=0).tolist()
+    assert sum(header["up_to_symmetry"]) == 14_202
+    without = read_header(table_path(rules, VALUES))
+    same = ("start", "wins_losses_draws", "by_balls", "up_to_symmetry")
+    assert [without[key] for key in same] == [header[key] for key in same]
+    assert "start_distance" not in without
+
+
+def test_without_distances_only_values_are_kept(unsolved, solved_folder):
+    header = solve("mini-standard")
+    assert header == read_header(solved_folder / "tables" / "mini-standard.values")
+    assert not table_path("mini-standard", DISTANCES).exists()
+    assert solve("mini-standard", distance=True)["kind"] == DISTANCES
+    assert_solved_as_in(solved_folder, unsolved, "mini-standard")
+
+
+@pytest.mark.parametrize("few", [0.0, 1e9])
+def test_whether_trails_are_followed_never_or_always_makes_no_difference(
+    few, unsolved, solved_folder, monkeypatch
+):
+    monkeypatch.setattr("pylos.solution.solving.FOLLOW_BELOW", few)
+    solve("mini-mature", distance=True)
+    assert_solved_as_in(solved_folder, unsolved, "mini-mature")
+
+
+def test_what_is_solved_is_not_solved_again(solved):
+    path = table_path("mini-standard", VALUES)
+    before = path.stat()
+    assert solve("mini-standard", report=raising_after(0)) == read_header(path)
+    assert solve("mini-standard", distance=True, report=raising_after(0))["kind"] == DISTANCES
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    ["................/wwwbbwbb./wbw./. w 0", "................/w.wwbwb.b/..../. w 0"],
+)
+def test_wins_and_losses_that_rest_on_nothing_but_each_other_get_no_distances(drawn, unsolved, solved_folder):
+    """Call such a draw won, and others follow until all agree with their successors; no end is ever reached."""
+    path = table_path("mini-mature", VALUES)
+    content = bytearray((solved_folder / "tables" / path.name).read_bytes())
+    position = Board.from_text(drawn, "mini-mature").position
+    number = locate(build_index(RULES["mini-mature"]), own_cells(position), opponent_cells(position))
+    content[HEADER_BYTES + (number >> 2)] |= WIN << 2 * (number & 3)
+    path.parent.mkdir(parents=True)
+    part_path(path).write_bytes(content)
+    solve("mini-mature")
+    assert read_header(path)["wins_losses_draws"][2] < 7114
+    with pytest.raises(TableError, match="distances do not follow"):
+        solve("mini-mature", distance=True, report=raising_after(100_000, TimeoutError))
+    assert not table_path("mini-mature", DISTANCES).exists()
+
+
+def test_unknown_rules_are_refused_and_leave_nothing(unsolved):
+    with pytest.raises(ValueError, match="unknown rule set 'nonsense'"):
+        solve("nonsense")
+    assert not list(unsolved.rglob("*"))
+
+
+# Interruptions, kills, errors and damage -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -151,25 +246,6 @@ def test_the_check_finds_a_wrong_entry_in_what_an_interrupted_run_left(kind, uns
     part.write_bytes(sound)
     solve("mini-mature", distance=True)
     assert_solved_as_in(solved_folder, unsolved, "mini-mature")
-
-
-def test_an_error_in_any_of_the_threads_ends_the_others(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr(sweeping, "CHUNK", 4)
-    failed, afterwards = threading.Event(), []
-
-    def report(progress: Progress) -> None:
-        if threading.current_thread().name.endswith("_1"):  # not the one that was started first
-            failed.set()
-            raise TimeoutError
-        assert failed.wait(60)
-        afterwards.append(progress)
-
-    code = RULES["mini-standard"]
-    index = build_index(code)
-    with pytest.raises(TimeoutError):
-        Sweeper(index, code, report).sweep_all("test", lambda *_: 0)
-    assert len(afterwards) < sum(-(-index.sizes // 4)) / 2
 
 
 def test_of_two_solvers_at_once_the_second_is_refused(unsolved, solved_folder):

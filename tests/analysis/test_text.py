@@ -1,0 +1,49 @@
+"""The analysis of a position as text."""
+
+import numpy as np
+
+from pylos.analysis.text import analysis_text
+from pylos.game.board import Board
+from pylos.solution.solving import solve
+from pylos.solution.tablebase import Tablebase
+from tests.support.networks import untrained_player
+
+MINI = "mini-mature"
+
+
+def test_the_text_shows_the_board_its_worth_and_the_actions(solved):
+    board = Board("mini-standard")
+    lines = analysis_text(board, Tablebase("mini-standard")).splitlines()
+    drawing = str(board).splitlines()
+    assert lines[: len(drawing)] == drawing
+    assert lines[len(drawing) + 1] == "For white: exact win in 15 turns"
+    cells = [line.split() for line in lines[len(drawing) + 2 :] if line and "─" not in line]
+    assert cells[0] == ["action", "exact", "turns"]
+    assert cells[1] == ["2B2", "win", "15"]
+    assert sorted(cells[2:]) == sorted(
+        [f"2{c}{i}", "loss", "16"] for c in "ABC" for i in "123" if c + i != "B2"
+    )
+
+
+def test_the_text_shows_what_a_network_thinks(solved):
+    board, player = Board(MINI), untrained_player(MINI, simulations=20)
+    text = analysis_text(board, Tablebase(MINI), player)
+    assert f"For white: exact draw; network {player.network(np.zeros(8, np.int64))[0][0]:+.3f}\n" in text
+    assert next(line for line in text.splitlines() if "action" in line).split() == [
+        "action", "exact", "prior", "visits", "mean", "improved",
+    ]  # fmt: skip
+    assert len(text.splitlines()) == 6 + 2 + 3 + 9 + 0
+
+
+def test_the_text_names_the_command_that_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
+    assert (
+        analysis_text(Board(MINI))
+        .splitlines()[-1]
+        .endswith("`pylos solve --rules mini-mature` does it in some seconds")
+    )
+    solve(MINI)
+    assert (
+        "`pylos solve --rules mini-mature --distance`"
+        in analysis_text(Board(MINI), Tablebase(MINI)).splitlines()[-1]
+    )
