@@ -121,7 +121,7 @@ def evaluate(options: argparse.Namespace) -> int:
     for entry in manifest.entries.values():
         if entry.file is not None and entry.elo is not None:
             elo = f"Elo {entry.elo:.0f} {interval_text(entry.elo_low, entry.elo_high)}"
-            print(f"{entry.file}:{entry.simulations}: epoch {entry.epoch + 1}, {elo}, {entry.label}")
+            print(f"{entry.player}: epoch {entry.epoch + 1}, {elo}, {entry.label}")
     failed = any(e.status == FAILED and e.file is not None for e in manifest.entries.values())
     unreadable = find_checkpoints(manifest.folder)[1]
     return 1 if failed or unreadable else 0

@@ -104,17 +104,18 @@ def _evaluate_checkpoint(
     except Exception as error:  # recorded with its reason; the other checkpoints get their turn
         reason = f"{type(error).__name__}: {error}"
         manifest.record_failure(epoch, checkpoint.step, settings.simulations, reason)
-        report(f"{checkpoint.path.name}: failed: {error}")
+        manifest.sync_files(checkpoints)
+        outcome = f"failed: {error}"
     else:
         seconds = time.perf_counter() - start
         entry = manifest.record(epoch, checkpoint.step, settings.simulations, results, seconds)
         manifest.update_ratings()
-        report(
-            f"{checkpoint.path.name}: {entry.label}, "
-            + ", ".join(f"{r.opponent} {r.score:.2f}" for r in results)
-        )
-    manifest.sync_files(checkpoints)
+        manifest.sync_files(checkpoints)
+        players = {entry.name: entry.player for entry in manifest.entries.values()}
+        scores = (f"{players.get(r.opponent, r.opponent)} {r.score:.2f}" for r in results)
+        outcome = f"{entry.label}, {', '.join(scores)}"
     manifest.save()
+    report(f"{manifest.entries[checkpoint.step, settings.simulations].player}: {outcome}")
 
 
 def _named(checkpoint: CheckpointFile, settings: EvaluationSettings, rules: str | None) -> NetworkPlayer:

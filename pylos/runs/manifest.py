@@ -84,6 +84,11 @@ class Entry:
         """What it is called in matches."""
         return agent_name(*self.agent)
 
+    @property
+    def player(self) -> str:
+        """The text of this player, with the checkpoint's name for its path; its name where there is no checkpoint."""
+        return self.name if self.file is None else f"{self.file}:{self.simulations}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,7 +1,6 @@
 import pytest
 
 from pylos.arena.counts import MatchCounts
-from pylos.arena.evaluation import Share
 from pylos.arena.results import MatchResult
 
 PAIRINGS = [("a", "random"), ("a", "b")]
@@ -25,10 +24,3 @@ def test_games_of_several_ranks_add_up():
 def test_a_match_that_nobody_expects():
     with pytest.raises(ValueError, match="not in list"):
         MatchCounts(PAIRINGS).update([MatchResult("b", "a", (1, 0, 0), (0, 0, 0))])
-
-
-@pytest.mark.parametrize(("games", "ranks"), [(50, 1), (50, 2), (50, 7), (4, 3)])
-def test_shares_make_up_the_whole(games: int, ranks: int):
-    shares = [Share(rank, ranks) for rank in range(ranks)]
-    assert sum(share.games(games) for share in shares) == games
-    assert len({share.key(0, "x") for share in shares}) == ranks

@@ -10,11 +10,6 @@ import pytest
 import torch
 
 from callbacks import BlunderRate
-from pylos.arena.evaluation import Share, perfect_metrics, play_perfect
-from pylos.arena.settings import EvaluationSettings
-from pylos.errors import PlayerError
-from pylos.players.baselines import RandomPlayer
-from pylos.players.perfect_player import load_perfect
 from pylos.runs.manifest import Manifest
 from pylos.solution.blunders import blunder_metrics, count_blunders
 from pylos.solution.solving import solve
@@ -125,28 +120,3 @@ def test_of_a_damaged_table_it_is_warned_once(tmp_path, solved_folder, unsolved)
     assert f"{RULES}.distances is damaged" in messages[0]
     assert len(metrics.epochs) == 2
     assert not [name for name in metrics.epochs[1] if "perfect" in name or "blunder" in name]
-
-
-def test_ranks_play_different_games_that_add_up(solved):
-    settings, perfect = EvaluationSettings(games=30), load_perfect(RULES)
-    parts = [play_perfect(settings, RandomPlayer(RULES), perfect, False, Share(rank, 2)) for rank in (0, 1)]
-    assert [part[:6].sum() for part in parts] == [16, 14]
-    assert parts[0].tolist() != parts[1].tolist()
-    assert play_perfect(
-        EvaluationSettings(games=2), RandomPlayer(RULES), perfect, False, Share(1, 2)
-    ).tolist() == ([0] * 7)
-
-
-def test_the_metrics_of_perfect_play():
-    assert perfect_metrics([1, 2, 1, 0, 1, 3, 60]) == {
-        "eval/score_vs_perfect_as_second": 0.125,
-        "eval/score_vs_perfect_as_first": 0.5,
-        "eval/turns_survived_vs_perfect": 15.0,
-    }
-    assert perfect_metrics([1, 1, 0, 0, 2, 0, 0])["eval/turns_survived_vs_perfect"] is None
-
-
-def test_perfect_play_may_be_an_anchor_whether_or_not_other_rules_are_solved(unsolved):
-    assert EvaluationSettings(anchors=("perfect:0.5",)).anchors == ("perfect:0.5",)
-    with pytest.raises(PlayerError):
-        EvaluationSettings(anchors=("perfect:2",))
