@@ -13,8 +13,8 @@ from pylos.errors import ConfigurationError, IllegalActionError, RulesError
 from pylos.game.actions import parse_action
 from pylos.game.board import Board
 from pylos.players.baselines import RandomPlayer
+from tests.support.boards import moved
 from tests.support.evaluators import hashed
-from tests.twins.search import moved
 
 
 class Scripted:

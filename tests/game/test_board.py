@@ -15,7 +15,7 @@ from pylos.game.actions import action_name
 from pylos.game.board import BLACK, WHITE, Board, as_positions, perft
 from pylos.game.rules import NUM_ACTIONS
 from tests.support.boards import RULE_NAMES, boards
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 
 EMPTY = "................/........./..../. w 0"
 
@@ -45,10 +45,10 @@ def test_text_and_repr_round_trip(board):
     again = Board.from_text(board.text, board.rules)
     assert again == board
     assert hash(again) == hash(board)
-    assert again.text == board.text == naive.format_game(naive.parse(board.text))
+    assert again.text == board.text == twin_rules.format_game(twin_rules.parse(board.text))
     assert eval(repr(board)) == board
     assert Board.from_position(np.int64(board.position), board.rules) == board
-    game, balls = naive.parse(board.text), naive.balls_per_player(board.rules)
+    game, balls = twin_rules.parse(board.text), twin_rules.balls_per_player(board.rules)
     assert board.reserves == (balls - len(game.white), balls - len(game.black))
     assert board.turn[0] == game.side
     assert board.pending == game.pending
@@ -202,10 +202,10 @@ def test_a_turn_ends_by_itself_when_nothing_more_can_be_taken_back():
     board = Board.from_text(".wb.wwb.bb....../.b.b...../..../. w 0")
     board.push("1A1")
     assert [action_name(int(action), board.pending) for action in board.legal_actions] == ["-1A1"]
-    twin = naive.step(naive.parse(board.text), ((0, 0, 0), None), "standard")
+    twin = twin_rules.step(twin_rules.parse(board.text), ((0, 0, 0), None), "standard")
     board.push("-1A1")
     assert (board.turn, board.pending, board.last_turn) == ("black", 0, "1A1-1A1")
-    assert board.text == naive.format_game(twin)
+    assert board.text == twin_rules.format_game(twin)
 
 
 def test_taking_back_nothing_where_that_is_allowed():
@@ -283,7 +283,7 @@ def test_exactly_the_legal_actions_can_be_pushed(board, action):
 
 @given(boards())
 def test_the_winner_is_who_moved_last(board):
-    assert board.is_over == naive.is_over(naive.parse(board.text), board.rules)
+    assert board.is_over == twin_rules.is_over(twin_rules.parse(board.text), board.rules)
     if board.is_over:
         winner = board.winner
         board.pop()
@@ -307,10 +307,10 @@ def test_perft_finishes_a_pending_take_back(rules, first):
     board = square_board(rules)
     board.push("1B2")  # four white balls, all free: four single ones and six pairs
     assert [perft(board, 0), perft(board, 1)] == [1, first]
-    twin = naive.parse(board.text)
+    twin = twin_rules.parse(board.text)
     ends = {twin.with_own(twin.own - {a, b}, 0, True) for a in twin.own for b in twin.own}
     ends |= {twin.with_own(twin.own, 0, True)} if rules == "standard-optional" else set()
-    assert perft(board, 2) == sum(naive.perft(end, 1, rules) for end in ends)
+    assert perft(board, 2) == sum(twin_rules.perft(end, 1, rules) for end in ends)
     board.push("-1A1")
     assert perft(board, 1) == 4
 
@@ -323,7 +323,7 @@ def test_perft_refuses_a_negative_depth():
 @pytest.mark.parametrize("rules", RULE_NAMES)
 def test_perft_takes_the_rules_of_the_board(rules):
     text = "................/ww.w..bb./..../. w 0" if "mini" in rules else square_board().text
-    assert perft(Board.from_text(text, rules), 2) == naive.perft(naive.parse(text), 2, rules)
+    assert perft(Board.from_text(text, rules), 2) == twin_rules.perft(twin_rules.parse(text), 2, rules)
 
 
 def test_as_positions():

@@ -9,7 +9,7 @@ from pylos.game.board import Board
 from pylos.game.drawing import FILL, MARK, ascii_drawing, describe, svg
 from pylos.game.rules import RULES
 from tests.support.boards import boards
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 
 SVG = "{http://www.w3.org/2000/svg}"
 MIDDLE = "wwwbbbbbbbwwbwwb/b..bbwwww/..bw/. b 0"
@@ -24,8 +24,10 @@ def cells_drawn(text: str) -> list[tuple[str, ElementTree.Element]]:
 @settings(max_examples=40)
 @given(boards())
 def test_every_ball_is_drawn_twice_in_its_colour(board):
-    game = naive.parse(board.text)
-    expected = {naive.NAMES[c]: "white" for c in game.white} | {naive.NAMES[c]: "black" for c in game.black}
+    game = twin_rules.parse(board.text)
+    expected = {twin_rules.NAMES[c]: "white" for c in game.white} | {
+        twin_rules.NAMES[c]: "black" for c in game.black
+    }
     drawn = [title.split() for title, _ in cells_drawn(board._repr_svg_()) if not title.endswith("empty")]
     assert sorted(map(tuple, drawn)) == sorted([*expected.items()] * 2)
     for title, group in cells_drawn(board._repr_svg_()):

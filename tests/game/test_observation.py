@@ -9,8 +9,8 @@ from pylos.game.observation import OBSERVATION_SIZE, observe, observe_all
 from pylos.game.rules import RULES
 from pylos.game.symmetry import CELL_SYMMETRY, transform
 from tests.support.boards import boards, colourings
-from tests.twins import rules as naive
-from tests.twins import search as twin
+from tests.twins import observation as twin_observation
+from tests.twins import rules as twin_rules
 
 
 def _observe(position: int, rules: str) -> np.ndarray:
@@ -22,15 +22,15 @@ def _observe(position: int, rules: str) -> np.ndarray:
 
 @given(boards())
 def test_observations_equal_their_twin(board):
-    expected = np.array(twin.observe(naive.parse(board.text), board.rules), np.float32)
+    expected = np.array(twin_observation.observe(twin_rules.parse(board.text), board.rules), np.float32)
     assert _observe(board.position, board.rules).tolist() == expected.tolist()
 
 
 @given(colourings())
 def test_observations_of_any_pile_equal_their_twin(coloured):
     game, rules = coloured
-    position = Board.from_text(naive.format_game(game), rules).position
-    expected = np.array(twin.observe(game, rules), np.float32)
+    position = Board.from_text(twin_rules.format_game(game), rules).position
+    expected = np.array(twin_observation.observe(game, rules), np.float32)
     assert _observe(position, rules).tolist() == expected.tolist()
 
 

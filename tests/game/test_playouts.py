@@ -11,8 +11,9 @@ from pylos.game.playouts import NO_ACTION, playout, playouts, random_action
 from pylos.game.rules import RULES, START
 from pylos.kernels.randomness import draw
 from tests.support.boards import RULE_NAMES, boards, random_game
-from tests.twins import rules as naive
-from tests.twins import search as twin
+from tests.twins import playouts as twin_playouts
+from tests.twins import randomness as twin_randomness
+from tests.twins import rules as twin_rules
 
 keys = st.integers(0, 2**63 - 1)
 
@@ -32,9 +33,11 @@ def _pending_board(rules: str, pending: int) -> Board:
 
 @given(boards(), st.integers(0, 2**63 - 1))
 def test_a_random_action_is_the_one_that_the_bits_point_at(board, bits):
-    legal = [twin.action_id(a) for a in twin.sorted_actions(naive.parse(board.text), board.rules)]
+    legal = [
+        twin_rules.action_id(a) for a in twin_rules.sorted_actions(twin_rules.parse(board.text), board.rules)
+    ]
     action = random_action(board.position, RULES[board.rules], bits)
-    assert action == (legal[twin.pick_below(bits, len(legal))] if legal else NO_ACTION)
+    assert action == (legal[twin_randomness.pick_below(bits, len(legal))] if legal else NO_ACTION)
 
 
 def _assert_uniform(board: Board) -> None:
@@ -57,14 +60,14 @@ def test_random_take_backs_are_uniform(rules, pending):
 
 @given(boards(), keys)
 def test_a_playout_equals_its_twin(board, key):
-    expected = twin.playout(naive.parse(board.text), board.rules, key, 300)
+    expected = twin_playouts.playout(twin_rules.parse(board.text), board.rules, key, 300)
     assert playout(board.position, RULES[board.rules], key, 300) == expected
 
 
 @given(boards(), keys, st.integers(0, 40))
 def test_a_playout_stops_at_its_limit_as_a_draw(board, key, limit):
     outcome, plies = playout(board.position, RULES[board.rules], key, limit)
-    assert (outcome, plies) == twin.playout(naive.parse(board.text), board.rules, key, limit)
+    assert (outcome, plies) == twin_playouts.playout(twin_rules.parse(board.text), board.rules, key, limit)
     assert plies <= limit
     if outcome == 0:
         assert plies == limit

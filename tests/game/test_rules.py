@@ -12,10 +12,10 @@ from pylos.game.board import Board
 from pylos.game.notation import format_position
 from pylos.game.turns import count_turns
 from tests.support.boards import RULE_NAMES, boards, colourings, occupancies
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 
-CELLS = naive.CELLS
-BELOW = [[CELLS.index(c) for c in naive.below(cell)] for cell in CELLS]
+CELLS = twin_rules.CELLS
+BELOW = [[CELLS.index(c) for c in twin_rules.below(cell)] for cell in CELLS]
 START = [16, 240, 3_360, 43_680, 524_376, 5_786_496]
 MINI_START = [9, 72, 504, 3_024]
 START_PERFT = {
@@ -73,7 +73,7 @@ def test_perft_from_the_start(name):
 
 @pytest.mark.parametrize(("name", "depth"), [(name, 5 if "mini" in name else 2) for name in RULE_NAMES])
 def test_the_twin_counts_the_same_from_the_start(name, depth):
-    assert naive.perft(naive.parse(Board(name).text), depth, name) == START_PERFT[name][depth - 1]
+    assert twin_rules.perft(twin_rules.parse(Board(name).text), depth, name) == START_PERFT[name][depth - 1]
 
 
 @pytest.mark.parametrize(("name", "text", "counts"), MIDDLE)
@@ -84,26 +84,26 @@ def test_perft_from_the_middle(name, text, counts):
 
 @pytest.mark.parametrize(("name", "text", "counts"), MIDDLE)
 def test_the_twin_counts_the_same(name, text, counts):
-    assert [naive.perft(naive.parse(text), depth, name) for depth in (1, 2)] == counts[:2]
+    assert [twin_rules.perft(twin_rules.parse(text), depth, name) for depth in (1, 2)] == counts[:2]
 
 
-def assert_same_moves(game: naive.Game, name: str) -> None:
+def assert_same_moves(game: twin_rules.Game, name: str) -> None:
     """Legal actions, their order, what each leads to, and whether the game is over."""
-    board = Board.from_text(naive.format_game(game), name)
-    expected = {naive.name(action): action for action in naive.legal(game, name)}
+    board = Board.from_text(twin_rules.format_game(game), name)
+    expected = {twin_rules.name(action): action for action in twin_rules.legal(game, name)}
     actions = [int(action) for action in board.legal_actions]
     assert actions == sorted(set(actions))
     assert {action_name(action, board.pending) for action in actions} == set(expected)
-    assert board.is_over == naive.is_over(game, name) == (not expected)
+    assert board.is_over == twin_rules.is_over(game, name) == (not expected)
     for action in actions:
         after = rules.step(board.position, action, rules.RULES[name])
-        twin = naive.step(game, expected[action_name(action, board.pending)], name)
-        assert format_position(after) == naive.format_game(twin)
+        twin = twin_rules.step(game, expected[action_name(action, board.pending)], name)
+        assert format_position(after) == twin_rules.format_game(twin)
 
 
 @given(boards())
 def test_moves_match_the_twin_in_games(board):
-    assert_same_moves(naive.parse(board.text), board.rules)
+    assert_same_moves(twin_rules.parse(board.text), board.rules)
 
 
 @given(colourings())
@@ -116,7 +116,7 @@ def test_moves_match_the_twin_in_any_position(coloured):
 def test_turns_match_the_twin(board):
     while board.pending:
         board.pop()
-    ends = list(naive.turns(naive.parse(board.text), board.rules))
+    ends = list(twin_rules.turns(twin_rules.parse(board.text), board.rules))
     assert count_turns(board.position, 1, rules.RULES[board.rules]) == len(ends)
 
 
@@ -128,7 +128,7 @@ def test_steps_keep_the_laws(board):
         action = board.pop()
         kept = board.turn == mover_after
         assert kept == (pending_after > 0), "the mover stays exactly while a take-back is pending"
-        assert all(0 <= reserve <= naive.balls_per_player(board.rules) for reserve in board.reserves)
+        assert all(0 <= reserve <= twin_rules.balls_per_player(board.rules) for reserve in board.reserves)
         assert after == rules.step(board.position, action, rules.RULES[board.rules])
         if board.pending:
             optional = board.rules.endswith("-optional")
@@ -141,7 +141,7 @@ def test_who_cannot_move_loses():
     # The twin agrees that white has neither a ball in reserve nor one to raise; black moves on in its place.
     text = "wbbwwbwwbwbwwbbw/wbbbbwwbw/bbww/. {} 0"
     stuck, other = Board.from_text(text.format("w")), Board.from_text(text.format("b"))
-    assert naive.is_over(naive.parse(stuck.text), "standard")
+    assert twin_rules.is_over(twin_rules.parse(stuck.text), "standard")
     assert (stuck.is_over, stuck.winner, list(stuck.legal_actions)) == (True, "black", [])
     assert (other.is_over, other.winner) == (False, None)
     other.push("4A1")
@@ -192,7 +192,12 @@ def test_bound_on_legal_actions(piles):
     with_reserve = np.where(bits.sum(axis=1) < 30, supported.sum(axis=1) + raises[:, :14].sum(axis=1), 0)
     bound = np.maximum(with_reserve, raises[:, :15].sum(axis=1)).max()
     widest = Board.from_text("wwwwwbbwwwwwwwww/........./..../. w 0")
-    assert len(widest.legal_actions) == len(naive.legal(naive.parse(widest.text), "standard")) == bound == 107
+    assert (
+        len(widest.legal_actions)
+        == len(twin_rules.legal(twin_rules.parse(widest.text), "standard"))
+        == bound
+        == 107
+    )
     assert bound <= rules.MAX_LEGAL_ACTIONS
 
 

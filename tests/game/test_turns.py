@@ -8,7 +8,7 @@ from pylos.game.notation import format_position
 from pylos.game.rules import RULES
 from pylos.game.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn, moves
 from tests.support.boards import boards, colourings
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 
 
 def lists_of_turns(position: int, rules: str) -> tuple[list[int], list[int]]:
@@ -28,12 +28,12 @@ def all_turns(position: int, rules: str) -> list[int]:
     return plain + earning
 
 
-def assert_same_turns(game: naive.Game, rules: str) -> None:
-    plain, earning = lists_of_turns(Board.from_text(naive.format_game(game), rules).position, rules)
-    expected = [naive.format_game(after) for after in naive.turns(game, rules)]
+def assert_same_turns(game: twin_rules.Game, rules: str) -> None:
+    plain, earning = lists_of_turns(Board.from_text(twin_rules.format_game(game), rules).position, rules)
+    expected = [twin_rules.format_game(after) for after in twin_rules.turns(game, rules)]
     assert sorted(map(format_position, plain + earning)) == sorted(expected)
-    moved = [naive.step(game, action, rules) for action in naive.legal(game, rules)]
-    expected = [naive.format_game(after) for after in moved if not after.pending]
+    moved = [twin_rules.step(game, action, rules) for action in twin_rules.legal(game, rules)]
+    expected = [twin_rules.format_game(after) for after in moved if not after.pending]
     assert sorted(map(format_position, plain)) == sorted(expected)
 
 
@@ -50,7 +50,7 @@ def assert_earlier_positions_are_those_with_a_turn_here(position: int, rules: st
 def test_turns_in_games(board):
     while board.pending:
         board.pop()
-    assert_same_turns(naive.parse(board.text), board.rules)
+    assert_same_turns(twin_rules.parse(board.text), board.rules)
     assert_earlier_positions_are_those_with_a_turn_here(board.position, board.rules)
 
 
@@ -58,5 +58,5 @@ def test_turns_in_games(board):
 def test_turns_in_any_position(coloured):
     game, rules = coloured
     assert_same_turns(game, rules)
-    position = Board.from_text(naive.format_game(game), rules).position
+    position = Board.from_text(twin_rules.format_game(game), rules).position
     assert_earlier_positions_are_those_with_a_turn_here(position, rules)

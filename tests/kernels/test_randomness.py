@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pylos.kernels.randomness import derive_key, draw, draw_below, draw_gamma, draw_keys, draw_uniform
-from tests.twins import search as twin
+from tests.twins import randomness as twin_randomness
 
 keys = st.integers(0, 2**63 - 1)
 counters = st.one_of(st.integers(0, 1000), st.integers(0, 2**63 - 2))
@@ -19,34 +19,34 @@ counters = st.one_of(st.integers(0, 1000), st.integers(0, 2**63 - 2))
 @given(keys, counters)
 def test_draw_equals_its_twin(key, counter):
     drawn = draw(key, counter)
-    assert drawn == twin.draw(key, counter)
+    assert drawn == twin_randomness.draw(key, counter)
     assert 0 <= drawn < 2**63
 
 
 @given(keys, counters, st.integers(1, 2**31 - 1))
 def test_draw_below_equals_its_twin_and_stays_below(key, counter, n):
     drawn = draw_below(key, counter, n)
-    assert drawn == twin.draw_below(key, counter, n)
+    assert drawn == twin_randomness.draw_below(key, counter, n)
     assert 0 <= drawn < n
 
 
 @given(keys, counters)
 def test_draw_uniform_equals_its_twin_and_stays_inside(key, counter):
     drawn = draw_uniform(key, counter)
-    assert drawn == twin.draw_uniform(key, counter)
+    assert drawn == twin_randomness.draw_uniform(key, counter)
     assert 0 < drawn < 1
 
 
 @given(keys, st.integers(0, 1000), st.sampled_from([0.03, 0.3, 1.0, 2.0, 10.0]))
 def test_draw_gamma_equals_its_twin(key, counter, shape):
     variate, after = draw_gamma(key, counter, shape)
-    expected, expected_after = twin.draw_gamma(key, counter, shape)
+    expected, expected_after = twin_randomness.draw_gamma(key, counter, shape)
     assert after == expected_after
     assert variate == pytest.approx(expected, rel=1e-9)
 
 
 def test_draw_keys_are_the_first_draws():
-    assert draw_keys(7, 5).tolist() == [twin.draw(7, i) for i in range(5)]
+    assert draw_keys(7, 5).tolist() == [twin_randomness.draw(7, i) for i in range(5)]
 
 
 def test_keys_and_draws_are_those_of_old_runs():

@@ -18,7 +18,7 @@ from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
 from tests.support.boards import random_game
 from tests.support.evaluators import single
-from tests.twins import gumbel as naive_gumbel
+from tests.twins import gumbel as twin_gumbel
 
 
 def _network(seed: int = 0) -> PylosNetwork:
@@ -166,9 +166,9 @@ def test_a_network_player_searches_without_noise_and_plays_the_likeliest_improve
     boards, network = _boards(), _network()
     chosen = NetworkPlayer("net", network, "standard", 24).choose(boards)
     judge = NetworkEvaluator(network, 1, "cpu", "float32").cached(0)
-    search = naive_gumbel.NaiveGumbelSearch(lambda position: single(judge, position), 24)
+    search = twin_gumbel.GumbelSearch(lambda position: single(judge, position), 24)
     for board, action in zip(boards, chosen, strict=True):
-        weights = naive_gumbel.weights(search.run(board))
+        weights = twin_gumbel.weights(search.run(board))
         assert weights[int(action)] == max(weights.values())
 
 

@@ -8,9 +8,9 @@ from pylos.game.board import Board
 from pylos.game.rules import FULL_RULES, RULES
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search
+from tests.support.boards import moved
 from tests.support.endgames import LOSS, WIN, Endgame, endgames, solve
 from tests.support.evaluators import Evaluation, hashed, uninformed
-from tests.twins.search import moved
 
 SAME_PLAYER_ACTS_AGAIN = [
     # Only one square wins, and only if the right ball goes back to the reserve after it.

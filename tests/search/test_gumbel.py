@@ -15,7 +15,7 @@ from pylos.search.options import SearchOptions
 from pylos.search.search import Search
 from tests.support.boards import RULE_NAMES, random_game
 from tests.support.evaluators import hashed, single, uninformed
-from tests.twins import gumbel as twin
+from tests.twins import gumbel as twin_gumbel
 
 
 def search(boards, options, evaluate=hashed, keys=None):
@@ -43,13 +43,13 @@ def row(result, i):
 
 def assert_equals_twin(boards, options, evaluate=hashed):
     result = search(boards, options, evaluate)
-    naive = twin.NaiveGumbelSearch(
+    twin = twin_gumbel.GumbelSearch(
         functools.partial(single, evaluate), options.simulations, gumbel_scale=options.gumbel_scale
     )
     for i, board in enumerate(boards):
-        root = naive.run(board, key=i)
-        assert result.values[i] == pytest.approx(twin.value(root), abs=1e-4)
-        ours, theirs = row(result, i), twin.weights(root)
+        root = twin.run(board, key=i)
+        assert result.values[i] == pytest.approx(twin_gumbel.value(root), abs=1e-4)
+        ours, theirs = row(result, i), twin_gumbel.weights(root)
         assert ours.keys() | theirs.keys() <= set(board.legal_actions.tolist())
         for action in ours.keys() | theirs.keys():  # the last digit may be rounded another way
             assert abs(ours.get(action, 0) - theirs.get(action, 0)) <= 1
@@ -74,7 +74,7 @@ def test_without_noise_too():
 def test_the_plan_halves_what_is_left(simulations):
     plan = considered_visits(simulations)
     for drawn in range(1, CONSIDERED + 1):
-        assert plan[drawn].tolist() == twin.halving(drawn, simulations)
+        assert plan[drawn].tolist() == twin_gumbel.halving(drawn, simulations)
 
 
 def test_noise_follows_the_gumbel_distribution_and_depends_on_the_key_alone():

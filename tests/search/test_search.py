@@ -1,4 +1,4 @@
-"""The search kernels against the naive search, and what rows, threads and keys may and may not change."""
+"""The search kernels against the twin, and what rows, threads and keys may and may not change."""
 
 import functools
 
@@ -14,7 +14,7 @@ from pylos.search.root import pick_actions
 from pylos.search.search import Search, SearchResult
 from tests.support.boards import RULE_NAMES, random_game
 from tests.support.evaluators import half_for_white, hashed, single, uninformed
-from tests.twins import search as twin
+from tests.twins import search as twin_search
 
 
 def _boards(rules: str, count: int, seed: int = 0) -> list[Board]:
@@ -59,7 +59,7 @@ def _visits(result: SearchResult, row: int) -> dict[int, int]:
 
 def _assert_equals_twin(boards: list[Board], options: SearchOptions, evaluate=hashed) -> None:
     result = _search(boards, options, evaluate)
-    naive_search = twin.NaiveSearch(
+    twin = twin_search.Search(
         functools.partial(single, evaluate),
         options.simulations,
         options.c_puct,
@@ -68,20 +68,20 @@ def _assert_equals_twin(boards: list[Board], options: SearchOptions, evaluate=ha
         options.dirichlet_fraction,
     )
     for row, board in enumerate(boards):
-        root = naive_search.run(board, key=row)
+        root = twin.run(board, key=row)
         width = options.width
-        assert _visits(result, row) == dict(list(twin.root_visits(root).items())[:width])
-        assert result.values[row] == pytest.approx(twin.root_value(root), abs=1e-5)
+        assert _visits(result, row) == dict(list(twin_search.root_visits(root).items())[:width])
+        assert result.values[row] == pytest.approx(twin_search.root_value(root), abs=1e-5)
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
 @pytest.mark.parametrize("evaluate", [hashed, uninformed])
-def test_visits_equal_those_of_the_naive_search(rules, evaluate):
+def test_visits_equal_those_of_the_twin(rules, evaluate):
     _assert_equals_twin(_boards(rules, 12), SearchOptions(simulations=80), evaluate)
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
-def test_visits_near_the_end_of_games_equal_those_of_the_naive_search(rules):
+def test_visits_near_the_end_of_games_equal_those_of_the_twin(rules):
     _assert_equals_twin(_late_boards(rules, 30), SearchOptions(simulations=60), hashed)
     _assert_equals_twin(_late_boards(rules, 30), SearchOptions(simulations=3), uninformed)
 
@@ -97,7 +97,7 @@ def test_visits_near_the_end_of_games_equal_those_of_the_naive_search(rules):
         SearchOptions(simulations=1),
     ],
 )
-def test_every_option_means_what_it_means_in_the_naive_search(options):
+def test_every_option_means_what_it_means_in_the_twin(options):
     _assert_equals_twin(_boards("mature", 6, seed=3), options)
 
 
@@ -212,7 +212,7 @@ def _pick(actions, visits, keys, greedy) -> np.ndarray:
 def test_picked_actions_equal_their_twin(visits, greedy):
     actions = [4, 29, 77, 140, 302]
     counts = {a: n for a, n in zip(actions, visits, strict=True) if n}
-    expected = [twin.pick_action(counts, key, greedy) for key in range(200)]
+    expected = [twin_search.pick_action(counts, key, greedy) for key in range(200)]
     assert _pick(actions, visits, range(200), greedy).tolist() == expected
 
 

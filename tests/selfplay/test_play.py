@@ -16,10 +16,10 @@ from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay import ReplayBuffer
-from tests.support.boards import RULE_NAMES
+from tests.support.boards import RULE_NAMES, moved
 from tests.support.evaluators import Evaluation, hashed, single
-from tests.twins.search import NaiveSearch, moved
-from tests.twins.selfplay import NaiveSelfPlay, Sample
+from tests.twins import search as twin_search
+from tests.twins import selfplay as twin_selfplay
 
 SEARCH = SearchOptions(simulations=8, dirichlet_fraction=0.25)
 
@@ -32,7 +32,7 @@ def _buffer(search: SearchOptions = SEARCH, capacity: int = 5000) -> ReplayBuffe
     return ReplayBuffer(capacity, search.width)
 
 
-def _samples(buffer: ReplayBuffer) -> list[Sample]:
+def _samples(buffer: ReplayBuffer) -> list[twin_selfplay.Sample]:
     columns = (column[: len(buffer)].tolist() for column in buffer.samples)
     return [
         (position, {a: n for a, n in zip(actions, weights, strict=True) if n}, *rest)
@@ -40,7 +40,7 @@ def _samples(buffer: ReplayBuffer) -> list[Sample]:
     ]
 
 
-def _games(buffer: ReplayBuffer) -> list[list[Sample]]:
+def _games(buffer: ReplayBuffer) -> list[list[twin_selfplay.Sample]]:
     """The samples game by game."""
     return [list(samples) for _, samples in itertools.groupby(_samples(buffer), lambda sample: sample[3])]
 
@@ -58,14 +58,16 @@ def _cyclic(positions: np.ndarray) -> Evaluation:
     return values * 0, log_policy
 
 
-def _assert_equals_twin(rules, options, evaluate, games, key=3, rank=0, search=SEARCH) -> NaiveSelfPlay:
-    naive_search = NaiveSearch(
+def _assert_equals_twin(
+    rules, options, evaluate, games, key=3, rank=0, search=SEARCH
+) -> twin_selfplay.SelfPlay:
+    twin = twin_search.Search(
         functools.partial(single, evaluate),
         search.simulations,
         dirichlet_fraction=search.dirichlet_fraction,
     )
     stream = derive_key(key, "selfplay", rank)
-    expected = NaiveSelfPlay(rules, 3, naive_search, options, stream)
+    expected = twin_selfplay.SelfPlay(rules, 3, twin, options, stream)
     play, buffer = _self_play(rules, 3, search, options, key, rank=rank), _buffer(search)
     for part in (1, games - 1):
         before = len(expected.results)

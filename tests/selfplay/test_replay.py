@@ -14,8 +14,9 @@ from pylos.game.notation import format_position
 from pylos.game.rules import RULES
 from pylos.selfplay.replay import Batch, ReplayBuffer, deal
 from tests.support.boards import RULE_NAMES, random_game
-from tests.twins import rules as naive
-from tests.twins import search as twin
+from tests.twins import observation as twin_observation
+from tests.twins import randomness as twin_randomness
+from tests.twins import rules as twin_rules
 
 WIDTH = 6
 
@@ -50,9 +51,9 @@ def _buffer(rules: str = "standard", capacity: int = 30, count: int = 30) -> Rep
 
 def _twin_draw(buffer: ReplayBuffer, key: int, weight: float) -> int:
     for attempt in itertools.count():
-        i = twin.draw_below(key, 2 * attempt, len(buffer))
+        i = twin_randomness.draw_below(key, 2 * attempt, len(buffer))
         surprise = min(float(buffer.samples.surprises[i]), 7.0)
-        accepted = ((twin.draw(key, 2 * attempt + 1) >> 10) + 0.5) / 2**53
+        accepted = ((twin_randomness.draw(key, 2 * attempt + 1) >> 10) + 0.5) / 2**53
         if accepted * (1 + 6 * weight) <= 1 + weight * (surprise - 1):
             return i
     raise AssertionError
@@ -61,13 +62,13 @@ def _twin_draw(buffer: ReplayBuffer, key: int, weight: float) -> int:
 def _twin_row(
     buffer: ReplayBuffer, rules: str, key: int, weight: float, mix: float, b: int
 ) -> tuple[list, dict, set, float]:
-    i = _twin_draw(buffer, twin.draw(key, b), weight)
+    i = _twin_draw(buffer, twin_randomness.draw(key, b), weight)
     actions, visits = buffer.samples.actions[i].tolist(), buffer.samples.weights[i].tolist()
-    game = naive.parse(format_position(int(buffer.samples.positions[i])))
+    game = twin_rules.parse(format_position(int(buffer.samples.positions[i])))
     policy = {a: n / sum(visits) for a, n in zip(actions, visits, strict=True) if n}
-    legal = {twin.action_id(action) for action in naive.legal(game, rules)}
+    legal = {twin_rules.action_id(action) for action in twin_rules.legal(game, rules)}
     outcome, value = float(buffer.samples.outcomes[i]), float(buffer.samples.values[i])
-    return twin.observe(game, rules), policy, legal, outcome + mix * (value - outcome)
+    return twin_observation.observe(game, rules), policy, legal, outcome + mix * (value - outcome)
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)

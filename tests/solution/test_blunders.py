@@ -10,8 +10,8 @@ from pylos.players.naming import make_player
 from pylos.selfplay.replay import ReplayBuffer
 from pylos.solution.blunders import BUCKETS, blunder_metrics, count_blunders
 from pylos.solution.tablebase import Tablebase
-from tests.twins.search import moved
-from tests.twins.solution import solve as solve_naively
+from tests.support.boards import moved
+from tests.twins import solution as twin_solution
 
 MINI = ["mini-standard", "mini-mature", "mini-children"]
 
@@ -36,7 +36,7 @@ class Game:
 def _value(board: Board, rules: str) -> int:
     """What a position is worth to its mover, by the twin's solution."""
     if not board.pending:
-        return solve_naively(rules)[own_cells(board.position), opponent_cells(board.position)][0]
+        return twin_solution.solve(rules)[own_cells(board.position), opponent_cells(board.position)][0]
     return max(_left(board, int(action), rules) for action in board.legal_actions)
 
 

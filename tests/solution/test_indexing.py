@@ -28,8 +28,8 @@ from pylos.solution.indexing import (
     shape_of,
 )
 from tests.support.boards import occupancies
-from tests.twins import rules as naive
-from tests.twins import solution as naive_solution
+from tests.twins import rules as twin_rules
+from tests.twins import solution as twin_solution
 
 FULL, MINI = RULES["standard"], RULES["mini-standard"]
 BOTH = pytest.mark.parametrize("code", [FULL, MINI])
@@ -41,7 +41,7 @@ def split(position: int) -> tuple[int, int]:
 
 
 def images(own: int, opponent: int) -> list[tuple[int, int]]:
-    """The eight images of a position; `test_actions` compares symmetries with the twin's."""
+    """The eight images of a position; `test_symmetry` compares symmetries with the twin's."""
     return [(int(moved_mask(own, s)), int(moved_mask(opponent, s))) for s in range(8)]
 
 
@@ -70,7 +70,7 @@ def random_numbers(code: int, count: int) -> list[int]:
 def test_every_position_of_the_mini_game_has_the_number_of_one_of_its_images():
     index, positions = build_index(MINI), numbered_positions(MINI)
     found = set()
-    for own, opponent in naive_solution.positions():
+    for own, opponent in twin_solution.positions():
         number = locate(index, own, opponent)
         assert split(positions[number]) in standing(own, opponent)
         found.add(number)
@@ -83,7 +83,7 @@ def test_every_number_of_the_mini_game_is_that_of_its_position_or_of_none():
         if position >= 0:
             assert locate(index, *split(position)) == number
     standings = {split(position) for position in positions if position >= 0}
-    assert standings == {image for position in naive_solution.positions() for image in standing(*position)}
+    assert standings == {image for position in twin_solution.positions() for image in standing(*position)}
 
 
 def test_between_shapes_there_are_numbers_of_no_position_and_nowhere_else():
@@ -135,8 +135,8 @@ def test_first_and_last_positions(code):
 @pytest.mark.parametrize(("code", "rules"), [(FULL, "standard"), (MINI, "mini-standard")])
 def test_sizes(code, rules):
     index = build_index(code)
-    piles = {naive_solution.mask(pile): len(pile) for pile in occupancies(naive.ground(rules))}
-    most = naive.balls_per_player(rules)
+    piles = {twin_solution.mask(pile): len(pile) for pile in occupancies(twin_rules.ground(rules))}
+    most = twin_rules.balls_per_player(rules)
     assert set((index.slots[index.slots != EMPTY_SLOT] & CELL_MASK).tolist()) == set(piles)
     assert sum(num_colourings(balls, most) for balls in piles.values()) == ALL_COLOURINGS[code]
     orbits = 8 // np.bitwise_count(index.symmetries).astype(np.int64)

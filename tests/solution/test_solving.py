@@ -27,7 +27,7 @@ from pylos.solution.tables import (
 from pylos.solution.values import LOSS, UNKNOWN, WIN, read_value
 from pylos.system.home import home
 from tests.support.interruptions import KINDS, assert_solved_as_in, raising_after, raising_in
-from tests.twins import solution as naive_solution
+from tests.twins import solution as twin_solution
 
 VALUE_OF = {WIN: 1, LOSS: -1, UNKNOWN: 0}
 
@@ -36,7 +36,7 @@ VALUE_OF = {WIN: 1, LOSS: -1, UNKNOWN: 0}
 def test_values_and_distances_equal_those_of_the_twin(rules, solved):
     values, distances = (open_table(table_path(rules, kind)) for kind in KINDS)
     index = build_index(RULES[rules])
-    solution = naive_solution.solve(rules)
+    solution = twin_solution.solve(rules)
     for (own, opponent), (value, distance) in solution.items():
         number = locate(index, own, opponent)
         assert VALUE_OF[read_value(values, number)] == value
@@ -46,7 +46,7 @@ def test_values_and_distances_equal_those_of_the_twin(rules, solved):
 @pytest.mark.parametrize("rules", ["mini-children", "mini-mature"])
 def test_the_header_says_what_the_solution_holds(rules, solved):
     header = read_header(table_path(rules, DISTANCES))
-    solution = naive_solution.solve(rules)
+    solution = twin_solution.solve(rules)
     assert (header["rules"], header["kind"]) == (rules, DISTANCES)
     start = header["start"], None if header["start_distance"] < 0 else header["start_distance"]
     assert start == solution[0, 0]

@@ -17,8 +17,8 @@ from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message,
 from pylos.solution.tables import VALUES, table_path
 from tests.support.boards import random_game
 from tests.support.endgames import endgames
-from tests.twins import rules as naive
-from tests.twins import solution as naive_solution
+from tests.twins import rules as twin_rules
+from tests.twins import solution as twin_solution
 
 
 @functools.cache
@@ -37,8 +37,8 @@ def expected(distance: int | None) -> int:
 
 def worths_of(board: Board) -> list[tuple[int, int]]:
     """The twin's value and distance of each legal action, ascending by id."""
-    worths = naive_solution.action_worths(naive.parse(board.text), board.rules)
-    by_name = {naive.name(action): worth for action, worth in worths.items()}
+    worths = twin_solution.action_worths(twin_rules.parse(board.text), board.rules)
+    by_name = {twin_rules.name(action): worth for action, worth in worths.items()}
     names = [action_name(int(action), board.pending) for action in board.legal_actions]
     return [(by_name[name][0], expected(by_name[name][1])) for name in names]
 
@@ -51,7 +51,7 @@ def test_positions_of_all_phases_are_worth_what_the_twin_says(rules, solved):
     boards = mini_boards(rules)
     values, distances = Tablebase(rules).probe(boards)
     for board, value, distance in zip(boards, values, distances, strict=True):
-        worth = naive_solution.worth(naive.parse(board.text), rules)
+        worth = twin_solution.worth(twin_rules.parse(board.text), rules)
         assert (value, distance) == (worth[0], expected(worth[1])), board.text
     assert any(board.pending for board in boards) == (rules != "mini-children")
     assert any(board.turn == "black" for board in boards)
@@ -74,7 +74,7 @@ def test_actions_are_worth_what_the_twin_says(rules, solved):
         assert list(zip(found.values[own], found.distances[own], strict=True)) == worths, board.text
         highest = max((value for value, _ in worths), default=0)
         assert keeping[own].tolist() == [value == highest for value, _ in worths]
-        twins = naive_solution.best_actions(dict(enumerate(worths))) if worths else set()
+        twins = twin_solution.best_actions(dict(enumerate(worths))) if worths else set()
         assert np.flatnonzero(best[own]).tolist() == sorted(twins)
         assert base.best_actions(board).tolist() == board.legal_actions[best[own]].tolist()
 

@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 
 from pylos.game.board import Board
 from pylos.game.rules import ACTION_TARGET, RULES, STOP, step, take_backs
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 
 RULE_NAMES = tuple(RULES)
+
+
+def moved(board: Board, action: int) -> Board:
+    """The board after one action."""
+    after = Board.from_position(board.position, board.rules)
+    after.push(action)
+    return after
 
 
 def random_game(rules: str, steps: int, seed: int) -> Board:
@@ -42,17 +49,17 @@ def boards(draw: st.DrawFn, rules: tuple[str, ...] = RULE_NAMES) -> Board:
 
 
 @functools.cache
-def occupancies(ground: frozenset[naive.Cell] = frozenset()) -> list[frozenset[naive.Cell]]:
+def occupancies(ground: frozenset[twin_rules.Cell] = frozenset()) -> list[frozenset[twin_rules.Cell]]:
     """All supported sets of cells with balls: 141,120 in the full game, where no cell is ground."""
-    return list(naive.supported_occupancies(ground))
+    return list(twin_rules.supported_occupancies(ground))
 
 
 @st.composite
-def colourings(draw: st.DrawFn, rules: tuple[str, ...] = RULE_NAMES) -> tuple[naive.Game, str]:
+def colourings(draw: st.DrawFn, rules: tuple[str, ...] = RULE_NAMES) -> tuple[twin_rules.Game, str]:
     """Positions without a take-back, reachable or not: any pile in any colours, and the rules by which it is one."""
     name = draw(st.sampled_from(rules))
     rng = random.Random(draw(st.integers(0, 2**32 - 1)))
-    pile, most = sorted(rng.choice(occupancies(naive.ground(name)))), naive.balls_per_player(name)
+    pile, most = sorted(rng.choice(occupancies(twin_rules.ground(name)))), twin_rules.balls_per_player(name)
     rng.shuffle(pile)
     count = rng.randint(max(0, len(pile) - most), min(most, len(pile)))
-    return naive.Game(frozenset(pile[:count]), frozenset(pile[count:]), rng.choice("wb"), 0), name
+    return twin_rules.Game(frozenset(pile[:count]), frozenset(pile[count:]), rng.choice("wb"), 0), name

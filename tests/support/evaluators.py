@@ -40,7 +40,7 @@ def half_for_white(positions: np.ndarray) -> Evaluation:
 
 
 def single(evaluate, position: int) -> tuple[float, np.ndarray]:
-    """The evaluation of one position, as the naive search asks for it."""
+    """The evaluation of one position, as the twin of the search asks for it."""
     values, log_policy = evaluate(np.array([position], np.int64))
     return float(values[0]), log_policy[0]
 

@@ -9,7 +9,7 @@ from pylos.game.board import Board
 from pylos.game.symmetry import transform
 from pylos.truth.batches import LabelledBatch, SuiteBatches
 from pylos.truth.suite import STRATA, Suite, load_suite
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 
 
 def shipped(rules: str = "mini-standard") -> Suite:
@@ -32,7 +32,7 @@ def assert_structure(suite: Suite) -> None:
     for i, board in enumerate(boards):
         assert board.turn == "white"
         assert np.flatnonzero(suite.legal[i]).tolist() == board.legal_actions.tolist()
-        balls = 2 * naive.balls_per_player(suite.rules) - sum(board.reserves)
+        balls = 2 * twin_rules.balls_per_player(suite.rules) - sum(board.reserves)
         stratum = "take_back" if board.pending else STRATA[(balls > 10) + (balls > 20)]
         assert STRATA[suite.strata[i]] == stratum
     legal = np.where(suite.legal, suite.action_values, -2)

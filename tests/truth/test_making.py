@@ -10,8 +10,8 @@ from pylos.truth import making
 from pylos.truth.making import make_suite
 from pylos.truth.suite import STRATA, read_suite, write_suite
 from tests.support.suites import assert_same, assert_structure
-from tests.twins import rules as naive
-from tests.twins import solution as naive_solution
+from tests.twins import rules as twin_rules
+from tests.twins import solution as twin_solution
 
 MINI = ["mini-children", "mini-standard-optional", "mini-mature"]
 
@@ -33,13 +33,13 @@ def test_a_suite_holds_decision_positions_with_exact_labels(rules, solved, few_r
     assert (counts[3] > 0) == (rules != "mini-children")
     for i, position in enumerate(suite.positions.tolist()):
         board = Board.from_position(position, rules)
-        worths = naive_solution.action_worths(naive.parse(board.text), rules)
-        by_name = {naive.name(action): value for action, (value, _) in worths.items()}
+        worths = twin_solution.action_worths(twin_rules.parse(board.text), rules)
+        by_name = {twin_rules.name(action): value for action, (value, _) in worths.items()}
         actions = board.legal_actions.tolist()
         assert suite.action_values[i, actions].tolist() == [
             by_name[action_name(action, board.pending)] for action in actions
         ]
-        assert suite.values[i] == naive_solution.worth(naive.parse(board.text), rules)[0]
+        assert suite.values[i] == twin_solution.worth(twin_rules.parse(board.text), rules)[0]
 
 
 def test_the_seed_names_the_suite(solved, few_rounds):

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from pylos.game.board import Board
-from tests.twins.search import Edge, NaiveSearch, Node, draw, root_visits
+from tests.twins.randomness import draw
+from tests.twins.search import Edge, Node, Search, root_visits
 
 
 def halving(drawn: int, simulations: int) -> list[int]:
@@ -49,8 +50,8 @@ def log_policy(root: Node) -> list[float]:
 
 
 @dataclass
-class NaiveGumbelSearch(NaiveSearch):
-    """As `NaiveSearch`, but its simulations begin with an action of the plan."""
+class GumbelSearch(Search):
+    """As `Search`, but its simulations begin with an action of the plan."""
 
     gumbel_scale: float = 0.0
 

@@ -1,4 +1,4 @@
-"""Pylos in plain Python: the slow twin of `pylos.game.rules` and of `pylos.game.symmetry.transform`.
+"""Pylos in plain Python: the slow twin of `pylos.game.rules`.
 
 Written from the text of the rules, with cells as (level, row, column) tuples, dicts and sets. It imports
 nothing of the package; the two meet in position texts and action names only.
@@ -162,21 +162,16 @@ def action_names() -> list[str]:
     return [name((None, t)) for t in CELLS] + [name((s, None if t == TOP else t)) for s, t in pairs]
 
 
-def moved(cell: Cell, symmetry: int) -> Cell:
-    """Where a symmetry takes a cell: it transposes (4), then turns rows over (2) and columns (1)."""
-    level, row, column = cell
-    if symmetry in (4, 5, 6, 7):
-        row, column = column, row
-    if symmetry in (2, 3, 6, 7):
-        row = SIZES[level] - 1 - row
-    if symmetry in (1, 3, 5, 7):
-        column = SIZES[level] - 1 - column
-    return level, row, column
+ACTION_IDS = {name: i for i, name in enumerate(action_names())} | {"=": 29}
 
 
-def transform(game: Game, symmetry: int) -> Game:
-    white, black = (frozenset(moved(cell, symmetry) for cell in balls) for balls in (game.white, game.black))
-    return Game(white, black, game.side, game.pending)
+def action_id(action: Action) -> int:
+    return ACTION_IDS[name(action)]
+
+
+def sorted_actions(game: Game, rules: str) -> list[Action]:
+    """The legal actions by id."""
+    return sorted(legal(game, rules), key=action_id)
 
 
 def supported_occupancies(ground: frozenset[Cell]) -> Iterator[frozenset[Cell]]:

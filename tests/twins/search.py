@@ -1,6 +1,6 @@
-"""Randomness, playouts, observations, tree search and self-play in plain Python: slow twins of the kernels.
+"""Tree search in plain Python: the slow twin of `pylos.search`. Games are objects, trees grow by recursion.
 
-Games are objects, trees grow by recursion. Of the package only the rules are used, by way of `Board`.
+Of the package only the rules are used, by way of `Board`.
 """
 
 from __future__ import annotations
@@ -13,110 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pylos.game.board import Board
-from tests.twins import rules as naive
-
-# Randomness -------------------------------------------------------------------------------------------------
-
-
-def draw(key: int, counter: int) -> int:
-    """SplitMix64 without its lowest bit."""
-    z = (key + (counter + 1) * 0x9E3779B97F4A7C15) % 2**64
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
-    return (z ^ (z >> 31)) // 2
-
-
-def draw_below(key: int, counter: int, n: int) -> int:
-    return pick_below(draw(key, counter), n)
-
-
-def pick_below(bits: int, n: int) -> int:
-    """The upper 32 of 63 bits, as a fraction of 1, times n, rounded down."""
-    return bits // 2**31 * n // 2**32
-
-
-def draw_uniform(key: int, counter: int) -> float:
-    return (draw(key, counter) // 2**10 + 0.5) / 2**53
-
-
-def draw_gamma(key: int, counter: int, shape: float) -> tuple[float, int]:
-    """Marsaglia and Tsang's method, and the counter after the draws it took."""
-    if shape < 1:
-        uniform = draw_uniform(key, counter)
-        variate, counter = draw_gamma(key, counter + 1, shape + 1)
-        return variate * uniform ** (1 / shape), counter
-    d = shape - 1 / 3
-    while True:
-        u1, u2, u3 = (draw_uniform(key, counter + i) for i in range(3))
-        counter += 3
-        x = math.sqrt(-2 * math.log(u1)) * math.cos(2 * math.pi * u2)
-        v = (1 + x / math.sqrt(9 * d)) ** 3
-        if v > 0 and math.log(u3) < x * x / 2 + d - d * v + d * math.log(v):
-            return d * v, counter
-
-
-# Playouts and observations ----------------------------------------------------------------------------------
-
-ACTION_IDS = {name: i for i, name in enumerate(naive.action_names())} | {"=": 29}
-
-
-def action_id(action: naive.Action) -> int:
-    return ACTION_IDS[naive.name(action)]
-
-
-def sorted_actions(game: naive.Game, rules: str) -> list[naive.Action]:
-    """The legal actions by id."""
-    return sorted(naive.legal(game, rules), key=action_id)
-
-
-def playout(game: naive.Game, rules: str, key: int, limit: int) -> tuple[int, int]:
-    """Outcome for the player who starts, and the number of actions."""
-    starter = game.side
-    for ply in range(limit):
-        actions = sorted_actions(game, rules)
-        if not actions:
-            return (-1 if game.side == starter else 1), ply
-        game = naive.step(game, actions[draw_below(key, ply, len(actions))], rules)
-    return 0, limit
-
-
-def observe(game: naive.Game, rules: str) -> list[float]:
-    supported = naive.supported(game.occupied | naive.ground(rules))
-    balls = naive.balls_per_player(rules)
-    other_side = naive.Game(game.white, game.black, "b" if game.side == "w" else "w", 0)
-    return [
-        *(float(cell in game.own) - float(cell in game.opponent) for cell in naive.CELLS),
-        (balls - len(game.own)) / 15,
-        (balls - len(game.opponent)) / 15,
-        float(game.pending == 2),
-        float(game.pending == 1),
-        *_plane(supported),
-        *_plane(naive.free(game)),
-        *_plane(naive.free(other_side)),
-        *_plane({cell for cell in supported if _completes(game.own | {cell}, cell, rules)}),
-        *_plane({cell for cell in supported if _completes(game.opponent | {cell}, cell, rules)}),
-    ]
-
-
-def _plane(cells: set[naive.Cell]) -> list[float]:
-    return [float(cell in cells) for cell in naive.CELLS]
-
-
-def _completes(balls: frozenset[naive.Cell], cell: naive.Cell, rules: str) -> bool:
-    return any(cell in shape and shape <= balls for shape in naive.lines_and_squares(rules))
-
-
-# Search -----------------------------------------------------------------------------------------------------
+from tests.support.boards import moved
+from tests.twins.randomness import draw_below, draw_gamma
 
 Evaluate = Callable[[int], tuple[float, np.ndarray]]
 """A packed position to the value for its mover and the log policy [303]."""
-
-
-def moved(board: Board, action: int) -> Board:
-    """The board after one action."""
-    after = Board.from_position(board.position, board.rules)
-    after.push(action)
-    return after
 
 
 @dataclass
@@ -139,7 +40,7 @@ class Node:
 
 
 @dataclass
-class NaiveSearch:
+class Search:
     """PUCT with first-play urgency, proofs and root noise. Totals and priors are kept in single precision."""
 
     evaluate: Evaluate

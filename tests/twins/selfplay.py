@@ -11,7 +11,8 @@ from pylos.game.playouts import random_action
 from pylos.game.rules import RULES
 from pylos.selfplay.games import OPENING
 from pylos.selfplay.options import GameOptions
-from tests.twins import search as twin
+from tests.twins.randomness import draw
+from tests.twins.search import Search, pick_action, root_value, root_visits
 
 Sample = tuple[int, dict[int, int], float, int, int, float, float]
 """Packed position, visits, the outcome for the player to move, the game's number, actions before this one, and what the
@@ -29,10 +30,10 @@ class Slot:
 
 
 @dataclass
-class NaiveSelfPlay:
+class SelfPlay:
     rules: str
     parallel_games: int
-    search: twin.NaiveSearch
+    search: Search
     options: GameOptions
     key: int
     samples: list[Sample] = field(default_factory=list)
@@ -55,11 +56,11 @@ class NaiveSelfPlay:
                     self.started += 1
 
     def begin(self, number: int) -> Slot:
-        key = twin.draw(twin.draw(self.key, number), OPENING)
+        key = draw(draw(self.key, number), OPENING)
         board, opening = Board(self.rules), 0
-        for ply in range((twin.draw(key, 0) >> 31) * (self.options.opening_plies + 1) >> 32):
+        for ply in range((draw(key, 0) >> 31) * (self.options.opening_plies + 1) >> 32):
             after = board.copy()
-            after.push(random_action(board.position, RULES[self.rules], twin.draw(key, 1 + ply)))
+            after.push(random_action(board.position, RULES[self.rules], draw(key, 1 + ply)))
             if after.is_over:
                 break
             board, opening = after, opening + 1
@@ -68,12 +69,12 @@ class NaiveSelfPlay:
     def act(self, slot: Slot) -> float:
         """Searches and plays; returns how far the search is from its prior, in nats."""
         ply = len(slot.decisions)
-        key = twin.draw(twin.draw(self.key, slot.number), ply)
-        root = self.search.run(slot.board, twin.draw(key, 0))
-        visits = dict(sorted(twin.root_visits(root).items())[: self.search.simulations])
+        key = draw(draw(self.key, slot.number), ply)
+        root = self.search.run(slot.board, draw(key, 0))
+        visits = dict(sorted(root_visits(root).items())[: self.search.simulations])
         greedy = ply >= self.options.temperature_moves
-        slot.decisions.append((slot.board.copy(), visits, twin.root_value(root), 0.0))
-        slot.board.push(twin.pick_action(visits, twin.draw(key, 1), greedy))
+        slot.decisions.append((slot.board.copy(), visits, root_value(root), 0.0))
+        slot.board.push(pick_action(visits, draw(key, 1), greedy))
         priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(visits.values())
         divergence = sum(n / total * math.log(n / total / priors[action]) for action, n in visits.items())
         return max(divergence, 0.0)

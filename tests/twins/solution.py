@@ -1,7 +1,7 @@
 """The mini game solved in plain Python: every position and how it ends with best play.
 
-A second twin beside `naive`, of which it takes only the geometry: sets of cells are integers here, for speed.
-Bit i stands for ``naive.CELLS[i]``, so that ``own | opponent << 30`` packs a position as `pylos.game.rules` does.
+It takes only the geometry from the twin of the rules. Sets of cells are integers here, for speed.
+Bit i stands for `CELLS[i]` there, so that `own | opponent << 30` packs a position as `pylos.game.rules` does.
 """
 
 from __future__ import annotations
@@ -10,29 +10,32 @@ import functools
 from collections.abc import Iterator
 from itertools import combinations
 
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 
 Position = tuple[int, int]
 """The balls of the player to move and those of the opponent."""
 Solution = dict[Position, tuple[int, int | None]]
 
 
-def mask(cells: set[naive.Cell] | frozenset[naive.Cell]) -> int:
+def mask(cells: set[twin_rules.Cell] | frozenset[twin_rules.Cell]) -> int:
     """Cells as an integer."""
-    return sum(1 << naive.CELLS.index(cell) for cell in cells)
+    return sum(1 << twin_rules.CELLS.index(cell) for cell in cells)
 
 
-LEVEL = [level for level, _, _ in naive.CELLS]
+LEVEL = [level for level, _, _ in twin_rules.CELLS]
 UPPER = [i for i, level in enumerate(LEVEL) if level > 0]
-BELOW = [mask(naive.below(cell)) for cell in naive.CELLS]
-ABOVE = [mask({other for other in naive.CELLS if cell in naive.below(other)}) for cell in naive.CELLS]
-GROUND = mask(naive.ground("mini-standard"))
-BALLS = naive.balls_per_player("mini-standard")
+BELOW = [mask(twin_rules.below(cell)) for cell in twin_rules.CELLS]
+ABOVE = [
+    mask({other for other in twin_rules.CELLS if cell in twin_rules.below(other)})
+    for cell in twin_rules.CELLS
+]
+GROUND = mask(twin_rules.ground("mini-standard"))
+BALLS = twin_rules.balls_per_player("mini-standard")
 
 
 def positions() -> Iterator[Position]:
     """All positions without a pending take-back, reachable or not: every pile in all its colourings."""
-    for pile in map(mask, naive.supported_occupancies(naive.ground("mini-standard"))):
+    for pile in map(mask, twin_rules.supported_occupancies(twin_rules.ground("mini-standard"))):
         cells = [cell for cell in UPPER if pile >> cell & 1]
         for count in range(max(0, len(cells) - BALLS), min(BALLS, len(cells)) + 1):
             for chosen in combinations(cells, count):
@@ -64,8 +67,8 @@ def turns(own: int, opponent: int, rules: str) -> set[Position]:
 @functools.cache
 def _shapes(rules: str) -> list[list[int]]:
     """For each cell the sets of cells around it that earn a take-back."""
-    shapes = naive.lines_and_squares(rules)
-    return [[mask(shape) for shape in shapes if cell in shape] for cell in naive.CELLS]
+    shapes = twin_rules.lines_and_squares(rules)
+    return [[mask(shape) for shape in shapes if cell in shape] for cell in twin_rules.CELLS]
 
 
 def _free(own: int, opponent: int) -> list[int]:
@@ -107,7 +110,7 @@ def solve(rules: str) -> Solution:
         distance += 1
 
 
-def worth(game: naive.Game, rules: str) -> tuple[int, int | None]:
+def worth(game: twin_rules.Game, rules: str) -> tuple[int, int | None]:
     """Value and distance of any position of the mini game, in the middle of a turn too.
 
     There the turn that is not finished counts among the turns to the end.
@@ -115,14 +118,14 @@ def worth(game: naive.Game, rules: str) -> tuple[int, int | None]:
     if not game.pending:
         return solve(rules)[mask(game.own), mask(game.opponent)]
     worths = action_worths(game, rules)
-    return worths[min(best_actions(worths), key=naive.name)]
+    return worths[min(best_actions(worths), key=twin_rules.name)]
 
 
-def action_worths(game: naive.Game, rules: str) -> dict[naive.Action, tuple[int, int | None]]:
+def action_worths(game: twin_rules.Game, rules: str) -> dict[twin_rules.Action, tuple[int, int | None]]:
     """What each legal action is worth to the player who takes it."""
     worths = {}
-    for action in naive.legal(game, rules):
-        after = naive.step(game, action, rules)
+    for action in twin_rules.legal(game, rules):
+        after = twin_rules.step(game, action, rules)
         value, distance = worth(after, rules)
         if after.side != game.side:
             value, distance = -value, None if distance is None else distance + 1
@@ -130,7 +133,7 @@ def action_worths(game: naive.Game, rules: str) -> dict[naive.Action, tuple[int,
     return worths
 
 
-def best_actions(worths: dict[naive.Action, tuple[int, int | None]]) -> set[naive.Action]:
+def best_actions(worths: dict[twin_rules.Action, tuple[int, int | None]]) -> set[twin_rules.Action]:
     """The actions of perfect play: the highest value, then the shortest win or the longest loss."""
     best = max(value for value, _ in worths.values())
     keeping = {action: distance for action, (value, distance) in worths.items() if value == best}

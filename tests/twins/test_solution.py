@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from tests.support.boards import RULE_NAMES, colourings
-from tests.twins import rules as naive
+from tests.twins import rules as twin_rules
 from tests.twins.solution import mask, solve, turns
 
 MINI_NAMES = tuple(name for name in RULE_NAMES if name.startswith("mini-"))
@@ -13,7 +13,7 @@ MINI_NAMES = tuple(name for name in RULE_NAMES if name.startswith("mini-"))
 @given(colourings(MINI_NAMES))
 def test_turns_equal_those_of_the_twin(coloured):
     game, rules = coloured
-    ends = {(mask(after.own), mask(after.opponent)) for after in naive.turns(game, rules)}
+    ends = {(mask(after.own), mask(after.opponent)) for after in twin_rules.turns(game, rules)}
     assert turns(mask(game.own), mask(game.opponent), rules) == ends
 
 
