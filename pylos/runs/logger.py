@@ -77,10 +77,10 @@ class RunLogger(TensorBoardLogger):
             step: optimizer steps so far.
         """
         rows = read_metrics(self._path)  # before anything is written: it may be refused
-        sync_parents(self.log_dir)
         # TensorBoard takes a start of session for the end of all earlier ones from its step on.
         start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
         self.experiment._get_file_writer().add_event(start, step + 1)
+        sync_parents(self.log_dir)  # which TensorBoard may have made just now
         kept = [row for row in rows if int(row["step"]) <= step]
         if len(kept) < len(rows):
             _write_rows(self._path, kept)

@@ -7,6 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pylos.errors import CheckpointError
 from pylos.runs.logger import RunLogger, read_metrics
+from tests.support.power_cut import Disk
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 
 
@@ -208,3 +209,24 @@ def test_hyperparameters_that_a_power_cut_emptied_are_written_again(tmp_path: Pa
     logger.log_hyperparams({"width": 3})
     logger.save()
     assert (tmp_path / "run" / "hparams.yaml").read_text() == "width: 3\n"
+
+
+def test_what_is_saved_survives_a_power_cut(tmp_path: Path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    disk = Disk(here)
+    with disk.watched():
+        logger = make(here)
+        logger.begin(0)
+        logger.log_hyperparams({"width": 3})
+        for step in (4, 8):
+            logger.log_metrics({"a": float(step)}, step)
+            logger.save()
+    logger.log_metrics({"a": 12.0}, 12)  # not saved
+    disk.leave(there)
+    saved = {path.relative_to(there): path.read_bytes() for path in there.rglob("*") if path.is_file()}
+    assert saved[Path("run/metrics.csv")] == b"step,a\n4,4\n8,8\n"
+    assert saved[Path("run/hparams.yaml")] == b"width: 3\n"
+    events = EventAccumulator(str(there / "run"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("a")] == [(4, 4.0), (8, 8.0)]

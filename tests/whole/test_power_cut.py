@@ -1,9 +1,6 @@
 """What is left of a run when the power goes: what was synced, and nothing else."""
 
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,59 +11,8 @@ from pylos.cli.main import main
 from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.logger import read_metrics
 from pylos.runs.manifest import Manifest
+from tests.support.power_cut import Disk
 from tests.support.training import config_text
-
-Names = dict[str, int]
-
-
-class Disk:
-    """What has reached the disk below a folder, which itself is there.
-
-    A file has the content that it had when it was last synced; a folder the names that it had then. A file is known
-    by its inode, as it keeps its content under a new name.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.files: dict[int, bytes] = {}
-        self.folders: dict[int, Names] = {}
-        self.cuts: list[tuple[dict[int, bytes], dict[int, Names]]] = []
-        """The disk at every instant when a checkpoint to resume from had just got there."""
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        fsync, last = os.fsync, 0
-
-        def watching_fsync(descriptor: int) -> None:
-            nonlocal last
-            fsync(descriptor)
-            path, inode = Path(os.readlink(f"/proc/self/fd/{descriptor}")), os.fstat(descriptor).st_ino
-            if path.is_dir():
-                self.folders[inode] = {child.name: child.stat().st_ino for child in path.iterdir()}
-                newest = self.folders[inode].get("last.ckpt", last)
-                if newest != last:
-                    last = newest
-                    self.cuts.append((dict(self.files), dict(self.folders)))
-            else:
-                self.files[inode] = path.read_bytes()
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(os, "fsync", watching_fsync)
-            yield
-
-    def leave(self, cut: int, target: Path) -> None:
-        """Writes what a power cut at one of these instants leaves."""
-        files, folders = self.cuts[cut]
-
-        def write(inode: int, here: Path, there: Path) -> None:
-            there.mkdir()
-            for name, child in folders.get(inode, {}).items():
-                if (here / name).is_dir():
-                    write(child, here / name, there / name)
-                else:
-                    (there / name).write_bytes(files.get(child, b""))
-
-        write(self.root.stat().st_ino, self.root, target)
 
 
 def test_after_a_power_cut_nothing_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +26,7 @@ def test_after_a_power_cut_nothing_is_missing(tmp_path: Path, monkeypatch: pytes
     with disk.watched():
         assert main(command) == 0
     assert len(disk.cuts) == 3
-    disk.leave(1, there)  # the third epoch had only begun
+    disk.leave(there, cut=1)  # the third epoch had only begun
     shutil.copy("tiny.yaml", there)
     monkeypatch.chdir(there)
     run = Path("logs/run")
