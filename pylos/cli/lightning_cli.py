@@ -17,7 +17,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from pylos import __version__
 from pylos.cli.lightning_messages import quieten_lightning
 from pylos.cli.lightning_options import BASES, explain, hyperparameters, settle_run_names, without_option
-from pylos.cli.option_errors import Parser, errors_in_one_line
+from pylos.cli.lightning_parser import ConfigOrPreset, Parser
+from pylos.cli.option_errors import errors_in_one_line
 from pylos.cli.preflight import (
     check_start,
     find_start,
@@ -27,7 +28,6 @@ from pylos.cli.preflight import (
     refuse_config_of_another_run,
     refuse_spawning,
 )
-from pylos.cli.presets import ConfigOrPreset
 from pylos.cli.record_config import RecordConfig
 from pylos.cli.user_modules import open_working_directory
 from pylos.errors import CheckpointError, ConfigurationError, PylosError

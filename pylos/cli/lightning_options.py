@@ -10,6 +10,7 @@ from typing import Any
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities import rank_zero_warn
 
+from pylos.cli.lightning_parser import with_new_class_paths
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.network.checkpoints import check_rules, load_checkpoint
 from pylos.network.weights import check_finite, check_numbers
@@ -48,7 +49,7 @@ def hyperparameters(path: str, key: str, chosen: Any) -> dict[str, Any]:
     section = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}[key]
     theirs = dict(load_checkpoint(path, mmap=True).get(section, {}))
     theirs.pop("_instantiator", None)
-    made_by = theirs.pop("_class_path", None)
+    made_by = with_new_class_paths(str(theirs.pop("_class_path", "")))
     known = {name: value for name, value in theirs.items() if name in chosen.init_args}
     # What the base has and the class in use has not is fixed by that class.
     foreign = theirs.keys() - known.keys() - inspect.signature(BASES[key]).parameters.keys()

@@ -1,34 +1,15 @@
-"""Complaints about options: one line each."""
+"""Errors of the options of Lightning's subcommands, each in one line."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
 
-from lightning.pytorch.cli import LightningArgumentParser
-
-from pylos.cli.user_modules import CALLBACKS, name_clash
 from pylos.errors import ConfigurationError, PylosError
 
 MOST_CHARACTERS = 500
 """Of a complaint about an option, which may quote a value of any length."""
-
-
-class Parser(LightningArgumentParser):
-    """A parser that takes no abbreviations, and whose complaints become the one line that all bad input gets."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.allow_abbrev = False
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raises ConfigurationError."""
-        if not self.exit_on_error:  # jsonargparse is trying out one type after the other
-            super().error(message, ex)
-        hidden = name_clash() if f"module '{CALLBACKS}'" in message else ""
-        raise ConfigurationError(shorten(message) + hidden) from ex
 
 
 @contextmanager

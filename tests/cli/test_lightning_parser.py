@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pylos.cli.presets import config_file
 
 from pylos.cli.main import main
 from pylos.cli.option_errors import MOST_CHARACTERS, errors_in_one_line, shorten
-from pylos.cli.presets import config_file
 from pylos.errors import ConfigurationError, RulesError
 
 

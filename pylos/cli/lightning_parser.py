@@ -1,26 +1,62 @@
-"""Configurations: read from files and presets, complained about in one line, and kept beside their run."""
+"""The parser of Lightning's subcommands, and where it reads configurations from: files and presets."""
 
 from __future__ import annotations
 
-import importlib.resources
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it does not say what it exports
+from lightning.pytorch.cli import LightningArgumentParser
 
 import pylos
 from pylos.cli.option_errors import shorten
+from pylos.cli.user_modules import CALLBACKS, name_clash
 from pylos.errors import ConfigurationError
 from pylos.system.files import open_regular
 
+RENAMED = {
+    "pylos.logger.RunLogger": "pylos.RunLogger",
+    "pylos.checkpoints.AtomicCheckpointIO": "pylos.AtomicCheckpointIO",
+    "pylos.checkpoint_io.AtomicCheckpointIO": "pylos.AtomicCheckpointIO",
+    "pylos.module.PylosModule": "pylos.PylosModule",
+    "pylos.datamodule.SelfPlayDataModule": "pylos.SelfPlayDataModule",
+}
+"""Class paths that earlier versions wrote into configurations and checkpoints, and what they are called now."""
+_RENAMED = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, RENAMED))})(?![\w.])")
+
+
+def with_new_class_paths(text: str) -> str:
+    """A configuration, or one class path, without the names of earlier versions."""
+    return _RENAMED.sub(lambda found: RENAMED[found[0]], text)
+
+
+class Parser(LightningArgumentParser):
+    """A parser that takes no abbreviations, and whose complaints become the one line that all bad input gets."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.allow_abbrev = False
+
+    def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Any:
+        """Parses the content of a configuration, which may be that of an old run."""
+        return super().parse_string(with_new_class_paths(content), *args, **kwargs)
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raises ConfigurationError."""
+        if not self.exit_on_error:  # jsonargparse is trying out one type after the other
+            super().error(message, ex)
+        hidden = name_clash() if f"module '{CALLBACKS}'" in message else ""
+        raise ConfigurationError(shorten(message) + hidden) from ex
+
 
 class ConfigOrPreset(ActionConfigFile):
-    """``--config``: a file, or the bare name of a preset that comes with the package."""
+    """`--config`: a file, or the bare name of a preset that comes with the package."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
-        """Reads the file into ``cfg``."""
+        """Reads the file into `cfg`."""
         path = config_file(values)
         try:
             with open_regular(path) as file:
@@ -55,17 +91,19 @@ def _run_names(options: Mapping[str, Any]) -> list[Any]:
 
 
 def config_file(name: str) -> str:
-    """The path of a configuration: a file, or else the packaged preset of that name.
+    """The path of a configuration: a file, or else the preset of that name.
 
     Raises:
-        ConfigurationError: There is neither.
+        ConfigurationError: there is neither.
     """
     if Path(name).is_file():
         return name
-    try:
-        folder = Path(str(importlib.resources.files("pylos.configs")))
-    except ModuleNotFoundError:  # a working copy that is not installed
-        folder = Path(pylos.__file__).parents[1] / "configs"
+    # They belong to the code that runs, whatever else is installed: a wheel has them in the package, a checkout
+    # beside it.
+    package = Path(pylos.__file__).parent
+    folder = next(
+        (place for place in (package / "configs", package.parent / "configs") if place.is_dir()), package
+    )
     presets = {path.stem: str(path) for path in sorted(folder.glob("*.yaml"))}
     if name not in presets:
         raise ConfigurationError(
