@@ -1,7 +1,10 @@
+import warnings
+
 import pytest
+import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from pylos.cli.lightning_options import numbers_its_runs, settle_run_names, without_option
+from pylos.cli.lightning_options import hyperparameters, numbers_its_runs, settle_run_names, without_option
 from pylos.errors import ConfigurationError
 from pylos.runs.logger import RunLogger
 
@@ -47,3 +50,25 @@ def test_a_number_that_yaml_would_make_of_a_name_is_refused():
     with pytest.raises(ConfigurationError, match="no run can be called 1e5"):
         settle_run_names(Namespace(init_args=Namespace(version="1e5")))
     settle_run_names(False)
+
+
+@pytest.mark.parametrize(
+    ("made_by", "warned"),
+    [("pylos.PylosModule", False), ("pylos.module.PylosModule", False), ("my.Module", True)],
+)
+def test_a_checkpoint_names_the_class_that_made_it(tmp_path, made_by, warned):
+    path = str(tmp_path / "a.ckpt")
+    saved = {"_class_path": made_by, "_instantiator": "x", "width": 24, "mine": 3}
+    torch.save({"state_dict": {}, "hyper_parameters": saved, "epoch": 0, "global_step": 0}, path)
+    chosen = Namespace(class_path="pylos.PylosModule", init_args=Namespace(width=16, blocks=1))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = hyperparameters(path, "model", chosen)
+    assert found == {"class_path": "pylos.PylosModule", "init_args": {"width": 24}}
+    assert [str(warning.message) for warning in caught if "has no mine" in str(warning.message)] == (
+        [
+            f"pylos.PylosModule has no mine, with which {path} was made; name the class that made it: --model my.Module"
+        ]
+        if warned
+        else []
+    )

@@ -1,13 +1,18 @@
-import importlib.resources
+import warnings
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
-from pylos.cli.presets import config_file
 
+import pylos
+from pylos.cli.lightning_parser import RENAMED, config_file, with_new_class_paths
 from pylos.cli.main import main
-from pylos.cli.option_errors import MOST_CHARACTERS, errors_in_one_line, shorten
-from pylos.errors import ConfigurationError, RulesError
+from pylos.errors import ConfigurationError
+from tests.support.training import config_text
+
+ROOT = Path(__file__).parents[2]
+REFERENCE_RUNS = sorted((ROOT / "lightning_logs" / "reference").rglob("config.yaml"))
 
 
 def test_presets_and_files(tmp_path, monkeypatch):
@@ -17,53 +22,6 @@ def test_presets_and_files(tmp_path, monkeypatch):
     assert config_file("quick") == "quick"  # a file of that name comes first
     with pytest.raises(ConfigurationError, match=r"no configuration file quikc, .* presets: .*quick"):
         config_file("quikc")
-
-
-def test_presets_of_a_working_copy_that_is_not_installed(monkeypatch):
-    def fail(name):
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(importlib.resources, "files", fail)
-    assert "trainer" in yaml.safe_load(Path(config_file("quick")).read_text())
-
-
-def test_complaints_are_short():
-    assert shorten("Option\n  'x' is not accepted") == "Option 'x' is not accepted"
-    union = """Parser key "trainer.max_epochs":
-  Does not validate against any of the Union subtypes
-  Subtypes: [<class 'int'>, <class 'NoneType'>]
-  Errors:
-    - Expected a <class 'int'>
-    - Expected a <class 'NoneType'>
-  Given value type: <class 'str'>
-  Given value: many"""
-    assert shorten(union) == "trainer.max_epochs: Expected a int; Expected a NoneType; got many"
-    of_a_class = """Parser key "model":
-  - Expected a path but x either not accessible or invalid
-  - Does not validate against any of the Union subtypes
-  Subtypes: [<class 'pylos.training.module.PylosModule'>, <class 'NoneType'>]
-  Errors:
-    - Problem with given class_path 'pylos.PylosModule':
-        Parser key "width":
-          Expected a <class 'int'>. Got value: x
-    - Expected a <class 'NoneType'>
-  Given value type: <class 'str'>
-  Given value: x"""
-    assert shorten(of_a_class) == "model.width: Expected a int. Got value: x"
-    unknown = "Problem with given class_path 'my.Module': Option 'wdith' is not accepted"
-    assert shorten(f'Parser key "model": {unknown}') == "my.Module has no option model.wdith"
-    assert len(shorten("x" * 10_000)) == MOST_CHARACTERS
-
-
-def test_the_reason_is_found_behind_other_errors():
-    def fail(error):
-        with errors_in_one_line():
-            raise ValueError("Does not validate against any of the Union subtypes") from error
-
-    with pytest.raises(RulesError, match="no rules"):
-        fail(RulesError("no rules"))
-    with pytest.raises(ConfigurationError, match="Does not validate"):
-        fail(IndexError())
 
 
 DEEP = "[" * 5000 + "]" * 5000
@@ -76,7 +34,7 @@ DEEP = "[" * 5000 + "]" * 5000
         f"model: {{width: {'9' * 6000}}}\n",
         "a: !nonsense 1\n",
         "- 1\n",
-        "trainer: {logger: {class_path: pylos.runs.logger.RunLogger, init_args: {save_dir: x, version: 2024_01_02}}}\n",
+        "trainer: {logger: {class_path: pylos.RunLogger, init_args: {save_dir: x, version: 2024_01_02}}}\n",
     ],
 )
 def test_senseless_files_are_refused(text, tmp_path, monkeypatch, capsys):
@@ -87,3 +45,63 @@ def test_senseless_files_are_refused(text, tmp_path, monkeypatch, capsys):
     assert error.startswith("pylos: error: ")
     assert "own.yaml" in error
     assert (error.count("\n"), len(error) < 700) == (1, True)
+
+
+@pytest.mark.parametrize("place", ["pylos/configs", "configs"])
+def test_presets_are_those_of_the_code_that_runs(tmp_path, monkeypatch, place):
+    """A wheel has them in the package, a checkout beside it; other installations are never looked at."""
+    monkeypatch.setattr(pylos, "__file__", str(tmp_path / "pylos" / "__init__.py"))
+    with pytest.raises(ConfigurationError, match="no configuration file quick"):
+        config_file("quick")
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "other.yaml").touch()
+    preset = tmp_path / place / "quick.yaml"
+    preset.parent.mkdir(parents=True, exist_ok=True)
+    preset.touch()
+    assert config_file("quick") == str(preset)
+
+
+# Class paths of earlier versions -----------------------------------------------------------------------------
+
+
+def test_class_paths_are_renamed_as_a_whole():
+    for old, new in RENAMED.items():
+        assert with_new_class_paths(f"class_path: '{old}'\n") == f"class_path: '{new}'\n"
+        for other in (f"my.{old}", f"my_{old}", f"{old}s", f"{old}.Inner", new):
+            assert with_new_class_paths(other) == other
+
+
+@pytest.mark.parametrize("path", REFERENCE_RUNS, ids=lambda path: path.parent.name)
+def test_configurations_of_the_reference_runs_are_read(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main() replaces it
+    text = path.read_text()
+    assert "pylos.logger.RunLogger" in text
+    assert main(["fit", "-c", str(path), "--print_config"]) == 0
+    printed, written = yaml.safe_load(capsys.readouterr().out), yaml.safe_load(with_new_class_paths(text))
+    for name, options in written["trainer"].items():
+        assert printed["trainer"][name] == options, name
+    for key in ("model", "data"):
+        assert printed[key]["init_args"].items() >= written[key].items()
+    assert not any(old in yaml.dump(printed) for old in RENAMED)
+
+
+def test_there_are_reference_runs():
+    assert len(REFERENCE_RUNS) == 5
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    tiny = config_text(max_epochs=1, games=4, evaluation_games=2, simulations=2, batches_per_epoch=4)
+    Path("tiny.yaml").write_text(tiny)
+    assert main(["fit", "-c", "tiny.yaml"]) == 0
+    config, last = Path("logs/run/config.yaml"), Path("logs/run/checkpoints/last.ckpt")
+    text = config.read_text()
+    for old, new in RENAMED.items():
+        text = text.replace(f"class_path: {new}\n", f"class_path: {old}\n")
+    assert text.count("pylos.logger.RunLogger") == 1
+    config.write_text(text)
+    assert main(["fit", "-c", str(config), "--ckpt_path", "last", "--trainer.max_epochs", "2"]) == 0
+    assert torch.load(last, weights_only=True)["epoch"] == 1
+    assert "class_path: pylos.RunLogger" in Path("logs/run/config-2.yaml").read_text()

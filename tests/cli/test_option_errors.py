@@ -1,0 +1,43 @@
+import pytest
+
+from pylos.cli.option_errors import MOST_CHARACTERS, errors_in_one_line, shorten
+from pylos.errors import ConfigurationError, RulesError
+
+
+def test_complaints_are_short():
+    assert shorten("Option\n  'x' is not accepted") == "Option 'x' is not accepted"
+    union = """Parser key "trainer.max_epochs":
+  Does not validate against any of the Union subtypes
+  Subtypes: [<class 'int'>, <class 'NoneType'>]
+  Errors:
+    - Expected a <class 'int'>
+    - Expected a <class 'NoneType'>
+  Given value type: <class 'str'>
+  Given value: many"""
+    assert shorten(union) == "trainer.max_epochs: Expected a int; Expected a NoneType; got many"
+    of_a_class = """Parser key "model":
+  - Expected a path but x either not accessible or invalid
+  - Does not validate against any of the Union subtypes
+  Subtypes: [<class 'pylos.training.module.PylosModule'>, <class 'NoneType'>]
+  Errors:
+    - Problem with given class_path 'pylos.PylosModule':
+        Parser key "width":
+          Expected a <class 'int'>. Got value: x
+    - Expected a <class 'NoneType'>
+  Given value type: <class 'str'>
+  Given value: x"""
+    assert shorten(of_a_class) == "model.width: Expected a int. Got value: x"
+    unknown = "Problem with given class_path 'my.Module': Option 'wdith' is not accepted"
+    assert shorten(f'Parser key "model": {unknown}') == "my.Module has no option model.wdith"
+    assert len(shorten("x" * 10_000)) == MOST_CHARACTERS
+
+
+def test_the_reason_is_found_behind_other_errors():
+    def fail(error):
+        with errors_in_one_line():
+            raise ValueError("Does not validate against any of the Union subtypes") from error
+
+    with pytest.raises(RulesError, match="no rules"):
+        fail(RulesError("no rules"))
+    with pytest.raises(ConfigurationError, match="Does not validate"):
+        fail(IndexError())
