@@ -1,0 +1,1 @@
+"""The tests; a package, so that the one of another project is not taken for it."""
