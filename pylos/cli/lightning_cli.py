@@ -111,6 +111,7 @@ class PylosCLI(LightningCLI):
                 parser.set_defaults(
                     {key: {"class_path": f"pylos.{base.__name__}"} for key, base in BASES.items()}
                 )
+            # Nowhere else does the package name its callbacks, which build upon it: the command is where both meet.
             parser.set_defaults({"trainer.callbacks": [{"class_path": "callbacks.Report"}]})
             parser.set_defaults({"trainer.plugins": [{"class_path": "pylos.AtomicCheckpointIO"}]})
             if name != "fit":
