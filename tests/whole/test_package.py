@@ -1,4 +1,5 @@
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 import pylos
 
+ROOT = Path(__file__).parents[2]
 HEAVY = {"lightning", "lightning_fabric", "numba", "numpy", "rich", "scipy", "torch"}
 
 
@@ -18,12 +20,29 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
+SYSTEM = ", ".join(
+    f"pylos.system.{path.stem}"
+    for path in sorted((ROOT / "pylos" / "system").glob("*.py"))
+    if path.stem not in ("__init__", "notebook_progress")  # imported in a notebook alone, where rich is shown
+)
+
+
 @pytest.mark.parametrize(
     "code",
-    ["import pylos", "import pylos; dir(pylos)", "import pylos.cli.main", "import pylos.system.progress"],
+    ["import pylos", "import pylos; dir(pylos)", "import pylos.cli.main", f"import {SYSTEM}"],
+    ids=["pylos", "dir", "command", "system"],
 )
 def test_importing_is_light(code):
     assert not HEAVY & set(run(f"{code}; import sys; print(*sys.modules, sep='\\n')").split())
+
+
+def test_the_tests_of_another_project_are_not_taken_for_ours(tmp_path):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "__init__.py").touch()
+    command = [sys.executable, "-c", "import tests.support; print(*tests.__path__)"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(ROOT / "tests")
 
 
 def test_a_board_needs_no_torch():
@@ -62,35 +81,50 @@ def test_the_version_is_that_of_the_package():
     assert importlib.metadata.version("pylos") == pylos.__version__
 
 
+def files_below(root: Path, *folders: str) -> set[str]:
+    return {
+        str(path.relative_to(root))
+        for folder in folders
+        for path in (root / folder).rglob("*")
+        if path.is_file()
+    }
+
+
 def test_what_is_handed_out_is_whole(tmp_path):
-    """The wheel says what it is; the source distribution has all that its tests and its README need."""
+    """The wheel has every file of the packages; the source distribution all that its tests and its README need."""
     pytest.importorskip("setuptools", "77")
-    root = Path(__file__).parents[2]
     kept = {"pylos", "callbacks", "configs", "tests", "benchmarks", "docs", "lightning_logs"}
-    for path in root.iterdir():
+    for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, tmp_path)
         elif path.name in kept:
             ignored = shutil.ignore_patterns("__pycache__", "*.ckpt.*", "checkpoints")
             shutil.copytree(path, tmp_path / path.name, ignore=ignored)
+    (tmp_path / "lightning_logs" / "mine").mkdir()
+    (tmp_path / "lightning_logs" / "mine" / "last.ckpt").touch()
+    packaged = files_below(tmp_path, "pylos", "callbacks", "configs")
     code = "import setuptools.build_meta as b; b.build_sdist('dist'); b.build_wheel('dist')"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
 
     (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         shipped = {name.partition("/")[2] for name in archive.getnames()}
-    readme = (root / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     links = {link for link in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in link}
-    helpers = {f"tests/{path.name}" for path in (root / "tests").glob("*.py")}
-    presets = {f"configs/{path.name}" for path in (root / "configs").glob("*.yaml")}
     assert len(links) >= 5
-    assert {*links, *helpers, *presets, "LICENSE", "Makefile", "constraints.txt"} - shipped == set()
-    assert not [name for name in shipped if name.startswith("lightning_logs/") and name.endswith(".ckpt")]
+    wanted = packaged | files_below(tmp_path, "tests", "benchmarks", "docs", "lightning_logs/reference")
+    assert {*links, *wanted, "LICENSE", "Makefile", "constraints.txt", "ruff.toml"} - shipped == set()
+    assert not [name for name in shipped if name.startswith("lightning_logs/mine")]
 
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (metadata,) = (name for name in names if name.endswith("/METADATA"))
         lines = archive.read(metadata).decode().splitlines()
-    assert {"callbacks/py.typed", "pylos/py.typed", "pylos/configs/quick.yaml", "pylos/__main__.py"} <= names
+    assert {re.sub("^configs/", "pylos/configs/", name) for name in packaged} - names == set()
+    assert not [
+        name
+        for name in names
+        if name.partition("/")[0] not in ("pylos", "callbacks", metadata.partition("/")[0])
+    ]
     assert {"License-Expression: MIT", "License-File: LICENSE", "Classifier: Typing :: Typed"} <= set(lines)
