@@ -1,1 +1,1 @@
-"""What the legal actions of a position are worth."""
+"""What the legal actions of a position are worth, as rows and as text."""

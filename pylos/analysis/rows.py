@@ -3,76 +3,111 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pylos.errors import RulesError
+from pylos.errors import PlayerError, RulesError
 from pylos.game.actions import action_name
 from pylos.game.board import Board
 from pylos.game.rules import rules_code
 from pylos.players.network_player import NetworkPlayer
+from pylos.players.player import Player
 from pylos.search.options import network_options
 from pylos.search.search import Search
 from pylos.search.softmax import legal_policy
-from pylos.solution.tablebase import NO_DISTANCE, Tablebase
+from pylos.solution.tablebase import NO_DISTANCE, Tablebase, open_if_present
 
 OUTCOMES = {1: "win", 0: "draw", -1: "loss"}
+"""Exact values in words."""
 
 
 class Row(NamedTuple):
-    """A legal action. All values are those for the player who acts; None stands for what was not asked."""
+    """A legal action. Its values are those for the player who acts; None stands for what is not known."""
 
     action: int
-    """Its id."""
+    """Its id, 0 to 302."""
     name: str
-    """Its name."""
+    """Its name, such as `1B2`; `Board.push` takes either."""
     exact: int | None = None
-    """1 for a win, 0 for a draw, -1 for a loss with best play."""
+    """With best play 1 for a win, 0 for a draw, -1 for a loss."""
     distance: int | None = None
-    """Turns to the end with best play, the one of the action included; None for a draw, too."""
+    """Turns to the end with best play, this one included; None for a draw, too."""
     prior: float | None = None
     """The network's probability among the legal actions."""
     visits: int | None = None
     """How often the search took it. A search stops as soon as it has proven the position won or lost."""
     mean: float | None = None
-    """What the search found it worth, from -1 to 1; None if it never looked at it."""
+    """What the search found it worth, from -1 to 1; None if the search never took it."""
     improved: float | None = None
-    """Its probability by the search's improved policy: the player plays the likeliest."""
+    """Its probability by the search's improved policy. The player takes the likeliest."""
 
 
 def analyse(
-    board: Board, tablebase: Tablebase | None = None, player: NetworkPlayer | None = None
+    board: Board, tablebase: Tablebase | Literal["auto"] | None = "auto", player: Player | None = None
 ) -> list[Row]:
-    """Judges the legal actions of a position.
+    """Judges the legal actions of a position: the exact solution does, a network does, or both.
+
+    Exact values need a solution of the board's rules, which `pylos solve` or `pylos.solve` computes once. With
+    `pylos solve --rules mini-standard --distance` done:
+
+    >>> from pylos import Board, analyse
+    >>> best = analyse(Board("mini-standard"))[0]
+    >>> best.name, best.exact, best.distance
+    ('2B2', 1, 15)
+
+    A network comes as a player: `analyse(board, player=pylos.make_player("reference"))`.
 
     Args:
         board: the position.
-        tablebase: gives the exact values.
-        player: gives the prior and, if it has any simulations, searches with them, without noise.
+        tablebase: gives the exact values. "auto" opens the solution of the board's rules if there is one here. For
+            many positions, open a `pylos.Tablebase` once. None does without exact values.
+        player: a player with a network, such as `pylos.make_player` makes from a checkpoint or from "reference". It
+            gives the prior. If it has simulations, it also searches with them, without noise.
 
     Returns:
-        A row for each legal action, none if the game is over. The best comes first: by exact value, where a won
-        one hurries and a lost one delays; then by the improved policy, visits and prior.
+        A row for each legal action, the best first; none if the game is over. The best is decided by the exact value,
+        where the shortest win and the longest loss come first, then by the improved policy, the visits and the prior.
 
     Raises:
         RulesError: the board is of other rules than the tablebase or the player.
+        TableError: the solution that "auto" found is damaged.
+        PlayerError: the player has no network.
+        NonFiniteNetworkError: the network's answers are not finite numbers.
     """
+    if tablebase == "auto":
+        tablebase = open_if_present(board.rules)
     rows = [Row(action, action_name(action, board.pending)) for action in board.legal_actions.tolist()]
     if tablebase is not None:
         found = tablebase.probe_actions([board])
         worths = zip(rows, found.values.tolist(), found.distances.tolist(), strict=True)
         rows = [row._replace(exact=value, distance=_known(distance)) for row, value, distance in worths]
+    if player is not None and not isinstance(player, NetworkPlayer):
+        raise PlayerError(f"{player.name} has no network to ask; a checkpoint's player has one")
     if player is not None and rows:
-        priors = zip(rows, ask(board, player)[1].tolist(), strict=True)
+        priors = zip(rows, network_opinion(board, player)[1].tolist(), strict=True)
         rows = [row._replace(prior=prior) for row, prior in priors]
         if player.simulations:
-            rows = _search(board, player, rows)
+            rows = _add_search(board, player, rows)
     return sorted(rows, key=_merit)
 
 
-def _search(board: Board, player: NetworkPlayer, rows: list[Row]) -> list[Row]:
-    """The rows with what the player's search, without noise, makes of them."""
+def network_opinion(board: Board, player: NetworkPlayer) -> tuple[float, np.ndarray]:
+    """The network's value of a position and its probabilities [n] of the legal actions, as the search gets them.
+
+    Raises:
+        RulesError: the player plays by other rules than the board's.
+        NonFiniteNetworkError: the answers are not finite numbers.
+    """
+    if board.rules != player.rules:
+        raise RulesError(f"{player.name} plays {player.rules!r} rules, the board is {board.rules!r}")
+    evaluate = player.evaluator if player.simulations else player.network
+    values, log_policy = evaluate(np.array([board.position]))
+    return float(values[0]), legal_policy(log_policy[0], board.legal_actions)
+
+
+def _add_search(board: Board, player: NetworkPlayer, rows: list[Row]) -> list[Row]:
+    """The rows with what the player's search finds."""
     from pylos.network.threads import single_threaded_torch  # torch takes seconds, and only a player needs it
 
     search = Search(1, rules_code(board.rules), network_options(player.simulations))
@@ -96,17 +131,8 @@ def _known(distance: int) -> int | None:
     return None if distance == NO_DISTANCE else distance
 
 
-def ask(board: Board, player: NetworkPlayer) -> tuple[float, np.ndarray]:
-    """The network's value of a position and its probabilities [n] of the legal actions, as the search sees them."""
-    if board.rules != player.rules:
-        raise RulesError(f"{player.name} plays {player.rules!r} rules, the board is {board.rules!r}")
-    evaluate = player.evaluator if player.simulations else player.network
-    values, log_policy = evaluate(np.array([board.position]))
-    return float(values[0]), legal_policy(log_policy[0], board.legal_actions)
-
-
 def _merit(row: Row) -> tuple[float, ...]:
-    """What rows are sorted by, the best first."""
+    """What rows are sorted by, ascending: the best has the least."""
     exact, distance = row.exact or 0, row.distance or 0
     searched = -(row.improved or 0.0), -(row.visits or 0)
     return -exact, exact * distance, *searched, -(row.prior or 0.0), row.action

@@ -1,26 +1,26 @@
-"""What the legal actions are worth, as a table for the terminal."""
+"""What the legal actions of a position are worth, as text for the terminal."""
 
 from __future__ import annotations
 
-from pylos.analysis.rows import OUTCOMES, analyse, ask
+from pylos.analysis.rows import OUTCOMES, analyse, network_opinion
 from pylos.game.board import Board
 from pylos.players.network_player import NetworkPlayer
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message
 from pylos.system.output import table_text
 
 
-def analysis_text(
-    board: Board, tablebase: Tablebase | None = None, player: NetworkPlayer | None = None
-) -> str:
-    """The same for the terminal: the board, what the position is worth, and a table of its actions.
+def analysis_text(board: Board, tablebase: Tablebase | None, player: NetworkPlayer | None = None) -> str:
+    """The board, what the position is worth, and a table of its legal actions, the best first.
 
     Args:
         board: the position.
-        tablebase: as for ``analyse``.
-        player: as for ``analyse``.
+        tablebase: gives the exact values. Without one, or without distances, the text names the command that
+            computes them.
+        player: as for `analyse`.
 
     Raises:
-        RulesError: as for ``analyse``.
+        RulesError: as for `analyse`.
+        NonFiniteNetworkError: as for `analyse`.
     """
     from rich import box
     from rich.table import Table
@@ -34,16 +34,16 @@ def analysis_text(
         turns = f" in {distances[0]} turns" if distances[0] != NO_DISTANCE else ""
         worths.append(f"exact {OUTCOMES[int(values[0])]}{turns}")
     if player is not None:
-        worths.append(f"network {ask(board, player)[0]:+.3f}")
+        worths.append(f"network {network_opinion(board, player)[0]:+.3f}")
     table = Table(box=box.SIMPLE)
     columns = [
         ("action", [row.name for row in rows]),
         ("exact", ["" if row.exact is None else OUTCOMES[row.exact] for row in rows]),
-        ("turns", [_text(row.distance, "d") for row in rows]),
-        ("prior", [_text(row.prior, ".3f") for row in rows]),
-        ("visits", [_text(row.visits, "d") for row in rows]),
-        ("mean", [_text(row.mean, "+.3f") for row in rows]),
-        ("improved", [_text(row.improved, ".3f") for row in rows]),
+        ("turns", [_cell(row.distance, "d") for row in rows]),
+        ("prior", [_cell(row.prior, ".3f") for row in rows]),
+        ("visits", [_cell(row.visits, "d") for row in rows]),
+        ("mean", [_cell(row.mean, "+.3f") for row in rows]),
+        ("improved", [_cell(row.improved, ".3f") for row in rows]),
     ]
     shown = [(title, cells) for title, cells in columns if any(cells)]
     for title, _ in shown:
@@ -58,5 +58,5 @@ def analysis_text(
     return "\n".join(part for part in parts if part)
 
 
-def _text(number: float | None, form: str) -> str:
+def _cell(number: float | None, form: str) -> str:
     return "" if number is None else format(number, form)

@@ -1,11 +1,14 @@
 """What the analysis of a position says, against the tablebase, the network and the search behind it."""
 
+import doctest
+
 import numpy as np
 import pytest
 
 from pylos.analysis.rows import analyse
-from pylos.errors import RulesError
+from pylos.errors import PlayerError, RulesError, TableError
 from pylos.game.board import Board
+from pylos.players.naming import make_player
 from pylos.solution.tablebase import Tablebase
 from tests.support.boards import random_game
 from tests.support.networks import untrained_player
@@ -19,7 +22,7 @@ def boards(rules: str, count: int) -> list[Board]:
     return [next(running) for _ in range(count)]
 
 
-def test_without_anyone_to_ask_the_actions_are_listed():
+def test_without_anyone_to_ask_the_actions_are_listed(unsolved):
     for board in boards("standard", 10):
         rows = analyse(board)
         assert [row.action for row in rows] == board.legal_actions.tolist()
@@ -52,7 +55,7 @@ def test_exact_values_and_their_order(solved):
 def test_priors_are_those_of_the_network_over_the_legal_actions():
     player = untrained_player("standard", simulations=0)
     for board in boards("standard", 10):
-        rows = analyse(board, player=player)
+        rows = analyse(board, None, player)
         positions = np.zeros(8, np.int64)
         positions[0] = board.position
         log_policy = player.network(positions)[1][0]
@@ -67,7 +70,7 @@ def test_priors_are_those_of_the_network_over_the_legal_actions():
 def test_what_is_found_is_what_the_players_search_finds():
     player = untrained_player("standard", simulations=40)
     for board in [board for board in boards("standard", 30) if min(board.reserves) >= 6]:
-        rows = analyse(board, player=player)
+        rows = analyse(board, None, player)
         assert sum(row.visits for row in rows) == 40
         best = [row.action for row in rows if row.improved == rows[0].improved]
         assert player.choose([board])[0] in best
@@ -98,8 +101,38 @@ def test_a_proven_action_is_worth_what_it_is(solved):
     assert proven > 10
 
 
+def test_by_default_the_solution_is_taken_where_there_is_one(solved, tmp_path, monkeypatch):
+    board = Board(MINI)
+    assert analyse(board) == analyse(board, Tablebase(MINI)) != analyse(board, None)
+    monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
+    assert analyse(board) == analyse(board, None)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / f"{MINI}.values").write_bytes(b"nonsense")
+    with pytest.raises(TableError, match="is damaged"):
+        analyse(board)
+    assert all(row.exact is None for row in analyse(board, None))
+
+
+def test_the_example_of_the_docstring(solved):
+    test = doctest.DocTestFinder(recurse=False).find(analyse, "analyse")[0]
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_a_finished_game_has_no_rows(solved):
+    over = random_game(MINI, 100, 0)
+    assert over.is_over
+    assert analyse(over, Tablebase(MINI), untrained_player(MINI, 4)) == []
+
+
+@pytest.mark.parametrize("spec", ["random", "rollouts:4"])
+def test_players_without_a_network_are_refused(spec):
+    with pytest.raises(PlayerError, match=f"{spec} has no network to ask"):
+        analyse(Board(), None, make_player(spec))
+
+
 def test_other_rules_are_refused(solved):
     with pytest.raises(RulesError, match="table of 'mini-mature' rules"):
         analyse(Board("mature"), Tablebase(MINI))
     with pytest.raises(RulesError, match="plays 'mini-mature' rules"):
-        analyse(Board("mature"), player=untrained_player(MINI, 2))
+        analyse(Board("mature"), None, untrained_player(MINI, 2))

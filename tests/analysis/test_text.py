@@ -38,7 +38,7 @@ def test_the_text_shows_what_a_network_thinks(solved):
 def test_the_text_names_the_command_that_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
     assert (
-        analysis_text(Board(MINI))
+        analysis_text(Board(MINI), None)
         .splitlines()[-1]
         .endswith("`pylos solve --rules mini-mature` does it in some seconds")
     )
