@@ -15,12 +15,12 @@ from pylos.game.rules import RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import pylos_network
 from pylos.network.threads import single_threaded_torch
-from pylos.search.cache import CachedEvaluator
+from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.options import ROOTS, SearchOptions
 from pylos.search.search import Search
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
-from pylos.selfplay.replay import ReplayBuffer
+from pylos.selfplay.replay_buffer import ReplayBuffer
 
 GAMES, SIMULATIONS, PLIES = 256, 32, 40
 RULE_SET = RULES["standard"]

@@ -26,7 +26,7 @@ from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
-from pylos.selfplay.replay import ReplayBuffer
+from pylos.selfplay.replay_buffer import ReplayBuffer
 
 GAMES = 512
 SIMULATIONS = 64

@@ -15,7 +15,7 @@ from pylos.game.playouts import random_action
 from pylos.game.rules import RULES, START, is_over, step
 from pylos.kernels.randomness import draw
 from pylos.selfplay.batches import EpochBatches
-from pylos.selfplay.replay import Batch, ReplayBuffer
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 from pylos.training.module import PylosModule
 
 RULE_SET = RULES["standard"]

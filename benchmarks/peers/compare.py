@@ -25,7 +25,7 @@ from pylos.network.threads import single_threaded_torch
 from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
-from pylos.selfplay.replay import ReplayBuffer
+from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.home import home
 
 SIMULATIONS, SECONDS, GAMES = 64, 30.0, 512

@@ -12,7 +12,7 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
 from pylos.network.fixed_batch import ROWS, FixedBatch
 from pylos.network.frozen import frozen
-from pylos.search.cache import CachedEvaluator
+from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.evaluator import padded_size
 
 CACHE_SIZE = 200_000

@@ -8,7 +8,7 @@ from typing import Any
 from pylos.errors import CheckpointError
 from pylos.game.rules import NUM_ACTIONS, RULES, rules_code
 from pylos.network.evaluator import PRECISIONS
-from pylos.selfplay.soundness import first_senseless_game, first_senseless_sample
+from pylos.selfplay.checks import first_impossible_game, first_impossible_sample
 from pylos.system.options import MOST_COUNT, Range
 from pylos.system.schema import Array, Choice, Each, Maybe, check_state
 
@@ -28,7 +28,7 @@ BUFFER = {
     "values": Array("float32", "C"),  # a network of one's own need not keep to [-1, 1]
     "surprises": Array("float32", "C", 0, MOST_COUNT),
 }
-"""A replay buffer: C samples, K actions each; see `pylos.selfplay.replay.Samples`."""
+"""A replay buffer: C samples, K actions each; see `pylos.selfplay.replay_buffer.Samples`."""
 GAMES = {
     "next_number": Range(int, 0, _MOST),
     "number": Array("int64", "G", 0, _MOST),
@@ -122,10 +122,10 @@ def _senseless(rank: Mapping[str, Any], code: int) -> str:
     """Where something is that cannot be so under some rules; empty if nowhere."""
     buffer, games = rank["buffer"], rank["games"]
     arrays = [buffer[name].numpy() for name in ("positions", "actions", "weights")]
-    if (row := first_senseless_sample(arrays[0], arrays[1], arrays[2], code)) >= 0:
+    if (row := first_impossible_sample(arrays[0], arrays[1], arrays[2], code)) >= 0:
         return f"['buffer'], sample {row}"
     if games is not None:
         arrays = [games[name].numpy() for name in ("ply", "positions", "actions", "weights")]
-        if (row := first_senseless_game(arrays[0], arrays[1], arrays[2], arrays[3], code)) >= 0:
+        if (row := first_impossible_game(arrays[0], arrays[1], arrays[2], arrays[3], code)) >= 0:
             return f"['games'], game {row}"
     return ""

@@ -14,7 +14,7 @@ from pylos.search.tree import NO_EDGE, PROVEN_LOSS, PROVEN_WIN, ROOT, UNPROVEN, 
 
 
 @jit
-def add_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, fraction: float) -> None:
+def add_dirichlet_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, fraction: float) -> None:
     """Mixes Dirichlet noise into the priors of the roots (Silver et al., 2017, section "Methods: Search").
 
     Args:
@@ -77,7 +77,7 @@ def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, val
 
 
 @jit
-def surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+def measure_surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
     """Measures how far what a search found is from the root's prior: their Kullback-Leibler divergence, in nats.
 
     Args:

@@ -11,9 +11,16 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator, padded_size
 from pylos.search.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
 from pylos.search.options import SearchOptions
-from pylos.search.root import RootEdges, add_noise, pick_actions, root_edges, root_visits, surprises
+from pylos.search.root import (
+    RootEdges,
+    add_dirichlet_noise,
+    measure_surprises,
+    pick_actions,
+    root_edges,
+    root_visits,
+)
 from pylos.search.simulation import expand, select
-from pylos.search.tree import NO_EDGE, Tree, new_tree, plant
+from pylos.search.tree import NO_EDGE, Tree, new_tree, start_trees
 
 
 class SearchResult(NamedTuple):
@@ -132,14 +139,14 @@ class Search:
     ) -> None:
         n, options, code = len(positions), self.options, self._code
         leaves = np.zeros(padded_size(n), np.int64)
-        if count := plant(tree, positions, code, leaves):
+        if count := start_trees(tree, positions, code, leaves):
             expand(tree, n, code, *evaluate(leaves[: padded_size(count)]))
         edges, gumbel = np.full(n, NO_EDGE, np.int32), options.root == "gumbel"
         noise = np.zeros((n, MAX_LEGAL_ACTIONS))
         if gumbel and options.gumbel_scale:
             draw_gumbel(keys, options.gumbel_scale, noise)
         elif options.dirichlet_fraction and not gumbel:
-            add_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
+            add_dirichlet_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
         for simulation in range(options.simulations):
             if self._interrupted:
                 return
@@ -150,4 +157,4 @@ class Search:
         root_visits(tree, n, result.actions, result.weights, result.values)
         if gumbel:
             improved_policy(tree, n, result.actions, result.weights, result.values)
-        surprises(tree, n, result.actions, result.weights, result.surprises)
+        measure_surprises(tree, n, result.actions, result.weights, result.surprises)

@@ -100,7 +100,7 @@ def add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) -
 
 
 @jit
-def plant(tree: Tree, roots: np.ndarray, code: int, positions: np.ndarray) -> int:
+def start_trees(tree: Tree, roots: np.ndarray, code: int, positions: np.ndarray) -> int:
     """Starts new trees at ``roots`` [n <= G], which become leaves unless they are the end of a game.
 
     Writes the positions of the leaves to ``positions``, without gaps, and returns their number.

@@ -9,7 +9,7 @@ from typing import Any
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
 from pylos.kernels.randomness import derive_key
-from pylos.selfplay.replay import Batch, ReplayBuffer
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 from pylos.system.machine import check_memory
 from pylos.system.options import COUNT_OR_ZERO, SHARE
 from pylos.system.schema import check_state

@@ -10,7 +10,7 @@ from pylos.game.playouts import random_action
 from pylos.game.rules import START, is_over, mover, occurrences, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below
-from pylos.selfplay.replay import Samples
+from pylos.selfplay.replay_buffer import Samples
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 OPENING = -1

@@ -27,7 +27,7 @@ from pylos.selfplay.games import (
     current_positions,
 )
 from pylos.selfplay.options import GameOptions
-from pylos.selfplay.replay import ReplayBuffer
+from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.machine import memory_for
 from pylos.system.options import COUNT, COUNT_OR_ZERO, Range, checked_options
 

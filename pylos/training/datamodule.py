@@ -19,7 +19,7 @@ from pylos.runs.lightning_internals import ask_for_batches_again, checkpoint_in_
 from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
-from pylos.selfplay.replay import Batch, ReplayBuffer, deal
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer, deal_samples
 from pylos.system.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -299,7 +299,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         state = states[rank] if rank < len(states) else {**states[0], "games": None}
         if len(states) != ranks:
-            state = {**state, "buffer": deal([s["buffer"] for s in states], rank, ranks)}
+            state = {**state, "buffer": deal_samples([s["buffer"] for s in states], rank, ranks)}
         if self.trainer is not None:
             ask_for_batches_again(self.trainer)  # those that it holds are of another state
         self._selfplay = None

@@ -17,11 +17,11 @@ from pylos.kernels.randomness import derive_key
 from pylos.network.evaluator import PRECISIONS, NetworkEvaluator
 from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
-from pylos.search.cache import CachedEvaluator
+from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
-from pylos.selfplay.replay import ReplayBuffer
+from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.options import shown
 from pylos.system.progress import progress_bar
 from pylos.training.fitting import phases_shown

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pylos.selfplay.replay import Batch
+from pylos.selfplay.replay_buffer import Batch
 
 
 class Losses(NamedTuple):

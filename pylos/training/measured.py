@@ -14,7 +14,7 @@ from pylos.errors import NonFiniteNetworkError
 from pylos.game.board import Board
 from pylos.runs.lightning_internals import give_to_predict, given_to_predict
 from pylos.search.evaluator import padded_size
-from pylos.selfplay.replay import Batch
+from pylos.selfplay.replay_buffer import Batch
 from pylos.training.boards import single_batch
 from pylos.training.epoch_metrics import log_for_epoch
 from pylos.training.losses import Losses, losses

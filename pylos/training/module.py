@@ -28,7 +28,7 @@ from pylos.runs.logger import RunLogger
 from pylos.runs.relocation import names_to_paths, paths_to_names
 from pylos.runs.resuming import check_optimizers, check_resumable, check_schedulers
 from pylos.search.options import MOST_SIMULATIONS
-from pylos.selfplay.replay import Batch
+from pylos.selfplay.replay_buffer import Batch
 from pylos.system.options import COUNT, SHARE, Range, checked_options, own_arguments
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.epoch_metrics import IN_BAR, EpochMetrics, Metrics

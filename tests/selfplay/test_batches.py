@@ -9,7 +9,7 @@ import torch
 from pylos.errors import CheckpointError
 from pylos.game.rules import RULES, START
 from pylos.selfplay.batches import EpochBatches
-from pylos.selfplay.replay import Batch, ReplayBuffer
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 
 
 def _batches(count: int = 5, value_mix: float = 0.5, key: int = 0) -> EpochBatches:

@@ -15,7 +15,7 @@ from pylos.kernels.randomness import derive_key
 from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
-from pylos.selfplay.replay import ReplayBuffer
+from pylos.selfplay.replay_buffer import ReplayBuffer
 from tests.support.boards import RULE_NAMES, moved
 from tests.support.evaluators import Evaluation, hashed, single
 from tests.twins import search as twin_search

@@ -8,7 +8,7 @@ import torch
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.network import pylos_network
-from pylos.selfplay.replay import Batch
+from pylos.selfplay.replay_buffer import Batch
 from pylos.training.losses import CapturedLosses, losses
 
 

@@ -13,7 +13,7 @@ from pylos import Board
 from pylos.errors import CheckpointError, ConfigurationError, NonFiniteLossError, RulesError
 from pylos.game.actions import parse_action
 from pylos.search.evaluator import BATCH_MULTIPLE
-from pylos.selfplay.replay import Batch, ReplayBuffer
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 from pylos.training.losses import losses
 from pylos.training.module import PylosModule
 from tests.support.training import STEPS_PER_EPOCH, tiny_data, tiny_module, tiny_trainer

@@ -12,7 +12,7 @@ from pylos.errors import ConfigurationError
 from pylos.game.board import Board
 from pylos.game.notation import format_position
 from pylos.game.rules import RULES
-from pylos.selfplay.replay import Batch, ReplayBuffer, deal
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer, deal_samples
 from tests.support.boards import RULE_NAMES, random_game
 from tests.twins import observation as twin_observation
 from tests.twins import randomness as twin_randomness
@@ -209,7 +209,7 @@ def test_impossible_sizes_are_refused():
 def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
     full, partly = _buffer(count=75), _buffer(count=7)
     states = [full.state_dict(), partly.state_dict(), _buffer(count=0).state_dict()]
-    dealt = [deal(states, rank, ranks) for rank in range(ranks)]
+    dealt = [deal_samples(states, rank, ranks) for rank in range(ranks)]
     sizes = [len(state["positions"]) for state in dealt]
     assert sum(sizes) == 37
     assert max(sizes) - min(sizes) <= 1

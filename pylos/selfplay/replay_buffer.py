@@ -198,7 +198,7 @@ class ReplayBuffer:
                 array[rows] = source
 
 
-def deal(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:
+def deal_samples(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:
     """Deals the samples of several buffers to another number of them.
 
     Args:

@@ -9,11 +9,11 @@ from pylos.game.symmetry import ACTION_SYMMETRY, NUM_SYMMETRIES, canonical, tran
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import pylos_network
 from pylos.network.threads import single_threaded_torch
-from pylos.search.cache import CachedEvaluator
+from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
-from pylos.selfplay.replay import ReplayBuffer
+from pylos.selfplay.replay_buffer import ReplayBuffer
 from tests.support.boards import random_game
 from tests.support.evaluators import hashed
 

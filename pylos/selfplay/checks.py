@@ -50,7 +50,9 @@ def can_occur(position: int, code: int) -> bool:
 
 
 @jit
-def first_senseless_sample(positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, code: int) -> int:
+def first_impossible_sample(
+    positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, code: int
+) -> int:
     """The first of n decisions that no search under these rules can have made, or -1.
 
     Args:
@@ -80,7 +82,7 @@ def first_senseless_sample(positions: np.ndarray, actions: np.ndarray, weights: 
 
 
 @jit
-def first_senseless_game(
+def first_impossible_game(
     ply: np.ndarray, positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, code: int
 ) -> int:
     """The first of G games in flight in which something cannot be so, or -1.
@@ -88,7 +90,7 @@ def first_senseless_game(
     Args:
         ply: int64 [G] actions played, less than P.
         positions: int64 [G, P] so far, the current one at index ``ply``.
-        actions: int16 [G, P, K] as in ``first_senseless_sample``.
+        actions: int16 [G, P, K] as in ``first_impossible_sample``.
         weights: int16 [G, P, K]
         code: the rule set's number.
     """
@@ -96,6 +98,9 @@ def first_senseless_game(
         now, played = positions[g, ply[g]], ply[g]
         if not can_occur(now, code) or is_over(now, code):
             return g
-        if first_senseless_sample(positions[g, :played], actions[g, :played], weights[g, :played], code) >= 0:
+        if (
+            first_impossible_sample(positions[g, :played], actions[g, :played], weights[g, :played], code)
+            >= 0
+        ):
             return g
     return -1

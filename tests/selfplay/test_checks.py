@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pylos.game.notation import find_flaw
 from pylos.game.rules import RULES, is_over
-from pylos.selfplay.soundness import can_occur, first_senseless_game, first_senseless_sample
+from pylos.selfplay.checks import can_occur, first_impossible_game, first_impossible_sample
 from tests.support.boards import RULE_NAMES, random_game
 
 
@@ -42,7 +42,7 @@ def _decisions(rules: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_decisions_of_a_game_make_sense_and_changed_ones_do_not(rules):
     positions, actions, weights = _decisions(rules)
     code = RULES[rules]
-    assert first_senseless_sample(positions, actions, weights, code) == -1
+    assert first_impossible_sample(positions, actions, weights, code) == -1
     for array, row, changed in [
         (positions, 5, 1 << 29),
         (actions, 6, 302),
@@ -52,21 +52,21 @@ def test_decisions_of_a_game_make_sense_and_changed_ones_do_not(rules):
     ]:
         kept = array[row].copy()
         array[row] = changed
-        assert first_senseless_sample(positions, actions, weights, code) == row
+        assert first_impossible_sample(positions, actions, weights, code) == row
         array[row] = kept
 
 
 def test_games_make_sense_up_to_their_current_ply():
     positions, actions, weights = (array[None] for array in _decisions("standard"))
     code, last = RULES["standard"], len(positions[0]) - 1
-    assert first_senseless_game(np.array([last]), positions, actions, weights, code) == -1
-    assert first_senseless_game(np.array([0]), positions, actions, weights, code) == -1
+    assert first_impossible_game(np.array([last]), positions, actions, weights, code) == -1
+    assert first_impossible_game(np.array([0]), positions, actions, weights, code) == -1
     weights[0, 5] = 0
-    assert first_senseless_game(np.array([last]), positions, actions, weights, code) == 0
+    assert first_impossible_game(np.array([last]), positions, actions, weights, code) == 0
     assert (
-        first_senseless_game(np.array([5]), positions, actions, weights, code) == -1
+        first_impossible_game(np.array([5]), positions, actions, weights, code) == -1
     )  # remains of another game
     over = next(board for seed in range(99) if (board := random_game("standard", 500, seed)).is_over)
     assert is_over(over.position, code)
     positions[0, 3] = over.position
-    assert first_senseless_game(np.array([3]), positions, actions, weights, code) == 0
+    assert first_impossible_game(np.array([3]), positions, actions, weights, code) == 0
