@@ -23,20 +23,17 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class GameOptions:
-    """How games begin, are played out and where they are stopped. A ply is one action."""
+    """How games begin, are played out and where they are stopped. A ply is one action.
+
+    `SelfPlayDataModule` says what each option means.
+    """
 
     opening_plies: int = 0
-    """The most uniformly random actions with which a game begins; their number is drawn, too. They are not searched."""
     temperature_moves: int = 15
-    """Plies after the opening whose action is drawn by the search's weights; then the best is played."""
     max_moves: int = 200
-    """Plies after the opening after which a game is a draw."""
     repetition_limit: int = 5
-    """How often a position must occur for a draw."""
     move_limit_draw_value: float = 0.0
-    """What a draw by `max_moves` is worth to both players."""
     repetition_draw_value: float = 0.0
-    """What a draw by repetition is worth to both players."""
 
     def __post_init__(self) -> None:
         for name, value in checked_options(vars(self), _RANGES).items():

@@ -18,6 +18,7 @@ from pylos.runs.folder import is_trial
 from pylos.runs.lightning_internals import ask_for_batches_again, checkpoint_in_restoration
 from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.selfplay.batches import EpochBatches
+from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer, deal_samples
 from pylos.system.options import (
@@ -100,29 +101,35 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
+        # How much is played.
         games_per_epoch: int = 512,
         parallel_games: int = 512,
-        simulations: int = 64,
-        root: str = "puct",
-        gumbel_scale: float = 1.0,
-        c_puct: float = 1.5,
-        fpu_reduction: float = 0.25,
-        dirichlet_alpha: float = 0.3,
-        dirichlet_fraction: float = 0.25,
-        opening_plies: int = 0,
-        temperature_moves: int = 15,
-        max_moves: int = 200,
-        repetition_limit: int = 5,
-        move_limit_draw_value: float = 0.0,
-        repetition_draw_value: float = 0.0,
+        # The search.
+        simulations: int = SELFPLAY_SEARCH.simulations,
+        root: str = SELFPLAY_SEARCH.root,
+        gumbel_scale: float = SELFPLAY_SEARCH.gumbel_scale,
+        c_puct: float = SELFPLAY_SEARCH.c_puct,
+        fpu_reduction: float = SELFPLAY_SEARCH.fpu_reduction,
+        dirichlet_alpha: float = SELFPLAY_SEARCH.dirichlet_alpha,
+        dirichlet_fraction: float = SELFPLAY_SEARCH.dirichlet_fraction,
+        # The game.
+        opening_plies: int = GameOptions.opening_plies,
+        temperature_moves: int = GameOptions.temperature_moves,
+        max_moves: int = GameOptions.max_moves,
+        repetition_limit: int = GameOptions.repetition_limit,
+        move_limit_draw_value: float = GameOptions.move_limit_draw_value,
+        repetition_draw_value: float = GameOptions.repetition_draw_value,
+        # The replay buffer and its batches.
         buffer_size: int = 200_000,
         batch_size: int = 512,
         batches_per_epoch: int = 100,
         surprise_weight: float = 0.5,
         value_mix: float = 0.0,
+        # What is measured.
         validation_positions: int = 2000,
         test_games: int = 64,
         positions: str | None = None,
+        # The machine, and chance.
         inference_precision: str = "auto",
         search_threads: int = 0,
         cache_size: int = CACHE_SIZE,

@@ -45,7 +45,7 @@ def test_training_from_nothing_finds_the_truth(solved):
     truth = table.probe_actions(positions)
     assert len(positions) == 2467
     pl.seed_everything(0, verbose=False)
-    module = PylosModule(RULES, width=128, blocks=2, learning_rate=2e-3, schedule_steps=EPOCHS * BATCHES)
+    module = PylosModule(RULES, width=128, blocks=2, learning_rate=2e-3)
     assert accuracy(module, 0, positions, truth) < 0.6, "an untrained policy knows nothing"
     assert accuracy(module, SIMULATIONS, positions, truth) < 0.9, "search alone does not do"
     data = SelfPlayDataModule(
