@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pylos.network.checkpoint_format import REQUIRED
+from pylos.network.checkpoint_format import REQUIRED, VERSION_KEY
 from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.folder import CHECKPOINTS
 from pylos.system.files import replacing
@@ -36,17 +36,18 @@ COLOURS = ["#4c9f70", "#c8553d", "#c9c9c9"]
 def ship(run: Path) -> Path:
     """Writes what a player needs of the last checkpoint into the package."""
     checkpoint = load_checkpoint(run / CHECKPOINTS / "last.ckpt")
-    path = ROOT / "pylos" / "reference" / f"{checkpoint['hyper_parameters']['rules']}.ckpt"
+    path = ROOT / "pylos" / "players" / "reference" / f"{checkpoint['hyper_parameters']['rules']}.ckpt"
     with replacing(path) as file:
-        torch.save({name: checkpoint[name] for name in (*REQUIRED, "pytorch-lightning_version")}, file)
+        torch.save(
+            {name: checkpoint[name] for name in (*REQUIRED, VERSION_KEY, "pytorch-lightning_version")}, file
+        )
     return path
 
 
 def plot(run: Path, path: Path) -> None:
     """Truth accuracy and Elo over the minutes since the run began."""
-    [events] = run.glob(
-        "events.out.tfevents.*"
-    )  # a run that was interrupted has several, and no common clock
+    # A run that was interrupted has several of them, and no common clock.
+    [events] = run.glob("events.out.tfevents.*")
     scalars = EventAccumulator(str(events)).Reload()
     start = scalars.FirstEventTimestamp()
 

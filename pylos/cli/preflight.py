@@ -11,7 +11,7 @@ import lightning.pytorch as pl
 
 from pylos.cli.lightning_options import check_fits, numbers_its_runs
 from pylos.errors import ConfigurationError
-from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.network.checkpoints import load_checkpoint, read_progress
 from pylos.runs.first_epoch import begin_first_epoch, end_first_epoch
 from pylos.runs.folder import (
     CHECKPOINTS,
@@ -84,7 +84,7 @@ def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodul
     checkpoint = load_checkpoint(start, mmap=True)
     check_fits(model, checkpoint, start)
     if command == "fit":
-        epochs, most = checkpoint_summary(start)[0] + 1, trainer.max_epochs
+        epochs, most = read_progress(start)[0] + 1, trainer.max_epochs
         if most is not None and 0 <= most < epochs and not is_trial(trainer):
             raise ConfigurationError(
                 f"{start} has {epochs} epochs behind it, but trainer.max_epochs is {most}"
@@ -152,5 +152,5 @@ def start_line(folder: Path, start: str | None) -> str:
     """What to tell the user about where a run starts."""
     if start is None:
         return f"starting {folder} from nothing"
-    epoch, step = checkpoint_summary(start)
+    epoch, step = read_progress(start)
     return f"resuming {folder} from {start}: after epoch {epoch + 1}, step {step}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import torch
@@ -17,10 +18,21 @@ from pylos.system.files import StrPath
 from pylos.system.options import Range, shown
 from pylos.system.schema import Each, check_state
 
+VERSION = 2
+"""It grows with every change that an older program would misread.
+
+1: says no version. `ModelCheckpoint` may have the paths of its files, and the folder of the run as `dirpath`;
+`fingerprint` and `metrics` may be missing.
+2: `ModelCheckpoint` has names in the folder of the run, and no `dirpath`; `fingerprint` and `metrics` are there.
+"""
+VERSION_KEY = "pylos_checkpoint_version"
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+"""Where the state of a `ModelCheckpoint` names files, besides its `best_k_models`."""
 _STEP = Range(int, 0, 2**53)
 _TEXT_KEYS = "state_dict", "hyper_parameters", "datamodule_hyper_parameters", "callbacks", "loops"
 REQUIRED = {"state_dict": Each(Tensor), "hyper_parameters": dict, "epoch": _STEP, "global_step": _STEP}
 _OPTIONAL = {
+    VERSION_KEY: Range(int, 1, VERSION),
     "pytorch-lightning_version": str,
     "datamodule_hyper_parameters": dict,
     "callbacks": Each(dict),
@@ -30,19 +42,24 @@ _OPTIONAL = {
     "fingerprint": dict,
     "history": str,
 }
-_VERSION = re.compile(r"2\.\d{1,4}\.\d{1,4}(\.?(a|b|rc|post|dev)\d{0,12})?(\+[\w.]{1,40})?", re.ASCII)
+_LIGHTNING_VERSION = re.compile(
+    r"2\.\d{1,4}\.\d{1,4}(\.?(a|b|rc|post|dev)\d{0,12})?(\+[\w.]{1,40})?", re.ASCII
+)
 
 
 def check_checkpoint(checkpoint: Any, path: StrPath) -> None:
-    """Checks the parts that a Lightning checkpoint of our module has, as far as they are there.
+    """Checks the parts that a checkpoint of our module has, as far as they are there, and brings it to `VERSION`.
 
     Raises:
-        CheckpointError: it is none, or something in it is of another kind or out of its range.
+        CheckpointError: it is none, is of a newer version, or something in it is of another kind or out of its range.
     """
     if not isinstance(checkpoint, dict):
         raise CheckpointError(
             f"{path} is not a checkpoint of PylosModule: it holds a {type(checkpoint).__name__}"
         )
+    version = checkpoint.get(VERSION_KEY, 1)
+    if type(version) is int and version > VERSION:
+        raise CheckpointError(f"{path} has format {shown(version)}, this program reads up to {VERSION}")
     if lacking := [key for key in REQUIRED if key not in checkpoint]:
         raise CheckpointError(f"{path} is not a checkpoint of PylosModule: it lacks {', '.join(lacking)}")
     try:
@@ -55,11 +72,41 @@ def check_checkpoint(checkpoint: Any, path: StrPath) -> None:
         # Modules would read it.
         notes = getattr(checkpoint["state_dict"], "_metadata", None)
         check_state(notes or {}, Each(dict), "the metadata of the weights")
-        version = checkpoint.get("pytorch-lightning_version", "2.0.0")
-        if not _VERSION.fullmatch(version):
-            raise CheckpointError(f"it is of an unknown version of Lightning, {shown(version)}")
+        lightning = checkpoint.get("pytorch-lightning_version", "2.0.0")
+        if not _LIGHTNING_VERSION.fullmatch(lightning):
+            raise CheckpointError(f"it is of an unknown version of Lightning, {shown(lightning)}")
     except CheckpointError as error:
         raise CheckpointError(f"{path} makes no sense: {error}") from None
+    if version == 1:
+        _bring_to_version_2(checkpoint)
+
+
+def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
+    checkpoint.setdefault("fingerprint", {})
+    checkpoint.setdefault("metrics", {"newest": {}, "epoch": {}, "sums": {}})
+    states = checkpoint.get("callbacks", {})
+    for key, state in states.items():
+        if "dirpath" in state and isinstance(state.get("best_k_models"), dict):
+            states[key] = with_file_names(state)
+    checkpoint[VERSION_KEY] = VERSION
+
+
+def with_file_names(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a `ModelCheckpoint` with the names that its files have in its folder, in place of their paths."""
+    folder = state.get("dirpath")
+    return {
+        **{key: value for key, value in state.items() if key != "dirpath"},
+        **{key: _name(state[key], folder) for key in PATHS if key in state},
+        "best_k_models": {_name(path, folder): score for path, score in state["best_k_models"].items()},
+    }
+
+
+def _name(path: Any, folder: Any) -> str:
+    """The name of a file in a folder; "" if it does not lie there."""
+    try:
+        return str(PurePath(path).relative_to(folder)) if path else ""
+    except (ValueError, TypeError):  # the latter where one of the two is no text
+        return ""
 
 
 def _check_hyperparameters(checkpoint: Mapping[str, Any]) -> None:

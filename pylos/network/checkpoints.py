@@ -1,7 +1,13 @@
-"""Checkpoint files: read without trusting them.
+"""Checkpoint files, read without trusting them. There is a function for each need.
 
-Nothing here imports torch before a checkpoint is read, and nothing imports Lightning, so that playing from a
-checkpoint starts fast.
+- `load_network`: to play or to judge positions.
+- `load_checkpoint`: to look at anything else in a checkpoint.
+- `read_progress`: to know how far the training was.
+- `read_torch_file`: to read a file that need not be a checkpoint of ours.
+
+Lightning's Trainer reads by `pylos.runs.checkpoint_io`. In Python, `PylosModule.load_from_checkpoint` makes a module.
+
+Nothing here imports torch before a file is read, and nothing imports Lightning: playing from a checkpoint starts fast.
 """
 
 from __future__ import annotations
@@ -10,18 +16,55 @@ import contextlib
 import os
 import pickle
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pylos.errors import CheckpointError
 from pylos.network.torch_archive import check_archive
 from pylos.system.files import StrPath
 from pylos.system.options import COUNT_OR_ZERO
 
-# Reading ----------------------------------------------------------------------------------------------------
+if TYPE_CHECKING:
+    from pylos.network.network import PylosNetwork
+
+
+class LoadedNetwork(NamedTuple):
+    """The network in a checkpoint."""
+
+    network: PylosNetwork
+    rules: str
+    """The rule set for which it was trained."""
+    weights_digest: str
+    """See `weights_digest`."""
+
+
+def load_network(path: StrPath) -> LoadedNetwork:
+    """Makes the network that a checkpoint holds, on the CPU. Use it to play or to judge positions.
+
+    Raises:
+        CheckpointError: as `load_checkpoint`, or the checkpoint holds no network of this version of the package.
+        NonFiniteNetworkError: a weight is infinite or not a number.
+    """
+    from pylos.network.compiled import plain_name
+    from pylos.network.network import pylos_network
+    from pylos.network.weights import check_finite, check_numbers, weights_digest
+
+    checkpoint = load_checkpoint(path)
+    options, prefix = checkpoint["hyper_parameters"], "network."
+    state = {plain_name(name): weight for name, weight in checkpoint["state_dict"].items()}
+    weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    try:
+        rules = options["rules"]
+        network = pylos_network(options["width"], options["blocks"])
+        network.load_state_dict(weights)
+    except (KeyError, RuntimeError, TypeError, ValueError):
+        raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
+    check_numbers(weights, network.state_dict(), path)
+    check_finite(weights, path)
+    return LoadedNetwork(network, rules, weights_digest(weights))
 
 
 def load_checkpoint(path: StrPath, mmap: bool = False) -> dict[str, Any]:
-    """Reads a checkpoint of our module to the CPU.
+    """Reads a checkpoint of our module to the CPU, in the present format. Use it to look at what it holds.
 
     Args:
         path: the file.
@@ -46,14 +89,16 @@ def check_rules(checkpoint: Mapping[str, Any], rules: str, name: StrPath) -> Non
         raise CheckpointError(f"{name} was trained for {theirs!r} rules, not for {rules!r}")
 
 
-def checkpoint_summary(path: StrPath) -> tuple[int, int]:
-    """The last finished epoch (-1: none is) and the global step of a checkpoint, without reading its tensors.
+def read_progress(path: StrPath) -> tuple[int, int]:
+    """How far a training was when it saved a checkpoint. Use it for that alone: it does not read the tensors.
 
-    Lightning writes the epoch under way, which tells the end of one and its middle not apart; its loops do.
+    Returns:
+        The last finished epoch (-1: none is), and the global step.
 
     Raises:
-        CheckpointError: as ``load_checkpoint``.
+        CheckpointError: as `load_checkpoint`.
     """
+    # Lightning writes the number of the epoch under way. Only its loops tell whether that epoch has ended.
     checkpoint = load_checkpoint(path, mmap=True)
     epoch = checkpoint["epoch"]
     with contextlib.suppress(KeyError, TypeError):
@@ -63,7 +108,12 @@ def checkpoint_summary(path: StrPath) -> tuple[int, int]:
 
 
 def read_torch_file(path: StrPath, mmap: bool = False, map_location: Any = "cpu") -> Any:
-    """Reads anything that ``torch.save`` wrote, without running code from it, after testing its checksums.
+    """Reads anything that `torch.save` wrote, as plain data. Use it for files that need not be checkpoints of ours.
+
+    Args:
+        path: the file.
+        mmap: see `load_checkpoint`.
+        map_location: see `torch.load`.
 
     Raises:
         CheckpointError: the file is missing, damaged, not a torch file, or wants to run code.

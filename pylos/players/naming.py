@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING
 
 from pylos.errors import CheckpointError, PlayerError
+from pylos.players.baselines import RandomPlayer, RolloutPlayer
+from pylos.players.network_player import SIMULATIONS, NetworkPlayer
 from pylos.players.perfect_player import load_perfect, perfect_name
 from pylos.players.player import Player
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.system.files import open_regular
 from pylos.system.options import checked_options, natural, shown
-
-if TYPE_CHECKING:
-    from torch import Tensor
-from pylos.players.baselines import RandomPlayer, RolloutPlayer
-from pylos.players.network_player import SIMULATIONS, NetworkPlayer
 
 REFERENCE = "reference"
 """What stands for the path of the checkpoint that ships with the package."""
@@ -141,47 +135,21 @@ def _probability(spec: str, text: str) -> float:
 def load_player(
     path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
 ) -> NetworkPlayer:
-    """Makes a player from a checkpoint, or from the one that ships if ``path`` is "reference"; see ``make_player``."""
-    from pylos.network.checkpoints import load_checkpoint
-    from pylos.network.compiled import plain_name
-    from pylos.network.network import pylos_network
-    from pylos.network.weights import check_finite, check_numbers
+    """Makes a player from a checkpoint, or from the one that ships if `path` is "reference"; see `make_player`."""
+    from pylos.network.checkpoints import load_network  # late, as it brings torch
 
     if path == REFERENCE:
         with resources.as_file(reference_file(rules or "standard")) as file:
-            checkpoint = load_checkpoint(file)
+            loaded = load_network(file)
     else:
-        checkpoint = load_checkpoint(path)
-    settings = checkpoint["hyper_parameters"]
-    prefix = "network."
-    state = {plain_name(name): weight for name, weight in checkpoint["state_dict"].items()}
-    weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    try:
-        trained_for = settings["rules"]
-        sizes = settings["width"], settings["blocks"]
-        network = pylos_network(*sizes)
-        network.load_state_dict(weights)
-    except (KeyError, RuntimeError, TypeError, ValueError):
-        raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
-    check_numbers(weights, network.state_dict(), path)
-    check_finite(weights, path)
-    if rules not in (None, trained_for):
-        raise PlayerError(f"{path} was trained for {trained_for!r} rules, not for {rules!r}")
+        loaded = load_network(path)
+    if rules not in (None, loaded.rules):
+        raise PlayerError(f"{path} was trained for {loaded.rules!r} rules, not for {rules!r}")
     simulations = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
-    player = NetworkPlayer(f"{os.fspath(path)}:{simulations}", network, trained_for, simulations, device)
-    player.weights_digest = _digest(weights)
+    name = f"{os.fspath(path)}:{simulations}"
+    player = NetworkPlayer(name, loaded.network, loaded.rules, simulations, device)
+    player.weights_digest = loaded.weights_digest
     return player
-
-
-def _digest(weights: Mapping[str, Tensor]) -> str:
-    """What tells weights from others, wherever their file lies: eight hexadecimal digits."""
-    import torch
-
-    digest = hashlib.blake2b(digest_size=4)
-    for name in sorted(weights):
-        content = weights[name].detach().contiguous().flatten().view(torch.uint8)  # NumPy knows no bfloat16
-        digest.update(name.encode() + content.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def reference_file(rules: str) -> Traversable:

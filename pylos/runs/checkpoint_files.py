@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pylos.errors import CheckpointError
-from pylos.network.checkpoints import checkpoint_summary
+from pylos.network.checkpoints import read_progress
 from pylos.runs.folder import CHECKPOINTS, SUFFIX
 from pylos.system.files import StrPath
 
@@ -30,7 +30,7 @@ def find_checkpoints(folder: StrPath) -> tuple[list[CheckpointFile], list[Checkp
     found, errors = [], []
     for path in sorted(Path(folder).glob(f"*{SUFFIX}")):
         try:
-            found.append(CheckpointFile(path, *checkpoint_summary(path)))
+            found.append(CheckpointFile(path, *read_progress(path)))
         except CheckpointError as error:
             errors.append(error)
     return sorted(found, key=lambda checkpoint: (checkpoint.step, checkpoint.path.name)), errors

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pylos.errors import CheckpointError
-from pylos.network.checkpoints import checkpoint_summary
+from pylos.network.checkpoints import read_progress
 from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.runs.folder import LAST, MANIFEST, NOTE, SUFFIX
 from pylos.system.files import PART, atomic_write, read_bytes, set_aside
@@ -64,7 +64,7 @@ def unfinished_start(folder: Path) -> Note | None:
     for path in folder.glob(f"*{SUFFIX}"):
         if path.name not in note.aside:
             try:
-                epoch = checkpoint_summary(path)[0]
+                epoch = read_progress(path)[0]
             except CheckpointError:
                 return None
             if epoch > note.epoch:
@@ -98,7 +98,7 @@ def checkpoints_at_stake(folder: Path) -> list[Path]:
     return [
         path
         for path in paths
-        if path.suffix != SUFFIX or path.name in note.aside or 0 <= checkpoint_summary(path)[0] < note.epoch
+        if path.suffix != SUFFIX or path.name in note.aside or 0 <= read_progress(path)[0] < note.epoch
     ]
 
 
@@ -109,7 +109,7 @@ def begin_first_epoch(folder: Path, start: str | None) -> None:
     later epochs is set aside (the suffix ``.old``, ``.old1`` ...), and so is ``last.ckpt``; what an interrupted
     attempt at the same start has left goes.
     """
-    epoch = 0 if start is None else checkpoint_summary(start)[0] + 1
+    epoch = 0 if start is None else read_progress(start)[0] + 1
     note = Note(_name_in(folder, start), epoch)
     before = read_note(folder)
     found = {checkpoint.path.name for checkpoint in find_checkpoints(folder)[0] if checkpoint.epoch >= epoch}

@@ -18,28 +18,24 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from pylos.errors import CheckpointError
+from pylos.network.checkpoint_format import PATHS, with_file_names
 from pylos.system.options import shown
 from pylos.system.schema import Each, check_state
 
-_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
-_STATE = {**dict.fromkeys(_PATHS, str), "best_k_models": Each(Tensor)}
+_STATE = {**dict.fromkeys(PATHS, str), "best_k_models": Each(Tensor)}
 
 
 def paths_to_names(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
     """Leaves in a checkpoint that is about to be saved only what does not depend on where the run lies."""
     for callback, state in _states(checkpoint, trainer):
-        folder = state.get("dirpath")
-        named = {key: _name(state[key], folder) for key in _PATHS}
-        scores = {_name(path, folder): score for path, score in state["best_k_models"].items()}
-        kept = {key: value for key, value in state.items() if key != "dirpath"}
-        checkpoint["callbacks"][callback.state_key] = {**kept, **named, "best_k_models": scores}
+        checkpoint["callbacks"][callback.state_key] = with_file_names(state)
 
 
 def names_to_paths(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
     """Prepares a loaded checkpoint for the callbacks of a trainer. Call it on all ranks.
 
     Of the checkpoints that it names, those that lie in the callback's folder are taken up again; which one is the best
-    or the worst of them follows from their scores. Checkpoints of earlier versions, which hold paths, will do.
+    or the worst of them follows from their scores.
 
     Raises:
         CheckpointError: a state is not one of ``ModelCheckpoint``.
@@ -60,16 +56,6 @@ def _states(checkpoint: dict[str, Any], trainer: pl.Trainer) -> Iterator[tuple[M
             yield callback, states[callback.state_key]
 
 
-def _name(path: str, folder: Any) -> str:
-    """A checkpoint's name in a folder, "" if it lies elsewhere; without a folder it is a name already."""
-    if folder is None:
-        return path
-    try:
-        return str(PurePath(path).relative_to(folder)) if path else ""
-    except (ValueError, TypeError):  # the latter where a file brought a folder that is no text
-        return ""
-
-
 def _check(state: Any, key: str) -> None:
     check_state(state, _STATE, f"the state of {key:.100}")
     for path, score in state["best_k_models"].items():
@@ -79,9 +65,8 @@ def _check(state: Any, key: str) -> None:
 
 def _located(state: dict[str, Any], callback: ModelCheckpoint) -> dict[str, Any]:
     """The state with paths in the callback's folder; it knows nothing but checkpoints that are there."""
-    folder = state.get("dirpath")
-    paths = {path: _find(_name(path, folder), callback) for path in state["best_k_models"]}
-    scores = {paths[path]: score for path, score in state["best_k_models"].items() if paths[path]}
+    paths = {name: _find(name, callback) for name in state["best_k_models"]}
+    scores = {paths[name]: score for name, score in state["best_k_models"].items() if paths[name]}
     least, most = (min, max) if callback.mode == "max" else (max, min)
     best = most(scores, key=scores.__getitem__, default="")
     full = 0 < callback.save_top_k <= len(scores)
@@ -90,13 +75,13 @@ def _located(state: dict[str, Any], callback: ModelCheckpoint) -> dict[str, Any]
         **state,
         "dirpath": callback.dirpath,  # Lightning takes up nothing from another folder
         "best_k_models": scores,
-        "best_model_path": best or _find(_name(state["best_model_path"], folder), callback),
+        "best_model_path": best or _find(state["best_model_path"], callback),
         "best_model_score": scores.get(best),
         "kth_best_model_path": worst,
         "kth_value": scores[worst]
         if full
         else torch.tensor(torch.inf if callback.mode == "min" else -torch.inf),
-        "last_model_path": _find(_name(state["last_model_path"], folder), callback),
+        "last_model_path": _find(state["last_model_path"], callback),
     }
 
 

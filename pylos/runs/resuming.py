@@ -6,7 +6,6 @@ Lightning and torch write what they are given into their objects, and fail, or g
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ from torch import Tensor
 from torch.optim import Adam, AdamW, Optimizer
 
 from pylos.errors import CheckpointError, ConfigurationError
-from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.folder import checkpoint_folder, is_trial
 from pylos.runs.identity import check_identity
 from pylos.runs.lightning_internals import datamodule_of, fit_progress
@@ -25,21 +23,8 @@ from pylos.system.files import StrPath
 from pylos.system.options import shown
 
 _MOST = 2**53
-NEEDED = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
+NEEDED = ("optimizer_states", "lr_schedulers", "callbacks", "loops", "fingerprint", "metrics")
 """What a fit goes on from, besides weights."""
-
-
-def load_resumable(path: StrPath) -> dict[str, Any]:
-    """Reads a checkpoint from which a training is to go on, and checks what it holds besides weights.
-
-    Raises:
-        CheckpointError: as ``load_checkpoint``, or its state of self-play makes no sense.
-    """
-    from pylos.runs.selfplay_state import check_selfplay  # late, as it brings torch and kernels
-
-    checkpoint = load_checkpoint(path)
-    check_selfplay(checkpoint, os.fspath(path))
-    return checkpoint
 
 
 def check_complete(checkpoint: Mapping[str, Any], path: StrPath) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.runs.first_epoch import checkpoints_at_stake, is_noted, noted_start, read_note, unfinished_start
 from pylos.runs.folder import (
@@ -20,8 +22,8 @@ from pylos.runs.folder import (
     run_folder,
 )
 from pylos.runs.identity import check_identity, is_of_run
-from pylos.runs.resuming import load_resumable
 from pylos.runs.slurm import refuse_hpc_checkpoint
+from pylos.system.files import StrPath
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -59,7 +61,7 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
             )
         if start is not None and trainer.is_global_zero:
             # What is damaged or of another run is refused before it leaves traces.
-            check_identity(load_resumable(start), start, folder)
+            _check_whole(start, folder)
     if start is None:
         refuse_found(trainer)
     refuse_hpc_checkpoint(start)
@@ -121,7 +123,7 @@ def _check_sound(trainer: Trainer, start: Path) -> None:
     """Raises CheckpointError for a checkpoint that is damaged or of another run, and names the newest sound one."""
     folder = checkpoint_folder(trainer)
     try:
-        check_identity(load_resumable(start), start, folder)
+        _check_whole(start, folder)
     except CheckpointError as error:
         sound = newest_sound_checkpoint(folder)
         advice = (
@@ -132,11 +134,20 @@ def _check_sound(trainer: Trainer, start: Path) -> None:
         raise CheckpointError(f"{error}; {advice}") from None
 
 
+def _check_whole(path: StrPath, folder: Path) -> None:
+    """Raises CheckpointError for a checkpoint that is damaged, or of another run than the one in a folder."""
+    from pylos.runs.selfplay_state import check_selfplay  # late, as it brings torch and kernels
+
+    checkpoint = load_checkpoint(path)
+    check_selfplay(checkpoint, os.fspath(path))
+    check_identity(checkpoint, path, folder)
+
+
 def newest_sound_checkpoint(folder: Path) -> Path | None:
     """The checkpoint of the highest step in a folder that loads with all its tensors and is of this run."""
     for checkpoint in reversed(find_checkpoints(folder)[0]):
         try:
-            check_identity(load_resumable(checkpoint.path), checkpoint.path, folder)
+            _check_whole(checkpoint.path, folder)
         except CheckpointError:
             continue
         return checkpoint.path

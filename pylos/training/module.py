@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import rules_code
-from pylos.network.checkpoint_format import check_checkpoint
+from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_checkpoint
 from pylos.network.checkpoints import check_rules, load_checkpoint
 from pylos.network.compiled import keep_plain_names, uncompiled
 from pylos.network.network import pylos_network
@@ -138,6 +138,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
             NonFiniteNetworkError: a weight is infinite or not a number; what was saved before stays.
         """
         check_finite(checkpoint["state_dict"], "not saved")
+        checkpoint[VERSION_KEY] = VERSION
         checkpoint["fingerprint"] = self._fingerprint()
         if self._identity is not None:
             checkpoint[RUN_KEY] = self._identity
@@ -165,10 +166,9 @@ class PylosModule(AnnealedModule, MeasuredModule):
             return
         check_resumable(trainer, checkpoint)
         self._identity = checkpoint.get(RUN_KEY)
-        if "metrics" in checkpoint:  # which older ones lack
-            self._epoch.load_state_dict(checkpoint["metrics"])
+        self._epoch.load_state_dict(checkpoint["metrics"])
         self._restored = checkpoint
-        changes = differences(checkpoint.get("fingerprint", {}), self._fingerprint())
+        changes = differences(checkpoint["fingerprint"], self._fingerprint())
         if changes:
             rank_zero_warn(
                 f"the training goes on, but not bit for bit as if never interrupted: {'; '.join(changes)}"

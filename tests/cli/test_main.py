@@ -16,7 +16,7 @@ import torch
 
 from pylos.cli.main import main
 from pylos.game.rules import FULL_RULES
-from pylos.network.checkpoints import checkpoint_summary
+from pylos.network.checkpoints import read_progress
 from tests.support.training import config_text
 
 PYLOS = Path(sys.executable).with_name("pylos")
@@ -130,7 +130,7 @@ def test_an_epoch_is_saved_whose_line_cannot_be_printed(folder):
         result.stderr.splitlines()[-1]
         == "pylos: error: [Errno 28] No space left on device: 'standard output'"
     )
-    assert checkpoint_summary("logs/run/checkpoints/last.ckpt")[0] == 0
+    assert read_progress("logs/run/checkpoints/last.ckpt")[0] == 0
 
 
 def test_kernels_that_may_not_be_compiled(monkeypatch, capsys):

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from pylos.cli.main import main
-from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
-from tests.support.saving import IO, error_of, sample_checkpoint
+from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_checkpoint, with_file_names
+from pylos.network.checkpoints import load_checkpoint, read_progress
+from tests.support.saving import IO, error_of, same_state, sample_checkpoint
 
 HUGE = torch.zeros(1).expand(10**12)
 LOOP: list[Any] = []
@@ -48,6 +49,8 @@ SENSELESS: dict[str, tuple[dict[str, Any], str]] = {
     "a width beyond all memory": ({"hyper_parameters": {"width": 10**12}}, "'width'"),
     "blocks beyond all memory": ({"hyper_parameters": {"blocks": float("nan")}}, "'blocks'"),
     "data's options": ({"datamodule_hyper_parameters": [1]}, "'datamodule_hyper_parameters'"),
+    "no number of a version": ({VERSION_KEY: "2"}, f"'{VERSION_KEY}'"),
+    "no such version": ({VERSION_KEY: 0}, f"'{VERSION_KEY}'"),
     "version": ({"pytorch-lightning_version": "99.0"}, "unknown version of Lightning, '99.0'"),
     "no version": ({"pytorch-lightning_version": "2.6.6; rm"}, "unknown version of Lightning"),
     "version of another kind": ({"pytorch-lightning_version": 2}, "'pytorch-lightning_version'"),
@@ -68,11 +71,80 @@ def test_senseless_contents_are_refused(tmp_path: Path, kind: str) -> None:
     checkpoint = {**sample_checkpoint(), **change}
     with open(path, "wb") as file:
         torch.save(checkpoint, file)
-    for read in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
+    for read in (load_checkpoint, read_progress, IO.load_checkpoint):
         message = error_of(lambda read=read: read(path))
         assert message.startswith(f"{path} makes no sense: ")
         assert reason in message
         assert len(message) < len(str(path)) + 250
+
+
+def test_a_newer_format_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    for checkpoint in (sample_checkpoint(), {"nothing": "that we know"}):
+        IO.save_checkpoint({**checkpoint, VERSION_KEY: VERSION + 1}, path)
+        for read in (load_checkpoint, read_progress):
+            message = error_of(lambda read=read: read(path))
+            assert message == f"{path} has format {VERSION + 1}, this program reads up to {VERSION}"
+    IO.save_checkpoint({**sample_checkpoint(), VERSION_KEY: VERSION + 1}, path)
+    assert "reads up to" in error_of(lambda: IO.load_checkpoint(path))
+
+
+KEPT = {
+    "dirpath": "/runs/a/checkpoints",
+    "best_model_path": "/runs/a/checkpoints/best-2.ckpt",
+    "kth_best_model_path": "/runs/a/checkpoints/sub/best-1.ckpt",
+    "last_model_path": "",
+    "best_k_models": {
+        "/runs/a/checkpoints/best-2.ckpt": torch.tensor(2.0),
+        "/elsewhere/b.ckpt": torch.tensor(1.0),
+    },
+    "monitor": "eval/elo",
+}
+"""The state of a `ModelCheckpoint` as Lightning has it."""
+NAMED = {
+    "best_model_path": "best-2.ckpt",
+    "kth_best_model_path": "sub/best-1.ckpt",
+    "last_model_path": "",
+    "best_k_models": {"best-2.ckpt": torch.tensor(2.0), "": torch.tensor(1.0)},
+    "monitor": "eval/elo",
+}
+
+
+def test_an_older_checkpoint_is_brought_to_the_present_format(tmp_path: Path) -> None:
+    """Version 1 had paths where version 2 has names, and the first ones lacked what version 2 always has."""
+    older = {**sample_checkpoint(), "callbacks": {"ModelCheckpoint": KEPT, "Report": {"metrics": {}}}}
+    del older[VERSION_KEY]
+    IO.save_checkpoint(older, tmp_path / "a.ckpt")
+    present = {
+        **sample_checkpoint(),
+        "callbacks": {"ModelCheckpoint": NAMED, "Report": {"metrics": {}}},
+        "fingerprint": {},
+        "metrics": {"newest": {}, "epoch": {}, "sums": {}},
+    }
+    assert same_state(load_checkpoint(tmp_path / "a.ckpt"), present)
+    assert same_state(IO.load_checkpoint(tmp_path / "a.ckpt"), present)
+    check_checkpoint(present, "again")
+    assert same_state(load_checkpoint(tmp_path / "a.ckpt"), present)
+
+
+def test_what_an_older_checkpoint_has_stays(tmp_path: Path) -> None:
+    metrics = {"newest": {"a": 1.0}, "epoch": {}, "sums": {}}
+    older = {**sample_checkpoint(), "fingerprint": {"pylos": "0"}, "metrics": metrics}
+    del older[VERSION_KEY]
+    check_checkpoint(older, "it")
+    assert older["metrics"] == metrics
+    assert older["fingerprint"] == {"pylos": "0"}
+
+
+@pytest.mark.parametrize("folder", [None, 5, "/elsewhere"])
+def test_files_outside_of_the_folder_have_no_name(folder: Any) -> None:
+    named = with_file_names({**KEPT, "dirpath": folder})
+    assert "dirpath" not in named
+    assert [named[key] for key in ("best_model_path", "kth_best_model_path", "last_model_path")] == [
+        "",
+        "",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pylos.network.checkpoints import checkpoint_summary
+from pylos.network.checkpoints import read_progress
 from tests.support.saving import IO, sample_checkpoint
 
 
@@ -19,4 +19,4 @@ from tests.support.saving import IO, sample_checkpoint
 )
 def test_the_summary_tells_the_last_finished_epoch(tmp_path: Path, loops: object, epoch: int) -> None:
     IO.save_checkpoint({**sample_checkpoint(), "loops": loops}, tmp_path / "a.ckpt")
-    assert checkpoint_summary(tmp_path / "a.ckpt") == (epoch, 10)
+    assert read_progress(tmp_path / "a.ckpt") == (epoch, 10)

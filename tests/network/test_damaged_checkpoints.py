@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError
-from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.network.checkpoint_format import VERSION, VERSION_KEY
+from pylos.network.checkpoints import load_checkpoint, read_progress
 from pylos.network.torch_archive import check_archive
 from tests.support.saving import IO, error_of, same_state, sample_checkpoint
 
@@ -26,6 +27,7 @@ def test_every_flipped_bit_is_detected_or_harmless(tmp_path: Path) -> None:
         "global_step": 10,
         "state_dict": {"weight": torch.full((5,), 10.0), "half": torch.ones(3, dtype=torch.bfloat16)},
         "hyper_parameters": {"rules": "standard"},
+        VERSION_KEY: VERSION,
     }
     IO.save_checkpoint(checkpoint, path)
     good = path.read_bytes()
@@ -90,7 +92,7 @@ def test_damage_names_the_member(tmp_path: Path) -> None:
     assert "/data/" in member
     assert error_of(lambda: load_checkpoint(path)) == f"{path} is damaged: the checksum of {member} is wrong"
     assert error_of(lambda: IO.load_checkpoint(path)) == error_of(lambda: load_checkpoint(path))
-    assert checkpoint_summary(path) == (1, 10)  # which does not read the tensors
+    assert read_progress(path) == (1, 10)  # which does not read the tensors
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
@@ -111,7 +113,7 @@ def test_every_truncation_is_detected(tmp_path: Path) -> None:
     lengths = random.Random(2).sample(range(len(content)), 300)
     for length in [*lengths, *range(len(content) - 30, len(content))]:
         path.write_bytes(content[:length])
-        for read in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
+        for read in (load_checkpoint, read_progress, IO.load_checkpoint):
             assert error_of(partial(read, path)).startswith(f"{path} is ")
 
 
@@ -129,7 +131,7 @@ def test_summary_does_not_read_the_buffer(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("builtins.open", lambda file, mode="r", *args, **kwargs: CountingFile(file, "r"))
-        assert checkpoint_summary(path) == (1, 10)
+        assert read_progress(path) == (1, 10)
     assert 0 < read < 100_000 < path.stat().st_size
 
 
@@ -146,7 +148,7 @@ class _Bomb:
 def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path, protocol: int) -> None:
     path, target = tmp_path / "a.ckpt", tmp_path / "executed"
     torch.save({**sample_checkpoint(), "callbacks": _Bomb(target)}, path, pickle_protocol=protocol)
-    for call in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
+    for call in (load_checkpoint, read_progress, IO.load_checkpoint):
         message = error_of(partial(call, path))
         assert message.startswith(f"{path} is refused")
         assert protocol == 4 or "wants to run code (posix.mkdir)" in message
@@ -196,5 +198,5 @@ def test_foreign_file(tmp_path: Path, kind: str) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "a.ckpt"
-    for call in (load_checkpoint, checkpoint_summary, IO.load_checkpoint):
+    for call in (load_checkpoint, read_progress, IO.load_checkpoint):
         assert error_of(partial(call, path)) == f"no checkpoint {path}: No such file or directory"

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError
-from pylos.network.checkpoints import checkpoint_summary, load_checkpoint
+from pylos.network.checkpoints import load_checkpoint, read_progress
 from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.system.files import replacing
 from tests.support.saving import IO, same_state, sample_checkpoint
@@ -27,7 +27,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert same_state(load_checkpoint(path), sample_checkpoint())
     assert same_state(load_checkpoint(path, mmap=True), sample_checkpoint())
     assert same_state(IO.load_checkpoint(path), sample_checkpoint())
-    assert checkpoint_summary(path) == (1, 10)
+    assert read_progress(path) == (1, 10)
     assert [p.name for p in path.parent.iterdir()] == ["a.ckpt"]
 
 

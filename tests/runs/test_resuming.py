@@ -14,8 +14,9 @@ from lightning.pytorch.callbacks import EarlyStopping
 from callbacks import Report
 from pylos.cli.main import main
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.network.checkpoint_format import VERSION, VERSION_KEY
 from pylos.network.checkpoints import load_checkpoint
-from pylos.runs.resuming import check_complete, check_games
+from pylos.runs.resuming import NEEDED, check_complete, check_games
 from pylos.selfplay.play import SelfPlay
 from tests.support.saving import IO, error_of
 from tests.support.training import (
@@ -83,6 +84,9 @@ CHANGES: dict[str, Callable[[State], None]] = {
     "no schedulers": without("lr_schedulers"),
     "no loops": without("loops"),
     "no version": without("pytorch-lightning_version"),
+    "a newer version": at(VERSION_KEY, put=VERSION + 1),
+    "no metrics": without("metrics"),
+    "no fingerprint": without("fingerprint"),
     "no optimizer": at("optimizer_states", put=[]),
     "two optimizers": at("optimizer_states", put=lambda old: old * 2),
     "no groups": at(*OPTIMIZER, "param_groups", put=[]),
@@ -150,6 +154,8 @@ def test_what_fits_goes_on(run: Path, state: State, tmp_path: Path) -> None:
     older = copy.deepcopy(state)
     del older["optimizer_states"][0]["param_groups"][0]["foreach"]  # an earlier torch knew less
     older["lr_schedulers"][0].pop("_is_initial", None)
+    for key in (VERSION_KEY, "metrics", "fingerprint"):  # so did an earlier version of the package
+        del older[key]
     IO.save_checkpoint(older, last)
     assert fit(last.parent, 2, last).current_epoch == 2
     fit(tmp_path / "straight", 2)
@@ -206,10 +212,9 @@ def test_the_command_says_it_in_one_line(
 
 
 def test_what_is_complete():
-    keys = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
-    check_complete(dict.fromkeys(keys), "x.ckpt")
+    check_complete(dict.fromkeys(NEEDED), "x.ckpt")
     with pytest.raises(CheckpointError, match=r"x\.ckpt.* lacks loops;"):
-        check_complete(dict.fromkeys(keys[:3]), "x.ckpt")
+        check_complete(dict.fromkeys(set(NEEDED) - {"loops"}), "x.ckpt")
 
 
 @pytest.mark.parametrize(

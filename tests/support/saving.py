@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError
+from pylos.network.checkpoint_format import VERSION, VERSION_KEY
 from pylos.runs.checkpoint_io import AtomicCheckpointIO
 
 IO = AtomicCheckpointIO()
@@ -19,6 +20,7 @@ def sample_checkpoint(epoch: int = 1, step: int = 10, size: int = 50) -> dict[st
         "epoch": epoch,
         "global_step": step,
         "pytorch-lightning_version": "2.6.6",
+        VERSION_KEY: VERSION,
         "state_dict": {
             "weight": torch.full((size,), float(step)),
             "half": torch.ones(3, dtype=torch.bfloat16),
