@@ -13,7 +13,7 @@ import numpy as np
 
 from pylos.arena.evaluation import perfect_metrics, play_perfect
 from pylos.arena.match import play_match
-from pylos.arena.results import mean_points
+from pylos.arena.results import score_of
 from pylos.arena.settings import EvaluationSettings
 from pylos.errors import TableError
 from pylos.players.naming import load_player, make_player
@@ -54,7 +54,7 @@ def main(path: str = "reference", rules: str | None = None) -> None:
             shown = "-" if value is None else f"{value:.2f}"
             print(f"  {name.removeprefix('eval/')} {shown} from the empty board, {PERFECT_GAMES} games")
         result = play_match(player, perfect, OPENING_GAMES, player.rules)
-        second, first = mean_points(result.as_second), mean_points(result.as_first)
+        second, first = score_of(result.as_second), score_of(result.as_first)
         print(f"  perfect after four random actions: {second:.2f} as second, {first:.2f} as first player")
 
 

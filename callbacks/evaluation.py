@@ -198,8 +198,8 @@ class EvaluationCallback(pl.Callback):
         """Plays random and the anchors, for ``trainer.test``."""
         agent = self._player(trainer.global_step, _network(pl_module), pl_module)
         results = self._play(trainer, agent, None)
-        for label, result in zip(self.settings.labels, results, strict=True):
-            pl_module.log(f"test/win_rate_vs_{label}", result.score)
+        for name, result in zip(self.settings.names_in_metrics, results, strict=True):
+            pl_module.log(f"test/win_rate_vs_{name}", result.score)
 
     def state_dict(self) -> dict[str, Any]:
         """The weights that the next evaluation plays against."""
@@ -258,8 +258,9 @@ class EvaluationCallback(pl.Callback):
 
     def _metrics(self, results: Sequence[MatchResult], entry: Entry) -> dict[str, float | None]:
         """What is logged; an open end of the interval is None, for loggers know numbers only."""
-        fixed = zip(self.settings.labels, results, strict=False)  # behind them comes the previous agent
-        rates = {f"eval/win_rate_vs_{label}": result.score for label, result in fixed}
+        # Not strict: the last result may be that against the previous agent.
+        fixed = zip(self.settings.names_in_metrics, results, strict=False)
+        rates = {f"eval/win_rate_vs_{name}": result.score for name, result in fixed}
         names = ("elo", "elo_low", "elo_high", "win_rate_vs_previous")
         return {**rates, **{f"eval/{name}": getattr(entry, name) for name in names}}
 

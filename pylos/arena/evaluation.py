@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pylos.arena.match import match_results, play_games
-from pylos.arena.results import MatchResult, Pairing, mean_points
+from pylos.arena.results import MatchResult, Pairing, score_of
 from pylos.arena.settings import EvaluationSettings
 from pylos.kernels.randomness import derive_key
 from pylos.players.player import Player
@@ -129,8 +129,8 @@ def perfect_metrics(counts: Sequence[int]) -> dict[str, float | None]:
     first_wins, first_draws, first_losses, wins, draws, losses, turns = counts
     lost = first_losses + losses
     return {
-        "eval/score_vs_perfect_as_second": mean_points((wins, draws, losses)),
-        "eval/score_vs_perfect_as_first": mean_points((first_wins, first_draws, first_losses)),
+        "eval/score_vs_perfect_as_second": score_of((wins, draws, losses)),
+        "eval/score_vs_perfect_as_first": score_of((first_wins, first_draws, first_losses)),
         "eval/turns_survived_vs_perfect": turns / lost if lost else None,
     }
 

@@ -25,12 +25,12 @@ Pairing = tuple[str, str]
 """The names of a player and its opponent."""
 
 
-def label(win_rate_vs_random: float) -> str:
+def strength_label(win_rate_vs_random: float) -> str:
     """The name of a strength, from the win rate against the random player in [0, 1]."""
     return next((name for bound, name in LABELS if win_rate_vs_random < bound), TOP_LABEL)
 
 
-def wilson(score: float, games: int) -> tuple[float, float]:
+def wilson_interval(score: float, games: int) -> tuple[float, float]:
     """The 95 % interval of a win rate (Wilson 1927), both ends in [0, 1].
 
     Made for games that are won or lost. Draws, and pairs of games from one opening with colours swapped, vary
@@ -53,7 +53,7 @@ def interval_text(low: float | None, high: float | None) -> str:
     return f"{left}, {right}"
 
 
-def mean_points(counts: Counts) -> float:
+def score_of(counts: Counts) -> float:
     """Wins and half the draws over the games; NaN without games."""
     wins, draws, losses = counts
     games = wins + draws + losses
@@ -110,12 +110,12 @@ class MatchResult:
     @property
     def score(self) -> float:
         """The win rate in [0, 1]: wins and half the draws over the games."""
-        return mean_points((self.wins, self.draws, self.losses))
+        return score_of((self.wins, self.draws, self.losses))
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the win rate."""
-        return wilson(self.score, self.games)
+        return wilson_interval(self.score, self.games)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -144,7 +144,7 @@ class MatchResult:
 
     def __str__(self) -> str:
         low, high = self.interval
-        sides = {"first": mean_points(self.as_first), "second": mean_points(self.as_second)}
+        sides = {"first": score_of(self.as_first), "second": score_of(self.as_second)}
         by_side = ", ".join(
             f"{side} {'-' if math.isnan(rate) else f'{rate:.2f}'}" for side, rate in sides.items()
         )

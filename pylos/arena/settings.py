@@ -1,4 +1,4 @@
-"""What an evaluation consists of."""
+"""What an evaluation consists of: how many games against whom."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class EvaluationSettings:
     simulations: int = 32
     """Simulations per decision of the agent."""
     anchors: Sequence[str] = ("rollouts:20", "rollouts:200")
-    """Opponents besides random and the previous checkpoint, as player texts, the weakest first."""
+    """Opponents besides random and the previous checkpoint, as texts of players, the weakest first."""
     seed: int = 0
-    """Names the games."""
+    """Names the games: another seed gives other ones."""
 
     def __post_init__(self) -> None:
         for name, value in checked_options(vars(self), _RANGES).items():
             object.__setattr__(self, name, value)
         if self.games % 2:
             raise ConfigurationError(f"an evaluation has an even number of games, got {self.games}")
-        object.__setattr__(self, "anchors", tuple(map(player_text, _texts(self.anchors))))
+        object.__setattr__(self, "anchors", tuple(map(player_text, _checked_texts(self.anchors))))
         for anchor in self.anchors:
             check_player(anchor)
-        if len({RANDOM, *map(metric_label, self.anchors)}) <= len(self.anchors):
+        if len({RANDOM, *map(name_in_metrics, self.anchors)}) <= len(self.anchors):
             raise ConfigurationError(
                 f"anchors are met once each, and {RANDOM} always: {', '.join(self.anchors)}"
             )
@@ -71,16 +71,16 @@ class EvaluationSettings:
         for player in players:
             if isinstance(player, NetworkPlayer):
                 stem = Path(player.name.rpartition(":")[0]).stem
-                player.name = f"{metric_label(stem)}-{player.weights_digest}:{player.simulations}"
+                player.name = f"{name_in_metrics(stem)}-{player.weights_digest}:{player.simulations}"
         return players
 
     @property
-    def labels(self) -> list[str]:
-        """What the fixed opponents are called in the names of metrics."""
-        return [RANDOM, *map(metric_label, self.anchors)]
+    def names_in_metrics(self) -> list[str]:
+        """The names of the fixed opponents in the names of metrics."""
+        return [RANDOM, *map(name_in_metrics, self.anchors)]
 
 
-def _texts(anchors: object) -> tuple[str, ...]:
+def _checked_texts(anchors: object) -> tuple[str, ...]:
     """The anchors, if they are texts that the manifest can keep."""
     if not isinstance(anchors, (list, tuple)):
         raise ConfigurationError(f"anchors are a list of players, not {shown(anchors)}")
@@ -90,6 +90,6 @@ def _texts(anchors: object) -> tuple[str, ...]:
     return tuple(anchors)
 
 
-def metric_label(text: str) -> str:
-    """What a player is called in the name of a metric, which is no path and has no sign that a logger refuses."""
+def name_in_metrics(text: str) -> str:
+    """The name of a player in the name of a metric: not a path, and without characters that a logger refuses."""
     return re.sub("[^A-Za-z0-9_.:-]+", "-", text).strip("-")

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pylos.arena.results import RANDOM, MatchResult, label
+from pylos.arena.results import RANDOM, MatchResult, strength_label
 from pylos.errors import CheckpointError
 from pylos.runs.checkpoint_files import CheckpointFile
 from pylos.runs.folder import MANIFEST
@@ -192,7 +192,7 @@ class Manifest:
             reason=None,
             time=_now(),
             seconds=round(seconds, 1),
-            label=label(win_rate),
+            label=strength_label(win_rate),
             win_rate_vs_random=win_rate,
             win_rate_vs_previous=scores[earlier[max(earlier)]] if earlier else None,
             games=sum(result.games for result in results),

@@ -9,6 +9,7 @@ from scipy import optimize
 from pylos.arena import ratings as module
 from pylos.arena.ratings import Ratings, fit_ratings
 from pylos.arena.results import Counts, MatchResult
+from pylos.arena.tally import tally_results
 
 DRAW_SHARE = 0.2
 """How much of the smaller of both players' winning chances goes to draws in the simulated games."""
@@ -203,9 +204,7 @@ def test_the_sparse_fit_finds_what_a_dense_one_finds() -> None:
     results = _run(60)
     found = fit_ratings(results)
     names = sorted(found.elo)
-    tally = module._with_virtual_draws(
-        module._tally(results, {n: i for i, n in enumerate(names)}), len(names)
-    )
+    tally = module.with_virtual_draws(tally_results(results, {n: i for i, n in enumerate(names)}), len(names))
     design = np.zeros((len(tally), len(names) + 1))
     for row, (first, second) in enumerate(tally):
         design[row, [first, second, -1]] = 1, -1, 1

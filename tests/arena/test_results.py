@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pylos.arena.results import MatchResult, label, wilson
+from pylos.arena.results import MatchResult, strength_label, wilson_interval
 from pylos.errors import CheckpointError, PylosError
 
 RESULT = MatchResult("a", "b", as_first=(92, 2, 6), as_second=(98, 0, 2))
@@ -23,7 +23,7 @@ def test_totals_and_score() -> None:
 @pytest.mark.parametrize(("wins", "games"), [(0, 1), (1, 1), (3, 10), (50, 100), (199, 200), (200, 200)])
 def test_wilson_agrees_with_scipy(wins: int, games: int) -> None:
     reference = stats.binomtest(wins, games).proportion_ci(0.95, method="wilson")
-    low, high = wilson(wins / games, games)
+    low, high = wilson_interval(wins / games, games)
     assert math.isclose(low, reference.low, abs_tol=1e-12)
     assert math.isclose(high, reference.high, abs_tol=1e-12)
     assert 0 <= low < high <= 1
@@ -31,13 +31,13 @@ def test_wilson_agrees_with_scipy(wins: int, games: int) -> None:
 
 def test_label_changes_exactly_at_its_bounds() -> None:
     bounds = {0.40: "Novice", 0.60: "Intermediate", 0.75: "Advanced", 0.90: "Expert"}
-    assert label(0.0) == "Beginner"
+    assert strength_label(0.0) == "Beginner"
     below = "Beginner"
     for bound, name in bounds.items():
-        assert label(math.nextafter(bound, 0)) == below
-        assert label(bound) == name
+        assert strength_label(math.nextafter(bound, 0)) == below
+        assert strength_label(bound) == name
         below = name
-    assert label(1.0) == "Expert"
+    assert strength_label(1.0) == "Expert"
 
 
 def test_json_round_trip() -> None:
