@@ -1,4 +1,4 @@
-"""Players without a network: random actions, and search with random playouts."""
+"""Players that need neither a network nor a table: random actions, and search with random playouts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
 
 PLAYOUT_LIMIT = 1000
-"""Actions after which a random playout is called a draw; playouts do not come near it."""
+"""Actions after which a random playout counts as a draw. No playout comes near it."""
+ROLLOUT_ROWS = 32
+"""Fewer than a network's: playouts gain nothing by large batches, and trees of many simulations are large."""
 
 
 class RandomPlayer(KeyedPlayer):
-    """Plays uniformly random legal actions."""
+    """Plays uniformly random legal actions.
+
+    Args:
+        rules: name of the rule set.
+        key: names its random stream.
+    """
 
     def __init__(self, rules: str = "standard", key: int = 0) -> None:
         super().__init__("random", rules, key)
@@ -32,7 +39,7 @@ class RandomPlayer(KeyedPlayer):
 
 
 class RolloutPlayer(SearchPlayer):
-    """Tree search that judges a leaf by one random playout and knows no policy: the fixed yardstick.
+    """Tree search without a network: one random playout judges a leaf. The fixed yardstick of all ratings.
 
     Args:
         simulations: playouts per decision.
@@ -40,13 +47,11 @@ class RolloutPlayer(SearchPlayer):
         key: names its random stream.
     """
 
-    _max_rows = 32
-    """There is no batch to fill, and trees of many simulations are large."""
-
     def __init__(self, simulations: int, rules: str = "standard", key: int = 0) -> None:
-        # By visits, as ever: a yardstick that changes is none, and there is no policy to improve.
-        options = SearchOptions(simulations=simulations)
-        super().__init__(f"rollouts:{options.simulations}", rules, options, os.cpu_count() or 1, key)
+        # Always "puct": a yardstick must not change, and "gumbel" improves a policy, of which there is none here.
+        options = SearchOptions(simulations=simulations, root="puct")
+        name, threads = f"rollouts:{options.simulations}", os.cpu_count() or 1
+        super().__init__(name, rules, options, threads, key, ROLLOUT_ROWS)
 
     def _evaluator(self, key: int) -> Evaluator:
         code = self._code
@@ -67,6 +72,9 @@ def _random_actions(positions: np.ndarray, code: int, keys: np.ndarray, out: np.
 
 @jit
 def _playout_values(positions: np.ndarray, code: int, key: int, out: np.ndarray) -> None:
-    """The outcome of one playout from each position; the position is part of the key, its row is not."""
+    """The outcome of one playout from each position.
+
+    The position is part of the playout's key and its row is not: the result does not depend on the batch.
+    """
     for i in range(positions.shape[0]):
         out[i] = playout(positions[i], code, draw(key, positions[i]), PLAYOUT_LIMIT)[0]

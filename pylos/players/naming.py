@@ -17,21 +17,21 @@ from pylos.system.files import open_regular
 from pylos.system.options import checked_options, natural, shown
 
 REFERENCE = "reference"
-"""What stands for the path of the checkpoint that ships with the package."""
+"""Stands for the path of the checkpoint that ships with the package."""
 
 
 def make_player(spec: str, rules: str | None = None, simulations: int = 64, device: str = "cpu") -> Player:
     """Makes a player from a text.
 
     ==================  ===================================================================================
-    ``random``          uniformly random legal actions
-    ``rollouts:800``    tree search with 800 random playouts per decision
-    ``perfect``         plays by the solution of the rules: see `pylos.players.perfect_player`
-    ``perfect:0.1``     the same, but every tenth action is a uniformly random legal one
-    ``PATH.ckpt``       a checkpoint with tree search
-    ``PATH.ckpt:64``    the same with 64 simulations per decision; 0 means the bare policy
-    ``reference``       the agent that ships with the package, for the rule sets that have one
-    ``reference:64``    the same with 64 simulations per decision
+    `random`            uniformly random legal actions
+    `rollouts:800`      tree search with 800 random playouts per decision
+    `perfect`           plays by the solution of the rules: see `pylos.players.perfect_player`
+    `perfect:0.1`       the same, but every tenth action is a uniformly random legal one
+    `PATH.ckpt`         a checkpoint with tree search
+    `PATH.ckpt:64`      the same with 64 simulations per decision; 0 means the bare policy
+    `reference`         the agent that ships with the package, for the rule sets that have one
+    `reference:64`      the same with 64 simulations per decision
     ==================  ===================================================================================
 
     Args:
@@ -43,10 +43,11 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     Raises:
         PlayerError: the text names no player, its checkpoint was trained for other rules, or no agent ships for them.
         CheckpointError: the checkpoint is missing, damaged or not ours.
-        TableError: the rules are not solved here; the message names the command that does it.
+        TableError: the rules are not solved on this machine; the message names the command that does it.
+        RulesError: there is no such rule set.
     """
     kind, number = parse_player(spec)
-    if kind == REFERENCE or kind.endswith(".ckpt"):
+    if _is_checkpoint(kind):
         return load_player(kind, rules, simulations if number is None else int(number), device)
     if kind == "random":
         return RandomPlayer(rules or "standard")
@@ -56,21 +57,22 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
 
 
 def parse_player(spec: str) -> tuple[str, float | None]:
-    """What kind of player a text names, or the path of its checkpoint, and the number behind it.
+    """Splits the text of a player.
+
+    Returns:
+        The kind of the player, or the path of its checkpoint; and the number behind it, if there is one.
 
     Raises:
         PlayerError: the text names no player.
     """
     kind, _, number = spec.rpartition(":")
-    if kind == REFERENCE or kind.endswith(".ckpt"):
-        return kind, _number(spec, number, 0)
+    if _is_checkpoint(kind):
+        return kind, _simulations(spec, number, 0)
     if kind == "rollouts":
-        return kind, _number(spec, number, 1)
+        return kind, _simulations(spec, number, 1)
     if kind == "perfect":
         return kind, _probability(spec, number)
-    if spec in ("random", "perfect", REFERENCE):
-        return spec, None
-    if spec.endswith(".ckpt"):  # maybe a path with a colon in it
+    if spec in ("random", "perfect") or _is_checkpoint(spec):  # the path may have a colon in it
         return spec, None
     if os.path.isdir(spec):
         raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
@@ -88,7 +90,7 @@ def check_player(spec: str) -> None:
         CheckpointError: there is no such checkpoint.
     """
     path, _ = parse_player(spec)
-    if path.endswith(".ckpt"):
+    if _is_checkpoint(path) and path != REFERENCE:
         try:
             open_regular(path).close()
         except OSError as error:
@@ -96,7 +98,7 @@ def check_player(spec: str) -> None:
 
 
 def player_text(spec: str, simulations: int = 64) -> str:
-    """The one way to write what a text says of a player: ``rollouts:020`` becomes ``rollouts:20``.
+    """Writes the text of a player in its one form: `rollouts:020` becomes `rollouts:20`.
 
     Args:
         spec: the text.
@@ -106,14 +108,18 @@ def player_text(spec: str, simulations: int = 64) -> str:
         PlayerError: the text names no player.
     """
     kind, number = parse_player(spec)
-    if kind == REFERENCE or kind.endswith(".ckpt"):
+    if _is_checkpoint(kind):
         return f"{os.path.normpath(kind)}:{simulations if number is None else number}"
     if kind == "perfect":
         return perfect_name(number or 0.0)
     return kind if number is None else f"{kind}:{number}"
 
 
-def _number(spec: str, text: str, least: int) -> int:
+def _is_checkpoint(kind: str) -> bool:
+    return kind == REFERENCE or kind.endswith(".ckpt")
+
+
+def _simulations(spec: str, text: str, least: int) -> int:
     number = natural(text, MOST_SIMULATIONS)
     if number is None or number < least:
         raise PlayerError(
@@ -146,14 +152,22 @@ def load_player(
     if rules not in (None, loaded.rules):
         raise PlayerError(f"{path} was trained for {loaded.rules!r} rules, not for {rules!r}")
     simulations = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
-    name = f"{os.fspath(path)}:{simulations}"
-    player = NetworkPlayer(name, loaded.network, loaded.rules, simulations, device)
-    player.weights_digest = loaded.weights_digest
-    return player
+    return NetworkPlayer(
+        f"{os.fspath(path)}:{simulations}",
+        loaded.network,
+        loaded.rules,
+        simulations,
+        device,
+        weights_digest=loaded.weights_digest,
+    )
 
 
 def reference_file(rules: str) -> Traversable:
-    """The checkpoint that ships for a rule set."""
+    """The checkpoint that ships for a rule set.
+
+    Raises:
+        PlayerError: none does.
+    """
     folder = resources.files("pylos.players") / "reference"
     file = folder / f"{rules}.ckpt"
     if not file.is_file():

@@ -8,29 +8,35 @@ import numpy as np
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
+from pylos.players.search_player import ROWS, SearchPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import MOST_SIMULATIONS, network_options
 from pylos.system.options import Range, checked_options
 
 if TYPE_CHECKING:
     from torch import nn
-from pylos.players.search_player import MAX_ROWS, SearchPlayer
 
 SIMULATIONS = {"simulations": Range(int, 0, MOST_SIMULATIONS)}
-"""What an agent may use per decision; 0: the bare policy."""
+"""What an agent may use per decision; 0 is the bare policy."""
 
 
 class NetworkPlayer(SearchPlayer):
-    """Searches with a network: Gumbel root, no noise; better than visits at few simulations (docs/experiments.md).
+    """Searches with a network, and without noise. The root is "gumbel".
+
+    With few simulations that is better than to play by visits (docs/experiments.md).
 
     Args:
-        name: how matches call it.
-        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]; it is copied.
+        name: what matches call it.
+        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]. The player uses a copy.
         rules: name of the rule set.
-        simulations: leaves looked at per decision; 0 plays the likeliest action of the bare policy.
+        simulations: per decision; 0 plays the likeliest action of the bare policy.
         device: a torch device.
         precision: "float32" or "bfloat16".
         key: names its random stream.
+        weights_digest: of the checkpoint that the network is from, if it is from one.
+
+    Raises:
+        ConfigurationError: there is no such precision, or `simulations` is out of its range.
     """
 
     def __init__(
@@ -42,20 +48,20 @@ class NetworkPlayer(SearchPlayer):
         device: str = "cpu",
         precision: str = "float32",
         key: int = 0,
+        weights_digest: str = "",
     ) -> None:
         import torch
 
         from pylos.network.evaluator import NetworkEvaluator
         from pylos.network.threads import search_threads
 
-        threads = search_threads(torch.device(device), MAX_ROWS)
+        threads = search_threads(torch.device(device), ROWS)
         self.simulations: int = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
         super().__init__(name, rules, network_options(max(self.simulations, 1)), threads, key)
-        self.weights_digest = ""
-        """Of the checkpoint that it comes from; empty where it comes from none."""
+        self.weights_digest = weights_digest
         self.network = NetworkEvaluator(network, self._code, device, precision, name)
         self.evaluator = self.network.cached()
-        """What the searches ask."""
+        """What judges the leaves of its searches."""
 
     def _evaluator(self, key: int) -> Evaluator:
         return self.evaluator
@@ -73,6 +79,7 @@ class NetworkPlayer(SearchPlayer):
 
 @jit
 def _likeliest_actions(positions: np.ndarray, code: int, log_policy: np.ndarray, out: np.ndarray) -> None:
+    """Writes the legal action with the greatest log policy of each position; the first of equals."""
     actions = np.zeros(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
         n = legal_actions(positions[i], code, actions)

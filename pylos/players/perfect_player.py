@@ -13,15 +13,16 @@ from pylos.system.options import SHARE, checked_options
 
 
 class PerfectPlayer(KeyedPlayer):
-    """Wins in the fewest turns, keeps a draw, and loses in the most turns; chance decides between equals.
+    """Wins in the fewest turns, keeps a draw, and loses in the most turns. Chance decides between equal actions.
 
     Args:
-        tablebase: the solution of the rules that it plays by, with distances.
-        mistakes: the probability of a uniformly random legal action instead, which may be a good one.
+        tablebase: the solution of its rules, with distances.
+        mistakes: the probability that it plays a uniformly random legal action instead, which may be a good one.
         key: names its random stream.
 
     Raises:
-        TableError: the table has no distances: by values alone a win might be put off for ever.
+        TableError: the table has no distances. By values alone it could put off a win for ever.
+        ConfigurationError: `mistakes` is no probability.
     """
 
     def __init__(self, tablebase: Tablebase, mistakes: float = 0.0, key: int = 0) -> None:
@@ -40,16 +41,16 @@ class PerfectPlayer(KeyedPlayer):
 
 
 def perfect_name(mistakes: float) -> str:
-    """What the perfect player is called that errs so often."""
+    """The name of the perfect player with a probability of mistakes: perfect, or perfect:0.1."""
     return f"perfect:{mistakes!r}".removesuffix(".0") if mistakes else "perfect"
 
 
 def load_perfect(rules: str, mistakes: float = 0.0) -> PerfectPlayer:
-    """The perfect player of a rule set; see ``PerfectPlayer``.
+    """Makes the perfect player of a rule set; see `PerfectPlayer`.
 
     Raises:
         RulesError: there is no such rule set.
-        TableError: it is not solved here with distances, or its file is damaged.
+        TableError: the rules are not solved on this machine with distances, or the file of the table is damaged.
     """
     tablebase = open_if_present(rules)
     if tablebase is None:
@@ -61,15 +62,15 @@ def load_perfect(rules: str, mistakes: float = 0.0) -> PerfectPlayer:
 def _pick(
     starts: np.ndarray, actions: np.ndarray, best: np.ndarray, mistakes: float, key: int, out: np.ndarray
 ) -> None:
-    """Chooses for each position one of its best actions, or with probability ``mistakes`` any of them.
+    """Chooses one of the best actions in each position, or with probability `mistakes` any legal one.
 
     Args:
-        starts: int64 [B + 1] where each position's actions begin.
-        actions: int64 [N] all positions' actions.
-        best: bool [N] which of them are best.
+        starts: int64 [B + 1] where the actions of each position begin.
+        actions: int64 [N] the legal actions of all positions.
+        best: bool [N] which of them are the best of their position.
         mistakes: the probability.
-        key: names the draws; each row has its own.
-        out: int64 [B] receives the choices.
+        key: of all draws; each row draws with a key of its own.
+        out: int64 [B] receives the actions.
     """
     for i in range(out.shape[0]):
         row_key = draw(key, i)

@@ -20,12 +20,12 @@ Boards = Sequence[Board] | np.ndarray
 
 
 class Player(Protocol):
-    """What can take part in a match. One with an attribute ``rules`` does so under these rules alone."""
+    """What can take part in a match. A player with an attribute `rules` plays by these rules alone."""
 
     name: str
 
     def reset(self, key: int) -> None:
-        """Starts the player's random stream anew; ``key`` names it."""
+        """Starts the random stream that `key` names, from its beginning."""
 
     def choose(self, boards: Boards) -> np.ndarray:
         """Chooses an action on every board.
@@ -36,10 +36,10 @@ class Player(Protocol):
 
 
 class KeyedPlayer(ABC):
-    """The common part of our players: checks the boards and keys every decision.
+    """The common part of our players: it checks the boards and gives every decision a random key.
 
     Args:
-        name: how matches call it.
+        name: what matches call it.
         rules: name of the rule set.
         key: names its random stream.
     """
@@ -48,17 +48,20 @@ class KeyedPlayer(ABC):
         self.name = name
         self.rules = rules
         self._code = rules_code(rules)
+        self._key = 0
+        self._decisions = 0
+        """Since the last `reset`."""
         self.reset(key)
 
     def reset(self, key: int) -> None:
-        """See ``Player``."""
+        """See `Player`."""
         self._key, self._decisions = int(index(key)), 0
 
     def choose(self, boards: Boards) -> np.ndarray:
-        """See ``Player``.
+        """See `Player`.
 
         Raises:
-            RulesError: a board is of other rules than the player's; packed positions do not tell.
+            RulesError: a board is of other rules than the player's. Packed positions do not say their rules.
             PositionError: a board is the end of a game, or an array does not hold packed positions [B].
         """
         if not isinstance(boards, np.ndarray):
@@ -76,12 +79,20 @@ class KeyedPlayer(ABC):
 
     @abstractmethod
     def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
-        """The actions [B] for positions [B], with ``key`` for whatever is random in them."""
+        """Chooses an action in each position.
+
+        Args:
+            positions: int64 [B] packed positions, B at least 1.
+            key: of all that is random in this decision.
+
+        Returns:
+            int64 [B] legal action ids.
+        """
 
 
 @jit
 def _first_finished(positions: np.ndarray, code: int) -> int:
-    """The first of the positions in which the game is over, or -1."""
+    """The number of the first position in which the game is over; -1 if there is none."""
     for i in range(positions.shape[0]):
         if is_over(positions[i], code):
             return i

@@ -12,46 +12,48 @@ from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search
 
-MAX_ROWS = 256
-"""Boards that a player searches at the same time; with more it makes several rounds."""
+ROWS = 256
+"""Boards that a player searches at the same time, unless it says otherwise."""
 
 
 class SearchPlayer(KeyedPlayer):
     """Searches and plays the action of the greatest weight; chance decides between equals.
 
     Args:
-        name: how matches call it.
+        name: what matches call it.
         rules: name of the rule set.
         options: how it searches.
         threads: threads that search.
         key: names its random stream.
+        rows: boards that it searches at the same time. It searches more of them in several rounds.
     """
 
-    def __init__(self, name: str, rules: str, options: SearchOptions, threads: int, key: int = 0) -> None:
+    def __init__(
+        self, name: str, rules: str, options: SearchOptions, threads: int, key: int = 0, rows: int = ROWS
+    ) -> None:
         super().__init__(name, rules, key)
         self._options = options
         self._threads = threads
-        self._search = Search(1, self._code, self._options)
-
-    _max_rows = MAX_ROWS
+        self._rows = rows
+        self._search = Search(1, self._code, options)
 
     @abstractmethod
     def _evaluator(self, key: int) -> Evaluator:
-        """What judges the leaves of the searches of one decision."""
+        """What judges the leaves of all searches of one decision."""
 
     def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
         evaluate = self._evaluator(draw(key, 0))
         keys = draw_keys(draw(key, 1), len(positions))
         actions = np.empty(len(positions), np.int64)
-        for first in range(0, len(positions), self._max_rows):
-            rows = slice(first, first + self._max_rows)
+        for first in range(0, len(positions), self._rows):
+            rows = slice(first, first + self._rows)
             part = positions[rows]
-            actions[rows] = self._room(len(part)).choose(part, evaluate, keys[rows])
+            actions[rows] = self._search_for(len(part)).choose(part, evaluate, keys[rows])
         return actions
 
-    def _room(self, boards: int) -> Search:
-        """A search with room for so many boards; a player of single games needs little."""
+    def _search_for(self, boards: int) -> Search:
+        """A search with room for a number of boards. It grows on demand: who plays single games needs little memory."""
         if boards > self._search.games:
-            rows = min(2 * boards, self._max_rows)
-            self._search = Search(rows, self._code, self._options, self._threads)
+            games = min(2 * boards, self._rows)
+            self._search = Search(games, self._code, self._options, self._threads)
         return self._search

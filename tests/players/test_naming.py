@@ -3,9 +3,16 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from pylos.errors import CheckpointError, PlayerError
-from pylos.players.naming import check_player
+from pylos.errors import CheckpointError, PlayerError, RulesError
+from pylos.game.board import Board
+from pylos.network.network import pylos_network
+from pylos.players.baselines import RandomPlayer, RolloutPlayer
+from pylos.players.naming import check_player, make_player, player_text
+from pylos.players.network_player import NetworkPlayer
+from pylos.players.player import Player
+from tests.support.players import drawn_network, save_player, some_boards
 
 
 @pytest.mark.parametrize(
@@ -28,3 +35,133 @@ def test_the_checkpoint_of_a_sound_text_must_be_a_file(tmp_path: Path):
     for name, reason in (("none.ckpt", "No such file"), ("folder.ckpt:8", "Is a directory")):
         with pytest.raises(CheckpointError, match=f"no checkpoint .*{reason}"):
             check_player(str(tmp_path / name))
+
+
+def test_players_are_made_from_texts(tmp_path):
+    path = save_player(tmp_path / "a.ckpt")
+    odd = save_player(tmp_path / "epoch:7.ckpt")
+    assert isinstance(make_player("random"), RandomPlayer)
+    assert isinstance(make_player("rollouts:7"), RolloutPlayer)
+    named = {
+        "random": "random",
+        "rollouts:7": "rollouts:7",
+        "rollouts:07": "rollouts:7",
+        f"{path}": f"{path}:64",
+        f"{path}:16": f"{path}:16",
+        f"{path}:0": f"{path}:0",
+        f"{odd}": f"{odd}:64",
+        f"{odd}:5": f"{odd}:5",
+    }
+    for text, name in named.items():
+        assert make_player(text).name == name
+    assert make_player(f"{path}", simulations=9).name == f"{path}:9"
+
+
+@pytest.mark.parametrize("simulations", [0, 16])
+def test_a_checkpoint_plays_as_its_network(tmp_path, simulations):
+    boards, path = some_boards(), save_player(tmp_path / "a.ckpt")
+    expected = NetworkPlayer("net", drawn_network(), "standard", simulations).choose(boards)
+    assert make_player(f"{path}:{simulations}").choose(boards).tolist() == expected.tolist()
+
+
+def _rules(player: Player) -> str:
+    return next(r for r in ("standard", "mature") if _accepts(player, r))
+
+
+def _accepts(player: Player, rules: str) -> bool:
+    try:
+        player.choose([Board(rules)])
+    except RulesError:
+        return False
+    return True
+
+
+def test_rules_are_those_asked_for_or_the_checkpoints(tmp_path):
+    path = save_player(tmp_path / "a.ckpt", rules="mature")
+    assert _rules(make_player("random")) == _rules(make_player("rollouts:2")) == "standard"
+    assert _rules(make_player("random", "mature")) == _rules(make_player("rollouts:2", "mature")) == "mature"
+    assert _rules(make_player(f"{path}:2")) == _rules(make_player(f"{path}:2", "mature")) == "mature"
+    with pytest.raises(PlayerError, match=r"a\.ckpt was trained for 'mature' rules, not for 'standard'"):
+        make_player(f"{path}", "standard")
+    with pytest.raises(RulesError, match="chess"):
+        make_player("random", "chess")
+
+
+@pytest.mark.parametrize("text", ["", "rollouts", "rollouts:", "radnom", "random:5", "x:3", "rollout:5", ":"])
+def test_texts_that_name_no_player_are_refused(text):
+    with pytest.raises(PlayerError, match="player"):
+        make_player(text)
+
+
+@pytest.mark.parametrize("kind", ["rollouts", "x.ckpt", "reference", "perfect", "nobody"])
+def test_numbers_of_thousands_of_digits_are_refused_in_one_short_line(kind):
+    for number in ("7" * 5000, "-" + "7" * 5000):
+        with pytest.raises(PlayerError) as caught:
+            make_player(f"{kind}:{number}")
+        assert len(str(caught.value)) < 250
+    if kind == "rollouts":
+        assert make_player(f"rollouts:{'0' * 5000}7").name == "rollouts:7"
+
+
+def test_one_player_has_one_text():
+    texts = {
+        "random": "random",
+        "rollouts:020": "rollouts:20",
+        "./a//b.ckpt": "a/b.ckpt:64",
+        "a/../b.ckpt:08": "b.ckpt:8",
+        "reference": "reference:64",
+        "perfect:0": "perfect",
+        "perfect:.10": "perfect:0.1",
+        "perfect:1.0": "perfect:1",
+        "perfect:0.12345678": "perfect:0.12345678",
+    }
+    for text, expected in texts.items():
+        assert player_text(text) == player_text(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["rollouts:0", "rollouts:-1", "rollouts:30001", "rollouts:x", "rollouts:1.5", "rollouts:²"]
+)
+def test_numbers_of_simulations_are_checked(text):
+    with pytest.raises(PlayerError, match=f"'{text}' needs a number of simulations from 1 to 30000"):
+        make_player(text)
+
+
+@pytest.mark.parametrize("number", ["", "-1", "30001", "x"])
+def test_numbers_of_simulations_of_a_checkpoint_are_checked(tmp_path, number):
+    path = save_player(tmp_path / "a.ckpt")
+    with pytest.raises(PlayerError, match="needs a number of simulations from 0 to 30000"):
+        make_player(f"{path}:{number}")
+
+
+def test_checkpoints_that_hold_no_network_of_ours_are_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        make_player(f"{tmp_path}/none.ckpt")
+    for changes in (
+        {"hyper_parameters": {}},
+        {"hyper_parameters": {"rules": "standard", "width": 33, "blocks": 1}},
+        {"hyper_parameters": {"rules": "standard", "width": "wide", "blocks": 1}},
+        {"state_dict": {}},
+    ):
+        with pytest.raises(CheckpointError, match=r"bad\.ckpt does not hold a network"):
+            make_player(f"{save_player(tmp_path / 'bad.ckpt', **changes)}")
+
+
+def test_a_flipped_bit_in_a_weight_is_noticed(tmp_path):
+    path = tmp_path / "a.ckpt"
+    network = pylos_network(16, 1)
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    settings = {"rules": "standard", "width": 16, "blocks": 1}
+    torch.save({"state_dict": weights, "hyper_parameters": settings, "epoch": 0, "global_step": 1}, path)
+    make_player(str(path))
+    content = bytearray(path.read_bytes())
+    first = next(iter(weights.values())).numpy().tobytes()
+    content[content.index(first) + 3] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged: the checksum"):
+        make_player(str(path))
+
+
+def test_a_folder_is_refused_with_a_hint(tmp_path):
+    with pytest.raises(PlayerError, match=r"is a folder: the players in it are its checkpoints"):
+        make_player(str(tmp_path))
