@@ -267,7 +267,7 @@ class EvaluationCallback(pl.Callback):
     def _save(self, trainer: pl.Trainer) -> None:
         known = self.manifest.entries or self.manifest.path.exists()  # it may hold what was forgotten
         if trainer.is_global_zero and not is_trial(trainer) and known:
-            self.manifest.sync_files(find_checkpoints(self.manifest.folder)[0])
+            self.manifest.update_files(find_checkpoints(self.manifest.folder)[0])
             self.manifest.save()
 
 

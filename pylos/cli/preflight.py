@@ -25,7 +25,7 @@ from pylos.runs.folder import (
 )
 from pylos.runs.lightning_internals import starts_copies
 from pylos.runs.resuming import check_states
-from pylos.runs.starting_point import choose_start, refuse_found, resume_point
+from pylos.runs.starting_point import choose_start, refuse_unasked_checkpoint, resume_point
 from pylos.system.output import print_stderr
 from pylos.system.signals import set_resume_command
 from pylos.training.module import PylosModule
@@ -69,7 +69,7 @@ def find_start(trainer: pl.Trainer, command: str, wanted: str | None) -> str | N
         # A trial leaves nothing to go on from.
         start = None if wanted in ("last", "auto") else wanted
         if command == "fit" and start is None:
-            refuse_found(trainer)
+            refuse_unasked_checkpoint(trainer)
     elif wanted == "last":
         start = resume_point(checkpoint_folder(trainer)) or str(last_checkpoint(trainer))
     else:

@@ -1,4 +1,4 @@
-"""Evaluates the checkpoints of a run that are not evaluated yet: ``pylos evaluate``."""
+"""Evaluates the checkpoints of a run that are not evaluated yet: `pylos evaluate`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def evaluate_run(
 ) -> Manifest:
     """Evaluates the checkpoints of a run that its manifest lacks, or whose evaluation failed.
 
-    Each is done by itself and entered at once, so that an interruption loses at most one. A second call finds
-    nothing left to do.
+    Each result is entered at once, so an interruption loses at most one. A second call finds nothing left to do.
 
     Args:
         run: the run's folder, its folder of checkpoints, or a checkpoint.
@@ -37,7 +36,7 @@ def evaluate_run(
         report: receives a line for every checkpoint.
 
     Returns:
-        The manifest.
+        the manifest.
 
     Raises:
         CheckpointError: there is no such run, or its manifest is damaged.
@@ -64,7 +63,7 @@ def _evaluate_folder(
         report(f"skipped: {error}")
     for checkpoint in manifest.pending(checkpoints, settings.simulations):
         _evaluate_checkpoint(manifest, checkpoint, checkpoints, settings, report)
-    manifest.sync_files(checkpoints)
+    manifest.update_files(checkpoints)
     if manifest.entries:
         manifest.save()
     return manifest
@@ -78,7 +77,7 @@ def _settings(manifest: Manifest) -> EvaluationSettings:
     """
     try:
         settings = EvaluationSettings(**manifest.evaluation)
-        settings.fixed_opponents(manifest.rules)  # refused here, and not once for every checkpoint
+        settings.fixed_opponents(manifest.rules)  # refused once, not for every checkpoint
     except PylosError as error:
         raise CheckpointError(f"the evaluation settings in {manifest.path}: {error}") from None
     return settings
@@ -93,7 +92,7 @@ def _evaluate_checkpoint(
 ) -> None:
     """Evaluates one checkpoint against random, the anchors and the latest earlier one on disk."""
     start = time.perf_counter()
-    epoch = max(checkpoint.epoch, 0)  # it may be from within the first one
+    epoch = max(checkpoint.epoch, 0)  # a checkpoint from within the first epoch has -1
     try:
         agent = _named(checkpoint, settings, manifest.rules)
         manifest.rules = agent.rules
@@ -101,16 +100,16 @@ def _evaluate_checkpoint(
         previous = _named(earlier[-1], settings, agent.rules) if earlier else None
         manifest.anchor_matches += tuple(play_anchors(settings, manifest.anchor_matches, agent.rules))
         results = evaluate_agent(settings, agent, previous, agent.rules)
-    except Exception as error:  # recorded with its reason; the other checkpoints get their turn
+    except Exception as error:  # it is recorded, and the other checkpoints get their turn
         reason = f"{type(error).__name__}: {error}"
         manifest.record_failure(epoch, checkpoint.step, settings.simulations, reason)
-        manifest.sync_files(checkpoints)
+        manifest.update_files(checkpoints)
         outcome = f"failed: {error}"
     else:
         seconds = time.perf_counter() - start
         entry = manifest.record(epoch, checkpoint.step, settings.simulations, results, seconds)
         manifest.update_ratings()
-        manifest.sync_files(checkpoints)
+        manifest.update_files(checkpoints)
         players = {entry.name: entry.player for entry in manifest.entries.values()}
         scores = (f"{players.get(r.opponent, r.opponent)} {r.score:.2f}" for r in results)
         outcome = f"{entry.label}, {', '.join(scores)}"

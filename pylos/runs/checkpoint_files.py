@@ -16,7 +16,7 @@ class CheckpointFile(NamedTuple):
 
     path: Path
     epoch: int
-    """The last finished one; -1: none is."""
+    """The last finished epoch; -1 if none is."""
     step: int
 
 
@@ -24,8 +24,8 @@ def find_checkpoints(folder: StrPath) -> tuple[list[CheckpointFile], list[Checkp
     """Lists the checkpoints directly in a folder.
 
     Returns:
-        The readable ones, by step and then by name, and for each of the others what is wrong with it, by
-        name. The numbers in their tensors are not tested.
+        the readable ones, by step and then by name; and for each of the others what is wrong with it, by name. The
+        numbers in tensors are not tested.
     """
     found, errors = [], []
     for path in sorted(Path(folder).glob(f"*{SUFFIX}")):

@@ -15,10 +15,10 @@ from pylos.system.files import StrPath, replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that a kill cannot tear and that a flipped bit cannot change unnoticed.
+    """Writes checkpoints that a kill leaves whole, and notices when a bit in one has changed.
 
-    Lightning's own IO goes through a file in $TMPDIR: across file systems that is a copy, which a kill tears,
-    and every kill leaves a temporary file behind. It also tests no checksums.
+    Lightning's own IO writes to a file in $TMPDIR first. Across file systems that file is then copied, and a kill
+    leaves half a copy. Every kill leaves a temporary file. It tests no checksums either.
     """
 
     def save_checkpoint(
@@ -27,8 +27,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Writes a checkpoint whole or not at all.
 
         Raises:
-            CheckpointError: it cannot be written, for example because the disk is full; what was there before stays.
-            TypeError: there are ``storage_options``; a local file has none.
+            CheckpointError: it cannot be written, for example because the disk is full; the old file stays.
+            TypeError: there are `storage_options`; a local file has none.
         """
         if storage_options is not None:
             raise TypeError(f"{type(self).__name__} writes local files and takes no storage_options")
@@ -36,7 +36,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             with replacing(path) as file:
                 torch.save(checkpoint, file)
         except (OSError, RuntimeError) as error:
-            # torch hides the reason behind a complaint of its own about where the file ends.
+            # torch raises an error of its own about the end of the file; the reason is that error's context.
             reason = error if isinstance(error, OSError) else error.__context__
             if not isinstance(reason, OSError):
                 raise
@@ -47,24 +47,24 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: StrPath, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Reads what ``save_checkpoint`` wrote, after testing its checksums.
+        """Reads what `save_checkpoint` wrote, after testing its checksums.
 
-        No code from the file is ever run, whatever ``weights_only`` says. Any dictionary will do: launchers
-        that start processes hand bare weights over through here.
+        No code from the file is ever run, whatever `weights_only` says. Any dictionary is accepted, because launchers
+        that start processes hand over bare weights in this way.
 
         Raises:
-            CheckpointError: the file is missing, damaged, not a checkpoint, makes no sense or wants to run code.
+            CheckpointError: the file is missing, damaged or not a checkpoint, makes no sense, or wants to run code.
         """
         checkpoint: dict[str, Any] = read_torch_file(path, map_location=map_location)
         if not isinstance(checkpoint, dict):
             raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(checkpoint).__name__}")
         if REQUIRED.keys() <= checkpoint.keys():
-            check_checkpoint(checkpoint, path)  # now: Lightning is about to bring it to its own version
+            check_checkpoint(checkpoint, path)  # before Lightning converts it to its own version
             if "pytorch-lightning_version" not in checkpoint:
                 raise CheckpointError(f"{path} does not say of which version of Lightning it is")
         return checkpoint
 
     def remove_checkpoint(self, path: StrPath) -> None:
-        """Removes a checkpoint, which is a file; Lightning's own would remove a folder with all that is in it."""
+        """Removes a checkpoint if it is a file. Lightning's own removes folders, too, with everything in them."""
         if os.path.isfile(path) or os.path.islink(path):
             os.unlink(path)

@@ -14,7 +14,7 @@ def config_files(folder: Path) -> list[Path]:
 
 
 def record_config(folder: Path, text: str) -> None:
-    """Adds a configuration to the numbered files of a run's folder, unless it is that of the newest."""
+    """Adds a configuration to the numbered files of a run's folder, unless the newest one holds the same."""
     kept = _numbered_configs(folder)
     if not kept:
         atomic_write(folder / "config.yaml", text)
@@ -33,5 +33,5 @@ def _numbered_configs(folder: Path) -> list[tuple[int, Path]]:
 def _holds(path: Path, text: str) -> bool:
     try:
         return read_bytes(path) == text.encode()
-    except OSError:  # what cannot be read is not what we are looking for
+    except OSError:  # a file that cannot be read does not hold this text
         return False

@@ -1,8 +1,8 @@
-"""The note that lies in a run's folder while the first epoch of a start lasts, and what it makes safe.
+"""The first epoch after a start: a note in the run's folder says from where the run started.
 
 A run has a checkpoint to resume from once an epoch has ended. Before that, and after going back to an earlier
-checkpoint, the note says from where it starts. It is written before anything else changes: whoever comes after a kill
-reads it and goes on with what was asked for.
+checkpoint, only the note says from where it starts. It is written before anything else changes. After a kill the next
+attempt reads it, and makes the same start again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pylos.system.schema import Maybe, Only, Row, check_state
 
 
 class Note(NamedTuple):
-    """What is noted while the first epoch of a start lasts."""
+    """What is noted until the first epoch after a start has ended."""
 
     start: str | None
-    """The checkpoint from which it starts: its name if it lies beside the note, else its path; None: from nothing."""
+    """The checkpoint: its name if it lies beside the note, otherwise its path; None for a start from nothing."""
     epoch: int
-    """The epoch, counted from 0."""
+    """The number of that epoch, counted from 0."""
     aside: tuple[str, ...] = ()
-    """Names of checkpoints that are to be set aside before it begins; some may be so already."""
+    """Names of checkpoints to set aside before the epoch begins; some of them may be set aside already."""
 
 
 _NOTE = Only({"start": Maybe(str), "epoch": Range(int, 0, 2**53), "aside": Row(str)})
@@ -39,7 +39,7 @@ def read_note(folder: Path) -> Note | None:
     """The note in a folder of checkpoints; None where there is none.
 
     Raises:
-        CheckpointError: It is damaged.
+        CheckpointError: it is damaged.
     """
     path = folder / NOTE
     try:
@@ -57,7 +57,7 @@ def read_note(folder: Path) -> Note | None:
 
 
 def unfinished_start(folder: Path) -> Note | None:
-    """The note in a folder, if the start of which it speaks is to be made again: nothing later would be lost."""
+    """The note in a folder if its first epoch has not ended, so that to start again loses nothing; otherwise None."""
     note = read_note(folder)
     if note is None:
         return None
@@ -73,9 +73,9 @@ def unfinished_start(folder: Path) -> Note | None:
 
 
 def noted_start(folder: Path, note: Note) -> str | None:
-    """The path of the checkpoint from which a noted start starts; None: from nothing."""
+    """The path of the checkpoint in a note; None for a start from nothing."""
     start = note.start
-    # A path is left as it is: notes of earlier versions have relative ones, from the working directory.
+    # A path stays as it is: in notes of earlier versions it may be relative to the working directory.
     return start if start is None or Path(start).name != start else str(folder / start)
 
 
@@ -87,9 +87,9 @@ def is_noted(folder: Path, start: str) -> bool:
 
 
 def checkpoints_at_stake(folder: Path) -> list[Path]:
-    """The checkpoints that a start from nothing would lose or mix with its own, those set aside included.
+    """The checkpoints that a start from nothing would lose or mix with its own, including those set aside.
 
-    What an interrupted first epoch has left is none of them: the same epoch is about to be played again.
+    What an interrupted first epoch has left does not count: the same epoch is about to be played again.
     """
     paths = [path for path in sorted(folder.glob(f"*{SUFFIX}*")) if path.suffix != PART]
     note = unfinished_start(folder)
@@ -103,11 +103,11 @@ def checkpoints_at_stake(folder: Path) -> list[Path]:
 
 
 def begin_first_epoch(folder: Path, start: str | None) -> None:
-    """Prepares a folder of checkpoints for a start that is not from its ``last.ckpt``.
+    """Prepares a folder of checkpoints for a start that is not from its `last.ckpt`.
 
-    Notes the start, so that the first epoch can be interrupted, and this function as well. What the folder holds of
-    later epochs is set aside (the suffix ``.old``, ``.old1`` ...), and so is ``last.ckpt``; what an interrupted
-    attempt at the same start has left goes.
+    Writes the note first, so that the first epoch may be interrupted, and this function as well. Checkpoints of later
+    epochs are set aside (the suffix `.old`, `.old1` ...), and so is `last.ckpt`. What an interrupted attempt at the
+    same start has left is deleted.
     """
     epoch = 0 if start is None else read_progress(start)[0] + 1
     note = Note(_name_in(folder, start), epoch)
@@ -131,7 +131,7 @@ def begin_first_epoch(folder: Path, start: str | None) -> None:
 
 
 def _name_in(folder: Path, start: str | None) -> str | None:
-    """How a note in the folder names a checkpoint: so that the folder can be moved, or resumed from elsewhere."""
+    """How a note in the folder names a checkpoint. The folder may be moved, and the working directory may change."""
     if start is None:
         return None
     path = Path(start).resolve()
@@ -143,7 +143,7 @@ def _write_note(folder: Path, note: Note) -> None:
 
 
 def end_first_epoch(folder: Path) -> None:
-    """Removes the note once the epoch has a checkpoint, be it another than the one to resume from."""
+    """Removes the note once there is a checkpoint of its epoch, or of a later one, whatever its name."""
     note = read_note(folder)
     if note is not None and any(checkpoint.epoch >= note.epoch for checkpoint in find_checkpoints(folder)[0]):
         (folder / NOTE).unlink()

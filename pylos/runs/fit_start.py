@@ -23,29 +23,32 @@ from pylos.runs.slurm import requeue_on_signal
 
 
 def continues_run(trainer: pl.Trainer) -> bool:
-    """Whether a fit goes on with the run that lies here; known from ``on_fit_start`` on."""
+    """Whether a fit goes on with the run that lies here. This is known from `on_fit_start` on."""
     start = trainer.ckpt_path
     return trainer.global_step > 0 or (start is not None and is_of_run(start, checkpoint_folder(trainer)))
 
 
 def begins_run(trainer: pl.Trainer) -> bool:
-    """Whether a fit begins a run that must find none here; known from ``on_fit_start`` on.
+    """Whether a fit begins a run, so that no other run may lie here. This is known from `on_fit_start` on.
 
-    What an interrupted first epoch has left is no run; the command has taken care of it.
+    What an interrupted first epoch has left is not a run: the command has dealt with it.
     """
     return not continues_run(trainer) and unfinished_start(checkpoint_folder(trainer)) is None
 
 
 def open_run(module: pl.LightningModule, loaded: str | None, history: str | None) -> str | None:
-    """Checks where a fit is going to write, before a game is played. Call it on all ranks, in ``on_fit_start``.
+    """Opens the run that a fit goes on with or begins, before a game is played.
+
+    Refuses to mix it with another run, restores a lost history of metrics, and writes its name. Call it on all ranks,
+    in `on_fit_start`.
 
     Args:
         module: the module in training.
-        loaded: the run that the checkpoint named, if there is one.
-        history: of the metrics in that run, if the checkpoint has one.
+        loaded: the name of the run in the loaded checkpoint, if there is one.
+        history: the metrics in that checkpoint, see `RunLogger.history`, if there are any.
 
     Returns:
-        The name of the run, which belongs in its checkpoints.
+        the name of the run, which belongs in its checkpoints.
 
     Raises:
         ConfigurationError: another run has its history there.

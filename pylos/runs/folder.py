@@ -1,4 +1,4 @@
-"""The folder of a training run: where it is, and who may write to it."""
+"""The folder of a training run: where it is, what its files are called, and who may write to it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def is_trial(trainer: Trainer) -> bool:
 
 
 def checkpoint_folder(trainer: Trainer) -> Path:
-    """The folder of the run's checkpoints. Whatever belongs to the run looks here; call it on all ranks.
+    """The folder of the run's checkpoints. Call it on all ranks.
 
-    The callback that keeps the checkpoint to resume from decides, wherever it stands in the list. If it names no
-    folder, it is that of the first logger that has one, and ``default_root_dir`` if none has.
+    It is that of the callback that keeps the checkpoint to resume from, wherever this one stands in the list. If the
+    callback names none, it lies in the folder of the first logger that has one, otherwise in `default_root_dir`.
     """
     callback = resume_callback(trainer)
     return Path(callback.dirpath) if callback and callback.dirpath else default_checkpoint_folder(trainer)
@@ -70,14 +70,14 @@ def saved_checkpoint(trainer: Trainer) -> Path | None:
 
 
 def model_checkpoints(trainer: Trainer) -> list[ModelCheckpoint]:
-    """The callbacks that keep checkpoints of the training; others save one when it fails, for example."""
+    """The callbacks that keep checkpoints of the training. Other callbacks may save one, for example when it fails."""
     from lightning.pytorch.callbacks import ModelCheckpoint
 
     return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
 
 
 def resume_callback(trainer: Trainer) -> ModelCheckpoint | None:
-    """The callback that keeps the checkpoint to resume from, or what comes closest; of equals the last in the list."""
+    """The callback that keeps the checkpoint to resume from, or comes closest to it; of equals the last in the list."""
 
     def suits(callback: ModelCheckpoint) -> tuple[bool, bool, bool]:
         is_last = f"{callback.filename}{callback.FILE_EXTENSION}" == LAST
@@ -92,7 +92,7 @@ def logger_with_folder(trainer: Trainer) -> Logger | None:
 
 
 def default_checkpoint_folder(trainer: Trainer) -> Path:
-    """Where checkpoints lie that no callback gives a folder; call it on all ranks."""
+    """The folder of checkpoints whose callback names none. Call it on all ranks."""
     logger = logger_with_folder(trainer)
     root = trainer.default_root_dir if logger is None else logger.log_dir
     # Ranks may have numbered their runs differently.
@@ -100,9 +100,9 @@ def default_checkpoint_folder(trainer: Trainer) -> Path:
 
 
 def set_checkpoint_folders(trainer: Trainer) -> None:
-    """Gives a folder to the checkpoint callbacks that name none, before any logger starts.
+    """Gives a folder to the checkpoint callbacks that name none. Call it before any logger starts.
 
-    Lightning asks the first logger, and one without a folder of its own does not know its name before it has started.
+    Lightning would ask the first logger. If that has no folder of its own, its run has no name before it starts.
     """
     for callback in model_checkpoints(trainer):
         if callback.dirpath is None:
@@ -110,7 +110,7 @@ def set_checkpoint_folders(trainer: Trainer) -> None:
 
 
 def how_to_start_another(trainer: Trainer) -> str:
-    """How to start another run than the one that lies here, on the command line."""
+    """Advice for the command line: how to start another run than the one that lies here."""
     logger = logger_with_folder(trainer)
     if checkpoint_folder(trainer) != default_checkpoint_folder(trainer):
         return "start another run with another dirpath of its ModelCheckpoint"
@@ -122,7 +122,7 @@ def how_to_start_another(trainer: Trainer) -> str:
 
 
 def another_run_error(folder: Path) -> ConfigurationError:
-    """What to say, in Python, where a fit would mix its records with those of another run."""
+    """The error for a fit in Python that would mix its records with those of another run."""
     return ConfigurationError(
         f"{folder} holds another run: go on with it (ckpt_path='last', or one of its checkpoints), or train "
         "in another folder"
@@ -134,7 +134,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Keeps other processes out of a folder of checkpoints while the block runs, or the process lives.
 
     Raises:
-        ConfigurationError: Another process is at work there.
+        ConfigurationError: another process is at work there.
     """
     make_folder(folder)
     lock = FileLock(folder / LOCK, blocking=False)

@@ -1,8 +1,8 @@
 """Which run a checkpoint is of: a run has a name of its own, in its folder and in all its checkpoints.
 
-The name follows from what a run begins with: weights, options of the module and the data module, and the run it comes
-from. It does not depend on where the run lies, so a copy goes on as the original does. Runs that differ in nothing but
-the trainer's options have the same name.
+The name is a digest of what the run begins with: weights, options of the module and the data module, and the run that
+it comes from. It does not depend on where the run lies, so a copy goes on as the original does. Runs that differ only
+in the trainer's options have the same name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 RUN_KEY = "run"
-"""Under which the name stands in a checkpoint, and in the file beside the checkpoints."""
+"""The key of the name in a checkpoint, and in the file beside the checkpoints."""
 
 
 def new_identity(weights: Iterable[torch.Tensor], *options: Mapping[str, Any], origin: str | None) -> str:
@@ -32,7 +32,7 @@ def new_identity(weights: Iterable[torch.Tensor], *options: Mapping[str, Any], o
     Args:
         weights: of the network, before the first step.
         options: of the module and the data module.
-        origin: the run whose checkpoint it starts from; None: from nothing, or from one that has no name.
+        origin: the run whose checkpoint it starts from; None if it starts from nothing, or from a run without a name.
     """
     import torch
 
@@ -66,7 +66,7 @@ def read_identity(folder: Path) -> str | None:
 
 
 def write_identity(folder: Path, name: str) -> None:
-    """Notes the name of the run in the folder of its checkpoints."""
+    """Writes the name of the run into the folder of its checkpoints."""
     if read_identity(folder) != name:
         atomic_write(folder / IDENTITY, json.dumps({RUN_KEY: name}) + "\n")
 

@@ -1,4 +1,4 @@
-"""The history of a run: TensorBoard's event files, and the same numbers in ``metrics.csv``."""
+"""The history of a run: TensorBoard's event files, and the same numbers in `metrics.csv`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from pylos.runs.folder import METRICS
 from pylos.system.files import atomic_write, read_bytes, replacing, set_aside, sync, sync_parents
 
 _OLD_NAME = re.compile("(?<=_accuracy)/|(?<=_rate)/")
-"""Where parts of a metric were set off from the whole, of which some loggers would make both a file and a folder."""
+"""The slash that earlier versions wrote before a part of a metric: for some loggers it made a file a folder, too."""
 TIME_PREFIX = "time/"
-"""Of metrics that depend on the clock: no two runs agree on them, so ``metrics.csv`` leaves them out."""
+"""The prefix of metrics that depend on the clock. No two runs agree on them, so `metrics.csv` leaves them out."""
 _STEP = re.compile(r"[0-9]{1,18}")
 
 
 class RunLogger(TensorBoardLogger):
-    """TensorBoardLogger that also keeps ``metrics.csv``, and whose history does not show where a run was killed.
+    """A `TensorBoardLogger` that also keeps `metrics.csv`. Its history does not show where a run was killed.
 
-    ``metrics.csv`` has a row for every step and is replaced whole, so that a run with interruptions leaves the same
-    bytes as one without. TensorBoard keeps the event files of all starts, and hides what ``begin`` forgot.
+    `metrics.csv` has a row for every step and is replaced whole, so a run with interruptions leaves the same bytes as
+    one without. TensorBoard keeps the event files of all starts, and hides what `begin` forgot.
 
     Args:
         save_dir: the folder of all runs.
@@ -41,20 +41,20 @@ class RunLogger(TensorBoardLogger):
         super().__init__(save_dir, name, version, default_hp_metric=False)
 
     def history(self) -> str:
-        """What ``metrics.csv`` holds. It belongs in every checkpoint, for ``restore``."""
+        """The text of `metrics.csv`. It belongs in every checkpoint, for `restore`."""
         return _rows_text(read_metrics(self._path))
 
     @rank_zero_only
     def restore(self, history: str) -> None:
-        """Makes sure, on a resume, that ``metrics.csv`` holds what it did when the checkpoint was saved.
+        """Makes sure, on a resume, that `metrics.csv` holds what it held when the checkpoint was saved.
 
-        A file that lacks some of it, or cannot be read, is set aside and written again; a line says so.
+        A file that lacks some of it, or cannot be read, is set aside and written again, with a warning.
 
         Args:
-            history: what ``history`` returned then.
+            history: what `history` returned then.
 
         Raises:
-            CheckpointError: that was something else.
+            CheckpointError: that is no history.
         """
         wanted = _parse(history, "the checkpoint holds no history of metrics") if history else []
         try:
@@ -71,16 +71,16 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def begin(self, step: int) -> None:
-        """Forgets what earlier processes logged for later steps: a resumed run comes past them again.
+        """Forgets what earlier processes logged for later steps, which a resumed run takes again.
 
         Args:
             step: optimizer steps so far.
         """
-        rows = read_metrics(self._path)  # before anything is written: it may be refused
-        # TensorBoard takes a start of session for the end of all earlier ones from its step on.
+        rows = read_metrics(self._path)  # first, since it may refuse the file
+        # For TensorBoard a session that starts at a step replaces what earlier sessions logged from there on.
         start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
         self.experiment._get_file_writer().add_event(start, step + 1)
-        sync_parents(self.log_dir)  # which TensorBoard may have made just now
+        sync_parents(self.log_dir)  # TensorBoard may have made the folder just now
         kept = [row for row in rows if int(row["step"]) <= step]
         if len(kept) < len(rows):
             _write_rows(self._path, kept)
@@ -96,7 +96,7 @@ class RunLogger(TensorBoardLogger):
         super().log_metrics(metrics, step)
         if step is not None:
             rows = {int(row["step"]): row for row in read_metrics(self._path)}
-            if step + 1 in rows:  # what others log for the end of an epoch comes late, and counted from 0
+            if step + 1 in rows:  # other callbacks log the end of an epoch after us, with a step less
                 step += 1
             row = rows.setdefault(step, {"step": str(step)})
             row.update({k: f"{float(v):.9g}" for k, v in metrics.items() if not k.startswith(TIME_PREFIX)})
@@ -104,7 +104,7 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Brings all of it to the disk, from where no power cut takes it; ``hparams.yaml`` whole or not at all."""
+        """Brings everything to the disk, where a power cut cannot undo it; `hparams.yaml` whole or not at all."""
         folder = Path(self.log_dir)
         if not folder.is_dir():
             return
@@ -123,7 +123,7 @@ class RunLogger(TensorBoardLogger):
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Replaces ``metrics.csv``; without rows there is none."""
+    """Replaces `metrics.csv`; without rows there is no such file."""
     if rows:
         atomic_write(path, _rows_text(rows))
     else:
@@ -143,10 +143,10 @@ def _rows_text(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """The rows of a ``metrics.csv``, by step, without what was not logged; none if there is no file.
+    """The rows of a `metrics.csv`, without values that were not logged; no rows if there is no file.
 
     Raises:
-        CheckpointError: the file is not one that a ``RunLogger`` wrote.
+        CheckpointError: the file is not one that a `RunLogger` wrote.
     """
     try:
         text = read_bytes(path).decode()
@@ -160,7 +160,7 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
 
 
 def _parse(text: str, complaint: str) -> list[dict[str, str]]:
-    """The rows in a text; raises CheckpointError with the complaint if they are not those of a ``RunLogger``."""
+    """The rows in a text; raises CheckpointError with the complaint if they are not those of a `RunLogger`."""
     try:
         lines = csv.DictReader(io.StringIO(text, newline=""))
         rows = [{_OLD_NAME.sub("_", str(name)): v for name, v in row.items() if v} for row in lines]

@@ -1,9 +1,8 @@
-"""The manifest of a run: what is known about the strength of each of its checkpoints, in ``manifest.json``.
+"""The manifest of a run: what is known about the strength of its checkpoints, in `manifest.json`.
 
-One entry for every agent that was evaluated, or whose evaluation failed: the weights of a training step, with the
-number of simulations that they played with. A checkpoint on disk without an entry is missing from the manifest; that
-is found by looking, and never written down. The entries keep all matches, so that ratings can be fitted anew to all
-games whenever some are added.
+An agent is the weights of a training step with a number of simulations. Every agent that was evaluated, or whose
+evaluation failed, has an entry. Checkpoints that still lack one are found by a look at the disk. The entries keep all
+matches, so that ratings can be fitted to all games again whenever some are added.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Agent = tuple[int, int]
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known about one agent; what a failed evaluation left open is None.
+    """What is known about one agent; None stands for what a failed evaluation did not find out.
 
     Raises:
         CheckpointError: the values contradict each other.
@@ -39,10 +38,10 @@ class Entry:
     step: int
     """Global step of the training, which identifies the weights."""
     simulations: int
-    """Simulations per decision with which they played; 0: the bare policy."""
+    """Simulations per decision with which they played; 0 for the bare policy."""
     epoch: int
     file: str | None
-    """Name of a checkpoint in the manifest's folder that holds these weights; None when there is none."""
+    """Name of a checkpoint in the manifest's folder that holds these weights; None if there is none."""
     status: str
     """EVALUATED or FAILED."""
     reason: str | None
@@ -60,7 +59,7 @@ class Entry:
     """The upper end; None where no game says how strong it may be."""
     win_rate_vs_random: float | None = None
     win_rate_vs_previous: float | None = None
-    """Against the latest earlier weights that it met; None where there were none."""
+    """Against the latest earlier weights among the opponents; None if there were none."""
     games: int = 0
     """Number of games in all matches."""
     matches: tuple[MatchResult, ...] = ()
@@ -96,7 +95,7 @@ class Entry:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Entry:
-        """The inverse of ``to_dict``, for values that ``read_manifest`` has checked."""
+        """The inverse of `to_dict`, for values that `read_manifest` has checked."""
         return cls(
             **{**values, "matches": tuple(MatchResult.from_dict(match) for match in values["matches"])}
         )
@@ -104,7 +103,7 @@ class Entry:
 
 @dataclass
 class Manifest:
-    """The manifest of the checkpoints in a folder. Changes reach the disk with ``save``."""
+    """The manifest of the checkpoints in a folder. Changes reach the disk with `save`."""
 
     folder: Path
     rules: str | None = None
@@ -114,7 +113,7 @@ class Manifest:
     first_move_elo: float | None = None
     """What moving first is worth, in Elo."""
     anchor_matches: tuple[MatchResult, ...] = ()
-    """Matches of the fixed opponents with each other, which tie strong agents to the scale of random."""
+    """Matches of the fixed opponents with each other. They tie agents that always beat random to its scale."""
     entries: dict[Agent, Entry] = field(default_factory=dict)
     """By agent, ascending: by step, then by simulations."""
 
@@ -166,19 +165,19 @@ class Manifest:
     def record(
         self, epoch: int, step: int, simulations: int, results: Sequence[MatchResult], seconds: float
     ) -> Entry:
-        """Enters an evaluation, in place of whatever was known about the agent.
+        """Enters an evaluation, in place of what was known about the agent.
 
-        Ratings come with ``update_ratings``, the name of the checkpoint with ``sync_files``.
+        For the ratings call `update_ratings`, for the name of the checkpoint `update_files`.
 
         Args:
             epoch: of the training.
             step: global step of the training.
-            simulations: with how many the weights played.
-            results: matches of ``agent_name(step, simulations)``, one against random among them.
+            simulations: per decision, with which the weights played.
+            results: matches of `agent_name(step, simulations)`, one against random among them.
             seconds: how long they took.
 
         Raises:
-            CheckpointError: a match is not that of this agent, an opponent occurs twice, or random is not among them.
+            CheckpointError: a match is not of this agent, an opponent occurs twice, or random is not among them.
         """
         scores = {result.opponent: result.score for result in results}
         earlier = {other: name for name in scores if (other := _step_of(name)) is not None and other < step}
@@ -210,7 +209,7 @@ class Manifest:
             self.entries = _sorted({**self.entries, entry.agent: entry})
 
     def update_ratings(self) -> None:
-        """Fits the ratings to all games of all entries; to one decimal, far below their uncertainty."""
+        """Fits the ratings to all games of all entries. One decimal is far below their uncertainty."""
         from pylos.arena.ratings import fit_ratings
 
         matches = [match for entry in self.entries.values() for match in entry.matches]
@@ -224,22 +223,22 @@ class Manifest:
                 )
 
     def latest(self) -> Entry | None:
-        """The last evaluated entry of those whose agent played as the settings of the run say."""
+        """The last evaluated entry with the number of simulations in the settings of the run."""
         simulations = self.evaluation.get("simulations")
         found = [e for e in self.entries.values() if e.status == EVALUATED and e.simulations == simulations]
         return found[-1] if found else None
 
-    def sync_files(self, checkpoints: Iterable[CheckpointFile]) -> None:
-        """Notes for every entry which of the checkpoints in the folder holds its weights."""
+    def update_files(self, checkpoints: Iterable[CheckpointFile]) -> None:
+        """Notes for every entry which of these checkpoints holds its weights."""
         files = _by_step(checkpoints)
         for agent, entry in self.entries.items():
             file = writable(files[entry.step].path.name) if entry.step in files else None
             self.entries[agent] = replace(entry, file=file)
 
     def pending(self, checkpoints: Iterable[CheckpointFile], simulations: int) -> list[CheckpointFile]:
-        """The checkpoints that still need an evaluation with so many simulations, by step, one for each.
+        """The checkpoints that still need an evaluation with this number of simulations: one for each step, by step.
 
-        These are the ones that are missing or failed.
+        These are the ones without an entry, and those whose evaluation failed.
         """
         files = _by_step(checkpoints)
         done = {
@@ -250,7 +249,7 @@ class Manifest:
         return [files[step] for step in sorted(files) if step not in done]
 
     def truncate(self, step: int) -> None:
-        """Forgets everything later than a step from which training resumes, since it will play out anew."""
+        """Forgets everything later than a step from which training resumes: that part happens again."""
         kept = {agent: entry for agent, entry in self.entries.items() if entry.step <= step}
         if len(kept) < len(self.entries):
             self.entries = kept
@@ -277,7 +276,7 @@ def _step_of(name: str) -> int | None:
 
 
 def _by_step(checkpoints: Iterable[CheckpointFile]) -> dict[int, CheckpointFile]:
-    """One checkpoint for each step, not last.ckpt where there is another: it will soon hold other weights."""
+    """One checkpoint for each step; last.ckpt only if there is no other, for it will soon hold other weights."""
     by_preference = sorted(checkpoints, key=lambda c: (c.path.name.startswith("last"), c.path.name))
     files: dict[int, CheckpointFile] = {}
     for checkpoint in by_preference:

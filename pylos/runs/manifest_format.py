@@ -1,6 +1,6 @@
-"""The format of ``manifest.json``: what may stand in it, and how older versions are read.
+"""The format of `manifest.json`: what may stand in it, and how older versions are read.
 
-Everything is checked here, at the door: whoever gets values from ``read_manifest`` can rely on their kinds and ranges.
+Everything is checked here, so users of `read_manifest` can rely on the kinds and ranges of its values.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pylos.system.schema import Choice, Maybe, Only, Row, check_state
 VERSION = 2
 """It grows with every change that an older program would misread.
 
-1: an agent's name was that of its weights alone, ``step-120``. All of them used the simulations of ``evaluation``.
-2: a name says how many, ``step-120:32``, and so does an entry; an end of an interval may be open (null).
+1: an agent's name was that of its weights alone, `step-120`. All agents used the simulations of `evaluation`.
+2: a name has the simulations, `step-120:32`, and so has an entry. An end of an interval may be open (null).
 """
 STEP_PREFIX = "step-"
 EVALUATED, FAILED = "evaluated", "failed"
@@ -41,9 +41,9 @@ _MANIFEST = {
 
 
 def agent_name(step: int, simulations: int) -> str:
-    """The name under which the weights of a training step play with so many simulations per decision.
+    """The name under which the weights of a training step play with this number of simulations per decision.
 
-    A player is weights and how they are used: the same weights with other simulations are another player.
+    The same weights with another number of simulations are another player.
     """
     return f"{STEP_PREFIX}{step}:{simulations}"
 
@@ -52,11 +52,13 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     """The values of a manifest as the present version writes them; None where there is no file.
 
     Raises:
-        CheckpointError: the file cannot be read, or something stands in it that no manifest says.
+        CheckpointError: the file cannot be read, or does not hold a manifest.
     """
     try:
         values = json.loads(read_bytes(path), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
-        json.dumps(values, ensure_ascii=False).encode()  # half of a surrogate pair could not be written again
+        json.dumps(
+            values, ensure_ascii=False
+        ).encode()  # raises for half a surrogate pair, which cannot be written again
         if type(values) is dict and values.get("version") == 1:
             values = _with_simulations(values)
         _check(values)
@@ -81,7 +83,7 @@ def _check(values: Any) -> None:
 
 
 def _with_simulations(values: dict[str, Any]) -> dict[str, Any]:
-    """What version 1 said, in the words of version 2."""
+    """The values of a manifest of version 1 as version 2 writes them."""
     old = {name: schema for name, schema in _ENTRY.items() if name != "simulations"}
     check_state(values, {**_MANIFEST, "version": Choice((1,)), "entries": Row(old)}, "manifest")
     if values["entries"]:

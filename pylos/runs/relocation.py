@@ -1,8 +1,8 @@
-"""Which checkpoints a run keeps: what ``ModelCheckpoint`` knows of them, by their names in its folder.
+"""A run whose folder is moved or copied goes on: its checkpoints hold the names of other checkpoints, not their paths.
 
-Lightning saves their paths. A run whose folder was moved or copied would then go on with the files of the old folder,
-or with none; and as ``ModelCheckpoint`` deletes what falls out of its list, a checkpoint could have any folder deleted.
-So a checkpoint holds names, and a resume takes up those that are files of the run.
+`ModelCheckpoint` keeps a list of checkpoints, of which Lightning saves the paths. A run that was moved would go on with
+the files of the old folder, or with none. And `ModelCheckpoint` deletes what falls out of its list, so a checkpoint
+could have any folder deleted. Therefore a checkpoint holds names, and a resume accepts those that are files of the run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STATE = {**dict.fromkeys(PATHS, str), "best_k_models": Each(Tensor)}
 
 
 def paths_to_names(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
-    """Leaves in a checkpoint that is about to be saved only what does not depend on where the run lies."""
+    """Turns paths into names in a checkpoint that is about to be saved, so that it may lie anywhere."""
     for callback, state in _states(checkpoint, trainer):
         checkpoint["callbacks"][callback.state_key] = with_file_names(state)
 
@@ -34,18 +34,18 @@ def paths_to_names(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
 def names_to_paths(checkpoint: dict[str, Any], trainer: pl.Trainer) -> None:
     """Prepares a loaded checkpoint for the callbacks of a trainer. Call it on all ranks.
 
-    Of the checkpoints that it names, those that lie in the callback's folder are taken up again; which one is the best
-    or the worst of them follows from their scores.
+    It accepts the names of checkpoints that lie in the callback's folder. Which of them is the best or the worst
+    follows from their scores.
 
     Raises:
-        CheckpointError: a state is not one of ``ModelCheckpoint``.
+        CheckpointError: a state is not one of `ModelCheckpoint`.
     """
     states = {}
     for callback, state in _states(checkpoint, trainer):
         _check(state, callback.state_key)
         if trainer.is_global_zero:
             states[callback.state_key] = _located(state, callback)
-    # Only the first rank looks at the disk: they must not disagree about what there is.
+    # Only the first rank looks at the disk, so that all ranks agree about what there is.
     checkpoint.get("callbacks", {}).update(trainer.strategy.broadcast(states))
 
 
@@ -64,29 +64,28 @@ def _check(state: Any, key: str) -> None:
 
 
 def _located(state: dict[str, Any], callback: ModelCheckpoint) -> dict[str, Any]:
-    """The state with paths in the callback's folder; it knows nothing but checkpoints that are there."""
+    """The state with paths in the callback's folder, and only of checkpoints that are there."""
     paths = {name: _find(name, callback) for name in state["best_k_models"]}
     scores = {paths[name]: score for name, score in state["best_k_models"].items() if paths[name]}
     least, most = (min, max) if callback.mode == "max" else (max, min)
     best = most(scores, key=scores.__getitem__, default="")
     full = 0 < callback.save_top_k <= len(scores)
     worst = least(scores, key=scores.__getitem__) if full else ""
+    nothing_yet = torch.inf if callback.mode == "min" else -torch.inf
     return {
         **state,
-        "dirpath": callback.dirpath,  # Lightning takes up nothing from another folder
+        "dirpath": callback.dirpath,  # Lightning ignores the state of another folder
         "best_k_models": scores,
         "best_model_path": best or _find(state["best_model_path"], callback),
         "best_model_score": scores.get(best),
         "kth_best_model_path": worst,
-        "kth_value": scores[worst]
-        if full
-        else torch.tensor(torch.inf if callback.mode == "min" else -torch.inf),
+        "kth_value": scores[worst] if full else torch.tensor(nothing_yet),
         "last_model_path": _find(state["last_model_path"], callback),
     }
 
 
 def _find(name: str, callback: ModelCheckpoint) -> str:
-    """The path of a checkpoint, as the callback spells it; "" if its folder holds none of that name."""
+    """The path of a checkpoint in the callback's folder, "" if there is none of that name."""
     folder, parts = Path(callback.dirpath or ""), PurePath(name)
     path = os.path.join(folder, name)
     own = (

@@ -1,6 +1,6 @@
-"""Whether a training can go on from a checkpoint: its states are held against fresh ones, which have the right form.
+"""Whether a training can go on from a checkpoint: its states are compared with fresh ones, which have the right form.
 
-Lightning and torch write what they are given into their objects, and fail, or go wrong, long afterwards.
+Lightning and torch write whatever they are given into their objects, and fail or go wrong long afterwards.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pylos.system.options import shown
 
 _MOST = 2**53
 NEEDED = ("optimizer_states", "lr_schedulers", "callbacks", "loops", "fingerprint", "metrics")
-"""What a fit goes on from, besides weights."""
+"""What a fit needs to go on, besides weights."""
 
 
 def check_complete(checkpoint: Mapping[str, Any], path: StrPath) -> None:
-    """Raises CheckpointError for a checkpoint that was saved without what a fit goes on from."""
+    """Raises CheckpointError for a checkpoint that lacks what a fit needs to go on."""
     if missing := [key for key in NEEDED if key not in checkpoint]:
         raise CheckpointError(
             f"fit cannot go on from {path}, which holds weights only: it lacks {', '.join(missing)}; "
@@ -37,14 +37,15 @@ def check_complete(checkpoint: Mapping[str, Any], path: StrPath) -> None:
 
 
 def check_games(checkpoint: Mapping[str, Any], datamodule: Any, path: StrPath) -> None:
-    """Raises ConfigurationError if its games cannot go on with the data module's options, and says with which they can.
+    """Raises ConfigurationError if its games cannot go on with the data module's options, and names those they need.
 
-    They are arrays whose shape follows from these options.
+    The games are arrays whose shape follows from these options. `SelfPlay.load_state_dict` checks the shapes; here the
+    options are compared, so that the user hears which to change before anything is written.
     """
     theirs = checkpoint.get("datamodule_hyper_parameters", {})
     ours = getattr(datamodule, "hparams", {})
     shaping = ["parallel_games", "root"]
-    if theirs.get("root") == ours.get("root") == "puct":  # the other one may give weight to any action
+    if theirs.get("root") == ours.get("root") == "puct":  # gumbel may give weight to any action
         shaping.append("simulations")
     changed = [name for name in shaping if name in theirs and name in ours and theirs[name] != ours[name]]
     if changed:
@@ -53,14 +54,14 @@ def check_games(checkpoint: Mapping[str, Any], datamodule: Any, path: StrPath) -
 
 
 def check_states(checkpoint: Mapping[str, Any], trainer: pl.Trainer, datamodule: Any, path: StrPath) -> None:
-    """Raises PylosError if a fit cannot take up the states in a checkpoint, whichever run it is of."""
+    """Raises PylosError if a fit cannot go on from the states in a checkpoint, of whatever run."""
     check_complete(checkpoint, path)
     check_progress(checkpoint, trainer, path)
     check_games(checkpoint, datamodule, path)
 
 
 def check_resumable(trainer: pl.Trainer, checkpoint: Mapping[str, Any]) -> None:
-    """Raises PylosError if the checkpoint that the trainer is loading is not one for this fit to go on from."""
+    """Raises PylosError if this fit cannot go on from the checkpoint that its trainer is loading."""
     path = trainer.ckpt_path or "the checkpoint"
     refuse_hpc_checkpoint(path)
     check_states(checkpoint, trainer, datamodule_of(trainer), path)
@@ -69,10 +70,10 @@ def check_resumable(trainer: pl.Trainer, checkpoint: Mapping[str, Any]) -> None:
 
 
 def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer, path: StrPath) -> None:
-    """Checks how far a training is, as a checkpoint says, against the loops of the trainer that is going to fit.
+    """Compares the progress in a checkpoint with the loops of the trainer that is going to fit.
 
     Raises:
-        CheckpointError: that is no progress of such loops.
+        CheckpointError: such loops have no such progress.
     """
     _check_progress(checkpoint["loops"].get("fit_loop"), fit_progress(trainer), f"the progress in {path}")
 
@@ -80,7 +81,7 @@ def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer, path: Str
 def check_optimizers(
     states: Sequence[Mapping[str, Any]], optimizers: Sequence[Optimizer], path: StrPath
 ) -> None:
-    """Checks states against the optimizers that are going to take them up; raises CheckpointError."""
+    """Raises CheckpointError if states do not fit the optimizers that are going to load them."""
     if len(states) != len(optimizers):
         raise CheckpointError(f"{path} holds the state of {len(states)} optimizers, not of {len(optimizers)}")
     for state, optimizer in zip(states, optimizers, strict=True):
@@ -97,7 +98,7 @@ def check_optimizers(
 
 
 def check_schedulers(states: Sequence[Mapping[str, Any]], schedulers: Sequence[Any], path: StrPath) -> None:
-    """The same for learning rate schedulers."""
+    """Raises CheckpointError if states do not fit the learning rate schedulers that are going to load them."""
     if len(states) != len(schedulers):
         raise CheckpointError(
             f"{path} holds the state of {len(states)} learning rate schedulers, not of {len(schedulers)}"
@@ -110,11 +111,11 @@ def check_schedulers(states: Sequence[Mapping[str, Any]], schedulers: Sequence[A
 
 
 def _check_progress(saved: Any, fresh: Any, where: str) -> None:
-    """Raises CheckpointError for what is not the progress of a loop: the same entries, numbers counted from 0."""
+    """Raises CheckpointError unless a loop's progress has the entries of a fresh one, with counts from 0 on."""
     if isinstance(fresh, dict):
         sound = isinstance(saved, dict) and saved.keys() == fresh.keys()
         for key, value in fresh.items() if sound else ():
-            if key.endswith("state_dict"):  # may hold more, for example where a loader stands
+            if key.endswith("state_dict"):  # may hold more, for example the place in a loader
                 _check_form(saved[key], value, f"{key} of {where}")
             else:
                 _check_progress(saved[key], value, f"{key} of {where}")
@@ -125,7 +126,7 @@ def _check_progress(saved: Any, fresh: Any, where: str) -> None:
 
 
 def _check_moments(moments: Mapping[str, Any], weight: Tensor, where: str) -> None:
-    """Adam's state of one weight: of its shape, finite, and squares not negative; none before the first step."""
+    """Checks Adam's state of one weight: its shape, finite, squares not negative. Before the first step it is empty."""
     for name, value in moments.items():
         shape = () if name == "step" else weight.shape
         if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
@@ -137,9 +138,9 @@ def _check_moments(moments: Mapping[str, Any], weight: Tensor, where: str) -> No
 
 
 def _check_form(saved: Any, fresh: Any, where: str) -> None:
-    """Raises CheckpointError where something saved is not of the kind of a fresh one.
+    """Raises CheckpointError where something saved is of another kind than in a fresh state.
 
-    There may be more or fewer entries, as versions have them; what is None in a fresh one may be anything.
+    There may be more or fewer entries, since versions differ. What is None in a fresh state may be anything.
     """
     if isinstance(fresh, dict):
         sound = isinstance(saved, dict)
@@ -152,7 +153,8 @@ def _check_form(saved: Any, fresh: Any, where: str) -> None:
     elif isinstance(fresh, Tensor):
         sound = isinstance(saved, Tensor) and saved.shape == fresh.shape
     elif type(fresh) in (int, float):
-        infinite = not math.isfinite(fresh) and type(saved) is float  # the best of nothing
+        # For example the best score before there is any.
+        infinite = not math.isfinite(fresh) and type(saved) is float
         sound = infinite or (type(saved) in (int, float) and abs(saved) <= _MOST)
     else:
         sound = fresh is None or saved is None or type(saved) is type(fresh)

@@ -1,4 +1,4 @@
-"""What a checkpoint keeps of self-play, as a table, and the check that it passes before anything of it is used."""
+"""What a checkpoint keeps of self-play, as tables, and the check before any of it is used."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pylos.system.options import MOST_COUNT, Range
 from pylos.system.schema import Array, Choice, Each, Maybe, check_state
 
 UNFINISHED = -1
-"""In place of the number of epochs filled, while self-play is under way."""
+"""The value of `epochs_filled` while self-play is under way."""
 _MOST = 2**62
 _MOST_WEIGHT = 2**15 - 1
 
-BUFFER = {
+_BUFFER = {
     "added": Range(int, 0, _MOST),
     "positions": Array("int64", "C", 0, 2**63 - 1),
     "actions": Array("int16", "CK", 0, NUM_ACTIONS - 1),
@@ -25,11 +25,11 @@ BUFFER = {
     "outcomes": Array("float32", "C", -1, 1),
     "games": Array("int64", "C", 0, _MOST),
     "plies": Array("int16", "C", 0, _MOST_WEIGHT),
-    "values": Array("float32", "C"),  # a network of one's own need not keep to [-1, 1]
+    "values": Array("float32", "C"),  # a user's own network may leave [-1, 1]
     "surprises": Array("float32", "C", 0, MOST_COUNT),
 }
-"""A replay buffer: C samples, K actions each; see `pylos.selfplay.replay_buffer.Samples`."""
-GAMES = {
+"""A replay buffer: C samples with K actions each; see `pylos.selfplay.replay_buffer.Samples`."""
+_GAMES = {
     "next_number": Range(int, 0, _MOST),
     "number": Array("int64", "G", 0, _MOST),
     "opening": Array("int64", "G", 0, MOST_COUNT),
@@ -41,33 +41,37 @@ GAMES = {
     "surprises": Array("float32", "GP", 0, MOST_COUNT),
 }
 """Games in flight: G games, the longest of them at ply P - 1; see `pylos.selfplay.games.GamesInFlight`."""
-RANK = {
-    "buffer": BUFFER,
-    "games": Maybe(GAMES),
+_RANK = {
+    "buffer": _BUFFER,
+    "games": Maybe(_GAMES),
     "epochs_filled": Range(int, UNFINISHED, MOST_COUNT),
     "precision": Choice(("auto", *PRECISIONS)),
 }
 """The state of one rank's data module."""
-STATE = {"ranks": Each(dict, least=1)}
+_STATE = {"ranks": Each(dict, least=1)}
 
 
 def check_selfplay(checkpoint: Mapping[str, Any], name: str) -> None:
-    """Checks what a whole checkpoint, called by a name, holds of self-play, if anything.
+    """Checks what a whole checkpoint holds of self-play, if anything.
+
+    Args:
+        checkpoint: the checkpoint.
+        name: what it is called in the message.
 
     Raises:
-        CheckpointError: see ``check_selfplay_state``.
+        CheckpointError: as `check_selfplay_state`.
     """
     key = "SelfPlayDataModule"  # Lightning keeps states by the name of their class
     if key in checkpoint:
         rules, epoch = checkpoint["hyper_parameters"].get("rules"), checkpoint["epoch"]
-        known = isinstance(rules, str) and rules in RULES  # `check_rules` names those that are not
+        known = isinstance(rules, str) and rules in RULES  # other names are refused by `check_rules`
         check_selfplay_state(checkpoint[key], rules if known else None, epoch, f"{name}: {key}")
 
 
 def check_selfplay_state(
     state: Any, rules: str | None, epoch: int | None, name: str = "the checkpoint's self-play"
 ) -> None:
-    """Checks what ``SelfPlayDataModule.state_dict`` should have saved.
+    """Checks what `SelfPlayDataModule.state_dict` should have saved.
 
     Args:
         state: what the file holds.
@@ -76,13 +80,13 @@ def check_selfplay_state(
         name: what the state is called in the message.
 
     Raises:
-        CheckpointError: it is not what self-play leaves; the first flaw is named.
+        CheckpointError: self-play never leaves such a state; the message names the first flaw.
     """
-    check_state(state, STATE, name)
+    check_state(state, _STATE, name)
     ranks: list[dict[str, Any]] = state["ranks"]
     for i, rank in enumerate(ranks):
         where = f"{name}['ranks'][{i}]"
-        check_state(rank, RANK, where)
+        check_state(rank, _RANK, where)
         _check_counts(rank, epoch, where)
         _check_sense(rank, rules, where)
     alike = {(rank["epochs_filled"], rank["precision"], rank["buffer"]["actions"].shape[1]) for rank in ranks}
@@ -91,7 +95,7 @@ def check_selfplay_state(
 
 
 def _check_counts(rank: Mapping[str, Any], epoch: int | None, where: str) -> None:
-    """Checks how the numbers in a rank's state belong together."""
+    """Checks that the counts in a rank's state agree."""
     buffer, games = rank["buffer"], rank["games"]
     size = len(buffer["positions"])
     if buffer["added"] < size or (buffer["added"] > 0 and size == 0):
@@ -110,7 +114,7 @@ def _check_counts(rank: Mapping[str, Any], epoch: int | None, where: str) -> Non
 
 
 def _check_sense(rank: Mapping[str, Any], rules: str | None, where: str) -> None:
-    """Checks that the positions can occur, and that what searches preferred there is legal."""
+    """Checks that the positions can occur, and that the actions with weights are legal there."""
     flaws = [_senseless(rank, rules_code(name)) for name in ([rules] if rules else RULES)]
     if all(flaws):
         raise CheckpointError(
@@ -119,7 +123,7 @@ def _check_sense(rank: Mapping[str, Any], rules: str | None, where: str) -> None
 
 
 def _senseless(rank: Mapping[str, Any], code: int) -> str:
-    """Where something is that cannot be so under some rules; empty if nowhere."""
+    """The first place in a rank's state that cannot occur under the rules with this code; empty if there is none."""
     buffer, games = rank["buffer"], rank["games"]
     arrays = [buffer[name].numpy() for name in ("positions", "actions", "weights")]
     if (row := first_impossible_sample(arrays[0], arrays[1], arrays[2], code)) >= 0:

@@ -1,8 +1,8 @@
-"""Runs on clusters under SLURM: a job that is queued again goes on from ``last.ckpt``, and from nothing else.
+"""Runs on clusters under SLURM: a job that is queued again goes on from `last.ckpt`, and from nothing else.
 
-When a job is about to be stopped, SLURM can send it a signal. Lightning then saves ``hpc_ckpt_N.ckpt`` in the midst
-of an epoch, in a folder that runs share, and loads the newest of them in whatever fit comes next. Our runs need none
-of it: they may be killed at any instant.
+When a job is about to be stopped, SLURM can send it a signal. Lightning then saves `hpc_ckpt_N.ckpt` in the middle of
+an epoch, in a folder that runs share, and the next fit, of whatever run, loads the newest of them. Our runs do not need
+this: they may be killed at any instant.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def refuse_hpc_checkpoint(path: StrPath | None) -> None:
-    """Raises CheckpointError for a checkpoint that Lightning saved, or found, because it runs under SLURM."""
+    """Raises CheckpointError for a checkpoint that Lightning saved because it ran under SLURM."""
     if path is not None and re.fullmatch(r"hpc_ckpt_\d+\.ckpt", Path(path).name):
         raise CheckpointError(
             f"{path} was saved in the midst of an epoch, of whatever run, and Lightning would go on from it: "
@@ -39,10 +39,10 @@ def was_requeued() -> bool:
 
 
 def requeue_on_signal(trainer: Trainer) -> None:
-    """Lets SLURM's signal queue the job again, in place of Lightning's handler, which also saves.
+    """Makes SLURM's signal queue the job again. Lightning's own handler, which this replaces, also saves.
 
-    Does nothing where Lightning would have no handler: outside of SLURM, with ``SLURMEnvironment(auto_requeue=False)``
-    among the trainer's plugins, or where the user has one. Call it on all ranks, before Lightning sets its handlers.
+    Does nothing where Lightning would set no handler: outside SLURM, with `SLURMEnvironment(auto_requeue=False)` among
+    the trainer's plugins, or where the user has set one. Call it on all ranks, before Lightning sets its handlers.
     """
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 

@@ -1,4 +1,4 @@
-"""From which checkpoint ``fit`` starts, and what it refuses because data would be lost."""
+"""From which checkpoint `fit` starts, and what it refuses because data would be lost."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 
 def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
-    """Decides from which checkpoint ``fit`` starts, and refuses what would lose data. Changes nothing.
+    """Decides from which checkpoint `fit` starts, and refuses what would lose data. Changes nothing.
 
     Args:
-        trainer: The trainer that is going to fit.
-        ckpt_path: What the user asked for: None, ``"last"``, ``"auto"`` (last where there is a run, otherwise
-            None) or a file.
+        trainer: the trainer that is going to fit.
+        ckpt_path: what the user asked for: None, `"last"`, `"auto"` (last where there is a run, otherwise None) or a
+            file.
 
     Returns:
-        The checkpoint; None to start from nothing.
+        the checkpoint; None to start from nothing.
 
     Raises:
-        CheckpointError: There is no such checkpoint, or it is damaged.
-        ConfigurationError: The run would overwrite another one.
+        CheckpointError: there is no such checkpoint, or it is damaged.
+        ConfigurationError: the run would overwrite another one.
     """
-    # Other ranks may find what the first one has just begun to write; they follow it.
+    # Only the first rank looks: the others may see what it has just begun to write.
     holds = trainer.is_global_zero and holds_run(trainer)
     if ckpt_path in ("last", "auto"):
         start = _choose_last(trainer, holds, required=ckpt_path == "last")
@@ -60,18 +60,18 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
                 f"{how_to_start_another(trainer)}"
             )
         if start is not None and trainer.is_global_zero:
-            # What is damaged or of another run is refused before it leaves traces.
+            # A damaged checkpoint, or one of another run, is refused before this run leaves traces.
             _check_whole(start, folder)
     if start is None:
-        refuse_found(trainer)
+        refuse_unasked_checkpoint(trainer)
     refuse_hpc_checkpoint(start)
     return start
 
 
-def refuse_found(trainer: Trainer) -> None:
-    """Raises CheckpointError if Lightning would start from some checkpoint where it was told of none.
+def refuse_unasked_checkpoint(trainer: Trainer) -> None:
+    """Raises CheckpointError if Lightning would start from a checkpoint that nobody named.
 
-    It does so under SLURM, and where an ``OnExceptionCheckpoint`` is among the callbacks.
+    It does so under SLURM, and where an `OnExceptionCheckpoint` is among the callbacks.
     """
     from pylos.runs.lightning_internals import checkpoint_found_unasked
 
@@ -85,7 +85,7 @@ def refuse_found(trainer: Trainer) -> None:
 
 
 def _choose_last(trainer: Trainer, holds: bool, required: bool) -> str | None:
-    """The checkpoint to resume from, or None where the run has none because it is about to start."""
+    """The checkpoint to resume from, or None if the run starts from nothing."""
     folder, last = run_folder(trainer), last_checkpoint(trainer)
     if start := resume_point(last.parent):
         if trainer.is_global_zero:
@@ -110,7 +110,7 @@ def _choose_last(trainer: Trainer, holds: bool, required: bool) -> str | None:
 def resume_point(folder: Path) -> str | None:
     """The checkpoint from which the run whose checkpoints lie in a folder goes on; None where it has none yet.
 
-    That is ``last.ckpt``, unless the run has gone back to an earlier checkpoint and not come to an epoch's end since.
+    That is `last.ckpt`, unless the run has gone back to an earlier checkpoint and no epoch has ended since.
     """
     note = read_note(folder)
     if (folder / LAST).is_file() and (note is None or LAST not in note.aside):
@@ -155,9 +155,9 @@ def newest_sound_checkpoint(folder: Path) -> Path | None:
 
 
 def holds_run(trainer: Trainer) -> bool:
-    """Whether there is anything where the run is going to write that it would lose, or mix with its own.
+    """Whether the run would overwrite something where it is going to write, or mix its own files with others.
 
-    What an attempt has left that did not live to the end of its first epoch is nothing of that kind.
+    What is left of an attempt that was interrupted in its first epoch does not count.
     """
     folder = checkpoint_folder(trainer)
     folders = (
@@ -172,6 +172,6 @@ def holds_run(trainer: Trainer) -> bool:
 
 
 def run_has_begun(trainer: Trainer) -> bool:
-    """Whether there is a run to go on with, be it in its first epoch."""
+    """Whether there is a run to go on with, even one in its first epoch."""
     folder = checkpoint_folder(trainer)
     return resume_point(folder) is not None or unfinished_start(folder) is not None

@@ -54,7 +54,7 @@ def _content(folder: Path) -> Any:
 
 def test_what_the_file_says(tmp_path: Path) -> None:
     manifest = _manifest(tmp_path)
-    manifest.sync_files(_files(tmp_path, a=10))
+    manifest.update_files(_files(tmp_path, a=10))
     manifest.save()
     content = _content(tmp_path)
     assert (content["version"], content["rules"], content["evaluation"]["games"]) == (2, "standard", 20)
@@ -166,9 +166,9 @@ def test_pending_are_missing_and_failed_checkpoints_once_each(tmp_path: Path) ->
 
 def test_sync_prefers_names_that_stay(tmp_path: Path) -> None:
     manifest = _manifest(tmp_path)
-    manifest.sync_files(_files(tmp_path, last=20, zz=20, best=20, z=10, last_v1=10))
+    manifest.update_files(_files(tmp_path, last=20, zz=20, best=20, z=10, last_v1=10))
     assert [entry.file for entry in manifest.entries.values()] == ["z.ckpt", "best.ckpt", None]
-    manifest.sync_files(_files(tmp_path, last=20))
+    manifest.update_files(_files(tmp_path, last=20))
     assert [entry.file for entry in manifest.entries.values()] == [None, "last.ckpt", None]
 
 

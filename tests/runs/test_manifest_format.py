@@ -1,4 +1,4 @@
-"""What may stand in ``manifest.json``: old versions are understood, everything else is one sentence."""
+"""What may stand in `manifest.json`: old versions are understood, everything else is one sentence."""
 
 import json
 from pathlib import Path

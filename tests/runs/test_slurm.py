@@ -22,7 +22,7 @@ JOB = {
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    """A working directory in a SLURM job, with a ``scontrol`` that notes what it is asked for."""
+    """A working directory in a SLURM job, with a `scontrol` that notes what it is asked for."""
     (tmp_path / "bin").mkdir()
     scontrol = tmp_path / "bin" / "scontrol"
     scontrol.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path / "asked"}"\n')

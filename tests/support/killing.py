@@ -42,7 +42,7 @@ class Process:
 
     Args:
         folder: the working directory.
-        options: more options of ``pylos fit``.
+        options: more options of `pylos fit`.
         threads: of torch.
     """
 

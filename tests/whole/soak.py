@@ -1,4 +1,4 @@
-"""``make soak``: many kills at random instants of the real command, on one rank and on two.
+"""`make soak`: many kills at random instants of the real command, on one rank and on two.
 
 Prints how many kills hit each phase, and every run whose end differs from that of an uninterrupted one.
 """

@@ -1,6 +1,6 @@
 """Runs of the real command that are killed with SIGKILL, stopped or moved, and what is left of them.
 
-The long form is ``make soak``.
+The long form is `make soak`.
 """
 
 from __future__ import annotations
