@@ -1,4 +1,4 @@
-"""What a search asks about positions."""
+"""What a search asks about positions: the interface of an evaluator, and the sizes of its batches."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Protocol
 import numpy as np
 
 BATCH_MULTIPLE = 8
-"""Batches have a multiple of this size; smaller ones are computed by other means, with other rounding."""
+"""The size of every batch is a multiple of this. Smaller batches are computed by other means, with other rounding."""
 
 
 class Evaluator(Protocol):
-    """What a search asks about its leaves: the network, or random playouts."""
+    """Judges the leaves of a search: a network, or random playouts."""
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluates positions.
 
         Args:
-            positions: int64 [B] packed positions, B a multiple of ``BATCH_MULTIPLE``.
+            positions: int64 [B] packed positions, B a multiple of `BATCH_MULTIPLE`.
 
         Returns:
             Values for the players to move, float32 [B], and log policies, float32 [B, 303].
@@ -25,5 +25,5 @@ class Evaluator(Protocol):
 
 
 def padded_size(count: int) -> int:
-    """The size of the batch in which so many positions are judged."""
+    """The size of the batch that holds `count` positions: the next multiple of `BATCH_MULTIPLE`."""
     return -(-count // BATCH_MULTIPLE) * BATCH_MULTIPLE

@@ -10,7 +10,7 @@ from pylos.system.options import SHARE, Range, checked_options, shown
 
 ROOTS = ("puct", "gumbel")
 MOST_SIMULATIONS = 30_000
-"""Of a decision: results keep visits in 16 bits."""
+"""The most simulations of a decision: results keep visits in 16 bits."""
 _RANGES = {
     "simulations": Range(int, 1, MOST_SIMULATIONS),
     "gumbel_scale": Range(float, 0, 1000),
@@ -23,22 +23,22 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How a search goes about it. Without noise, unless it is asked for."""
+    """How a search works; the defaults are those of a search without noise."""
 
     simulations: int = 64
-    """Leaves looked at per decision (AlphaZero: 800)."""
+    """Simulations per decision, each of which looks at one leaf (AlphaZero: 800)."""
     root: str = "puct"
-    """How simulations choose at the root: "puct", or "gumbel" (see `pylos.search.gumbel`)."""
+    """How simulations choose an action at the root: "puct", or "gumbel" (see `pylos.search.gumbel`)."""
     gumbel_scale: float = 0.0
-    """Scale of the noise by which "gumbel" draws actions; 0 takes the likeliest (in self-play: 1)."""
+    """Scale of the noise with which "gumbel" draws actions; 0 takes the likeliest ones (in self-play: 1)."""
     c_puct: float = 1.5
     """Weight of the prior against the value in PUCT (AlphaZero: about 1.25)."""
     fpu_reduction: float = 0.25
-    """How much less than its parent an unvisited action is thought to be worth, at full visited prior mass."""
+    """How much an unvisited action is valued below its node once the whole prior mass is visited."""
     dirichlet_alpha: float = 0.3
-    """Concentration of the root noise (AlphaZero: 0.3 for chess)."""
+    """Concentration of the Dirichlet noise that "puct" adds to the root's prior (AlphaZero: 0.3 for chess)."""
     dirichlet_fraction: float = 0.0
-    """Weight of the root noise; 0 turns it off (AlphaZero in self-play: 0.25)."""
+    """Weight of that noise; 0 turns it off (AlphaZero in self-play: 0.25)."""
 
     def __post_init__(self) -> None:
         for name, value in checked_options(vars(self), _RANGES).items():
@@ -48,10 +48,10 @@ class SearchOptions:
 
     @property
     def width(self) -> int:
-        """The most actions to which a search can give a weight."""
+        """K, the most actions to which a search can give a weight."""
         return MAX_LEGAL_ACTIONS if self.root == "gumbel" else min(self.simulations, MAX_LEGAL_ACTIONS)
 
 
 def network_options(simulations: int) -> SearchOptions:
-    """How a search with a network goes about it when it plays: what is found decides, chance has no part in it."""
+    """How a network searches when it plays, not learns: by Gumbel root selection without noise."""
     return SearchOptions(simulations=simulations, root="gumbel")

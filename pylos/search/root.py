@@ -1,4 +1,4 @@
-"""What is special about the root of a search: noise on its prior, its result, and the choice of an action."""
+"""What is special about the root of a search: the noise on its prior, its result, and the choice of an action."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_dirichlet_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, frac
     Args:
         tree: the trees, their roots expanded.
         n: trees in use.
-        keys: int64 [n], random keys; a tree's noise depends on its key alone.
+        keys: int64 [n] random keys; a tree's noise depends on its key alone.
         alpha: concentration of the noise.
         fraction: weight of the noise.
     """
@@ -40,16 +40,17 @@ def add_dirichlet_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, frac
 
 @jit
 def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, values: np.ndarray) -> None:
-    """Reads the result of a search off the roots.
+    """Reads the result of a search from the roots.
 
-    A proven win takes all visits; proven losses lose theirs, unless everything is lost.
+    Where the root is won, only actions that are proven to win have a visit, one each. Elsewhere proven losses lose
+    their visits, unless all actions are lost.
 
     Args:
         tree: the trees.
         n: trees in use.
-        actions: int16 [n, K], receives the visited actions, ascending; K must hold them all.
-        visits: int16 [n, K], receives their visits; 0 behind the last one.
-        values: float32 [n], receives the root's value for its mover, exact where it is proven.
+        actions: int16 [n, K] receives the visited actions, ascending; K must be enough for all of them.
+        visits: int16 [n, K] receives their visits; 0 behind the last one.
+        values: float32 [n] receives the root's value for its mover, exact where it is proven.
     """
     for g in range(n):
         k = 0
@@ -70,7 +71,7 @@ def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, val
                 actions[g, k] = tree.edge_action[g, edge]
                 visits[g, k] = count
                 k += 1
-        if k == 0 and likeliest != NO_EDGE:  # every simulation went into what turned out to be lost
+        if k == 0 and likeliest != NO_EDGE:  # all visited actions turned out to be lost
             actions[g, 0] = tree.edge_action[g, likeliest]
             visits[g, 0] = 1
         values[g] = root_proof if root_proof else tree.value_sum[g, ROOT] / tree.visits[g, ROOT]
@@ -78,14 +79,14 @@ def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, val
 
 @jit
 def measure_surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
-    """Measures how far what a search found is from the root's prior: their Kullback-Leibler divergence, in nats.
+    """Measures how far the result of a search is from the root's prior: their Kullback-Leibler divergence, in nats.
 
     Args:
         tree: the trees.
         n: trees in use.
-        actions: int16 [n, K] the actions with a weight, ascending, as in ``SearchResult``.
+        actions: int16 [n, K] the actions with a weight, ascending, as in `SearchResult`.
         weights: int16 [n, K] their weights.
-        out: float32 [n], receives the divergences; at least 0.
+        out: float32 [n] receives the divergences, at least 0.
     """
     for g in range(n):
         total = 0.0
@@ -103,18 +104,18 @@ def measure_surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarr
 
 
 class RootEdges(NamedTuple):
-    """What a search knows of the legal actions of one root, n of them, ascending."""
+    """What a search knows about the legal actions of one root, n of them, ascending."""
 
     actions: np.ndarray
     """int16 [n] action ids."""
     visits: np.ndarray
-    """int32 [n] simulations that took the action; none where it is known to win at once."""
+    """int32 [n] simulations that took the action; 0 if it wins at once, which is known without any."""
     values: np.ndarray
-    """float32 [n] their mean value for who acts, exactly 1 or -1 where it is proven, NaN where nothing is known."""
+    """float32 [n] the mean value for the player who acts: exactly 1 or -1 if proven, NaN if nothing is known."""
 
 
 def root_edges(tree: Tree, g: int) -> RootEdges:
-    """Reads the edges of a root, as they are: ``root_visits`` says what follows from them for play."""
+    """Reads the edges of the root of tree `g` as they are; `root_visits` says what follows from them for play."""
     first = tree.first_edge[g, ROOT]
     edges = slice(first, first + tree.num_edges[g, ROOT])
     visits, proven = tree.edge_visits[g, edges].copy(), tree.edge_proven[g, edges]
@@ -127,13 +128,13 @@ def root_edges(tree: Tree, g: int) -> RootEdges:
 def pick_actions(
     actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray
 ) -> np.ndarray:
-    """Chooses an action per row: the heaviest one, or one in proportion to its weight (temperature 1).
+    """Chooses an action per row: one of the greatest weight, or one in proportion to its weight (temperature 1).
 
     Args:
-        actions: int16 [n, K], as in ``SearchResult``.
-        weights: int16 [n, K].
-        keys: int64 [n] random keys; among equally heavy best actions, too, chance decides.
-        greedy: bool [n], whether to play the heaviest action.
+        actions: int16 [n, K] as in `SearchResult`.
+        weights: int16 [n, K] as in `SearchResult`.
+        keys: int64 [n] random keys of the draws. Chance also decides between several actions of the greatest weight.
+        greedy: bool [n] whether to choose by the greatest weight.
 
     Returns:
         int64 [n] the actions.
@@ -153,7 +154,7 @@ def pick_actions(
 def _pick(
     actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
 ) -> bool:
-    """Writes the actions to ``out`` [n]; false if a row has none to choose from."""
+    """Writes the actions to `out` [n]; returns false if a row has none to choose from."""
     for g in range(actions.shape[0]):
         top = weights[g].max()
         if top <= 0:

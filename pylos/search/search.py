@@ -1,4 +1,4 @@
-"""Monte-Carlo tree search over many games at once, one network call per simulation for all of them."""
+"""Monte-Carlo tree search over many games at once: one call of the evaluator per simulation serves all of them."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ from pylos.search.tree import NO_EDGE, Tree, new_tree, start_trees
 
 
 class SearchResult(NamedTuple):
-    """What a search found, a row per game. K = ``SearchOptions.width``."""
+    """What a search found, one row per game. K is `SearchOptions.width`."""
 
     actions: np.ndarray
     """int16 [n, K] the actions with a weight, ascending, 0 behind the last one."""
     weights: np.ndarray
-    """int16 [n, K] what their probabilities are proportional to: visits, or an improved policy; 0 behind the last."""
+    """int16 [n, K] their weights, proportional to probabilities: visits, or an improved policy; 0 behind the last."""
     values: np.ndarray
     """float32 [n] the expected outcome for the player to move; exactly 1 or -1 where it is proven."""
     surprises: np.ndarray
-    """float32 [n] how far the weights are from the prior that the search began with, noise included, in nats."""
+    """float32 [n] how far the weights are from the prior at the start of the search, noise included, in nats."""
 
 
 class Search:
-    """Room to search up to ``games`` positions at once, used again for every decision.
+    """Searches up to `games` positions at once, in memory that is allocated once and used for every decision.
 
-    The rows are shared out evenly to threads, each with a tree and network calls of its own: neither the kernels
-    nor torch hold the interpreter's lock, so no core waits while another grows a tree.
+    The positions are divided evenly among threads. Each thread has trees and calls of the evaluator of its own.
+    Neither the kernels nor torch hold the interpreter's lock, so no core waits while another grows a tree.
 
-    Only leaves that wait for the network are sent to it, in batches padded to a multiple of ``BATCH_MULTIPLE``:
-    within such sizes a position is judged the same, to the last bit, whatever else is in the batch.
+    Only leaves that wait for an evaluation are sent to the evaluator, in batches padded to a multiple of
+    `BATCH_MULTIPLE`. In batches of such sizes a position is judged the same, to the last bit, whatever else is in
+    the batch.
 
     Args:
         games: the most positions to search at once.
         code: the rule set's number.
-        options: see ``SearchOptions``.
+        options: see `SearchOptions`.
         threads: how many threads search.
     """
 
@@ -64,7 +65,7 @@ class Search:
 
     @staticmethod
     def _share(positions: int, threads: int) -> int:
-        """How many of the positions a thread searches; too few for a batch are not worth sharing."""
+        """How many of the positions a thread searches: at least a full batch, even if some threads get none then."""
         return max(BATCH_MULTIPLE, -(-positions // threads))
 
     def run(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> SearchResult:
@@ -72,11 +73,14 @@ class Search:
 
         Args:
             positions: int64 [n <= games] packed positions, none of them the end of a game.
-            evaluate: judges the leaves; with several threads it is called by all of them.
+            evaluate: judges the leaves; several threads call it at the same time.
             keys: int64 [n] random keys of the root noise; without noise they are not read.
 
         Returns:
-            What it found for each of them.
+            What the search found for each position.
+
+        Raises:
+            ValueError: there are more positions than `games`.
         """
         n, width = len(positions), self.options.width
         if n > self.games:
@@ -101,28 +105,28 @@ class Search:
         return result
 
     def choose(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> np.ndarray:
-        """Searches positions and takes the action of the greatest weight in each.
+        """Searches positions and chooses the action of the greatest weight in each.
 
         Args:
             positions: see `run`.
             evaluate: see `run`.
-            keys: int64 [n] random keys: of the root noise, and of the choice between equally heavy actions.
+            keys: see `run`; they also decide between several actions of the greatest weight.
 
         Returns:
             int64 [n] the actions.
 
         Raises:
-            NonFiniteNetworkError: a search found no action with a weight.
+            NonFiniteNetworkError: see `pick_actions`.
         """
         found = self.run(positions, evaluate, keys)
         return pick_actions(found.actions, found.weights, keys, np.ones(len(positions), np.bool_))
 
     def first_root(self) -> RootEdges:
-        """The edges of the first position that the last ``run`` searched."""
+        """What the last `run` knows about the legal actions of its first position."""
         return root_edges(self._trees[0], 0)
 
     def _run_in_threads(self, executor: ThreadPoolExecutor, shards: list[Any]) -> None:
-        """Runs the shards; whatever interrupts that, Ctrl-C for example, ends all of them within a simulation."""
+        """Runs each shard in a thread. An exception (Ctrl-C, for example) ends all of them within a simulation."""
         futures = [executor.submit(self._run_shard, *shard) for shard in shards]
         try:
             for future in futures:

@@ -1,4 +1,4 @@
-"""A simulation of every tree: down to a new leaf, and with the evaluation of the leaf back up to the root."""
+"""One simulation in every tree: down to a new leaf, and back up to the root with the evaluation of that leaf."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_LOSS, PROVEN_WIN, ROOT, U
 
 @jit
 def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: float) -> int:
-    """PUCT (Rosin, 2011; Silver et al., 2018) over the edges that are not proven losses.
+    """The edge that PUCT prefers (Rosin, 2011; Silver et al., 2018) among those that are not proven losses.
 
-    An edge without visits is given the node's mean value, less a reduction that grows with the prior mass
-    already visited (first-play urgency: Gelly and Wang, 2006; in this form by Leela Zero).
+    An edge without visits gets the node's mean value minus a reduction, which grows with the prior mass that is
+    visited already (first-play urgency: Gelly and Wang, 2006; in this form by Leela Zero).
     """
     first = tree.first_edge[g, node]
     last = first + tree.num_edges[g, node]
@@ -41,7 +41,7 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
         n = tree.edge_visits[g, edge]
         q = tree.edge_value_sum[g, edge] / n if n else urgency
         score = q + scale * tree.edge_prior[g, edge] / (1 + n)
-        # Where a broken network makes every score NaN, some edge is better than a descent without end.
+        # A broken network can make every score NaN. Then the first edge is taken, or the descent would never end.
         if score > best_score or best == NO_EDGE:
             best, best_score = edge, score
     return best
@@ -49,7 +49,7 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
 
 @jit
 def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
-    """Adds a value, seen by the mover of ``node``, to the node and everything above it."""
+    """Adds a value for the mover of `node` to the node and to everything above it."""
     turn = mover(tree.position[g, node])
     while True:
         seen = value if mover(tree.position[g, node]) == turn else -value
@@ -66,9 +66,9 @@ def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
 
 @jit
 def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
-    """Records that a node is won or lost, and what follows for the nodes above it.
+    """Records that a node is won or lost for its mover, and what follows for the nodes above it.
 
-    Winands, Björnsson and Saito (2008), "Monte-Carlo Tree Search Solver", section 3.
+    After Winands, Björnsson and Saito (2008), "Monte-Carlo Tree Search Solver", section 3.
     """
     tree.proven[g, node] = proof
     while tree.parent[g, node] != NO_NODE:
@@ -95,18 +95,19 @@ def select(
     root_edges: np.ndarray,
     positions: np.ndarray,
 ) -> int:
-    """Descends every tree to a new node, one simulation each.
+    """Descends every tree to a new node: the first half of a simulation.
 
-    The end of a game is never a leaf: ``expand`` proves the node before it. Trees with a proven root are left alone.
+    The end of a game is never a leaf, because `expand` proves the node before it. A tree whose root is proven does
+    not change.
 
     Args:
         tree: the trees, their roots expanded.
-        n: trees in use, the first ``n`` rows.
+        n: trees in use, the first `n` rows.
         code: the rule set's number.
         c_puct: weight of the prior against the value.
-        fpu_reduction: how much less than its parent an unvisited edge is thought to be worth.
+        fpu_reduction: see `SearchOptions`.
         root_edges: int32 [>= n] the edges to take at the roots; NO_EDGE where PUCT chooses there, too.
-        positions: int64 [G], receives the positions of the new leaves, without gaps.
+        positions: int64 [G] receives the positions of the new leaves, without gaps.
 
     Returns:
         The number of leaves.
@@ -139,7 +140,10 @@ def select(
 def _add_edges(
     tree: Tree, g: int, node: int, log_policy: np.ndarray, code: int, actions: np.ndarray, scores: np.ndarray
 ) -> bool:
-    """Gives a node its edges with priors normalised over the legal actions; true if one of them wins at once."""
+    """Gives a node its edges, with priors normalised over the legal actions; true if an action wins at once.
+
+    `actions` and `scores` [MAX_LEGAL_ACTIONS] are scratch space.
+    """
     position = tree.position[g, node]
     n = legal_actions(position, code, actions)
     first = tree.edge_count[g]
@@ -149,7 +153,7 @@ def _add_edges(
     for i in range(n):
         scores[i] = log_policy[actions[i]]
     total = exponentials(scores, n)
-    # Only an opponent without reserve can be left without a move, which spares nearly all of the look-ahead.
+    # Only an opponent without reserve can be left without a move, so there is seldom anything to look ahead for.
     opponent_spent = popcount(opponent_cells(position)) == balls_per_player(code)
     wins = False
     for i in range(n):
@@ -171,14 +175,14 @@ def _add_edges(
 
 @jit
 def expand(tree: Tree, n: int, code: int, values: np.ndarray, log_policy: np.ndarray) -> None:
-    """Gives the leaves their edges and backs up their values.
+    """Gives the leaves their edges and backs up their values: the second half of a simulation.
 
     Args:
         tree: the trees.
-        n: trees in use, the first ``n`` rows.
+        n: trees in use, the first `n` rows.
         code: the rule set's number.
-        values: float32 [>= leaves], the network's values for the movers of the leaves, in the trees' order.
-        log_policy: float32 [>= leaves, 303].
+        values: float32 [>= leaves] the values of the leaves for their movers, in the order of the trees.
+        log_policy: float32 [>= leaves, 303] the log policies of the leaves.
     """
     actions, scores = np.empty(MAX_LEGAL_ACTIONS, np.int64), np.empty(MAX_LEGAL_ACTIONS)
     i = -1

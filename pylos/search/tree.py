@@ -1,8 +1,9 @@
-"""Search trees of many games at once: a struct of arrays, and the kernels that start it.
+"""Search trees of many games at once: a struct of arrays, and the kernels that start new trees.
 
-In the shape descriptions G is the number of games, N the nodes of a game's tree and E its edges. Every game owns
-one row; rows never touch each other. A node's value belongs to the player to move there; an edge's value and proof
-are seen by the player who takes the edge. Signs flip only where the mover changes (a take-back keeps the mover).
+In the shape descriptions G is the number of games, N the number of nodes of a tree and E that of its edges. Every
+game has a row of its own, which does not depend on other rows. The value and the proof of a node are those for the
+player to move there; the value and the proof of an edge are those for the player who takes it. Signs flip only where
+the mover changes, and a take-back does not change it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ PROVEN_WIN, UNPROVEN, PROVEN_LOSS = 1, 0, -1
 
 
 class Tree(NamedTuple):
-    """The arrays of all trees; made by ``new_tree``."""
+    """The arrays of all trees, made by `new_tree`."""
 
     position: np.ndarray
     """int64 [G, N] packed positions."""
@@ -38,7 +39,7 @@ class Tree(NamedTuple):
     value_sum: np.ndarray
     """float32 [G, N] sum of the values backed up to the node, seen by its mover."""
     proven: np.ndarray
-    """int8 [G, N] PROVEN_WIN, PROVEN_LOSS or UNPROVEN for the node's mover."""
+    """int8 [G, N] PROVEN_WIN, PROVEN_LOSS or UNPROVEN, for the node's mover."""
     edge_action: np.ndarray
     """int16 [G, E] action ids."""
     edge_prior: np.ndarray
@@ -50,17 +51,17 @@ class Tree(NamedTuple):
     edge_child: np.ndarray
     """int32 [G, E] the node that the edge leads to, NO_NODE before its first visit."""
     edge_proven: np.ndarray
-    """int8 [G, E] PROVEN_WIN, PROVEN_LOSS or UNPROVEN for the player who takes the edge."""
+    """int8 [G, E] PROVEN_WIN, PROVEN_LOSS or UNPROVEN, for the player who takes the edge."""
     node_count: np.ndarray
     """int32 [G] nodes in use."""
     edge_count: np.ndarray
     """int32 [G] edges in use."""
     leaf: np.ndarray
-    """int32 [G] the node that waits for the network, or NO_NODE."""
+    """int32 [G] the node that waits for its evaluation, or NO_NODE."""
 
 
 def new_tree(games: int, simulations: int) -> Tree:
-    """Room for ``games`` trees of ``simulations`` simulations each. Untouched pages take no memory."""
+    """Allocates `games` trees with room for `simulations` simulations each. Untouched pages take no memory."""
     nodes = (games, simulations + 1)
     edges = (games, (simulations + 1) * MAX_LEGAL_ACTIONS)
     return Tree(
@@ -101,9 +102,16 @@ def add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) -
 
 @jit
 def start_trees(tree: Tree, roots: np.ndarray, code: int, positions: np.ndarray) -> int:
-    """Starts new trees at ``roots`` [n <= G], which become leaves unless they are the end of a game.
+    """Starts a new tree at each root; a root becomes a leaf unless it is the end of a game.
 
-    Writes the positions of the leaves to ``positions``, without gaps, and returns their number.
+    Args:
+        tree: the trees.
+        roots: int64 [n <= G] packed positions.
+        code: the rule set's number.
+        positions: int64 [G] receives the positions of the leaves, without gaps.
+
+    Returns:
+        The number of leaves.
     """
     leaves = 0
     for g in range(roots.shape[0]):

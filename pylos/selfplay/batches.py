@@ -1,4 +1,4 @@
-"""The batches of one epoch, drawn from the replay buffer while the training works on the one before."""
+"""The batches of one epoch, each drawn from the replay buffer while the training works on the one before."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _STATE = {"batch": COUNT_OR_ZERO, "value_mix": SHARE}
 
 
 class EpochBatches:
-    """The batches of one epoch: a sized iterable, each batch drawn under a key of its own.
+    """The batches of one epoch: an iterable with a length. Each batch has a key of its own.
 
-    Lightning keeps its state in checkpoints, so that one from the middle of an epoch goes on with the next batch.
+    Lightning keeps its state in checkpoints, so that a checkpoint from within an epoch goes on with the next batch.
 
     Args:
-        buffer: where samples come from.
-        batches: how many batches there are.
+        buffer: where the samples come from.
+        batches: the number of batches.
         batch_size: samples per batch.
         code: the rule set's number.
         key: names the random draws of the epoch.
-        surprise_weight: see ``ReplayBuffer.batch``.
-        value_mix: see ``ReplayBuffer.batch``.
+        surprise_weight: see `ReplayBuffer.batch`.
+        value_mix: see `ReplayBuffer.batch`.
 
     Raises:
-        ConfigurationError: no memory holds a batch.
+        ConfigurationError: there is too little memory for two batches.
     """
 
     def __init__(
@@ -50,22 +50,22 @@ class EpochBatches:
         self._buffer, self._batches, self._batch_size = buffer, batches, batch_size
         self._code, self._key = code, key
         self._surprise_weight, self._value_mix = surprise_weight, value_mix
-        self._first = 0  # where the next iteration begins
-        self._given = 0
+        # The batch with which the next iteration begins, and how many of the epoch's batches have been yielded.
+        self._first = self._yielded = 0
 
     def __len__(self) -> int:
         return self._batches
 
     def __iter__(self) -> Iterator[Batch]:
-        # This runs with the first batch: Lightning makes iterators that it never uses.
+        # This runs when the first batch is asked for, because Lightning makes iterators that it never uses.
         first, self._first = self._first, 0
-        with ThreadPoolExecutor(1) as executor:  # draws the next one while the training works on this
+        with ThreadPoolExecutor(1) as executor:  # draws the next batch while the training works on this one
             following = executor.submit(self._draw, first)
             for i in range(first, self._batches):
                 batch = following.result()
                 if i + 1 < self._batches:
                     following = executor.submit(self._draw, i + 1)
-                self._given = i + 1
+                self._yielded = i + 1
                 yield batch
 
     def _draw(self, i: int) -> Batch:
@@ -73,15 +73,15 @@ class EpochBatches:
         return self._buffer.batch(self._batch_size, self._code, key, *weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """How many batches were given away, and what they share that depends on when the epoch began."""
-        return {"batch": self._given, "value_mix": self._value_mix}
+        """The number of batches yielded so far, and the `value_mix`, which the epoch keeps from its beginning."""
+        return {"batch": self._yielded, "value_mix": self._value_mix}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Lets the next iteration go on behind the last batch given away.
+        """Lets the next iteration go on behind the last batch that was yielded.
 
         Raises:
-            CheckpointError: the state is not one of ``state_dict``.
+            CheckpointError: the state is none that `state_dict` returns.
         """
         check_state(state, _STATE, "the checkpoint's state of the training batches")
-        self._first = self._given = state["batch"]
+        self._first = self._yielded = state["batch"]
         self._value_mix = float(state["value_mix"])

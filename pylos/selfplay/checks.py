@@ -1,4 +1,4 @@
-"""Whether positions, and what searches said of them, can come from games: compiled checks of what a file holds."""
+"""Compiled checks of samples and games that come from a file: whether any game can have led to them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pylos.kernels.jit import jit
 
 @jit
 def can_occur(position: int, code: int) -> bool:
-    """Whether nothing speaks against a packed position: what ``pylos.game.notation.find_flaw`` says in words."""
+    """Whether a packed position can occur: whether `pylos.game.notation.find_flaw`, which says why not, is silent."""
     own, opponent, pending = own_cells(position), opponent_cells(position), take_backs(position)
     balls = own | opponent
     most = balls_per_player(code)
@@ -53,12 +53,12 @@ def can_occur(position: int, code: int) -> bool:
 def first_impossible_sample(
     positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, code: int
 ) -> int:
-    """The first of n decisions that no search under these rules can have made, or -1.
+    """The index of the first sample that cannot come from a search under these rules, or -1.
 
     Args:
-        positions: int64 [n] packed.
+        positions: int64 [n] should be packed positions that can occur.
         actions: int16 [n, K] should be legal and ascending where they have a weight.
-        weights: int16 [n, K] should not be negative, nor all 0.
+        weights: int16 [n, K] should not be negative, and not all 0 in a row.
         code: the rule set's number.
     """
     legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
@@ -85,13 +85,13 @@ def first_impossible_sample(
 def first_impossible_game(
     ply: np.ndarray, positions: np.ndarray, actions: np.ndarray, weights: np.ndarray, code: int
 ) -> int:
-    """The first of G games in flight in which something cannot be so, or -1.
+    """The index of the first game in flight that cannot have been played under these rules, or -1.
 
     Args:
         ply: int64 [G] actions played, less than P.
-        positions: int64 [G, P] so far, the current one at index ``ply``.
-        actions: int16 [G, P, K] as in ``first_impossible_sample``.
-        weights: int16 [G, P, K]
+        positions: int64 [G, P] the positions so far, the current one at index `ply`.
+        actions: int16 [G, P, K] see `first_impossible_sample`.
+        weights: int16 [G, P, K] see `first_impossible_sample`.
         code: the rule set's number.
     """
     for g in range(ply.shape[0]):

@@ -1,4 +1,4 @@
-"""Games of self-play in flight: how they begin and end, their arrays, and the kernels that play them on."""
+"""The games of self-play in flight: their arrays, and the kernels that begin, continue and end them."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from pylos.selfplay.replay_buffer import Samples
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 OPENING = -1
-"""What stands for the ply in the key of an opening's random draws."""
+"""Takes the place of the ply in the key of an opening's random draws."""
 
 
 class GamesInFlight(NamedTuple):
-    """Games in flight. G games; T = ``max_moves``; K as in ``SearchResult``."""
+    """The games in flight. G is their number, T is `max_moves`, K as in `SearchResult`."""
 
     number: np.ndarray
-    """int64 [G] which game of this stream of games it is; it names the game's random draws."""
+    """int64 [G] the number of the game in the stream of games; it names the game's random draws."""
     opening: np.ndarray
-    """int64 [G] random actions with which it began."""
+    """int64 [G] the number of random actions with which the game began."""
     ply: np.ndarray
-    """int64 [G] actions played since then."""
+    """int64 [G] the number of actions played after the opening."""
     positions: np.ndarray
-    """int64 [G, T + 1] the positions since the opening, the current one at index ``ply``."""
+    """int64 [G, T + 1] the positions after the opening, the current one at index `ply`."""
     actions: np.ndarray
-    """int16 [G, T, K] the actions to which the search gave a weight at every ply."""
+    """int16 [G, T, K] the actions to which the search of every ply gave a weight."""
     weights: np.ndarray
-    """int16 [G, T, K]"""
+    """int16 [G, T, K] their weights."""
     values: np.ndarray
-    """float32 [G, T] what every search found the position to be worth for its mover."""
+    """float32 [G, T] the value that the search of every ply found, for the player to move."""
     surprises: np.ndarray
-    """float32 [G, T] how surprising each search was, see ``Samples``."""
+    """float32 [G, T] how surprising the result of every search was, see `Samples`."""
 
 
 @jit
 def begin_game(games: GamesInFlight, g: int, number: int, key: int, opening_plies: int, code: int) -> None:
-    """Starts game ``number`` in a row: so many random actions as its number names, unless they would end it."""
+    """Starts game `number` in row `g`, with up to `opening_plies` random actions that do not end it."""
     opening_key = draw(draw(key, number), OPENING)
     position, played = START, 0
     for ply in range(draw_below(opening_key, 0, opening_plies + 1)):
@@ -58,7 +58,15 @@ def begin_game(games: GamesInFlight, g: int, number: int, key: int, opening_plie
 def current_positions(
     games: GamesInFlight, key: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
 ) -> None:
-    """Writes the current positions [G] and the keys [G] of what is drawn there, from `key`, game and ply."""
+    """Writes the current positions of all games, and the keys of the random draws in them.
+
+    Args:
+        games: the games in flight.
+        key: names the random draws of all games.
+        positions: int64 [G] receives the positions.
+        noise_keys: int64 [G] receives keys for the root noise.
+        choice_keys: int64 [G] receives keys for the choice of an action.
+    """
     for g in range(games.ply.shape[0]):
         ply_key = draw(draw(key, games.number[g]), games.ply[g])
         positions[g] = games.positions[g, games.ply[g]]
@@ -70,7 +78,10 @@ def current_positions(
 def _add_samples(
     games: GamesInFlight, g: int, white: float, black: float, samples: Samples, added: int
 ) -> int:
-    """Writes a finished game to the buffer, whose ``added``-th sample is the next; returns the new ``added``."""
+    """Writes the samples of a finished game to the buffer and returns the number of samples ever added to it.
+
+    `white` and `black` are what the outcome is worth to either player.
+    """
     for i in range(games.ply[g]):
         row = added % samples.positions.shape[0]
         samples.positions[row] = games.positions[g, i]
@@ -100,24 +111,24 @@ def advance(
     added: int,
     totals: np.ndarray,
 ) -> tuple[int, int]:
-    """Plays the chosen action in every game; a finished game leaves its samples and makes room for the next.
+    """Plays the chosen action in every game; a finished game gives its samples and its row goes to the next game.
 
     Args:
         games: the games in flight.
         chosen: int64 [G] legal actions.
         code: the rule set's number.
-        repetition_limit: see ``GameOptions``, as the two values that follow.
-        move_limit_draw_value: see ``GameOptions``.
-        repetition_draw_value: see ``GameOptions``.
-        opening_plies: see ``GameOptions``.
+        repetition_limit: see `GameOptions`.
+        move_limit_draw_value: see `GameOptions`.
+        repetition_draw_value: see `GameOptions`.
+        opening_plies: see `GameOptions`.
         key: names the random draws of all games.
         next_number: the number of the next game to start.
         samples: the replay buffer's arrays.
         added: samples ever added to it.
-        totals: float64 [4], sums over finished games, see WHITE_SCORE and the following.
+        totals: float64 [4] sums over finished games, at the indices WHITE_SCORE, DRAWS, PLIES and GAMES.
 
     Returns:
-        The new ``next_number`` and ``added``.
+        The new `next_number` and `added`.
     """
     for g in range(chosen.shape[0]):
         ply = games.ply[g]

@@ -8,9 +8,9 @@ from pylos.search.options import SearchOptions
 from pylos.system.options import COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
 
 SELFPLAY_SEARCH = SearchOptions(gumbel_scale=1.0, dirichlet_fraction=0.25)
-"""How self-play searches unless it is told otherwise: as any search, but with noise at the root."""
+"""The default search of self-play: as any search, but with noise at the root."""
 _MOST_PLIES = 10_000
-"""Of an opening, and of a game after it: samples keep their sum in 16 bits."""
+"""The most plies of an opening, and of a game after it: samples keep the sum of both in 16 bits."""
 _RANGES = {
     "opening_plies": Range(int, 0, _MOST_PLIES),
     "temperature_moves": COUNT_OR_ZERO,
@@ -23,7 +23,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class GameOptions:
-    """How games begin, are played out and where they are stopped. A ply is one action.
+    """How games begin, how actions are chosen, and when games are stopped. A ply is one action.
 
     `SelfPlayDataModule` says what each option means.
     """

@@ -1,4 +1,4 @@
-"""Self-play: games in lockstep, one search for all of them per ply, finished games turned into samples."""
+"""Self-play: all games advance by one ply at a time, with one search for all; finished games turn into samples."""
 
 from __future__ import annotations
 
@@ -40,33 +40,35 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class SelfPlayStats:
-    """What came out of one ``SelfPlay.play``."""
+    """Statistics of one call of `SelfPlay.play`."""
 
     games: int
     """Games finished."""
     plies: int
-    """Their actions without the openings, which is also the number of samples that they gave."""
+    """Actions played in finished games without their openings, which is also the number of samples."""
     first_player_score: float
-    """Wins and half the draws of the player who began, be it with a random action, per game."""
+    """Wins plus half the draws, per game, of the player who moves first, even if its first action was random."""
     draw_rate: float
+    """Draws per finished game."""
     positions: int
-    """Decisions searched, in finished and unfinished games."""
+    """Positions searched, in finished and unfinished games."""
     seconds: float
+    """Duration of the call."""
 
 
 class SelfPlay:
     """An endless stream of games of the current network against itself.
 
-    Games that are unfinished when ``play`` returns go on in the next call, with the network of that call.
+    Games that are unfinished when `play` returns go on in the next call, with the evaluator of that call.
 
     Args:
-        parallel_games: G, games in flight at any time; at least 1.
+        parallel_games: G, the number of games in flight, at least 1.
         code: the rule set's number.
-        search_options: see ``SearchOptions``.
-        game_options: see ``GameOptions``.
-        key: with `rank` names all random draws.
+        search_options: see `SearchOptions`.
+        game_options: see `GameOptions`.
+        key: names all random draws, together with `rank`.
         rank: which of several processes this is; each plays games of its own.
-        threads: threads that search.
+        threads: how many threads search.
 
     Raises:
         ConfigurationError: a number is out of its range, or no memory holds so many games.
@@ -113,13 +115,13 @@ class SelfPlay:
         buffer: ReplayBuffer,
         on_ply: Callable[[int, int], None] = lambda games, positions: None,
     ) -> SelfPlayStats:
-        """Plays until ``num_games`` more games are finished (a few more may end on the same ply).
+        """Plays until at least `num_games` more games are finished; some more may end at the same ply.
 
         Args:
             num_games: games to finish.
             evaluate: judges the leaves of the searches.
             buffer: receives the samples of finished games.
-            on_ply: called after every ply with the games finished and the positions searched so far.
+            on_ply: called after every ply with the numbers of finished games and searched positions so far.
 
         Returns:
             Statistics of the finished games.
@@ -174,17 +176,17 @@ class SelfPlay:
         arrays = {}
         for name, array in self._games._asdict().items():
             kept = (array if array.ndim == 1 else array[:, :plies]).copy()
-            if array.ndim > 1:  # behind a game's own plies lie remains of the one before it
+            if array.ndim > 1:  # behind the plies of a game lies what is left of an earlier one
                 played = ply + 1 if name == "positions" else ply
                 kept[np.arange(plies) >= played[:, None]] = 0
             arrays[name] = torch.from_numpy(kept)
         return {"next_number": self._next_number, **arrays}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes up the games of ``state_dict``.
+        """Goes on with the games of a `state_dict`.
 
         Raises:
-            ConfigurationError: the options that shape the games differ from the checkpoint's.
+            ConfigurationError: the arrays of the checkpoint's games do not fit into those of this object.
         """
         for name, array in self._games._asdict().items():
             stored = state[name].numpy()

@@ -1,4 +1,4 @@
-"""The replay buffer: samples from self-play, kept compactly and turned into training batches by compiled kernels."""
+"""The replay buffer: keeps the samples of self-play in compact form, and draws training batches from them."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ from pylos.system.machine import memory_for
 
 
 class Samples(NamedTuple):
-    """Arrays of training samples; C is their number, K the most actions to which a search gives a weight."""
+    """The arrays of training samples. C is their number, K the most actions to which a search gives a weight."""
 
     positions: np.ndarray
     """int64 [C] packed positions."""
     actions: np.ndarray
-    """int16 [C, K] the actions that the search gave a weight, 0 behind the last one."""
+    """int16 [C, K] the actions to which the search gave a weight, 0 behind the last one."""
     weights: np.ndarray
     """int16 [C, K] their weights, 0 behind the last one."""
     outcomes: np.ndarray
     """float32 [C] the game's outcome for the player to move."""
     games: np.ndarray
-    """int64 [C] the number of the game; samples of one game follow each other."""
+    """int64 [C] the number of the game; the samples of a game follow each other."""
     plies: np.ndarray
-    """int16 [C] actions played in the game before this one, those of its random opening included."""
+    """int16 [C] the number of actions played in the game before, its random opening included."""
     values: np.ndarray
-    """float32 [C] what the search found, for the player to move."""
+    """float32 [C] the value that the search found, for the player to move."""
     surprises: np.ndarray
-    """float32 [C] how far the search came from its prior, relative to the mean of the games that were searched at the
-    same time (so always 1 if there is only one)."""
+    """float32 [C] how far the search's result is from its prior, divided by the mean over all games that were searched
+    at the same time (so it is always 1 if there is only one game)."""
 
 
 class Batch(NamedTuple):
-    """What a training step works on."""
+    """The input of a training step."""
 
     observations: Tensor
     """float32 [B, 184]."""
     policy: Tensor
-    """float32 [B, 303] the search's weights, normalised: the policy's target."""
+    """float32 [B, 303] the target of the policy: the search's weights, normalised."""
     legal: Tensor
     """bool [B, 303] the legal actions."""
     outcomes: Tensor
-    """float32 [B, 1] the value's target."""
+    """float32 [B, 1] the target of the value."""
 
 
-MOST_SURPRISE = 7.0
-"""What is more surprising than so many times the mean counts as this."""
-_ATTEMPTS = 1000
-"""The mean is about 1, so that one in ``MOST_SURPRISE`` succeeds: this many never fail but where all count nothing."""
+_MOST_SURPRISE = 7.0
+"""The greatest surprise that counts; a greater one counts as this."""
+_MOST_ATTEMPTS = 1000
+"""The mean surprise is about 1, so about one attempt in seven succeeds. All fail only if no sample has a chance."""
 
 
 @jit
 def _draw_sample(surprises: np.ndarray, size: int, weight: float, key: int) -> int:
-    """Draws a sample in proportion to ``1 - weight + weight * surprise``, by rejection; any, if all count nothing."""
-    most, attempt = 1 - weight + weight * MOST_SURPRISE, 0
+    """Draws a row by rejection, in proportion to `1 - weight + weight * surprise`; any row if all of these are 0."""
+    most, attempt = 1 - weight + weight * _MOST_SURPRISE, 0
     while True:
         i = draw_below(key, 2 * attempt, size)
-        wanted = 1 - weight + weight * min(np.float64(surprises[i]), MOST_SURPRISE)
-        if draw_uniform(key, 2 * attempt + 1) * most <= wanted or attempt == _ATTEMPTS:
+        wanted = 1 - weight + weight * min(np.float64(surprises[i]), _MOST_SURPRISE)
+        if draw_uniform(key, 2 * attempt + 1) * most <= wanted or attempt == _MOST_ATTEMPTS:
             return i
         attempt += 1
 
@@ -83,7 +83,10 @@ def _fill_batch(
     legal: np.ndarray,
     outcomes: np.ndarray,
 ) -> None:
-    """Draws samples with replacement and spreads them out; the network is symmetric, so none is turned."""
+    """Draws samples with replacement and writes them as the rows of a batch.
+
+    The network is symmetric, so no sample is turned.
+    """
     scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for b in range(outcomes.shape[0]):
         i = _draw_sample(samples.surprises, size, weight, draw(key, b))
@@ -101,15 +104,15 @@ def _fill_batch(
 
 
 class ReplayBuffer:
-    """The newest ``capacity`` samples, in arrays that are allocated once.
+    """The newest `capacity` samples, in arrays that are allocated once.
 
     Args:
-        capacity: samples to keep; older ones are overwritten.
-        width: K, the most actions to which a sample's search can have given a weight.
-        advice: what to do where the memory cannot be had, if not to lower ``buffer_size``.
+        capacity: how many samples to keep; older ones are overwritten.
+        width: K, the most actions to which the search of a sample can have given a weight.
+        advice: what an error message says to do if there is too little memory; by default to lower `buffer_size`.
 
     Raises:
-        ConfigurationError: the memory cannot be had.
+        ConfigurationError: there is too little memory.
     """
 
     def __init__(self, capacity: int, width: int, advice: str = "") -> None:
@@ -129,35 +132,38 @@ class ReplayBuffer:
                 np.zeros(capacity, np.float32),
             )
         self.added = 0
-        """Samples ever added, since the buffer last grew; sample number n lies in row n modulo capacity."""
+        """Samples added since the buffer last grew; sample number n lies in row n modulo capacity."""
 
     @property
     def capacity(self) -> int:
-        """How many samples there is room for."""
+        """The number of samples for which there is room."""
         return len(self.samples.positions)
 
     def __len__(self) -> int:
         return min(self.added, self.capacity)
 
     def newest(self, count: int) -> np.ndarray:
-        """Rows of the newest ``count`` samples, the oldest first; of all if there are not so many."""
+        """The rows of the newest `count` samples, the oldest first; all rows if there are fewer samples."""
         return np.arange(self.added - min(count, len(self)), self.added) % self.capacity
 
     def batch(
         self, size: int, code: int, key: int, surprise_weight: float = 0.0, value_mix: float = 0.0
     ) -> Batch:
-        """Draws a batch; the same key draws the same batch from the same buffer.
+        """Draws a batch; the same key draws the same batch from the same samples.
 
         Args:
             size: B, the number of samples.
             code: the rule set's number.
             key: names the random draws.
-            surprise_weight: from 0, where all samples are equally likely, to 1, where they are as likely as they are
-                surprising (Wu, 2020, "Other methods implemented in KataGo: policy surprise weighting": 0.5).
-            value_mix: weight of the search's value in the value's target; the rest is the outcome of the game.
+            surprise_weight: from 0, where all samples are equally likely, to 1, where a sample is drawn in proportion
+                to its surprise (Wu, 2020, "Other methods implemented in KataGo: policy surprise weighting": 0.5).
+            value_mix: weight of the search's value in the target of the value; the rest is the outcome of the game.
+
+        Returns:
+            The batch; its tensors are its own.
 
         Raises:
-            ConfigurationError: there is nothing to draw.
+            ConfigurationError: the buffer is empty.
         """
         if not len(self):
             raise ConfigurationError("the replay buffer is empty: there are no samples to draw batches from")
@@ -170,13 +176,17 @@ class ReplayBuffer:
         return Batch(*(torch.from_numpy(array) for array in arrays))
 
     def state_dict(self) -> dict[str, Any]:
-        """The samples in use as tensors, and how many were ever added."""
+        """The samples in use as tensors, and the number of samples ever added."""
         used = len(self)
         arrays = {name: torch.from_numpy(a[:used]) for name, a in self.samples._asdict().items()}
         return {"added": self.added, **arrays}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over the samples of ``state_dict``; of a buffer of another capacity, the newest that fit."""
+        """Takes the samples of a `state_dict`, or the newest that fit if that buffer had another capacity.
+
+        Raises:
+            ConfigurationError: the samples hold more actions than there is room for.
+        """
         stored = {name: state[name].numpy() for name in Samples._fields}
         size, width = stored["actions"].shape
         if width > self.samples.actions.shape[1]:
@@ -186,7 +196,7 @@ class ReplayBuffer:
             )
         added, kept = int(state["added"]), min(size, self.capacity)
         newest = np.arange(added - kept, added)
-        # With more room than before there are no older samples to fill it: what was kept is all that was added.
+        # There may be more room than before, but no older samples to fill it. Then the samples are counted anew.
         self.added = kept if kept < min(added, self.capacity) else added
         rows = (newest - added + self.added) % self.capacity
         for name, array in self.samples._asdict().items():
@@ -199,15 +209,15 @@ class ReplayBuffer:
 
 
 def deal_samples(states: Sequence[dict[str, Any]], rank: int, ranks: int) -> dict[str, Any]:
-    """Deals the samples of several buffers to another number of them.
+    """Deals the samples of several buffers out to another number of buffers.
 
     Args:
-        states: what ``ReplayBuffer.state_dict`` saved on every rank.
+        states: what `ReplayBuffer.state_dict` saved on every rank.
         rank: which of the new buffers is wanted.
-        ranks: how many there will be.
+        ranks: the number of new buffers.
 
     Returns:
-        A state for ``ReplayBuffer.load_state_dict``: every ``ranks``-th sample, the oldest first.
+        A state for `ReplayBuffer.load_state_dict`: every `ranks`-th sample, the oldest first.
     """
     sizes = [len(state["positions"]) for state in states]
     # Row n modulo size holds sample n, so the oldest sample lies in the row that is overwritten next.

@@ -30,7 +30,7 @@ class Endgame:
 
 
 def _followers(position: int, code: int, most: int) -> dict[int, dict[int, int]] | None:
-    """For everything reachable what each action leads to; None if that is more than ``most`` positions."""
+    """For everything reachable what each action leads to; None if that is more than `most` positions."""
     found: dict[int, dict[int, int]] = {}
     waiting, scratch = [position], np.empty(MAX_LEGAL_ACTIONS, np.int64)
     while waiting:
@@ -46,7 +46,7 @@ def _followers(position: int, code: int, most: int) -> dict[int, dict[int, int]]
 
 
 def _seen_from(position: int, after: int, values: dict[int, tuple[int, int]]) -> int:
-    """The value of a follower for the player who acts in ``position``; CYCLE while it is not known."""
+    """The value of a follower for the player who acts in `position`; CYCLE while it is not known."""
     value = values.get(after, (CYCLE, 0))[0]
     return value if mover(after) == mover(position) else -value
 
@@ -68,7 +68,7 @@ def _solve(followers: dict[int, dict[int, int]]) -> dict[int, tuple[int, int]]:
 
 
 def solve(board: Board, most: int) -> Endgame | None:
-    """Solves a position; None if more than ``most`` positions can follow."""
+    """Solves a position; None if more than `most` positions can follow."""
     followers = _followers(board.position, RULES[board.rules], most)
     if followers is None:
         return None
