@@ -1,6 +1,6 @@
 """An AlphaZero laboratory for the board game Pylos on PyTorch Lightning.
 
-Everything exported here is imported when it is first used: ``import pylos`` itself costs nothing.
+Every exported name is imported when it is first used, so `import pylos` itself takes no time.
 """
 
 from __future__ import annotations
@@ -73,15 +73,15 @@ _MODULES = {
     "play_match": "arena.match",
     "solve": "solution.solving",
 }
-"""Where an exported name lives; the errors, which are not listed, live in ``errors``."""
+"""The module of an exported name; the errors, which are not listed, are in `errors`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Imports an exported name at its first use (PEP 562)."""
+    """Imports an exported name when it is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
-    globals()[name] = value  # the next use does not come here
+    globals()[name] = value  # later uses find it there
     return value
 
 

@@ -1,4 +1,4 @@
-"""``python -m pylos``, and ``torchrun -m pylos``: the same as the ``pylos`` command."""
+"""`python -m pylos` and `torchrun -m pylos`: the same as the `pylos` command."""
 
 from pylos.cli.main import console
 

@@ -1,8 +1,8 @@
-"""What can go wrong, by name. Every one is a sentence for the user, never a traceback on the command line."""
+"""The errors that this package raises on purpose. The command line shows each as one sentence, without a traceback."""
 
 
 class PylosError(Exception):
-    """The base of all errors that this package raises on purpose."""
+    """The base of all of them."""
 
 
 class RulesError(PylosError, ValueError):
@@ -22,7 +22,7 @@ class PlayerError(PylosError, ValueError):
 
 
 class CheckpointError(PylosError):
-    """A checkpoint or run directory that is missing, damaged or not ours."""
+    """A checkpoint or the folder of a run that is missing, damaged or of another program."""
 
 
 class ConfigurationError(PylosError, ValueError):
@@ -34,8 +34,8 @@ class NonFiniteLossError(PylosError):
 
 
 class NonFiniteNetworkError(PylosError):
-    """A network whose weights or answers are infinite or not a number."""
+    """A network with weights or outputs that are infinite or not a number."""
 
 
 class TableError(PylosError):
-    """A solution of the game that is missing, damaged or not ours."""
+    """A solution of the game that is missing, damaged or of another program."""

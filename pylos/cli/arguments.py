@@ -1,4 +1,4 @@
-"""The arguments of the ``pylos`` command. Nothing heavy is imported to parse them."""
+"""The arguments of the `pylos` command. Nothing heavy is imported to parse them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LIGHTNING_COMMANDS = {
     "test": "measure the loss of a checkpoint on fresh games with itself",
     "predict": "print what a checkpoint thinks of positions",
 }
-"""Subcommands that :mod:`pylos.cli.lightning_cli` runs, with their help."""
+"""Subcommands that `pylos.cli.lightning_cli` runs, with their help."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviations, and whose complaints become the one line that all bad input gets."""
+    """A parser that takes no abbreviations and raises its errors, so that they become one line on stderr."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
@@ -30,14 +30,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def command_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command; its result has the subcommand's function as ``run``."""
+    """The parser of the whole command; `run` of its result is the subcommand's function."""
     parser = _Parser(prog="pylos", description=pylos.__doc__.splitlines()[0] if pylos.__doc__ else None)
     parser.add_argument("--version", action="version", version=f"pylos {pylos.__version__}")
-    # Required, but found missing only after unknown options have been named.
+    # This takes the place of `required=True`, which would hide the error about an unknown option.
     parser.set_defaults(run=lambda _: parser.error("a COMMAND is missing"))
     subparsers = parser.add_subparsers(metavar="COMMAND")
     for name, text in LIGHTNING_COMMANDS.items():
-        subparsers.add_parser(name, help=text, add_help=False)  # main() has taken these away already
+        subparsers.add_parser(name, help=text, add_help=False)  # for --help: `main` runs them itself
 
     command = subparsers.add_parser("evaluate", help="rate the checkpoints of a run that are not rated yet")
     command.add_argument("folder", metavar="RUN", help="the run's folder")

@@ -1,4 +1,4 @@
-"""The subcommands of Lightning: ``pylos fit | validate | test | predict``."""
+"""The subcommands of Lightning: `pylos fit | validate | test | predict`."""
 
 from __future__ import annotations
 
@@ -45,18 +45,21 @@ from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
 
 SHOWN_ACTIONS = 5
-"""How many actions ``predict`` names for a position."""
+"""How many actions `predict` names for a position."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a subcommand of Lightning.
 
+    Args:
+        arguments: the subcommand and its arguments.
+
     Returns:
-        The exit code.
+        the exit code.
 
     Raises:
-        PylosError: The input is bad.
-        KeyboardInterrupt: The user interrupted it.
+        PylosError: the input is bad.
+        KeyboardInterrupt: the user interrupted it.
     """
     quieten_lightning()
     open_working_directory()
@@ -70,17 +73,18 @@ def run(arguments: Sequence[str]) -> int:
 
 
 class PylosCLI(LightningCLI):
-    """LightningCLI with PylosModule and SelfPlayDataModule that refuses bad input instead of losing data.
+    """LightningCLI for PylosModule and SelfPlayDataModule. It refuses bad input before any data is lost.
 
-    Subclasses of the two take their place where ``--model`` and ``--data`` name them, and keep their options.
+    `--model` and `--data` may name subclasses of the two, which keep their options.
 
     Args:
-        arguments: The subcommand and its arguments.
+        arguments: the subcommand and its arguments.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self._arguments = list(arguments)
         self._until_end = ExitStack()
+        self._is_numbered = False
         # A parser for one class lists its options, a parser for subclasses does not.
         listing = bool({"-h", "--help"} & set(arguments))
         super().__init__(
@@ -96,14 +100,14 @@ class PylosCLI(LightningCLI):
         )
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """As Lightning's own, with presets."""
+        """As in Lightning; `--config` also takes the name of a preset."""
         parser = self.parser_class(dump_header=[f"pylos=={__version__}"], **kwargs)
         help_text = "A configuration file (YAML), or the name of a preset."
         parser.add_argument("-c", "--config", action=ConfigOrPreset, help=help_text)
         return parser
 
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
-        """Our own classes, report and checkpoint files, and logs of ``fit`` alone, unless the user says otherwise."""
+        """Sets our defaults: our classes, report and checkpoint files, and a logger for `fit` only."""
         super().setup_parser(*args, **kwargs)
         for name, parser in subcommand_parsers(self).items():
             explain(parser, name)
@@ -111,14 +115,14 @@ class PylosCLI(LightningCLI):
                 parser.set_defaults(
                     {key: {"class_path": f"pylos.{base.__name__}"} for key, base in BASES.items()}
                 )
-            # Nowhere else does the package name its callbacks, which build upon it: the command is where both meet.
+            # The callbacks build upon the package. So only the command, which brings both together, names one.
             parser.set_defaults({"trainer.callbacks": [{"class_path": "callbacks.Report"}]})
             parser.set_defaults({"trainer.plugins": [{"class_path": "pylos.AtomicCheckpointIO"}]})
             if name != "fit":
                 parser.set_defaults({"trainer.logger": False})
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parses; the hyperparameters of a checkpoint named by its file count as defaults."""
+        """Parses; where a checkpoint file is named, its hyperparameters are the defaults."""
         with errors_in_one_line():
             self.config = parser.parse_args(args)
         command = self.config.subcommand
@@ -138,13 +142,13 @@ class PylosCLI(LightningCLI):
             try:
                 with errors_in_one_line():
                     self.config = parser.parse_args(args)
-            except ConfigurationError as error:  # without the checkpoint there was none
+            except ConfigurationError as error:  # the first parse, without the checkpoint, raised none
                 raise CheckpointError(f"{path} does not fit this configuration: {error}") from None
             self.config[command].ckpt_path = path
         settle_run_names(self.config[command].trainer.logger)
 
     def _parse_ckpt_path(self) -> None:
-        """Not as Lightning does it, where the checkpoint's hyperparameters beat the user's flags."""
+        """Does nothing: Lightning's own lets the checkpoint's hyperparameters win over the user's flags."""
 
     def _set_seed(self) -> None:
         try:
@@ -153,12 +157,12 @@ class PylosCLI(LightningCLI):
             raise ConfigurationError(f"seed_everything: {error}") from None
 
     def instantiate_classes(self) -> None:
-        """Creates everything; what the classes complain about are errors of the user."""
+        """Creates everything; the errors of the classes become errors of the user."""
         with errors_in_one_line():
             super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Creates the trainer. Our own bar stands back where another one is wanted, or none."""
+        """Creates the trainer, without our progress bar where the user wants another one or none."""
         options = self.config_init[self.subcommand].trainer
         callbacks = options.callbacks if isinstance(options.callbacks, list) else [options.callbacks or []]
         bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
@@ -166,7 +170,7 @@ class PylosCLI(LightningCLI):
             kwargs["callbacks"] = [getattr(c, "without_bar", lambda c=c: c)() for c in callbacks]
         trainer = super().instantiate_trainer(**kwargs)
         if trainer.world_size == 1:
-            # Whatever the environment says, or nothing would be logged.
+            # The environment may name another rank; then nothing would be logged.
             count_as_first_rank()
         return trainer
 
@@ -179,7 +183,7 @@ class PylosCLI(LightningCLI):
         set_checkpoint_folders(trainer)
         wanted, trains = arguments.ckpt_path, command == "fit" and not is_trial(trainer)
         if command == "fit" and was_requeued() and run_has_begun(trainer):
-            wanted = "last"  # the command says from where the job began, not from where it goes on
+            wanted = "last"  # the arguments say from where the job began, not from where it goes on
         if trains and wanted in ("last", "auto") and self._is_numbered:
             raise ConfigurationError(
                 f"--ckpt_path {wanted} needs a run with a name: a logger with a version, as the presets have it"
@@ -194,7 +198,7 @@ class PylosCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """As Lightning's own, without the switch of a table that ``validate`` does not print."""
+        """As in Lightning, but `validate` has no option `verbose`: it prints no table of Lightning."""
         commands = LightningCLI.subcommands()
         return {**commands, "validate": commands["validate"] | {"verbose"}}
 
@@ -211,7 +215,7 @@ class PylosCLI(LightningCLI):
                 print(prediction_line(**judgement))
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Runs it; an interrupt, which Lightning turns into exit code 1, becomes one again."""
+        """Runs it. Lightning makes exit code 1 of an interrupt; this raises the interrupt again."""
         try:
             with self._until_end:
                 super()._run_subcommand(subcommand)
@@ -220,7 +224,7 @@ class PylosCLI(LightningCLI):
         except Exception as error:
             if not checkpoint_in_restoration(self.trainer):
                 raise
-            # Lightning holds it while states are restored: some callback could make no sense of its own.
+            # Lightning holds a checkpoint while it restores states: a callback could not read its own.
             path = self.config_init[subcommand].ckpt_path
             raise CheckpointError(f"{path} cannot be taken up: {type(error).__name__}: {error}") from error
         except SystemExit as end:
@@ -231,14 +235,20 @@ class PylosCLI(LightningCLI):
             raise KeyboardInterrupt from None
 
     def _resume_command(self) -> str:
-        """The command that goes on with this run."""
+        """The command that resumes this run; empty where there is none."""
         if self._is_numbered:
             return ""
         return shlex.join(["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"])
 
 
 def prediction_line(position: str, value: float, policy: Mapping[str, float]) -> str:
-    """One judged position, with its likeliest actions (the policy comes likeliest first)."""
+    """The line for one judged position and its likeliest actions.
+
+    Args:
+        position: its text.
+        value: for the player to move, from -1 to 1.
+        policy: the probabilities of actions by name, the likeliest first.
+    """
     actions = ", ".join(
         f"{name} {share:.2f}" for name, share in itertools.islice(policy.items(), SHOWN_ACTIONS)
     )

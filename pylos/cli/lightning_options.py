@@ -1,4 +1,4 @@
-"""What the options of Lightning's subcommands mean here: classes, checkpoints and the names of runs."""
+"""The options of Lightning's subcommands: their help, their defaults from a checkpoint, and the names of runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
 
 BASES: dict[str, type] = {"model": PylosModule, "data": SelfPlayDataModule}
-"""What ``--model`` and ``--data`` are unless the user names a subclass."""
+"""The classes of `--model` and `--data`, where the user names no subclass."""
 
 
 def explain(parser: LightningArgumentParser, command: str) -> None:
-    """Says what a subcommand's options mean here, where Lightning's own words do not."""
+    """Replaces Lightning's help of some options by what they mean here."""
     resumes = (
         ": last, the run's last checkpoint; auto, the same, or from nothing where there is no run; or FILE"
     )
@@ -37,21 +37,22 @@ def explain(parser: LightningArgumentParser, command: str) -> None:
 
 
 def hyperparameters(path: str, key: str, chosen: Any) -> dict[str, Any]:
-    """The class in use with the arguments that a checkpoint has for it, as the parser's default of a key.
+    """The hyperparameters of a checkpoint, as the parser's default for the class that the user chose.
 
-    A checkpoint does not decide which class is imported: that would let it run code.
+    A checkpoint must not choose the class: that would let it run code. If it has options that only another class
+    knows, a warning names the class that made it.
 
     Args:
-        path: The checkpoint.
+        path: the checkpoint.
         key: "model" or "data".
-        chosen: What the parser has made of the user's arguments for that key.
+        chosen: what the parser has made of the user's arguments for that key.
     """
     section = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}[key]
     theirs = dict(load_checkpoint(path, mmap=True).get(section, {}))
     theirs.pop("_instantiator", None)
     made_by = with_new_class_paths(str(theirs.pop("_class_path", "")))
     known = {name: value for name, value in theirs.items() if name in chosen.init_args}
-    # What the base has and the class in use has not is fixed by that class.
+    # An option of the base class that the chosen class lacks is no loss: the chosen class sets it itself.
     foreign = theirs.keys() - known.keys() - inspect.signature(BASES[key]).parameters.keys()
     if foreign and made_by != chosen.class_path:
         rank_zero_warn(
@@ -62,12 +63,12 @@ def hyperparameters(path: str, key: str, chosen: Any) -> dict[str, Any]:
 
 
 def settle_run_names(loggers: Any) -> None:
-    """Makes the versions of loggers, by which runs are called, what they were written as.
+    """Turns the versions of loggers, which are the names of runs, into numbers where they are written as numbers.
 
-    The parser leaves any text alone, also a number, which to Lightning is another name: 3 is the run "version_3".
+    The parser takes a number for a text. Lightning distinguishes them: the number 3 is the run "version_3".
 
     Raises:
-        ConfigurationError: A name would be read as a number from the recorded configuration.
+        ConfigurationError: the recorded configuration would have a number in the place of this name.
     """
     for logger in loggers if isinstance(loggers, list) else [loggers]:
         arguments = getattr(logger, "init_args", {})
@@ -82,8 +83,8 @@ def numbers_its_runs(logger: Any, index: int = 0) -> bool:
     """Whether a logger makes a new folder at every start.
 
     Args:
-        logger: ``trainer.logger`` of the configuration.
-        index: which one, where that is a list.
+        logger: `trainer.logger` of the configuration.
+        index: the logger's place, where that is a list.
     """
     if isinstance(logger, list):
         return numbers_its_runs(logger[index])
@@ -104,7 +105,7 @@ def without_option(arguments: Sequence[str], option: str) -> list[str]:
 
 
 def check_fits(model: PylosModule, checkpoint: Mapping[str, Any], path: str) -> None:
-    """Raises CheckpointError if a checkpoint is for other rules or its weights are not of the model's shapes."""
+    """Raises CheckpointError if a checkpoint has other rules than the model, or weights of other shapes."""
     theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for name in sorted(ours.keys() | theirs.keys()):

@@ -34,14 +34,14 @@ def with_new_class_paths(text: str) -> str:
 
 
 class Parser(LightningArgumentParser):
-    """A parser that takes no abbreviations, and whose complaints become the one line that all bad input gets."""
+    """A parser that takes no abbreviations and raises its errors, so that they become one line on stderr."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.allow_abbrev = False
 
     def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Any:
-        """Parses the content of a configuration, which may be that of an old run."""
+        """Parses the content of a configuration; it may be that of a run of an earlier version."""
         return super().parse_string(with_new_class_paths(content), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The ``pylos`` command: its arguments, its exit codes, and how it ends. Nothing heavy is imported to parse them."""
+"""The `pylos` command: its arguments, its exit codes, and how it ends. Nothing heavy is imported to parse them."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Args:
-        argv: The arguments after the command's name; None: those of this process.
+        argv: the arguments after the command's name; None: those of this process.
 
     Returns:
-        The exit code: 0; 1 where a checkpoint could not be evaluated, or where the reader of the output went away;
-        2 for bad input and for a disk or memory that is full, which is named in one line on stderr; 130 after
-        Ctrl-C; 143 after SIGTERM.
+        the exit code: 0; 1 if a checkpoint could not be evaluated or the reader of the output went away; 2, with one
+        line on stderr, for bad input and for a full disk or memory; 130 after Ctrl-C; 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # What can be gone on with; fit says so itself, once it knows its run.
+    # These can be resumed by the same command; fit sets its own when it knows its run.
     set_resume_command(
         shlex.join(["pylos", *arguments]) if arguments[:1] in (["evaluate"], ["solve"]) else ""
     )
     try:
         with signals_as_exceptions():
             code = _run(arguments)
-            flush_stdout()  # here there are still words for what goes wrong
+            flush_stdout()  # now, because an error at the process's end would be a traceback
             return code
     except PylosError as error:
         return _fail(str(error))
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print_interrupted()
         return exit_code(interrupt)
-    except BrokenPipeError:  # whoever read our output has seen enough, as head does
+    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         return 1
     except OSError as error:  # the disk is full, a folder may not be written to
         return _fail(str(error))
@@ -71,12 +70,12 @@ def console() -> NoReturn:
     except BaseException:
         if not received_signal():
             raise
-        code = 1  # some library made another error of the interrupt
+        code = 1  # a library turned the interrupt into another error
     if number := received_signal():
         if code != 128 + number:
             print_interrupted()
         drop_unwritable_output()
-        os._exit(128 + number)  # nothing is left to do that would be worth a second of tidying up
+        os._exit(128 + number)  # at once: the usual end of Python can take a second and saves nothing
     drop_unwritable_output()
     sys.exit(code)
 

@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from pylos.errors import ConfigurationError, PylosError
 
 MOST_CHARACTERS = 500
-"""Of a complaint about an option, which may quote a value of any length."""
+"""The longest text of an error about an option. It may quote a value of any length."""
 
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Turns whatever goes wrong with options inside into an error of the user.
+    """Turns every error about options in its block into an error of the user.
 
     Raises:
-        PylosError: The one that was raised, also where jsonargparse has wrapped it; else a ConfigurationError.
+        PylosError: one was raised, perhaps wrapped by jsonargparse.
+        ConfigurationError: any other error was raised.
     """
     try:
         yield
-    except (MemoryError, OSError):  # the machine is to blame, which the command says itself
+    except (MemoryError, OSError):  # no error of the user; `main` has words for it
         raise
     except Exception as error:
         cause: BaseException | None = error
@@ -33,14 +34,14 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def shorten(message: str) -> str:
-    """What jsonargparse says of a value, without the list of all types that it could have been, and not too long."""
-    # A value that could be a file, too, is first complained about as that.
+    """An error message of jsonargparse without the list of all types that a value could have, and not too long."""
+    # Where a value could also be a file, the first error is about the file.
     text = re.sub(r"- Expected a path but [^\n]* either not accessible or invalid\n\s*- ", "", message)
     found = 1
     while found:
         text, found = _UNION.subn(_reasons, text)
     text = " ".join(re.sub("<class '([^']+)'>", r"\1", text).split())
-    # Of an option of a class: its whole name.
+    # The errors of an option of a class name the option in parts: join them.
     pattern = r"Parser key \"([^\"]+)\": Problem with given class_path '([^']+)': "
     while re.match(f"{pattern}Parser key ", text):
         text = re.sub(f'{pattern}Parser key "', r'Parser key "\1.', text, count=1)
@@ -57,8 +58,8 @@ _UNION = re.compile(
 
 
 def _reasons(union: re.Match[str]) -> str:
-    """The reasons why a value is of none of several types."""
+    """The reasons why a value has none of several types."""
     errors = list(dict.fromkeys(re.split(r"\n\s*- ", union[1])))
-    # For a class that exists but cannot be made, it does not matter which other types there are.
+    # If a class exists but cannot be created, the other types do not matter.
     problems = [error for error in errors if error.startswith("Problem with")]
     return "; ".join(problems) if problems else f"{'; '.join(errors)}; got {union[2]}"

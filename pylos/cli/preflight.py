@@ -1,4 +1,4 @@
-"""From where a subcommand of Lightning starts, and what ``fit`` does with the run's folder before it trains."""
+"""What happens before a subcommand of Lightning runs: its checkpoint is chosen and checked, its folder is locked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pylos.training.module import PylosModule
 
 
 def refuse_spawning(trainer: pl.Trainer) -> None:
-    """Raises ConfigurationError for strategies whose processes are copies of this one, with all that it holds."""
+    """Raises ConfigurationError for strategies that copy this process, with everything that it holds."""
     if starts_copies(trainer):
         raise ConfigurationError(
             "trainer.strategy ddp_spawn and its like do not go with this command: ddp does"
@@ -40,11 +40,11 @@ def refuse_spawning(trainer: pl.Trainer) -> None:
 
 
 def is_numbered(trainer: pl.Trainer, loggers: Any) -> bool:
-    """Whether the run gets a new folder at every start, so that there is nothing to find again.
+    """Whether the run gets a new numbered folder at every start, so that a later start cannot find it.
 
     Args:
-        trainer: before ``set_checkpoint_folders`` has given folders to its callbacks.
-        loggers: ``trainer.logger`` of the configuration.
+        trainer: the trainer, before `set_checkpoint_folders`.
+        loggers: `trainer.logger` of the configuration.
     """
     callback, logger = resume_callback(trainer), logger_with_folder(trainer)
     if logger is None or (callback is not None and callback.dirpath is not None):
@@ -56,17 +56,17 @@ def find_start(trainer: pl.Trainer, command: str, wanted: str | None) -> str | N
     """The checkpoint that a subcommand starts from or measures; None to start from nothing.
 
     Args:
-        trainer: the trainer that is going to run it.
+        trainer: the trainer that will run it.
         command: the subcommand.
-        wanted: what the user asked for, see ``choose_start``.
+        wanted: what the user asked for, see `choose_start`.
 
     Raises:
-        PylosError: there is none, or ``fit`` must not start from it.
+        PylosError: there is no such checkpoint, or `fit` must not start from it.
     """
     if command == "fit" and not is_trial(trainer):
         return choose_start(trainer, wanted)
     if is_trial(trainer):
-        # A trial leaves nothing to go on from.
+        # A trial writes no checkpoint, so it has no last one.
         start = None if wanted in ("last", "auto") else wanted
         if command == "fit" and start is None:
             refuse_unasked_checkpoint(trainer)
@@ -80,7 +80,7 @@ def find_start(trainer: pl.Trainer, command: str, wanted: str | None) -> str | N
 
 
 def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodule: Any, start: str) -> None:
-    """Raises PylosError if a checkpoint does not go with the trainer, the model and the data module."""
+    """Raises PylosError if a checkpoint does not fit the trainer, the model and the data module."""
     checkpoint = load_checkpoint(start, mmap=True)
     check_fits(model, checkpoint, start)
     if command == "fit":
@@ -93,18 +93,18 @@ def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodul
 
 
 def names_its_run(arguments: Iterable[str]) -> bool:
-    """Whether the arguments of a command say, beside its configurations, where the run lies."""
+    """Whether arguments of the command, not only its configurations, say where the run lies."""
     options = ("--trainer.logger", "--trainer.default_root_dir", "--trainer.callbacks")
     return any(argument.startswith(options) for argument in arguments)
 
 
 def refuse_config_of_another_run(trainer: pl.Trainer, configs: Iterable[Any]) -> None:
-    """Raises ConfigurationError if a configuration lies in the folder of a run and speaks of another one.
+    """Raises ConfigurationError if a configuration lies in the folder of a run but names another run.
 
-    So it is in a run's folder that was copied or renamed: the name in its configuration is still the old one.
+    That happens where a run's folder was copied or renamed: its configuration still has the old name.
 
     Args:
-        trainer: the trainer that is going to go on with a run.
+        trainer: the trainer that will resume a run.
         configs: the configurations that the user named.
     """
     run = run_folder(trainer).resolve()
@@ -121,23 +121,23 @@ def refuse_config_of_another_run(trainer: pl.Trainer, configs: Iterable[Any]) ->
 def owning_run(
     trainer: pl.Trainer, wanted: str | None, start: str | None, resume_command: str
 ) -> Iterator[None]:
-    """Takes possession of the run's folder until the end of the block. Use it on all ranks.
+    """Locks the run's folder until the end of the block and notes the start of its first epoch. For all ranks.
 
     Args:
-        trainer: the trainer that is going to fit.
+        trainer: the trainer that will fit.
         wanted: what the user asked for.
-        start: what ``find_start`` has made of it.
-        resume_command: the command that goes on with this run.
+        start: the checkpoint that `find_start` found for it.
+        resume_command: the command that resumes this run.
 
     Raises:
-        ConfigurationError: another process is at work there, or was until now.
+        ConfigurationError: another process is training this run, or has just done so.
     """
-    folder = checkpoint_folder(trainer)  # on every rank: they agree upon it
+    folder = checkpoint_folder(trainer)  # on all ranks, because they exchange it
     if not trainer.is_global_zero:
         yield
         return
     with locked(folder):
-        if choose_start(trainer, wanted) != start:  # who had the lock until now?
+        if choose_start(trainer, wanted) != start:  # another process had the lock and wrote a checkpoint
             raise ConfigurationError("another process has just trained this run: try again")
         set_resume_command(resume_command)
         print_stderr(f"pylos: {start_line(run_folder(trainer), start)}")
@@ -149,7 +149,7 @@ def owning_run(
 
 
 def start_line(folder: Path, start: str | None) -> str:
-    """What to tell the user about where a run starts."""
+    """The line that tells the user from where a run starts."""
     if start is None:
         return f"starting {folder} from nothing"
     epoch, step = read_progress(start)

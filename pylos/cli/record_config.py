@@ -13,29 +13,29 @@ from pylos.runs.folder import checkpoint_folder, run_folder
 class RecordConfig(SaveConfigCallback):
     """Keeps every configuration that a run was started with: config.yaml, config-2.yaml, ...
 
-    A start with the configuration of the newest file adds none; the checkpoint to resume from is no part of a
-    configuration. Also clears the mark of the first epoch (see :mod:`pylos.runs.folder`).
+    A start with the configuration of the newest file adds none. The checkpoint to resume from does not count as part
+    of it. Also ends the first epoch (see `pylos.runs.folder`).
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Writes the file, before anything is trained."""
+        """Writes the file before anything is trained."""
         if stage != "fit":
             return
-        folder = run_folder(trainer)  # on every rank: they agree upon it
+        folder = run_folder(trainer)  # on all ranks, because they exchange it
         if trainer.is_global_zero:
             config = self.config.clone()
             config["ckpt_path"] = None
             record_config(folder, self.parser.dump(config, skip_none=False))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The epoch before may have written the first checkpoint."""
+        """Ends the first epoch, if the epoch before has written the first checkpoint."""
         self._end_first_epoch(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The same for the last epoch."""
+        """Does the same after the last epoch."""
         self._end_first_epoch(trainer)
 
     def _end_first_epoch(self, trainer: pl.Trainer) -> None:
-        folder = checkpoint_folder(trainer)  # on every rank: they agree upon it
+        folder = checkpoint_folder(trainer)  # on all ranks, because they exchange it
         if trainer.is_global_zero:
             end_first_epoch(folder)

@@ -1,4 +1,4 @@
-"""What `pylos solve` tells its user: how far it is, how long it will take, and what came out."""
+"""What `pylos solve` prints: how far it is, how long it will take, and the result."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from pylos.system.output import is_terminal, print_stderr
 from pylos.system.progress import Update, progress_bar
 
 LINE_SECONDS = 30.0
-"""Between two lines about the progress where no bar can be shown."""
+"""The time between two lines about the progress, where no bar can be shown."""
 _SHARES = dict(zip(STAGES, (0.78, 0.22, 0.02, 0.82, 0.16), strict=True))
-"""Of the time for the values, and of that for the distances, roughly as under rules with take-backs."""
-_FIRST_LOOK = {VALUES: 0.5, DISTANCES: 0.22}
-"""The share of a stage's time after which every position has been looked at; without take-backs that is all."""
+"""A stage's share of the time for all values, or for all distances: rough, as measured with take-backs."""
+_FIRST_PASS = {VALUES: 0.5, DISTANCES: 0.22}
+"""The share of a stage's time that the first pass over all positions takes. Without take-backs there is no other."""
 PUBLISHED = {"children": 36, "standard": 40, "mature-optional": 46}
-"""Turns after which the first player loses (ICGA Journal, doi 10.1177/13896911261418683). It speaks of "mature"
-rules; that these are ours with an optional take-back is a finding of ours, see docs/solution.md."""
-LEAST_LOOK = 240.0
-"""Seconds; a first look takes longer."""
+"""Turns after which the first player loses (ICGA Journal, doi 10.1177/13896911261418683). The paper calls the third
+rule set "mature"; we found that it is `mature-optional` here, see docs/solution.md."""
+LEAST_FIRST_PASS = 240.0
+"""Seconds; no first pass is faster, except after a resume."""
 _DISTANCES_FROM = STAGES.index("open distances")
 _WORDS = {1: "a win", 0: "a draw", -1: "a loss"}
 
 
 class SolveReport:
-    """Shows the progress of `pylos.solution.solving.solve`: a bar on a terminal, elsewhere a line now and then.
+    """Shows the progress of `pylos.solution.solving.solve`: a bar on a terminal, elsewhere a line every 30 seconds.
 
     Args:
         rules: the name of the rule set.
     """
 
     def __init__(self, rules: str) -> None:
-        self._first_look = _FIRST_LOOK if rules_code(rules) & (SQUARES | LINES) else {}
+        self._first_pass = _FIRST_PASS if rules_code(rules) & (SQUARES | LINES) else {}
         self._lock = threading.Lock()
         self._bars = ExitStack()
         self._stage = ""
         self._update: Update | None = None
         self._began = time.monotonic()
-        self._started = self._stage_started = self._looked = self._next_line = 0.0
+        self._started = self._stage_started = self._first_pass_ended = self._next_line = 0.0
 
     def __enter__(self) -> SolveReport:
         return self
@@ -60,7 +60,7 @@ class SolveReport:
             )
 
     def __call__(self, news: Progress) -> None:
-        """Takes news; from any thread."""
+        """Shows news of the progress. Any thread may call it."""
         with self._lock:
             now = time.monotonic()
             if news.stage != self._stage:
@@ -80,20 +80,21 @@ class SolveReport:
         if self._stage:
             print(f"{self._stage}: done in {_minutes(now - self._stage_started)}", flush=True)
         self._stage, self._stage_started, self._next_line = news.stage, now, now + LINE_SECONDS
-        self._looked = 0.0
+        self._first_pass_ended = 0.0
         self._update = self._bars.enter_context(progress_bar(news.stage, total=1000))
 
     def _estimate(self, done: float, now: float) -> str:
-        """What is left of the values, or of the distances, as far as one can tell."""
+        """A text about the time that is left for the values, or for the distances."""
         values, distances = STAGES[:_DISTANCES_FROM], STAGES[_DISTANCES_FROM:]
         part = values if self._stage in values else distances
         before = sum(_SHARES[stage] for stage in part[: part.index(self._stage)])
-        part_done = done * self._first_look.get(self._stage, 1)
+        part_done = done * self._first_pass.get(self._stage, 1)
         if done == 1 and part_done < 1:
-            # Everything has been looked at; now only the clock tells how far it may be. How long the first look took
-            # says nothing after a resume, when there was little to look at.
-            self._looked = self._looked or now
-            part_done *= (now - self._stage_started) / max(self._looked - self._stage_started, LEAST_LOOK)
+            # The first pass is over, and nobody knows how many more there will be: time alone is an estimate. After a
+            # resume the first pass is short and says nothing, so it counts as `LEAST_FIRST_PASS` at least.
+            self._first_pass_ended = self._first_pass_ended or now
+            first_pass = max(self._first_pass_ended - self._stage_started, LEAST_FIRST_PASS)
+            part_done *= (now - self._stage_started) / first_pass
             if part_done > 0.95:
                 return "nearly done, as far as one can tell"
         spent = before + _SHARES[self._stage] * part_done
@@ -107,7 +108,11 @@ def _minutes(seconds: float) -> str:
 
 
 def describe_solution(facts: dict[str, Any]) -> str:
-    """The result in some lines, from the header of a table."""
+    """The result in some lines.
+
+    Args:
+        facts: the header of a table.
+    """
     rules = facts["rules"]
     wins, losses, draws = facts["wins_losses_draws"]
     start = f"the start is {_WORDS[facts['start']]} for the first player"

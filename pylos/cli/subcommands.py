@@ -1,4 +1,4 @@
-"""What the subcommands do that are not Lightning's. Their imports wait inside: ``pylos --help`` answers at once.
+"""Our own subcommands. Each imports what it needs when it is called, so that `pylos --help` answers at once.
 
 Each takes the parsed arguments and returns the exit code.
 """
@@ -18,7 +18,7 @@ def analyse(options: argparse.Namespace) -> int:
     from pylos.players.naming import load_player
     from pylos.solution.tablebase import open_if_present
 
-    # A position has blanks in it, which need no quotes.
+    # A position contains blanks. The user need not quote it, so it may come in pieces.
     text = " ".join(options.position)
     board = Board.from_text(text, options.rules) if text else Board(options.rules)
     tablebase = open_if_present(options.rules)
@@ -35,14 +35,14 @@ def analyse(options: argparse.Namespace) -> int:
 
 
 def perft(options: argparse.Namespace) -> int:
-    """Prints the numbers of sequences of turns, depth by depth."""
+    """Prints how many sequences of turns there are, depth by depth."""
     from pylos.game.board import Board, perft
 
     if options.position is None:
         board = Board(options.rules)
     else:
         board = Board.from_text(options.position, options.rules)
-    perft(board, 1)  # so that no time below includes compiling
+    perft(board, 1)  # compiles, so that the times below do not include it
     for depth in range(1, options.depth + 1):
         start = time.perf_counter()
         count = perft(board, depth)
@@ -75,7 +75,7 @@ def suite(options: argparse.Namespace) -> int:
     path = Path(options.out or f"{options.rules}.npz")
     if path.exists() and not path.is_file():
         raise ConfigurationError(f"--out {path} is there already, and no file")
-    with replacing(path) as file:  # one that cannot be written is refused before the work, not after it
+    with replacing(path) as file:  # opened before the work, so that a path that cannot be written fails early
         suite = make_suite(table, options.per_stratum, options.seed)
         write_suite(file, suite)
     print(f"{describe_suite(suite)}\nwritten to {path}")
@@ -103,7 +103,7 @@ def match(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Evaluates the checkpoints of a run; the exit code is 1 where one could not be."""
+    """Evaluates the checkpoints of a run. The exit code is 1 if one of them could not be evaluated."""
     from pylos.arena.results import interval_text
     from pylos.runs.backfill import evaluate_run
     from pylos.runs.checkpoint_files import find_checkpoints

@@ -1,4 +1,4 @@
-"""The user's own modules in the working directory, which class paths of the command line may name."""
+"""Class paths on the command line may name modules of the user, in the working directory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 import pylos
 
 CALLBACKS = "callbacks"
-"""Our own package beside ``pylos``; many projects have a folder of that name."""
+"""Our own package beside `pylos`. Many projects have a folder of the same name."""
 _OURS = Path(pylos.__file__).resolve().parents[1] / CALLBACKS
 
 
 def open_working_directory() -> None:
-    """Lets class paths name modules of the working directory, behind all installed ones.
+    """Makes the working directory the last place where Python looks for modules.
 
-    ``python -m pylos`` has it in front of them; the installed command has not got it at all. Our own callbacks are
-    imported before: whatever is called so in the working directory, the presets mean ours.
+    Python puts it first for `python -m pylos`, and leaves it out for the installed command. Our own callbacks are
+    imported before: the presets mean them, even if the working directory has a folder of the same name.
     """
     if CALLBACKS not in sys.modules:
         _import_ours()
@@ -28,7 +28,7 @@ def open_working_directory() -> None:
 
 
 def _import_ours() -> None:
-    """Imports our callbacks from beside ``pylos``, wherever else Python would look first."""
+    """Imports the callbacks that lie beside `pylos`, even if Python would find others first."""
     spec = importlib.util.spec_from_file_location(
         CALLBACKS, _OURS / "__init__.py", submodule_search_locations=[str(_OURS)]
     )
@@ -39,7 +39,7 @@ def _import_ours() -> None:
 
 
 def name_clash() -> str:
-    """What to add to a complaint about ``callbacks``, where the user has a package of that name, too; else nothing."""
+    """What to add to an error about `callbacks`: that ours hides one of the user, if there is one."""
     for theirs in (Path.cwd() / CALLBACKS, Path.cwd() / f"{CALLBACKS}.py"):
         if theirs.exists() and theirs.resolve() != _OURS:
             return f"; {theirs} is hidden by the package {CALLBACKS} of pylos: give it another name"

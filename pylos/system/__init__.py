@@ -1,1 +1,1 @@
-"""What stands between the laboratory and the machine: files, signals, output, memory, and what comes from outside."""
+"""What lies between the other wings and the machine: files, signals, output, memory, and values from outside."""

@@ -1,4 +1,4 @@
-"""Files on disk: written whole or not at all, and read only where they are files."""
+"""Files on disk: they are written whole or not at all, and read only if they are regular files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ PART = ".part"
 
 @contextlib.contextmanager
 def replacing(path: StrPath) -> Iterator[IO[bytes]]:
-    """Opens a file that takes the place of ``path`` at the end of the block, or never.
+    """Opens a new file that replaces `path` at the end of the block; after an error it does not.
 
-    Whatever happens, a kill or a power cut included, ``path`` is either what it was or the new file, whole.
-    The new one is written beside it under a fixed name, so that a kill leaves at most one such file, which
-    the next attempt overwrites. Only one process at a time may write a given file.
+    Even after a kill or a power cut, `path` is either the old file or the whole new one. The new one is written beside
+    it under a fixed name. So a kill leaves at most one such file, and the next attempt overwrites it. Only one process
+    at a time may write a given file.
+
+    Raises:
+        OSError: the file cannot be written; the error names it.
     """
     path = os.path.abspath(path)
     make_folder(os.path.dirname(path))
@@ -34,19 +37,18 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
         put_in_place(part, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = path  # a full disk does not say for what
+            error.filename = path  # the error of a full disk names no file
         with contextlib.suppress(OSError):
             os.remove(part)
         raise
 
 
 def put_in_place(part: StrPath, path: StrPath) -> None:
-    """Gives a finished file its final name, on the disk too: a power cut leaves the old file or the new one, whole."""
+    """Gives a finished file its final name. A power cut leaves the old file or the whole new one."""
     sync(part)
     os.replace(part, path)
-    sync(
-        os.path.dirname(os.path.abspath(path))
-    )  # the new name is safe only when the folder has reached the disk
+    # The new name survives a power cut only when the folder is on disk as well.
+    sync(os.path.dirname(os.path.abspath(path)))
 
 
 def atomic_write(path: StrPath, content: str | bytes) -> None:
@@ -56,7 +58,7 @@ def atomic_write(path: StrPath, content: str | bytes) -> None:
 
 
 def make_folder(path: StrPath) -> None:
-    """Makes a folder with all those above it, unless it exists; a power cut then leaves them there."""
+    """Makes a folder and all those above it, unless they exist. They then survive a power cut."""
     path = os.path.abspath(path)
     if not os.path.isdir(path):
         make_folder(os.path.dirname(path))
@@ -66,7 +68,7 @@ def make_folder(path: StrPath) -> None:
 
 
 def sync_parents(path: StrPath) -> None:
-    """The same for a folder that somebody else has made; those that may not be read are left out."""
+    """Lets a folder that others made, and all those above it, survive a power cut, as far as they may be read."""
     folder = os.path.abspath(path)
     while folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
@@ -75,7 +77,7 @@ def sync_parents(path: StrPath) -> None:
 
 
 def set_aside(path: StrPath) -> str:
-    """Renames a file to this name with ``.old`` and the first number behind it that no file has; returns that name."""
+    """Renames a file to its name with `.old`, `.old1`, ..., the first that is free, and returns the new name."""
     names = (f"{os.fspath(path)}.old{number or ''}" for number in itertools.count())
     aside = next(name for name in names if not os.path.lexists(name))
     os.replace(path, aside)
@@ -83,7 +85,7 @@ def set_aside(path: StrPath) -> str:
 
 
 def sync(path: StrPath) -> None:
-    """Waits until a file, or the names in a folder, have reached the disk."""
+    """Waits until the content of a file, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -92,16 +94,16 @@ def sync(path: StrPath) -> None:
 
 
 def open_regular(path: StrPath) -> IO[bytes]:
-    """Opens a file for reading, which a user named or anybody may have put there.
+    """Opens a file for reading that a user named, or that anybody may have put there.
 
-    A named pipe would be waited for and a device read for ever.
+    It refuses what is no regular file: opening a named pipe would wait, and reading a device might never end.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, or it is no regular file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except NotADirectoryError as error:  # a folder on the way is a file, so nothing lies there either
+    except NotADirectoryError as error:  # a part of the path is a file, so there is no such file
         raise FileNotFoundError(error.errno, error.strerror, os.fspath(path)) from None
     try:
         mode = os.fstat(descriptor).st_mode
@@ -116,10 +118,10 @@ def open_regular(path: StrPath) -> IO[bytes]:
 
 
 def read_text(path: StrPath) -> str:
-    """All of a text file: UTF-8, or as its byte order mark says, which Windows likes to write.
+    """The content of a text file: UTF-8, or UTF-16 if a byte order mark says so, as on Windows.
 
     Raises:
-        OSError: as ``open_regular``.
+        OSError: as `open_regular`.
         UnicodeDecodeError: it is no text.
     """
     content = read_bytes(path)
@@ -128,11 +130,11 @@ def read_text(path: StrPath) -> str:
 
 
 def read_bytes(path: StrPath) -> bytes:
-    """All of a file; raises as ``open_regular``."""
+    """The content of a file; raises as `open_regular`."""
     with open_regular(path) as file:
         return file.read()
 
 
 def writable(text: str) -> str:
-    """A text as UTF-8 can hold it: the name of a file may be any bytes."""
+    """A text that UTF-8 can hold: the name of a file may have other bytes, which become question marks."""
     return text.encode(errors="replace").decode()

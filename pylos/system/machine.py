@@ -1,4 +1,4 @@
-"""What this machine is, and whether it has the memory that options ask for."""
+"""The names of this machine's processors, and whether it has the memory that options ask for."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def device_name(device: torch.device) -> str:
-    """The model of an accelerator; for others the type of the device."""
-    import torch  # late: nothing in this wing needs it to be imported
+    """The model of a CUDA device; for others the type of the device."""
+    import torch  # here, because this wing is imported by commands that do without torch
 
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def processor() -> str:
-    """The processor's model: libraries choose their kernels by it."""
+    """The model of the CPU: libraries choose their kernels by it."""
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:
@@ -34,7 +34,7 @@ def processor() -> str:
 
 
 def total_memory() -> float:
-    """The memory in bytes that this machine, or the container, has; infinite where that cannot be found out."""
+    """The memory of this machine, or of the container, in bytes; infinite where it cannot be found out."""
     limits = [math.inf]
     with suppress(AttributeError, ValueError, OSError):  # not on Windows
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
@@ -44,15 +44,17 @@ def total_memory() -> float:
 
 
 def check_memory(what: str, needed: float, advice: str) -> None:
-    """Refuses what is more than there is at all: the system would promise it, and kill us when we use it.
+    """Refuses an allocation that is larger than the whole memory.
+
+    The system would grant it, and kill the process when it uses the memory.
 
     Args:
-        what: is going to be allocated.
-        needed: bytes of it.
-        advice: what to do where they cannot be had.
+        what: the name of what will be allocated.
+        needed: its bytes.
+        advice: what the user can do if there is not enough memory.
 
     Raises:
-        ConfigurationError: there are not so many.
+        ConfigurationError: the machine has less memory.
     """
     available = total_memory()
     if needed > available:
@@ -63,7 +65,7 @@ def check_memory(what: str, needed: float, advice: str) -> None:
 
 @contextmanager
 def memory_for(what: str, needed: float, advice: str) -> Iterator[None]:
-    """Allocates inside the block; arguments and errors are those of ``check_memory``."""
+    """Surrounds an allocation; arguments and errors are those of `check_memory`."""
     check_memory(what, needed, advice)
     try:
         yield

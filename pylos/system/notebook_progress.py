@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
 _WIDTH = 110
-"""Characters of the line; a cell does not say how many it has room for."""
+"""Characters of the line; a cell does not tell its width."""
 
 _line: Any = None
 _cell: int | None = None
 
 
 class CellProgress(Progress):
-    """A bar as plain text, drawn in one place of a cell however many bars follow each other there.
+    """A bar as plain text. All bars of a cell are drawn one after the other in the same place.
 
-    Rich's own leaves an empty line in the notebook for every bar that there was. It also needs ipywidgets: without
-    them it prints a new bar at every refresh.
+    Rich's own bar leaves an empty line in the notebook for every bar. It also needs ipywidgets: without them it prints
+    a new bar at every refresh.
 
     Args:
         columns: what to draw.
@@ -42,12 +42,12 @@ class CellProgress(Progress):
         _show(captured.get().rstrip())
 
     def stop(self) -> None:
-        """Leaves nothing of it."""
+        """Removes it."""
         _show("")
 
 
 def _show(text: str) -> None:
-    """Puts a text where the cell that runs has such a line, or below what it has printed."""
+    """Replaces the line in the running cell, or adds it to the cell's output if there is none yet."""
     global _line, _cell
     content, cell = {"text/plain": text}, get_ipython().execution_count
     if cell != _cell:

@@ -1,4 +1,4 @@
-"""Options as they come from outside: brought to plain Python values and held to what they may be."""
+"""Options from outside: they become plain Python values and are checked against what they may be."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 from pylos.errors import ConfigurationError
 
 MOST_COUNT = 10**9
-"""The most of anything that an option counts: it and its doubles fit into 32 bits, which kernels rely on."""
+"""The largest number of anything that an option counts. It and its double fit into 32 bits; kernels rely on that."""
 
 
 class Range(NamedTuple):
-    """The numbers that something may be. Infinities and NaN never are."""
+    """The numbers that an option may be. They never include infinities and NaN."""
 
     kind: type[int] | type[float]
-    """``int`` takes whole numbers only; ``float`` takes those, too, and makes them floats. Neither takes a bool."""
+    """`int` allows whole numbers only; `float` allows them, too, and makes floats of them. Neither allows a bool."""
     least: float
     most: float
     above: bool = False
-    """Whether it must be greater than ``least``."""
+    """Whether `least` itself is excluded."""
 
     def __str__(self) -> str:
         what = "a whole number" if self.kind is int else "a number"
@@ -43,17 +43,17 @@ SHARE = Range(float, 0, 1)
 
 
 def checked_options(values: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
-    """Options as plain values.
+    """Options as plain values, after a check of their ranges.
 
     Args:
-        values: options by name; NumPy's and torch's scalars and paths are fine.
-        ranges: what the numbers among them may be, by name.
+        values: options by name; they may be scalars of NumPy and torch, and paths.
+        ranges: the ranges of the numbers among them, by name.
 
     Returns:
-        The same options as ``plain`` makes them; those in ``ranges`` as int or float.
+        the same options as `plain` makes them; those in `ranges` as int or float.
 
     Raises:
-        ConfigurationError: a number is out of its range or no number.
+        ConfigurationError: a value is out of its range or no number.
     """
     result = {name: plain(value) for name, value in values.items()}
     for name, allowed in ranges.items():
@@ -64,15 +64,18 @@ def checked_options(values: Mapping[str, Any], ranges: Mapping[str, Range]) -> d
 
 
 def own_arguments(names: Mapping[str, Any]) -> dict[str, Any]:
-    """What a constructor was given, from its ``locals()`` at its start.
+    """The arguments of a constructor.
 
-    ``save_hyperparameters`` notes what the command line said; a subclass may have given its base something else.
+    `save_hyperparameters` notes those of the command line; a subclass may have given its base class others.
+
+    Args:
+        names: the constructor's `locals()` at its start.
     """
     return {name: value for name, value in names.items() if name not in ("self", "__class__")}
 
 
 def plain(value: Any) -> Any:
-    """A value without NumPy's and torch's scalars and without paths, for a checkpoint could not be read with them."""
+    """A value in which scalars of NumPy and torch, and paths, are plain: a checkpoint with them could not be read."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if type(value) in (list, tuple):
@@ -83,19 +86,19 @@ def plain(value: Any) -> Any:
 
 
 def natural(text: str, most: int = MOST_COUNT) -> int | None:
-    """The whole number from 0 to ``most`` that a text writes in plain digits; None if it writes none."""
+    """The whole number from 0 to `most` that a text consists of, in digits from 0 to 9; None if it is none."""
     digits = text.lstrip("0") if text.isascii() and text.isdigit() else "-"
-    # Python refuses to read thousands of digits.
+    # Too long a text is refused before `int`, which raises an error for thousands of digits.
     if digits == "-" or len(digits) > len(str(most)) or int(digits or "0") > most:
         return None
     return int(digits or "0")
 
 
 def shown(value: object) -> str:
-    """A value as it stands in a message: on one line, and short whatever it is."""
+    """A value as text for a message: one short line."""
     try:
         text = " ".join(_SHORT.repr(value).split())
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
+    except ValueError:  # Python does not print a whole number of more than 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -1,4 +1,4 @@
-"""Where output leaves the program."""
+"""Output of the program: lines and tables, and streams that are closed, full or without a reader."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 OUTPUT_ERRORS = (OSError, ValueError)
-"""What writing raises when the reader or the terminal went away, the disk is full, or the stream was closed."""
+"""The errors of writing when the reader or the terminal is gone, the disk is full, or the stream is closed."""
 LEAST_COLUMNS, MOST_COLUMNS = 40, 1000
-"""In fewer Lightning's tables divide by zero, and lines of millions of blanks help nobody."""
+"""In fewer columns Lightning's tables divide by zero; in many more, lines would have millions of blanks."""
 _FORCING = ("FORCE_COLOR", "TTY_COMPATIBLE")
-"""Variables by which rich and others take a file for a terminal."""
+"""Variables that make rich and others take a file for a terminal."""
 
 
 def print_stderr(line: str) -> None:
-    """Prints a line on stderr for whoever looks; never raises, because nothing may fail for lack of a reader."""
-    if sys.stderr is not None:  # or print would take stdout
+    """Prints a line on stderr. It never raises: no work may fail because nobody can read the line."""
+    if sys.stderr is not None:  # `print` would take stdout instead
         with suppress(*OUTPUT_ERRORS):
             print(line, file=sys.stderr, flush=True)
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether somebody sees a stream while it is written."""
+    """Whether a stream, which may be None or closed, writes to a terminal."""
     try:
         return stream is not None and stream.isatty()
     except OUTPUT_ERRORS:
@@ -36,14 +36,14 @@ def is_terminal(stream: Any) -> bool:
 
 
 def prepare_streams() -> None:
-    """Makes the streams of a process that is ours fit for whatever is printed. Call it before anything opens a file."""
+    """Prepares the streams of the command for all that it prints. Call it before anything opens a file."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass  # the caller had closed it, and what is printed would have gone into the next file that is opened
+        pass  # the caller closed this one: the next file that is opened would take its place, and our output
     os.close(descriptor)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # as long as we live
-        getattr(sys, name).reconfigure(errors="backslashreplace")  # an encoding may lack the lines of a table
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # never closed
+        getattr(sys, name).reconfigure(errors="backslashreplace")  # it may lack the lines of a table
     for name in _FORCING:
         os.environ.pop(name, None)
     columns = shutil.get_terminal_size().columns
@@ -52,10 +52,10 @@ def prepare_streams() -> None:
 
 
 def flush_stdout() -> None:
-    """Writes what was printed.
+    """Writes what was printed and is still in memory.
 
     Raises:
-        BrokenPipeError: the reader went away.
+        BrokenPipeError: the reader is gone.
         OSError: the disk is full.
     """
     if sys.stdout is not None:
@@ -66,7 +66,7 @@ def flush_stdout() -> None:
 
 
 def drop_unwritable_output() -> None:
-    """Gives up what cannot be written, which Python would try once more at exit, and complain."""
+    """Drops printed output that cannot be written. Python would try again at exit, and print an error."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -76,10 +76,10 @@ def drop_unwritable_output() -> None:
 
 
 def table_text(table: Table) -> str:
-    """A table as plain lines, to be printed: rich would end the process with code 1 where the reader has gone away."""
+    """A table as plain lines, for `print`: rich itself would end the process with code 1 if the reader is gone."""
     from rich.console import Console
 
-    # Where the encoding of stdout has no lines, rich draws with letters.
+    # If the encoding of stdout lacks the characters for lines, rich takes ASCII.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     buffer = io.TextIOWrapper(io.BytesIO(), encoding, "backslashreplace")
     Console(

@@ -1,4 +1,4 @@
-"""What the environment says about processes that train together."""
+"""Environment variables of processes that train together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _NUMBERS = (
     *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_PORT"),
     *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS", "JSM_NAMESPACE_RANK"),
 )
-"""Variables that Lightning reads as numbers, some while it is imported."""
+"""Variables that Lightning reads as numbers, some of them while it is imported."""
 
 
 def started_by_pylos() -> bool:
-    """Whether this process is a rank that another process of ours has started; notes that those it starts are.
+    """Whether another process of this package started this one, as a rank. Marks the processes that this one starts.
 
-    ``LOCAL_RANK`` would not tell: other launchers set it, too, and a shell may have kept it from another program.
+    `LOCAL_RANK` does not tell: other launchers set it, too, and it may be left over in a shell.
     """
     ours = os.environ.get(_PARENT) == str(os.getppid())
     os.environ[_PARENT] = str(os.getpid())
@@ -25,7 +25,7 @@ def started_by_pylos() -> bool:
 
 
 def check_rank_variables() -> None:
-    """Refuses numbers that are none; an empty variable counts as unset.
+    """Checks that variables of ranks are numbers, and unsets empty ones.
 
     Raises:
         ConfigurationError: a variable is no whole number.

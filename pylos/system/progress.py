@@ -1,4 +1,4 @@
-"""What the terminal shows beside plain lines: one live bar at a time, gone when its phase is over, and tables."""
+"""A progress bar on the terminal or in a notebook: one at a time, removed when its phase is over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Update = Callable[[int, str], None]
-"""``update(done, text)``: how much is done of the total, and what to say behind the bar."""
+"""`update(done, text)`: how much of the total is done, and a text behind the bar."""
 
 _REFRESH_SECONDS = 0.1
 
@@ -25,16 +25,16 @@ _alive = False
 def progress_bar(description: str, total: int, enabled: bool = True) -> Iterator[Update]:
     """Shows a bar on stderr while the body runs, if a terminal or a notebook is attached.
 
-    Anywhere else, and inside the body of another bar, it shows nothing. It never raises: an output that goes
-    away in the middle only ends the display.
+    Anywhere else, and inside the body of another bar, it shows nothing. It never raises: if the terminal goes away,
+    only the display ends.
 
     Args:
-        description: The name of the phase, such as ``"self-play"``.
-        total: What ``done`` will be at the end.
-        enabled: Whether to show anything at all, for example false on all ranks but the first.
+        description: the name of the phase, such as `"self-play"`.
+        total: what `done` will be at the end.
+        enabled: whether to show anything at all, for example false on all ranks but the first.
 
     Yields:
-        ``update(done, text)``. It is cheap: call it as often as there is news.
+        `update(done, text)`. It is cheap, so call it as often as there is news.
     """
     global _alive
     bar = None if _alive or not enabled else _make_bar()
@@ -76,21 +76,21 @@ def _make_bar() -> Progress | None:
         from pylos.system.notebook_progress import CellProgress
 
         return CellProgress(*columns)
-    if not is_terminal(sys.stderr) or console.is_dumb_terminal:  # rich would take a file for one if told to
+    if not is_terminal(sys.stderr) or console.is_dumb_terminal:  # rich also obeys variables
         return None
     return Progress(
         *columns,
         console=console,
-        # Drawn from update() alone: a thread of rich's own would die with a traceback when the terminal goes.
+        # Drawn by `update` alone: rich's own thread would die with a traceback when the terminal goes away.
         auto_refresh=False,
         transient=True,
-        # What is printed meanwhile appears above the bar, unless it goes to a file.
+        # Lines that are printed meanwhile appear above the bar, unless stdout is a file.
         redirect_stdout=is_terminal(sys.stdout),
     )
 
 
 class _Display:
-    """A started bar. It falls silent at the first error of its output."""
+    """A started bar. It ends at the first error of its output."""
 
     def __init__(self, bar: Progress, description: str, total: int) -> None:
         self._bar: Progress | None = bar

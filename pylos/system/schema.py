@@ -1,13 +1,13 @@
-"""What a saved state must look like, written as a table, and the check that a file's contents pass at the door.
+"""Schemas: what a saved state must look like, and the check of a state from a file against its schema.
 
 A schema is one of these:
 
-- a ``Range``: a number; an ``Array``: a tensor; a ``Choice``: one of some values; a type: anything of that type;
-- ``{name: schema}``: a dictionary with at least these entries (others are left alone);
-- ``Only({name: schema})``: a dictionary with these entries and no others;
-- ``Each(schema)``: a list, or the values of a dictionary, that all look the same;
-- ``Row(schema, length)``: a list, of this length if one is given, whose items all look the same;
-- ``Maybe(schema)``: that, or None.
+- a `Range`: a number; an `Array`: a tensor; a `Choice`: one of some values; a type: anything of that type;
+- `{name: schema}`: a dictionary with at least these entries (others are not checked);
+- `Only({name: schema})`: a dictionary with these entries and no others;
+- `Each(schema)`: a list or a dictionary whose items all have this schema;
+- `Row(schema, length)`: a list, of this length if one is given, whose items all have this schema;
+- `Maybe(schema)`: this schema, or None.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pylos.system.options import Range, shown
 
 
 class Array(NamedTuple):
-    """A dense tensor on the CPU, its elements one after the other in memory."""
+    """A dense, contiguous tensor on the CPU."""
 
     dtype: str
     """Its type in torch, for example "int16"."""
     shape: str
-    """A letter for every dimension; what has the same letter has the same size everywhere in the state."""
+    """A letter for every dimension; dimensions with the same letter have the same size everywhere in the state."""
     least: float = -float("inf")
-    """No element is less, and with ``most`` none is more; floats must be finite in any case."""
+    """The least element that is allowed, as `most` is the greatest; floats must always be finite."""
     most: float = float("inf")
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Only(NamedTuple):
 
 
 class Maybe(NamedTuple):
-    """None is fine, too."""
+    """A value that may be None."""
 
     schema: Any
 
@@ -79,13 +79,13 @@ def check_state(state: Any, schema: Any, name: str, **sizes: int) -> None:
     """Checks a state that comes from a file; nothing of it is changed.
 
     Args:
-        state: what the file holds.
-        schema: what it must look like, see the module's text.
-        name: what the state is called in the message.
-        sizes: the sizes of dimensions that are known, by letter.
+        state: the content of the file.
+        schema: what it must look like, see the text of this module.
+        name: the name of the state in messages.
+        sizes: the sizes of dimensions that are known already, by letter.
 
     Raises:
-        CheckpointError: something is missing, of another kind, shape or type, or out of its range.
+        CheckpointError: something is missing, has another type or shape, or is out of its range.
     """
     for flaw in _flaws(state, schema, name, sizes):
         raise CheckpointError(flaw)
@@ -136,8 +136,8 @@ def _flaws(value: Any, schema: Any, where: str, sizes: dict[str, int]) -> Iterat
 
 
 def _array_flaw(value: Any, schema: Array, sizes: dict[str, int]) -> str:
-    """What is wrong with what should be a tensor; notes the sizes that it has."""
-    import torch  # late: nothing here is slow to import before a checkpoint is read
+    """What is wrong with a value that should be a tensor; adds the sizes of its dimensions to `sizes`."""
+    import torch  # here, because this wing is imported by commands that do without torch
 
     if type(value) is not torch.Tensor:
         return f"is {shown(value)}"

@@ -1,6 +1,6 @@
-"""Being stopped from outside: SIGTERM ends the program as Ctrl-C does, at once and in every phase.
+"""Signals: SIGTERM ends the program as Ctrl-C does, at once and in every phase.
 
-Nothing needs saving then, because a run goes on from its last checkpoint as if nothing had happened.
+Nothing is saved then, because a run resumes from its last checkpoint, with the same result as without the interruption.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 from pylos.system.output import print_stderr
 
 GRACE_SECONDS = 1.0
-"""How long the program has for ending in an orderly way."""
+"""How long the program may take to end after a signal."""
 PARENT_SECONDS = 0.5
-"""How often a rank looks whether the process that started it is still there."""
+"""The time between two looks of a rank whether the process that started it is still there."""
 
 _resume_command = ""
 _received: int | None = None
@@ -29,24 +29,24 @@ class Terminated(KeyboardInterrupt):
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
-    """What the shell expects: 128 and the number of the signal."""
+    """The exit code that shells expect: 128 plus the number of the signal."""
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 def received_signal() -> int | None:
-    """The signal that should have ended this process, if there was one; its exception may have got lost on the way."""
+    """The signal that should have ended this process, if there was one. Its exception may have been lost."""
     return _received
 
 
 @contextmanager
 def signals_as_exceptions() -> Iterator[None]:
-    """Inside, SIGTERM raises Terminated in the main thread, as SIGINT raises KeyboardInterrupt.
+    """In its block, SIGTERM raises Terminated in the main thread, as SIGINT raises KeyboardInterrupt.
 
-    Lightning's own handler only asks the training to end at its next step; it calls this one as well. Does nothing in
-    other threads than the main one, where Python allows no handlers.
+    Lightning's own handler only asks the training to end at its next step, and then calls this one. In another thread
+    than the main one this does nothing, because Python allows no handlers there.
     """
     usual = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
-    # Others are meant so: a job in the background of a script ignores Ctrl-C, a rank leaves stopping to its parent.
+    # Other handlers stay: a background job of a script ignores Ctrl-C, a rank ends with its parent.
     numbers = [number for number, handler in usual.items() if signal.getsignal(number) == handler]
     if threading.current_thread() is not threading.main_thread():
         numbers = []
@@ -65,10 +65,10 @@ def _raise(signum: int, frame: Any) -> None:
 
 
 def end_with_parent() -> None:
-    """Leaves stopping to the parent, for a rank that it started: ends soon after it, and not before.
+    """Lets a rank ignore signals and end soon after the process that started it.
 
-    Ctrl-C reaches all ranks at once. Lightning kills the first one without another word when it finds a rank ended,
-    and a rank whose main process was killed would play on.
+    Ctrl-C reaches all ranks at once. When a rank ends, Lightning kills the first one, which could print nothing more.
+    And without this, a rank whose first process was killed would go on playing.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -83,10 +83,10 @@ def end_with_parent() -> None:
 
 
 def end_soon_after_signals() -> None:
-    """Makes sure that this process ends ``GRACE_SECONDS`` after SIGINT or SIGTERM, whatever it is doing.
+    """Makes sure that this process ends `GRACE_SECONDS` after SIGINT or SIGTERM, whatever it is doing.
 
-    Python acts upon a signal between two of its own instructions, so compiled code delays it; and the exception that
-    follows can get lost, in a destructor for example. Call it in the main thread.
+    Python handles a signal between two of its own instructions, so compiled code delays it. The exception that follows
+    can get lost, for example in a destructor. Call this in the main thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -103,11 +103,11 @@ def end_soon_after_signals() -> None:
 
 
 def print_interrupted() -> None:
-    """Prints the line for a user who stopped the program, who may be gone already."""
+    """Prints that the program was interrupted, and the command that resumes its work."""
     print_stderr(f"pylos: interrupted{f'; go on with: {_resume_command}' if _resume_command else ''}")
 
 
 def set_resume_command(command: str) -> None:
-    """Notes the command that goes on with what is being done, for ``print_interrupted``."""
+    """Notes the command that resumes the present work, for `print_interrupted`; empty: there is none."""
     global _resume_command
     _resume_command = command
