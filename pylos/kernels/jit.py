@@ -1,4 +1,4 @@
-"""The one way in which this project compiles: ``@jit``, cached on disk, announced on first use."""
+"""`@jit`, the one way in which this project compiles: kept on disk, announced at the first use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def jit(function: F) -> F:
-    """Compiles a kernel at its first call: no GIL, C-style division; this package's own are kept on disk."""
+    """Makes a kernel of a function: compiled at its first call, it runs without the GIL.
+
+    A division by zero gives infinity or NaN, as in NumPy. Kernels of this package are kept on disk.
+    """
     compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
-    if _is_ours(function) and not numba.config.DISABLE_JIT:  # then it is the function itself
+    if _is_ours(function) and not numba.config.DISABLE_JIT:  # disabled, it is the function itself
         compiled._cache = KernelCache(compiled)
     kernel: F = compiled
     return kernel
@@ -27,19 +30,21 @@ def _is_ours(function: Callable[..., Any]) -> bool:
     return function.__module__.startswith("pylos.")
 
 
-class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
+class Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
     """Says once per process that kernels are being compiled, so that the wait is not silent."""
 
-    said = False
+    def __init__(self) -> None:
+        self._said = False
 
     def on_start(self, event: Any) -> None:
+        """Says it for the first kernel of this package."""
         dispatcher = event.data["dispatcher"]
-        if not self.said and _is_ours(dispatcher.py_func):
-            self.said = True
+        if not self._said and _is_ours(dispatcher.py_func):
+            self._said = True
             print_stderr("pylos: compiling kernels that were not used before (under a minute) ...")
 
     def on_end(self, event: Any) -> None:
-        pass
+        """There is nothing to say."""
 
 
-event.register("numba:compile", _Announcement())
+event.register("numba:compile", Announcement())

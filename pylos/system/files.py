@@ -8,6 +8,7 @@ import errno
 import itertools
 import os
 import stat
+import uuid
 from collections.abc import Iterator
 from typing import IO
 
@@ -18,19 +19,19 @@ PART = ".part"
 
 
 @contextlib.contextmanager
-def replacing(path: StrPath) -> Iterator[IO[bytes]]:
+def replacing(path: StrPath, *, shared: bool = False) -> Iterator[IO[bytes]]:
     """Opens a new file that replaces `path` at the end of the block; after an error it does not.
 
     Even after a kill or a power cut, `path` is either the old file or the whole new one. The new one is written beside
     it under a fixed name. So a kill leaves at most one such file, and the next attempt overwrites it. Only one process
-    at a time may write a given file.
+    at a time may write a given file, unless it is `shared`: then each writes under a name of its own.
 
     Raises:
         OSError: the file cannot be written; the error names it.
     """
     path = os.path.abspath(path)
     make_folder(os.path.dirname(path))
-    part = path + PART
+    part = f"{path}.{uuid.uuid4().hex}{PART}" if shared else path + PART
     try:
         with open(part, "wb") as file:
             yield file

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,11 +92,11 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def run(package: Path, **environment: str) -> tuple[tuple[int, int], set[str], str]:
+def run(package: Path, code: str = RUN, **environment: str) -> tuple[Any, set[str], str]:
     """What a process of its own computes, the kernels that it compiles, and what it says."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     result = subprocess.run(
-        [sys.executable, "-c", RUN],
+        [sys.executable, "-c", code],
         cwd=package.parent,
         env={**kept, **environment},
         capture_output=True,
@@ -163,6 +164,35 @@ def test_what_depends_on_a_change_is_compiled_again(compiled_package, name, old,
         )
 
 
+START_TREES = """
+import numpy as np
+from numba.core import event
+with event.install_recorder("numba:compile") as recorder:
+    from pylos.game.rules import START
+    from pylos.search.tree import new_tree, start_trees
+    leaves = start_trees(new_tree(1, 1), np.array([START]), 0, np.empty(1, np.int64))
+compiled = {event.data["dispatcher"].py_func.__name__ for _, event in recorder.buffer}
+print((leaves, compiled))
+"""
+
+
+def test_a_kernel_of_the_package_is_compiled_again_for_a_constant_of_another_wing(tmp_path):
+    """As a constant of the rules changes, so does a kernel of the search that calls one of the rules."""
+    package, home = tmp_path / "code" / "pylos", str(tmp_path / "home")
+    shutil.copytree(
+        Path(kernel_cache.__file__).parents[1],
+        package,
+        ignore=shutil.ignore_patterns("*.ckpt", "*.npz", "__*__"),
+    )
+    leaves, names, _ = run(package, START_TREES, PYLOS_HOME=home)
+    assert leaves == 1
+    assert {"start_trees", "add_node", "is_over", "supported_cells"} <= names
+    assert run(package, START_TREES, PYLOS_HOME=home) == (1, set(), "")
+    change(package / "game" / "rules.py", "BALLS_PER_PLAYER = 15", "BALLS_PER_PLAYER = 0")
+    leaves, names, _ = run(package, START_TREES, PYLOS_HOME=home)
+    assert (leaves, names) == (0, {"start_trees", "is_over", "balls_per_player"}), "who has no ball has lost"
+
+
 def test_what_no_change_concerns_is_not_compiled_again(compiled_package):
     home = str(compiled_package.parents[1] / "home")
     change(compiled_package / "constants.py", "UNRELATED = 1", "UNRELATED = 2\nANOTHER = 1")
@@ -170,8 +200,8 @@ def test_what_no_change_concerns_is_not_compiled_again(compiled_package):
     change(compiled_package / "high.py", "    point =", "    # A comment that moves lines.\n    point =")
     change(
         compiled_package / "kernels" / "bits.py",
-        'The number of set bits of an int64."""\n\n        def',
-        'Bits."""\n\n        def',
+        '"""The number of set bits of an int64."""',
+        '"""Bits."""',
     )
     (compiled_package / "more.py").write_text(
         "from pylos.kernels.jit import jit\n\n@jit\ndef idle():\n    pass\n"
@@ -220,8 +250,8 @@ def test_kernels_can_be_run_uncompiled(package, tmp_path):
 def folder(tmp_path, monkeypatch):
     """An empty folder for kernels."""
     monkeypatch.setattr(kernel_cache, "_folder", lambda: tmp_path / "kernels")
-    monkeypatch.setattr(kernel_cache.KernelCache, "_complained", False)
-    kernel_cache._forget_old.cache_clear()
+    kernel_cache._say_in_memory_only.cache_clear()
+    kernel_cache._remove_old.cache_clear()
     return tmp_path / "kernels"
 
 

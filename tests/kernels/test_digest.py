@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 import pylos
 from pylos.game import rules
 from pylos.kernels.cache import KernelCache
-from pylos.kernels.digest import UnknownDependencyError, digest
+from pylos.kernels.digest import UnknownDependencyError, kernel_digest
 from pylos.kernels.jit import jit
 
 INTEGER = (types.int64,)
@@ -33,7 +33,7 @@ def define(text: str, **names) -> CPUDispatcher:
 
 
 def digest_of(text: str, signature=INTEGER, **names) -> bytes:
-    return digest(define(text, **names), signature)
+    return kernel_digest(define(text, **names), signature)
 
 
 # The kernels of the package --------------------------------------------------------------------------------------
@@ -58,10 +58,10 @@ def test_it_is_known_what_each_kernel_of_the_package_depends_on(modules):
         value for module in modules for value in vars(module).values() if isinstance(value, CPUDispatcher)
     }
     assert len(kernels) > 100
-    assert len({digest(kernel, INTEGER) for kernel in kernels}) == len(kernels)
+    assert len({kernel_digest(kernel, INTEGER) for kernel in kernels}) == len(kernels)
     for kernel in kernels:
         assert isinstance(kernel._cache, KernelCache)
-        assert digest(kernel, INTEGER) == digest(kernel, INTEGER, afresh=True)
+        assert kernel_digest(kernel, INTEGER) == kernel_digest(kernel, INTEGER, afresh=True)
 
 
 def test_nothing_of_the_package_changes_what_names_of_libraries_mean(modules):
@@ -316,7 +316,7 @@ def test_what_only_says_that_it_is_of_a_library_is_not_believed():
 def test_it_is_taken_when_it_is_asked_for_and_remembered():
     kernel = define("@jit\ndef kernel(x):\n    return VALUE + LATER", VALUE=1)
     kernel.py_func.__globals__["LATER"] = 1
-    first = digest(kernel, INTEGER)
+    first = kernel_digest(kernel, INTEGER)
     kernel.py_func.__globals__["LATER"] = 2
-    assert digest(kernel, INTEGER) == first
-    assert digest(kernel, INTEGER, afresh=True) != first
+    assert kernel_digest(kernel, INTEGER) == first
+    assert kernel_digest(kernel, INTEGER, afresh=True) != first
