@@ -41,7 +41,7 @@ from pylos.runs.manifest_format import agent_name
 from pylos.system.options import COUNT, Range, checked_options
 from pylos.system.schema import Each, Maybe, check_state
 from pylos.training.epoch_metrics import log_for_epoch
-from pylos.training.fitting import phases_shown
+from pylos.training.trainer import phases_shown
 
 
 class EvaluationCallback(pl.Callback):

@@ -38,7 +38,7 @@ class Report(PlainReport, ProgressBar):
 
     @property
     def shows_phases(self) -> bool:
-        """Whether self-play and evaluation may draw a bar: see :func:`pylos.training.fitting.phases_shown`."""
+        """Whether self-play and evaluation may draw a bar: see :func:`pylos.training.trainer.phases_shown`."""
         return self._enabled
 
     def without_bar(self) -> PlainReport:

@@ -20,7 +20,7 @@ from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
-from pylos.selfplay.replay_buffer import Batch, ReplayBuffer, deal_samples
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 from pylos.system.options import (
     COUNT,
     COUNT_OR_ZERO,
@@ -31,10 +31,10 @@ from pylos.system.options import (
     own_arguments,
     shown,
 )
-from pylos.training.boards import read_boards, single_batch
-from pylos.training.fitting import prepare, trains
 from pylos.training.generations import Generations, agent
-from pylos.training.ranks import gather
+from pylos.training.prediction import read_boards, single_batch
+from pylos.training.ranks import gather, state_of_rank
+from pylos.training.trainer import has_steps_left, prepare_trainer
 from pylos.truth.batches import SuiteBatches, share_of_suite
 from pylos.truth.suite import load_suite
 
@@ -57,7 +57,7 @@ _RANGES = {
 class SelfPlayDataModule(pl.LightningDataModule):
     """Refills a replay buffer by self-play at the start of every epoch, then serves random batches from it.
 
-    The network and the rules are those of the trainer's module. Games go on across epochs; buffer and games in
+    The network and the rules are those of the trainer's module. Games go on across epochs. The buffer and the games in
     flight are part of every checkpoint.
 
     Args:
@@ -71,31 +71,32 @@ class SelfPlayDataModule(pl.LightningDataModule):
         fpu_reduction: how much less than its parent an unvisited action is thought to be worth.
         dirichlet_alpha: concentration of the noise that "puct" adds to the root's prior.
         dirichlet_fraction: weight of that noise.
-        opening_plies: the most uniformly random actions with which a game begins; how many is drawn, too. They show
-            the agent positions that neither player would go for, and are not trained on.
-        temperature_moves: plies after the opening whose action is drawn in proportion to the search's
-            weights; then the heaviest is played.
+        opening_plies: the most uniformly random actions with which a game begins; their number is drawn, too. They lead
+            to positions that neither player would choose. They are not searched and not trained on.
+        temperature_moves: plies after the opening whose action is drawn in proportion to the search's weights; later
+            plies take the action of the greatest weight.
         max_moves: plies after the opening after which a game is a draw.
         repetition_limit: how often a position must occur for a draw.
-        move_limit_draw_value: what a draw by ``max_moves`` is worth to both players, in [-1, 1].
+        move_limit_draw_value: what a draw by `max_moves` is worth to both players, in [-1, 1].
         repetition_draw_value: what a draw by repetition is worth to both players, in [-1, 1].
         buffer_size: samples (positions) to keep for training, on every rank.
         batch_size: samples per batch, on every rank.
-        batches_per_epoch: batches, and so optimizer steps, per epoch.
-        surprise_weight: how far batches prefer positions whose search came out unlike its prior, compared with the
-            other games in flight: from 0 (not at all) to 1 (in proportion).
+        batches_per_epoch: batches per epoch, each of which is an optimizer step.
+        surprise_weight: how much batches prefer positions whose search differs from its prior, compared with the other
+            games in flight: from 0 (not at all) to 1 (in proportion).
         value_mix: weight of the search's value against the game's outcome in the value's target at the end of the
-            learning rate's schedule; it grows with the epochs, from 0, for a young network's searches know little.
-        validation_positions: positions of the suite, of all that ``validate`` takes, on which every epoch of a
-            fit measures, on all ranks together.
-        test_games: games of the checkpoint against itself on which ``test`` measures.
-        positions: a file with one position text a line for ``predict``; the start position if not given.
-        inference_precision: "float32", "bfloat16", or "auto" for the one that is faster (measured at the
-            start of a run and kept by its checkpoints).
-        search_threads: threads that search; 0 means as many as torch uses, beside an accelerator one for 128 games
-            and at most 8.
-        cache_size: positions whose evaluation self-play remembers within an epoch, about; games are the same without.
-            On a CPU only: beside an accelerator looking them up costs more than it saves.
+            learning rate's schedule. It grows from 0 with the epochs, because the searches of a young network know
+            little.
+        validation_positions: positions of the suite on which every epoch of a fit measures, on all ranks together;
+            `validate` takes all of them.
+        test_games: games of the checkpoint against itself on which `test` measures.
+        positions: a file with one position text a line for `predict`; the start position if not given.
+        inference_precision: "float32", "bfloat16", or "auto" for the faster of them (measured at the start of a run and
+            kept by its checkpoints).
+        search_threads: threads that search. 0 means as many as torch uses; beside an accelerator one for 128 games, and
+            at most 8.
+        cache_size: about how many positions self-play remembers the evaluation of within an epoch. The games are the
+            same without. On a CPU only: beside an accelerator the look-up costs more than it saves.
         seed: names all random draws of self-play and batches.
     """
 
@@ -159,17 +160,16 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return self._generations.stats
 
     def setup(self, stage: str) -> None:
-        """Prepares the trainer for self-play.
+        """Prepares the trainer for self-play, and drops what is left of another fit.
 
-        A fit that does not go on where this object's last one ended starts with nothing; a checkpoint's state
-        comes after this.
+        After this, Lightning restores the state of a checkpoint.
         """
         if stage == "fit":
             self._keep_or_drop()
-            prepare(self._attached_trainer)
+            prepare_trainer(self._attached_trainer)
 
     def _keep_or_drop(self) -> None:
-        """Drops the samples and games of a fit that this one does not go on with."""
+        """Drops the samples and games of the last fit, unless this one goes on where that one ended."""
         trainer, module = self._attached_trainer, self._attached_trainer.lightning_module
         last, self._fitted = self._fitted, (trainer, module)
         if last == (trainer, module) and self._epochs_filled <= self._data_epoch + 1:
@@ -185,24 +185,23 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
     @property
     def _data_epoch(self) -> int:
-        """The epoch whose games and batches are in use: to overfit means to have those of the first one for ever."""
+        """The epoch whose games and batches are in use; overfitting uses those of the first one in all epochs."""
         trainer: Any = self._attached_trainer
         return 0 if trainer.overfit_batches > 0 else int(trainer.current_epoch)
 
     def train_dataloader(self) -> EpochBatches:
-        """Plays the epoch's games, unless that is done already or nothing will train on them, and returns its batches.
+        """Plays the epoch's games and returns its batches.
 
-        On a resume Lightning calls this twice, first with the number of an epoch that is already over.
+        It does not play if the games are there already, or if nothing will train on them. On a resume Lightning calls
+        this twice, at first in an epoch that is over.
         """
         epoch = self._data_epoch
-        if self._epochs_filled <= epoch and trains(self._attached_trainer):
+        if self._epochs_filled <= epoch and has_steps_left(self._attached_trainer):
             self._refill(epoch)
-        in_schedule = (
-            0.0
-            if epoch < self._attached_trainer.current_epoch
-            else agent(self._attached_trainer).schedule_progress
-        )
-        weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * in_schedule
+        trainer = self._attached_trainer
+        # Overfitting keeps the targets of the first epoch, too.
+        progress = 0.0 if epoch < trainer.current_epoch else agent(trainer).schedule_progress
+        weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * progress
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
 
     def _refill(self, epoch: int) -> None:
@@ -218,9 +217,12 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._epochs_filled = epoch + 1
 
     def val_dataloader(self) -> SuiteBatches | list[Any]:
-        """The suite of the module's rules: all of it for ``validate``, the same part every epoch during fit.
+        """The suite of the module's rules: all of it for `validate`, the same part of it in every epoch of a fit.
 
-        A fit whose rules have no suite goes without validation.
+        If the rules have no suite, a fit goes without validation.
+
+        Raises:
+            ConfigurationError: `validate` finds no suite of the rules.
         """
         trainer, rules = self._attached_trainer, agent(self._attached_trainer).rules
         fitting, suite = trainer.state.fn == "fit", load_suite(rules)
@@ -232,7 +234,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return SuiteBatches(suite, share_of_suite(suite, most, trainer.global_rank, trainer.world_size))
 
     def test_dataloader(self) -> EpochBatches:
-        """Batches from fresh games of the checkpoint with itself."""
+        """Batches from fresh games of the network against itself."""
         games = self.hparams["test_games"]
         # Every game's samples fit, so each batch is drawn from whole games.
         capacity, width = 2 * games * self.hparams["max_moves"], self._generations.search_options.width
@@ -247,7 +249,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return single_batch([Board(rules)] if path is None else read_boards(path, rules))
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Puts a batch of samples where a GPU fetches it from while the CPU goes on."""
+        """Puts a batch of samples into memory from which a GPU fetches it while the CPU goes on."""
         if isinstance(batch, Batch) and agent(self._attached_trainer).device.type == "cuda":
             return Batch(*(part.pin_memory() for part in batch))
         return batch
@@ -268,11 +270,11 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return EpochBatches(buffer, batches, size, code, key, *weights)
 
     def metrics(self) -> dict[str, float]:
-        """What the newest self-play was like, for the logs."""
+        """What the newest self-play was like, for the logs; empty before the first one."""
         return self._generations.metrics(self._attached_trainer.world_size, self._buffer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Buffer, games in flight, and which epochs they cover, of all ranks; tensors and plain values only.
+        """The buffer, the games in flight and the epochs that they cover, of all ranks, as tensors and plain values.
 
         Call it on all ranks. The first one, which writes the checkpoint, gets the states of all.
         """
@@ -285,30 +287,22 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return {"ranks": gather(state)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what ``state_dict`` saved; only a fit needs it, be it in its midst (batch size finders do that).
+        """Takes up what `state_dict` saved. Only a fit needs it, also in its midst, as batch size finders do.
 
-        With another number of ranks than before, the samples are dealt anew; of the games in flight, new ranks
-        have none, and those of ranks that are gone are dropped.
+        Raises:
+            CheckpointError: the state makes no sense.
         """
-        if self.trainer is not None and self.trainer.state.fn not in (None, "fit"):
+        trainer = self.trainer
+        if trainer is not None and trainer.state.fn not in (None, "fit"):
             return
-        attached = self.trainer is not None
-        rules, epoch = (
-            (
-                agent(self._attached_trainer).rules,
-                checkpoint_in_restoration(self._attached_trainer).get("epoch"),
-            )
-            if attached
-            else (None, None)
-        )
+        rules, epoch, rank, ranks = None, None, 0, 1
+        if trainer is not None:
+            rules, epoch = agent(trainer).rules, checkpoint_in_restoration(trainer).get("epoch")
+            rank, ranks = trainer.global_rank, trainer.world_size
         check_selfplay_state(state_dict, rules, epoch)
-        states = state_dict["ranks"]
-        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        state = states[rank] if rank < len(states) else {**states[0], "games": None}
-        if len(states) != ranks:
-            state = {**state, "buffer": deal_samples([s["buffer"] for s in states], rank, ranks)}
-        if self.trainer is not None:
-            ask_for_batches_again(self.trainer)  # those that it holds are of another state
+        state = state_of_rank(state_dict["ranks"], rank, ranks)
+        if trainer is not None:
+            ask_for_batches_again(trainer)  # those that it holds are of another state
         self._selfplay = None
         self._buffer.load_state_dict(state["buffer"])
         if lost := len(state["buffer"]["actions"]) - len(self._buffer):

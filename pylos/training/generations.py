@@ -24,7 +24,7 @@ from pylos.selfplay.play import SelfPlay, SelfPlayStats
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.options import shown
 from pylos.system.progress import progress_bar
-from pylos.training.fitting import phases_shown
+from pylos.training.trainer import phases_shown
 
 
 def agent(trainer: pl.Trainer) -> Any:

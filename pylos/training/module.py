@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -21,21 +19,19 @@ from pylos.network.checkpoints import check_rules, load_checkpoint
 from pylos.network.compiled import keep_plain_names, uncompiled
 from pylos.network.network import pylos_network
 from pylos.network.weights import check_finite
-from pylos.runs.fit_start import open_run
-from pylos.runs.identity import RUN_KEY
 from pylos.runs.lightning_internals import datamodule_of, forget_validation, is_compiled, trainer_of
 from pylos.runs.logger import RunLogger
 from pylos.runs.relocation import names_to_paths, paths_to_names
-from pylos.runs.resuming import check_optimizers, check_resumable, check_schedulers
+from pylos.runs.resuming import check_resumable
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.selfplay.replay_buffer import Batch
 from pylos.system.options import COUNT, SHARE, Range, checked_options, own_arguments
+from pylos.training.annealed_module import AnnealedModule
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.epoch_metrics import IN_BAR, EpochMetrics, Metrics
-from pylos.training.fingerprint import Fingerprint, differences, fingerprint
 from pylos.training.losses import CapturedLosses, Losses, losses
-from pylos.training.measured import MeasuredModule, not_compiled
-from pylos.training.schedule import AnnealedModule
+from pylos.training.measured_module import MeasuredModule, not_compiled
+from pylos.training.run_state import RunState
 
 _RANGES = {
     # Larger ones are mistyped: their weights would fill the memory, layer by layer.
@@ -48,11 +44,11 @@ _RANGES = {
     "validation_simulations": Range(int, 0, MOST_SIMULATIONS),
 }
 _STEPS_PER_LIVE_LOSS = 10
-"""Lightning's own bars show the loss of every tenth step: to hand it one takes time."""
+"""Lightning's own bars show the loss of every tenth step, because it takes time to hand it over."""
 
 
 class PylosModule(AnnealedModule, MeasuredModule):
-    """An agent in training: loss = policy cross-entropy + ``value_loss_weight`` x squared error of the value.
+    """An agent in training: loss = policy cross-entropy + `value_loss_weight` x squared error of the value.
 
     This is the loss of AlphaZero (Silver et al., 2018), with the policy's softmax taken over the legal actions and
     the weight decay moved to the optimizer: AdamW, see `AnnealedModule`.
@@ -62,22 +58,14 @@ class PylosModule(AnnealedModule, MeasuredModule):
             the small board with mini- before it.
         width: numbers between the network's residual blocks, a multiple of 8.
         blocks: residual blocks.
-        learning_rate: at the start.
-        min_learning_rate: at the end of the schedule.
+        learning_rate: the learning rate at the start.
+        min_learning_rate: the learning rate at the end of the schedule.
         schedule_steps: optimizer steps from the one to the other; None for those of the whole training, by the
-            trainer's max_epochs or max_steps. Where nothing ends it, the rate then stays at ``learning_rate``.
-        weight_decay: of AdamW, per step and learning rate, on weight matrices.
-        value_loss_weight: of the value's squared error, against the policy's cross-entropy.
-        validation_simulations: per decision, of the search that validation measures; 0 measures none.
+            trainer's max_epochs or max_steps. If nothing ends the training either, the rate stays at `learning_rate`.
+        weight_decay: AdamW's decay of weight matrices, per step, relative to the learning rate.
+        value_loss_weight: weight of the value's squared error against the policy's cross-entropy.
+        validation_simulations: simulations per decision of the search that validation measures; 0 measures none.
     """
-
-    _rate: float = math.nan
-    """The learning rate of the newest step."""
-    _captured: CapturedLosses | None = None
-    _identity: str | None = None
-    """Of the run in which it is trained (see ``pylos.runs.identity``)."""
-    _restored: Mapping[str, Any] = {}
-    """The checkpoint from which a fit goes on, until it has begun."""
 
     def __init__(
         self,
@@ -96,22 +84,27 @@ class PylosModule(AnnealedModule, MeasuredModule):
         self.save_hyperparameters()
         ranges = _RANGES if schedule_steps is None else {**_RANGES, "schedule_steps": COUNT}
         self.hparams.update(checked_options({**self.hparams, **own}, ranges))
-        rules_code(rules)  # complains about an unknown name
+        rules_code(rules)  # raises an error for an unknown name
         if self.hparams["min_learning_rate"] > self.hparams["learning_rate"]:
             raise ConfigurationError(
                 f"min_learning_rate must be at most learning_rate, got {min_learning_rate} and {learning_rate}"
             )
         self._epoch = EpochMetrics()
+        self._run = RunState()
+        self._rate = math.nan
+        """The learning rate of the newest step."""
+        self._captured: CapturedLosses | None = None
+        """The losses as CUDA graphs, where they are used; those of one fit."""
         self.network = pylos_network(width, blocks)
         keep_plain_names(self)
         self.example_input_array = torch.zeros(1, OBSERVATION_SIZE)
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Any:
-        """As Lightning's own; a file is checked before, and must be one for the rules that are asked for.
+        """Loads a module as Lightning does, after checking the file.
 
         Raises:
-            CheckpointError: it is missing, damaged, not ours, or for other rules.
+            CheckpointError: the file is missing, damaged, not ours, or for other rules than asked for.
         """
         if isinstance(checkpoint_path, str | os.PathLike):
             checkpoint = load_checkpoint(checkpoint_path)
@@ -127,21 +120,19 @@ class PylosModule(AnnealedModule, MeasuredModule):
             self._epoch = EpochMetrics()
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``PylosNetwork.forward``."""
+        """See `PylosNetwork.forward`."""
         result: tuple[Tensor, Tensor] = self.network(observations)
         return result
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds which run it is of, its history, and what its bits depend on.
+        """Adds the run, its metrics so far, and what its bits depend on.
 
         Raises:
             NonFiniteNetworkError: a weight is infinite or not a number; what was saved before stays.
         """
         check_finite(checkpoint["state_dict"], "not saved")
         checkpoint[VERSION_KEY] = VERSION
-        checkpoint["fingerprint"] = self._fingerprint()
-        if self._identity is not None:
-            checkpoint[RUN_KEY] = self._identity
+        self._run.save(checkpoint, self)
         checkpoint["metrics"] = self._epoch.state_dict(self.trainer)
         loggers = [logger for logger in self.trainer.loggers if isinstance(logger, RunLogger)]
         if loggers and self.trainer.is_global_zero:
@@ -149,7 +140,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
         paths_to_names(checkpoint, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Warns where training goes on under conditions in which it cannot stay the same to the last bit.
+        """Checks a checkpoint, and takes up what `on_save_checkpoint` added if a fit goes on from it.
 
         Raises:
             CheckpointError: the checkpoint is for other rules, not one to go on from, or makes no sense.
@@ -165,44 +156,29 @@ class PylosModule(AnnealedModule, MeasuredModule):
         if trainer.state.fn != "fit":
             return
         check_resumable(trainer, checkpoint)
-        self._identity = checkpoint.get(RUN_KEY)
         self._epoch.load_state_dict(checkpoint["metrics"])
-        self._restored = checkpoint
-        changes = differences(checkpoint["fingerprint"], self._fingerprint())
-        if changes:
-            rank_zero_warn(
-                f"the training goes on, but not bit for bit as if never interrupted: {'; '.join(changes)}"
-            )
-
-    def _fingerprint(self) -> Fingerprint:
-        return fingerprint(self.device, self.trainer.world_size)
+        self._run.restore(checkpoint, self)
 
     def on_fit_start(self) -> None:
-        """Makes sure, before its first game, that the run does no harm to another one and can take up its states.
-
-        Raises:
-            CheckpointError: the checkpoint does not fit the optimizers.
-        """
+        """Checks, before the first game, that the run can begin here or go on: see `RunState.begin_fit`."""
         super().on_fit_start()
-        restored, self._restored = self._restored, {}
-        if restored:
-            schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
-            check_optimizers(restored["optimizer_states"], self.trainer.optimizers, "the checkpoint")
-            check_schedulers(restored["lr_schedulers"], schedulers, "the checkpoint")
-        goes_on = self.trainer.ckpt_path is not None or self.trainer.global_step > 0
-        self._identity = open_run(self, self._identity if goes_on else None, restored.get("history"))
+        self._run.begin_fit(self)
 
     def on_train_start(self) -> None:
         """Begins the run's logs, or goes on with them."""
         super().on_train_start()
-        self._captured = None  # of an earlier fit, whose weights lay elsewhere
+        # In an earlier fit the weights may have lain elsewhere.
+        self._captured = None
         self._epoch.resume(self.trainer)
         for logger in self.trainer.loggers:
             if isinstance(logger, RunLogger):
                 logger.begin(self.global_step)
 
     def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
-        """Logs what self-play was like, before the first step: Lightning begins some epochs of a resume unannounced."""
+        """Logs what self-play was like, before the epoch's first step.
+
+        `on_train_epoch_start` would come too rarely: Lightning leaves it out in some epochs after a resume.
+        """
         if batch_index:
             return
         self._epoch.begin(self.trainer)
@@ -211,13 +187,13 @@ class PylosModule(AnnealedModule, MeasuredModule):
             self.log_for_epoch(datamodule.metrics(), mean_of_ranks=True)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
-        """Logs the means over the epoch's steps after its last one: Lightning's own take 3 ms a step to keep.
+        """Logs the means over the epoch's steps after its last one. Lightning's own means would take 3 ms a step.
 
         Raises:
-            NonFiniteNetworkError: the epoch's steps have made a weight infinite, or not a number.
+            NonFiniteNetworkError: the epoch's steps have made a weight infinite, or not a number. So it is not
+                validated, evaluated or saved.
         """
         if self.trainer.is_last_batch or 0 <= self.trainer.max_steps <= self.global_step:
-            # Before they are validated, evaluated and saved.
             when = f"stopped after step {self.global_step} (epoch {self.current_epoch})"
             check_finite(self.state_dict(), f"{when}; a lower learning_rate or weight_decay usually helps")
             self.log_for_epoch({**self._epoch.means(), "train/learning_rate": self._rate}, mean_of_ranks=True)
@@ -227,10 +203,10 @@ class PylosModule(AnnealedModule, MeasuredModule):
         self._captured = None
 
     def on_train_epoch_end(self) -> None:
-        """Hands the epoch's metrics of our own to the loggers, once.
+        """Hands the epoch's metrics of our own to the loggers, those of the evaluation included.
 
-        Lightning would do so after the checkpoints are written, and an epoch whose end a kill hits between the two
-        would be missing from the logs of the resumed run. Here all of it, evaluation included, comes before.
+        Lightning would do so after it has written the checkpoints. After a kill between the two, the epoch would be
+        missing from the logs of the resumed run.
         """
         metrics = self._epoch.end(self.trainer)
         for logger in self.trainer.loggers:
@@ -241,13 +217,13 @@ class PylosModule(AnnealedModule, MeasuredModule):
         self._epoch.show_newest(self.trainer)
 
     def log_for_epoch(self, metrics: Metrics, mean_of_ranks: bool = False) -> None:
-        """Logs what belongs to an epoch as a whole; callbacks may do so, too.
+        """Logs metrics that belong to an epoch as a whole; callbacks may call it, too.
 
-        ``on_train_epoch_end`` hands it to the loggers, and whoever watches a metric sees it until there is a newer one.
+        `on_train_epoch_end` hands them to the loggers. Callbacks that watch a metric see it until there is a newer one.
 
         Args:
-            metrics: by name; None for what has no value any more.
-            mean_of_ranks: whether every rank has a value of its own, and not the same one.
+            metrics: values by name; None for what has no value any more.
+            mean_of_ranks: whether the ranks have values of their own, of which the mean is logged.
         """
         self._epoch.note(metrics)
         for name, value in metrics.items():
@@ -264,10 +240,10 @@ class PylosModule(AnnealedModule, MeasuredModule):
                 )
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
-        """The losses of a batch; Lightning descends along "loss".
+        """The losses of a batch. Lightning minimises "loss".
 
         Raises:
-            NonFiniteLossError: the loss is infinite or not a number; weights are as before the step.
+            NonFiniteLossError: the loss is infinite or not a number; the weights are as before the step.
         """
         found = self._losses(batch)
         self._note_step(found, batch_index)
@@ -286,10 +262,10 @@ class PylosModule(AnnealedModule, MeasuredModule):
             self.log("loss", found.loss.detach(), prog_bar=True, logger=False, batch_size=1)
 
     def _losses(self, batch: Batch) -> Losses:
-        """The losses of a batch in training.
+        """The losses of a batch in training; on a single GPU from CUDA graphs, unless the user has it compiled.
 
-        On a single GPU they are captured, from the first batch of a fit on: of the network as it is, without what a
-        subclass may do in ``forward``; unless the user has it compiled.
+        The graphs are captured at the first batch of a fit. They are those of the network: what a subclass does in
+        `forward` has no part in them.
         """
         trainer, weight = self.trainer, self.hparams["value_loss_weight"]
         plain = trainer.precision == "32-true" and not torch.is_anomaly_enabled()
@@ -306,11 +282,12 @@ class PylosModule(AnnealedModule, MeasuredModule):
         """Logs the norm of the gradient before it is clipped.
 
         Raises:
-            NonFiniteLossError: the norm is infinite or not a number; weights are as before the step.
+            NonFiniteLossError: the norm is infinite or not a number; the weights are as before the step.
         """
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        scaled = self.trainer.precision == "16-mixed"  # there the scaler skips the step
+        # With a gradient scaler that is no mistake: it skips the step.
+        scaled = self.trainer.precision == "16-mixed"
         if not torch.isfinite(norm) and not scaled:
             raise NonFiniteLossError(
                 f"the gradient is not finite at step {self.global_step} (epoch {self.current_epoch}); stopped. "

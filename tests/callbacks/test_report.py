@@ -5,7 +5,7 @@ import torch
 from callbacks import report as module
 from callbacks.plain_report import PlainReport
 from callbacks.report import Report, live_text
-from pylos.training.fitting import phases_shown
+from pylos.training.trainer import phases_shown
 from tests.support.reporting import Evaluates, Tiny, fit_and_report
 
 

@@ -18,7 +18,7 @@ from pylos.runs.logger import read_metrics
 from pylos.runs.manifest import Manifest
 from pylos.solution.tables import open_table, read_header
 from pylos.system.files import atomic_write, make_folder, open_regular, read_bytes, read_text, set_aside
-from pylos.training.boards import read_boards
+from pylos.training.prediction import read_boards
 
 
 @pytest.fixture

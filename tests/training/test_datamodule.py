@@ -247,9 +247,9 @@ def test_self_play_has_as_many_threads_as_asked_for_and_the_rank_of_the_process(
     made = []
 
     class Spy(SelfPlay):
-        def __init__(self, *args, seed, rank, threads):
+        def __init__(self, *args, rank, threads, **options):
             made.append((rank, threads))
-            super().__init__(*args, seed=seed, rank=rank, threads=threads)
+            super().__init__(*args, rank=rank, threads=threads, **options)
 
     monkeypatch.setattr("pylos.training.generations.SelfPlay", Spy)
     for threads, expected in ((3, 3), (0, torch.get_num_threads())):

@@ -1,4 +1,4 @@
-"""What training on self-play needs of Lightning's Trainer."""
+"""What training on self-play needs of Lightning's `Trainer`, and reads of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from lightning.pytorch.utilities import rank_zero_warn
 from pylos.runs.lightning_internals import callbacks_of, epochs_done, save_after_epochs, stop_after_epochs
 
 
-def prepare(trainer: pl.Trainer) -> None:
-    """Makes Lightning ask for new batches every epoch, and end nothing and save nothing of itself within one."""
-    warnings.filterwarnings("ignore", "Total length of `list`")  # no suite, no validation
-    options: Any = trainer  # Lightning sets these from outside the class
+def prepare_trainer(trainer: pl.Trainer) -> None:
+    """Makes the trainer ask for new batches in every epoch, and neither stop nor save within one by itself."""
+    # Where the rules have no suite, there is no validation.
+    warnings.filterwarnings("ignore", "Total length of `list`")
+    options: Any = trainer  # Lightning sets its options from outside the class
     if options.reload_dataloaders_every_n_epochs > 1:
         rank_zero_warn(
             f"reload_dataloaders_every_n_epochs={options.reload_dataloaders_every_n_epochs} counts as 1: "
@@ -25,20 +26,21 @@ def prepare(trainer: pl.Trainer) -> None:
     for callback in callbacks_of(trainer):
         if isinstance(callback, ModelCheckpoint):
             save_after_epochs(callback)
-        if isinstance(callback, Timer):  # max_time; an epoch cut short could not be resumed exactly
+        # An epoch that max_time cuts short could not be resumed exactly.
+        if isinstance(callback, Timer):
             stop_after_epochs(callback)
 
 
-def trains(trainer: pl.Trainer) -> bool:
-    """Whether anything is left to train: Lightning asks for batches in any case."""
+def has_steps_left(trainer: pl.Trainer) -> bool:
+    """Whether anything is left to train. Lightning asks for batches even if there is not."""
     limits = ((trainer.max_epochs, epochs_done(trainer)), (trainer.max_steps, trainer.global_step))
     return not any(most is not None and 0 <= most <= done for most, done in limits)
 
 
 def phases_shown(trainer: pl.Trainer) -> bool:
-    """Whether self-play and evaluation may draw bars of their own in a trainer's fit.
+    """Whether self-play and evaluation may draw bars of their own during a fit.
 
-    Beside Lightning's own bar they may not: that one stays on its line the whole time.
+    Beside Lightning's own progress bar they may not, because it stays on its line the whole time.
     """
     shown: bool = getattr(trainer.progress_bar_callback, "shows_phases", False)
     return trainer.is_global_zero and shown

@@ -1,4 +1,4 @@
-"""How a module is measured: against the exact solution, on fresh games, and on boards that someone asks about."""
+"""How a module is measured: against the exact solution, on fresh games, and on boards that a user asks about."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from pylos.game.board import Board
 from pylos.runs.lightning_internals import give_to_predict, given_to_predict
 from pylos.search.evaluator import padded_size
 from pylos.selfplay.replay_buffer import Batch
-from pylos.training.boards import single_batch
 from pylos.training.epoch_metrics import log_for_epoch
 from pylos.training.losses import Losses, losses
-from pylos.training.prediction import as_boards, judge
+from pylos.training.prediction import as_boards, judge, single_batch
 from pylos.truth.batches import LabelledBatch
 from pylos.truth.metrics import TruthMetrics, TruthResult
 from pylos.truth.searcher import Searcher
@@ -27,17 +26,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def not_compiled(function: F) -> F:
-    """Of a step under ``torch.compile`` only the mathematics is compiled, not what keeps the books or searches."""
+    """Keeps a function out of `torch.compile`: of a step only the network and the loss are worth compiling."""
     plain: F = torch.compiler.disable(function)  # type: ignore[no-untyped-call]  # torch's
     return plain
 
 
 class MeasuredModule(pl.LightningModule):
-    """The steps of a module's ``validate``, ``test`` and ``predict``."""
+    """The part of a module that measures: the steps of `validate`, `test` and `predict`."""
 
     network: nn.Module
-    truth: TruthResult | None = None
-    """What the newest validation found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.truth: TruthResult | None = None
+        """What the newest validation found."""
+        self._measuring: tuple[TruthMetrics, Searcher | None] | None = None
+        """With what a validation counts and searches, while it lasts."""
 
     @property
     def rules(self) -> str:
@@ -45,7 +49,7 @@ class MeasuredModule(pl.LightningModule):
         return str(self.hparams["rules"])
 
     def setup(self, stage: str) -> None:
-        """Prepares for boards in memory that ``Trainer.predict`` is given in place of a loader."""
+        """Makes a loader of boards in memory that `Trainer.predict` was given in place of one."""
         if stage == "predict":
             given = given_to_predict(self.trainer)
             if _holds_boards(given):
@@ -54,8 +58,8 @@ class MeasuredModule(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begins to measure against the truth, with the weights as they are now."""
         simulations = self.hparams["validation_simulations"]
-        self._truth = TruthMetrics(simulations).to(self.device)
-        self._searcher = Searcher(self.network, self.rules, simulations, self.device) if simulations else None
+        searcher = Searcher(self.network, self.rules, simulations, self.device) if simulations else None
+        self._measuring = TruthMetrics(simulations).to(self.device), searcher
 
     def validation_step(self, batch: LabelledBatch, batch_index: int) -> None:
         """Compares choices and values with the truth.
@@ -65,23 +69,27 @@ class MeasuredModule(pl.LightningModule):
         """
         n = len(batch.observations)
         rows = torch.arange(padded_size(n), device=self.device).clamp(max=n - 1)
-        values, log_policy = self(batch.observations[rows])  # judged the same in batches of any such size
+        # In batches of any such size a position is judged the same.
+        values, log_policy = self(batch.observations[rows])
         self._measure(batch, values[:n], log_policy[:n])
 
     @not_compiled
     def _measure(self, batch: LabelledBatch, values: Tensor, log_policy: Tensor) -> None:
         policies = log_policy[: len(batch.legal)][batch.legal]
         _refuse_unless(torch.isfinite(values).all() and torch.isfinite(policies).all())
+        assert self._measuring is not None
+        metrics, searcher = self._measuring
         searched = None
-        if self._searcher:
-            actions = self._searcher.choose(batch.positions.cpu().numpy())
+        if searcher:
+            actions = searcher.choose(batch.positions.cpu().numpy())
             searched = torch.from_numpy(actions).to(self.device)
-        self._truth.update(batch, values, log_policy, searched)
+        metrics.update(batch, values, log_policy, searched)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs what was found; all ranks know the whole."""
-        self.truth = self._truth.result()
-        del self._truth, self._searcher
+        """Logs what all ranks together have found."""
+        assert self._measuring is not None
+        self.truth = self._measuring[0].result()
+        self._measuring = None
         if self.trainer.state.fn == "fit":
             log_for_epoch(self, self.truth.metrics())
         else:
@@ -113,13 +121,13 @@ class MeasuredModule(pl.LightningModule):
             batch_index: which batch it is.
 
         Returns:
-            What ``pylos.training.prediction.judge`` does.
+            what `pylos.training.prediction.judge` says of each board.
         """
         return judge(as_boards(batch, self.rules), self.network, self.rules, self.device)
 
 
 def _holds_boards(given: Any) -> bool:
-    """Whether it is what `as_boards` takes; a sequence may also be one of loaders."""
+    """Whether `as_boards` takes this: a sequence may also be one of loaders."""
     if isinstance(given, list | tuple):
         return not any(isinstance(item, Iterable) and not isinstance(item, str) for item in given)
     return isinstance(given, Board | str | np.ndarray | Tensor)
