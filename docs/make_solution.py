@@ -1,6 +1,6 @@
 """Writes the figures of solution.md: from the tables that are solved here, between the two marks in the page.
 
-Needs matplotlib (``pip install 'pylos[docs]'``) and, for whatever is to be shown, `pylos solve --distance`.
+Needs matplotlib (`pip install 'pylos[docs]'`) and, for whatever is to be shown, `pylos solve --distance`.
 """
 
 from __future__ import annotations

@@ -1,24 +1,24 @@
 """The index of all positions: a bijection between what can stand on the board and 0, 1, 2, ...
 
 A position without a pending take-back is a *shape* (which cells are filled) and a *colouring* (which of these
-balls are the mover's). Who of them is white does not matter, nor which way the board is turned. So:
+balls are the mover's). It does not matter who of the two is white, nor which way the board is turned. So:
 
-1. Shapes are the supported piles, one of each class under the eight symmetries of the square: the one that is
-   the smallest number (18,458 of 141,120; 1 << cell for every filled cell). They are ordered by falling number
-   of balls, then by falling height (sum of the balls' levels), so that a turn that places or raises and takes
-   nothing back leads to an earlier shape. A position of any other shape is turned until its shape is one of
-   these.
-2. Numbering the n cells of a shape upwards, a colouring is the word w of n bits that says which balls are the
-   mover's. Words with k bits set, where neither k nor n - k is more than a side has, come by rising k, and
-   within it by rising w; the rank of w among its like is the sum of C(p_i, i) over its set bits
-   p_1 < p_2 < ... (the combinatorial number system: Knuth, TAOCP 7.2.1.3, theorem L).
-3. The number of a position is the offset of its shape, plus the words with fewer bits, plus the rank. Offsets
-   are multiples of four, which leaves up to three numbers unused between shapes: packed four to a byte, no two
-   shapes share a byte.
+1. A *pile* is a set of filled cells in which every ball is supported; as a number it is the sum of 1 << cell. Shapes
+   are piles, one of each class under the eight symmetries of the square: the smallest number of the class (18,458
+   shapes, 141,120 piles). They are ordered by falling number of balls, then by falling height (the sum of the balls'
+   levels). So a turn that places or raises and takes nothing back leads to an earlier shape. A position of another
+   pile is turned until its pile is a shape.
+2. With the n filled cells of a shape in ascending order, a colouring is the word w of n bits that says which balls are
+   the mover's. With k bits set, neither k nor n - k exceeds the balls of a side. Words are ordered by k, then by w.
+   The rank of w among the words with k bits is the sum of C(p_i, i) over its set bits p_1 < p_2 < ... (the
+   combinatorial number system: Knuth, TAOCP 7.2.1.3, theorem L).
+3. The place of a colouring is the number of words with fewer bits plus the rank. The number of a position is the offset
+   of its shape plus the place. Offsets are multiples of four, so that no two shapes share a byte where a table holds
+   four positions in one. That leaves up to three numbers unused between two shapes.
 
-Where a shape looks the same turned some way, several of its colourings are one position up to symmetry. They
-keep numbers of their own (2.41e9 numbers for 1.56e9 positions up to symmetry in the full game): telling them
-apart would cost more than they take.
+Where a symmetry leaves a shape as it is, several of its colourings are images of one position. They keep numbers of
+their own (2.41e9 numbers for 1.56e9 positions up to symmetry in the full game): telling them apart would cost more
+than the numbers do.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ from pylos.kernels.jit import jit
 _SLOT_BITS = 18
 _SHAPE_BITS = 15
 _MOST_PILES = 150_000
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits well mixed: multiplicative hashing
-# Unsigned, because the overflow of signed products is undefined in compiled code.
+# Multiplicative hashing: odd, its bits well mixed. Unsigned, because compiled code may not overflow signed products.
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 EMPTY_SLOT = -1
 _FAR = 24
-"""So many colourings on, it is quicker to begin anew than to go through those between."""
+"""From this many colourings on, computing one anew is quicker than stepping there."""
 
 
 class Index(NamedTuple):
-    """The tables behind ``locate`` and ``position_at``; S is the number of shapes."""
+    """The tables behind `locate` and `position_at`; S is the number of shapes."""
 
     shapes: np.ndarray
     """int64 [S] the filled cells of each shape."""
@@ -67,15 +67,15 @@ class Index(NamedTuple):
     symmetries: np.ndarray
     """int64 [S] bit s is set if symmetry s leaves the shape as it is."""
     slots: np.ndarray
-    """int64 [2^18] hash table of all piles: pile | shape << 30 | symmetry << 45 (turns the pile into the shape)."""
+    """int64 [2^18] hash table of all piles: pile | shape << 30 | symmetry << 45, which turns pile into shape."""
     base: np.ndarray
-    """int32 [31, 16] numbers of words of n bits with fewer than k bits set."""
+    """int32 [31, 16] by n and k how many words of n bits have fewer than k bits set."""
     ranks: np.ndarray
-    """int32 [3, 16, 1024] what ten bits add to a rank: which ten, set bits below them, the ten bits."""
+    """int32 [3, 16, 1024] what ten bits of a word add to its rank, by which ten, the set bits below, and the ten."""
 
 
 def num_colourings(balls: int, most: int) -> int:
-    """The colourings of so many balls with at most ``most`` a side."""
+    """How many colourings `balls` balls have, with at most `most` a side."""
     return sum(comb(balls, own) for own in range(max(0, balls - most), min(most, balls) + 1))
 
 
@@ -90,7 +90,7 @@ def _pile_slot(slots: np.ndarray, pile: int) -> int:
 
 @jit
 def _find_piles(code: int, slots: np.ndarray, piles: np.ndarray) -> int:
-    """Writes all supported piles to ``piles`` and to the hash table; returns their number."""
+    """Writes all supported piles to `piles` and to the hash table; returns their number."""
     slots[_pile_slot(slots, 0)] = 0
     piles[0] = 0
     n, i = 1, 0
@@ -111,7 +111,7 @@ def _find_piles(code: int, slots: np.ndarray, piles: np.ndarray) -> int:
 
 @jit
 def _link_piles(piles: np.ndarray, slots: np.ndarray, shapes: np.ndarray, symmetries: np.ndarray) -> None:
-    """Notes for every pile its shape and the symmetry that leads there, and for every shape its own symmetries."""
+    """Writes the shape of every pile and the symmetry that leads there, and the symmetries of every shape."""
     for i in range(shapes.shape[0]):
         for s in range(NUM_SYMMETRIES):
             symmetries[i] |= np.int64(moved_mask(shapes[i], s) == shapes[i]) << s
@@ -144,11 +144,16 @@ def _rank_tables() -> np.ndarray:
                 high = bits.bit_length() - 1
                 rest = tables[part, below, bits ^ 1 << high]
                 tables[part, below, bits] = rest + comb(10 * part + high, below + bits.bit_count())
-    return np.minimum(tables, np.iinfo(np.int32).max).astype(np.int32)  # above: words that never occur
+    # Greater entries belong to words that never occur.
+    return np.minimum(tables, np.iinfo(np.int32).max).astype(np.int32)
 
 
 def build_index(code: int) -> Index:
-    """The index of the board on which these rules are played. Takes a moment the first time."""
+    """The index of the board on which these rules are played. The first call in a process takes a moment.
+
+    Args:
+        code: the rule set's number.
+    """
     return _build_index(code & MINI)
 
 
@@ -182,8 +187,14 @@ def _build_index(code: int) -> Index:
 
 
 @jit
-def rank(index: Index, word: int, n: int) -> int:
-    """The place of a colouring (a word of n bits) among those of its shape."""
+def place_of(index: Index, word: int, n: int) -> int:
+    """The place of a colouring among all those of its shape: the words with fewer bits, and the rank.
+
+    Args:
+        index: the index.
+        word: the colouring, a word of n bits.
+        n: the balls of the shape.
+    """
     low, middle, high = word & 1023, word >> 10 & 1023, word >> 20
     below = popcount(low)
     result = np.int64(index.base[n, popcount(word)]) + index.ranks[0, 0, low]
@@ -193,7 +204,7 @@ def rank(index: Index, word: int, n: int) -> int:
 
 @jit
 def turn_to_shape(index: Index, own: int, opponent: int) -> tuple[int, int]:
-    """The number of a position's shape, and the mover's balls in a position of that very shape that looks the same."""
+    """The number of a position's shape, and the mover's balls when the position is turned to that shape."""
     entry = index.slots[_pile_slot(index.slots, own | opponent)]
     symmetry = entry >> NUM_CELLS + _SHAPE_BITS
     if symmetry:
@@ -205,7 +216,7 @@ def turn_to_shape(index: Index, own: int, opponent: int) -> tuple[int, int]:
 def locate(index: Index, own: int, opponent: int) -> int:
     """The number of a position, given the balls of the mover and of the opponent."""
     shape, turned = turn_to_shape(index, own, opponent)
-    return index.offsets[shape] + rank(
+    return index.offsets[shape] + place_of(
         index, gather_bits(turned, index.shapes[shape]), popcount(own | opponent)
     )
 
@@ -224,7 +235,7 @@ def shape_of(index: Index, pile: int) -> int:
 
 @jit
 def own_balls(index: Index, n: int, place: int, most: int) -> int:
-    """How many of n balls are the mover's in the colouring at a place."""
+    """How many of n balls are the mover's in the colouring at a place, with at most `most` a side."""
     own = min(most, n)
     while index.base[n, own] > place:
         own -= 1
@@ -233,7 +244,7 @@ def own_balls(index: Index, n: int, place: int, most: int) -> int:
 
 @jit
 def nth_word(index: Index, n: int, place: int, most: int) -> int:
-    """The colouring of n balls with at most ``most`` a side at a place: the inverse of ``rank``."""
+    """The colouring of n balls at a place, with at most `most` a side: the inverse of `place_of`."""
     own = own_balls(index, n, place, most)
     left = place - index.base[n, own]
     word = 0
@@ -268,16 +279,13 @@ def next_word(word: int, n: int) -> int:
 
 @jit
 def position_at(index: Index, number: int, code: int) -> int:
-    """A position (white to move) of this number, in which the pile is one of the index's shapes.
-
-    Numbers between two shapes, which no position has, give -1.
-    """
+    """The position with this number, white to move, in which the pile is a shape; -1 where no position has it."""
     shape = np.searchsorted(index.offsets, number, side="right") - 1
     pile = index.shapes[shape]
     n = popcount(pile)
     place = number - index.offsets[shape]
     word = nth_word(index, n, place, balls_per_player(code))
-    if rank(index, word, n) != place:
+    if place_of(index, word, n) != place:
         return -1
     own = scatter_bits(word, pile)
     return pack(own, pile ^ own, 0, 0)
@@ -287,10 +295,17 @@ def position_at(index: Index, number: int, code: int) -> int:
 def list_positions(
     index: Index, code: int, shape: int, first: int, rows: np.ndarray, out: np.ndarray
 ) -> None:
-    """Writes the positions of a shape with the numbers ``first + rows`` (ascending).
+    """Writes the positions of a shape with the numbers `first + rows` (ascending).
 
-    A position that looks the same as an earlier one of its shape, turned some way, is given as -1 - (the
-    number of the earliest).
+    An image of an earlier position of its shape is given as -1 - (the number of the earliest).
+
+    Args:
+        index: the index.
+        code: the rule set's number.
+        shape: the number of the shape.
+        first: the number of row 0.
+        rows: int32 [n] ascending.
+        out: int64 [n] receives the positions.
     """
     pile, symmetries = index.shapes[shape], index.symmetries[shape]
     offset, balls = index.offsets[shape], popcount(pile)
@@ -310,4 +325,4 @@ def list_positions(
         if earliest == own:
             out[i] = pack(own, pile ^ own, 0, 0)
         else:
-            out[i] = -1 - offset - rank(index, gather_bits(earliest, pile), balls)
+            out[i] = -1 - offset - place_of(index, gather_bits(earliest, pile), balls)

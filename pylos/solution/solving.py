@@ -43,13 +43,12 @@ from pylos.solution.values import (
     sweep_values,
     tally,
     without_value,
+    worth,
 )
 from pylos.system.files import make_folder
 
-VALUE_OF = np.array([0, -1, 1], np.int8)
-"""[3] what UNKNOWN, LOSS and WIN are worth to the mover."""
 FOLLOW_BELOW = 0.1
-"""Once a sweep writes fewer values than this per byte of the table, the next one follows every trail to its end."""
+"""After a sweep that wrote fewer values than this per byte of the table, the next follows every trail to its end."""
 STAGES = (
     VALUES,
     "check values",
@@ -57,7 +56,7 @@ STAGES = (
     DISTANCES,
     "check distances",
 )
-"""In the order in which they run; those after the second only with distances."""
+"""In the order in which they run. Those after the second belong to the distances."""
 
 
 def _ignore(progress: Progress) -> None:
@@ -65,7 +64,7 @@ def _ignore(progress: Progress) -> None:
 
 
 def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
-    """Fills the table."""
+    """Fills the table of values."""
     index, code = sweeper.index, sweeper.code
 
     def due(shape: int, first: int, n: int, rows: np.ndarray) -> int:
@@ -82,7 +81,7 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
     sweeper.begin(VALUES)
     sweeper.sweep_until_stable(due, work)
     while incomplete:
-        # An interruption may have kept a loss from writing its wins: look for them until there are no more.
+        # After an interruption a loss may be there without its wins: look for them until there are no more.
         looking = True
         incomplete = bool(sweeper.sweep(np.arange(len(index.shapes)), due, work)[0].any())
         looking = False
@@ -90,7 +89,7 @@ def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
 
 
 def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray) -> None:
-    """The same for distances."""
+    """Fills the table of distances."""
     index, code = sweeper.index, sweeper.code
 
     def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
@@ -107,7 +106,7 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
     sweeper.sweep_all("open distances", work, begin)
     sweeper.begin(DISTANCES)
     sweeper.sweep_until_stable(due, work)
-    # Up to the greatest excess of any entry: after a resume there may be nothing to close for a long while.
+    # On to the greatest excess that an entry can have: after a resume many rounds may close nothing.
     while excess < OPEN // 2 and any_open(distances):
         excess += 1
         sweeper.mark_all_outdated()
@@ -115,16 +114,19 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
 
 
 def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files: Path) -> dict[str, Any]:
-    """Compares every entry with those of its successors; returns what the header says about the solution.
+    """Compares every entry with those of its successors.
 
     Args:
         sweeper: goes through the positions.
         values: the table of values.
-        distances: the table of distances, which is compared, or an empty array: then the values are.
-        files: those to delete if anything is wrong.
+        distances: the table of distances, whose entries are compared. If it is an empty array, the values are.
+        files: those that must be deleted if an entry is wrong.
+
+    Returns:
+        What the header says about the solution.
 
     Raises:
-        TableError: something is wrong.
+        TableError: an entry is wrong.
     """
     index, code, kind = sweeper.index, sweeper.code, DISTANCES if len(distances) else VALUES
     most = int(max(shape.bit_count() for shape in index.shapes.tolist()))
@@ -152,7 +154,7 @@ def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files:
     order = [WIN, LOSS, UNKNOWN]
     start = number_of(index, START)
     facts = {
-        "start": int(VALUE_OF[read_value(values, start)]),
+        "start": int(worth(read_value(values, start))),
         "wins_losses_draws": counts.sum(axis=(0, 1))[order].tolist(),
         "up_to_symmetry": classes[order].tolist(),
         "by_balls": counts.sum(axis=1)[:, order].tolist(),
@@ -166,22 +168,22 @@ def _verify(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray, *files:
 def solve(
     rules: str, *, distance: bool = False, report: Callable[[Progress], None] = _ignore
 ) -> dict[str, Any]:
-    """Solves a rule set and keeps the solution in ``tables`` in the folder `pylos.system.home.home`.
+    """Solves a rule set and keeps the solution in the folder `tables` of `pylos.system.home.home`.
 
-    What exists is not made again, but its checksum is compared. What was interrupted, be it by ``kill -9``, is taken
-    up where it was. Nothing is given its final name before every position has been compared with its successors.
+    A finished table is not made again, but its checksum is compared. An unfinished one is continued, even after
+    `kill -9`. A table gets its final name after every position was compared with its successors.
 
     Args:
         rules: the name of the rule set.
-        distance: also the number of turns to the end, which takes several times as long.
-        report: is told from time to time, from several threads, how far it is.
+        distance: also compute the number of turns to the end, which takes several times as long.
+        report: is called with the progress after every chunk of work, from several threads.
 
     Returns:
-        What the header of the last table says.
+        The header of the last table; `wins_losses_draws`, for example, counts the positions.
 
     Raises:
         RulesError: there is no such rule set.
-        TableError: there is no room, another process is at it, or a file is damaged.
+        TableError: there is no room, another process is solving these rules, or a file is damaged.
     """
     path = table_path(rules, VALUES)
     code = rules_code(rules)
@@ -198,7 +200,7 @@ def solve(
             part = open_part(path, table_bytes(rules, VALUES))
             _solve_values(sweeper, part)
             finish_table(path, part, _verify(sweeper, part, np.empty(0, np.uint8), part_path(path)))
-        values = open_table(path, again=True)
+        values = open_table(path, recheck=True)
         if not distance:
             return read_header(path)
         source, path = path, table_path(rules, DISTANCES)
@@ -206,5 +208,5 @@ def solve(
             distances = open_part(path, table_bytes(rules, DISTANCES))
             _solve_distances(sweeper, values, distances)
             finish_table(path, distances, _verify(sweeper, values, distances, part_path(path), source))
-        open_table(path, again=True)
+        open_table(path, recheck=True)
         return read_header(path)

@@ -1,4 +1,4 @@
-"""Which shapes of the index the turns of a shape may lead to: what needs another look when one has changed."""
+"""Which shapes the turns of a shape can lead to: when one of them changes, the shape needs another look."""
 
 from __future__ import annotations
 
@@ -21,9 +21,16 @@ _MOST_SUCCESSORS = 1 << 19
 
 
 def shape_successors(index: Index, code: int) -> tuple[np.ndarray, np.ndarray]:
-    """The shapes to which the turns of each shape may lead: all in one row, and where each shape's begin.
+    """The shapes to which the turns of each shape can lead.
 
-    Every shape counts among its own, which no turn can harm and which leaves none without.
+    Every shape counts as one of its own successors. That does no harm, and no shape is without a successor.
+
+    Args:
+        index: the index.
+        code: the rule set's number.
+
+    Returns:
+        int32 [N] the successors of all shapes, one shape's after the other's, and int64 [S] where each shape's begin.
     """
     room = np.empty(_MOST_SUCCESSORS, np.int64)
     rows = []
@@ -37,7 +44,7 @@ def shape_successors(index: Index, code: int) -> tuple[np.ndarray, np.ndarray]:
 
 @jit
 def _successor_shapes(index: Index, code: int, shape: int, out: np.ndarray) -> int:
-    """Writes the shapes that a turn may lead to, whatever the colouring, and some more than once."""
+    """Writes the shapes that a turn can lead to in any colouring, some more than once; returns how many it wrote."""
     pile = index.shapes[shape]
     supported = supported_cells(occupied_cells(pile, code))
     n = 0
@@ -60,6 +67,7 @@ def _successor_shapes(index: Index, code: int, shape: int, out: np.ndarray) -> i
 
 @jit
 def _shapes_after_take_back(index: Index, pile: int, out: np.ndarray) -> int:
+    """Writes the shapes after one ball is taken back, or two; returns how many it wrote."""
     n = 0
     firsts = pile & uncovered_cells(pile)
     while firsts:

@@ -1,4 +1,4 @@
-"""Sweeps over all positions of a rule set: a kernel run on all cores, shape by shape, until nothing changes."""
+"""Sweeps over all positions of a rule set: a kernel runs on all cores, shape by shape, until nothing changes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pylos.solution.successors import shape_successors
 
 _NEVER = -1
 CHUNK = 1 << 16
-"""Positions that a thread takes at a time; a multiple of four: values are looked at byte by byte."""
+"""Positions that a thread takes at a time. A multiple of four, because values are read byte by byte."""
 
 Due = Callable[[int, int, int, np.ndarray], int]
-"""``due(shape, first, n, rows)`` writes which of the ``n`` numbers of a shape from ``first`` on are to be worked
-on, as rows from 0 on, and returns how many."""
+"""`due(shape, first, n, rows)` writes which of the `n` numbers of a shape from `first` on need work, as rows from 0
+on, and returns how many."""
 Work = Callable[[int, np.ndarray, np.ndarray], int]
-"""``work(first, rows, positions)`` on the numbers ``first + rows``; returns how many entries it wrote."""
+"""`work(first, rows, positions)` on the numbers `first + rows`; returns how many entries it wrote."""
 
 
 class Progress(NamedTuple):
@@ -33,14 +33,19 @@ class Progress(NamedTuple):
     done: int
     """Numbers that the stage has been through at least once."""
     total: int
-    """All of them. Then come further looks, until nothing changes any more."""
+    """All numbers. When `done` is there, further sweeps follow until nothing changes any more."""
 
 
 class Sweeper:
     """Runs a kernel over the positions of many shapes, in the order of the index, on several threads.
 
-    It remembers when each shape was last looked at and last written to. Where a thread misses what another one
-    writes at the same time, a later sweep finds it.
+    It keeps when each shape was last looked at and last written to. What one thread writes while another one reads may
+    be missed; a later sweep finds it.
+
+    Args:
+        index: the index.
+        code: the rule set's number.
+        report: is called after every chunk, from several threads.
     """
 
     def __init__(self, index: Index, code: int, report: Callable[[Progress], None]) -> None:
@@ -50,26 +55,29 @@ class Sweeper:
         self._successors, self._starts = shape_successors(index, code)
         levels = [level for level, _, _ in CELLS]
         heights = (index.shapes[:, None] >> np.arange(NUM_CELLS) & 1) @ levels
-        # Shapes of one layer have as many balls, as high up: no place and no raise leads from one to another.
+        # Shapes of one layer have equally many balls and equal height: no place and no raise leads from one to another.
         self._layers = 100 * np.bitwise_count(index.shapes).astype(np.int64) + heights
-        self._clock = 0
         self._lock = threading.Lock()
-        self.begin("")
+        self._clock = 0
+        self.stage = ""
+        self.last_written = 0
+        """How many entries the latest sweep of the stage wrote; before the first one, how many there are."""
+        self._seen = 0
+        self._looked_at = np.full(len(index.shapes), _NEVER)
+        self._written_at = np.zeros(len(index.shapes), np.int64)
+        self._maybe_due = np.ones(len(index.shapes), np.bool_)
 
     def begin(self, stage: str) -> None:
-        """Begins a stage: no shape has been looked at in it.
-
-        ``last_written`` is how many entries its latest sweep wrote, before the first one: how many there are.
-        """
+        """Begins a stage: no shape has been looked at in it."""
         self.stage = stage
-        self._seen = 0
         self.last_written = int(self.index.sizes.sum())
-        self._looked_at = np.full(len(self.index.shapes), _NEVER)
-        self._written_at = np.zeros(len(self.index.shapes), np.int64)
-        self._maybe_due = np.ones(len(self.index.shapes), np.bool_)
+        self._seen = 0
+        self._looked_at[:] = _NEVER
+        self._written_at[:] = 0
+        self._maybe_due[:] = True
 
     def sweep_until_stable(self, due: Due, work: Work) -> None:
-        """Sweeps over the shapes that depend on what was written since they were looked at, until none does."""
+        """Sweeps over the shapes with a successor that was written to since the last look, until there are none."""
         while True:
             shapes = np.flatnonzero(self._is_outdated() & self._maybe_due)
             if not len(shapes):
@@ -79,29 +87,38 @@ class Sweeper:
             self._maybe_due[shapes] = open_rows[shapes] > 0
 
     def note_written(self, counts: np.ndarray) -> None:
-        """Takes note of the shapes [S] to which something was written that are not the one that is worked on."""
+        """Remembers that a kernel wrote to these shapes, too, and not only to the one that it works on.
+
+        Args:
+            counts: int64 [S] the number of new entries by shape.
+        """
         with self._lock:
             self._clock += 1
             self._written_at[counts > 0] = self._clock
 
     def mark_all_outdated(self) -> None:
-        """Lets every shape count as outdated, because more is due than before."""
+        """Makes every shape count as outdated, because more is due than before."""
         self._written_at[:] = self._clock = self._clock + 1
         self._maybe_due[:] = True
 
     def _is_outdated(self) -> np.ndarray:
-        """[S] whether a shape to which a shape's turns lead was written to since the shape was looked at."""
+        """Whether a successor of a shape was written to since the shape was looked at, as bool [S]."""
         return np.maximum.reduceat(self._written_at[self._successors], self._starts) > self._looked_at
 
     def sweep(self, shapes: np.ndarray, due: Due, work: Work) -> tuple[np.ndarray, np.ndarray]:
-        """Runs ``work`` once on what is ``due`` of ``shapes``, as far as possible after what it depends on.
+        """Runs `work` once on what is `due` of `shapes`: what a position depends on comes first as far as possible.
 
-        Layer by layer, because a place or a raise leads to an earlier one, and in each the images last, because
-        they are copies. Side by side a thread would miss what another is at, and miss so most of what depends on
-        it, further with every layer.
+        The layers come one after the other, because a place or a raise leads to an earlier one. In each layer images
+        come last, because they are copies. Without this order threads would miss what others are writing, and with
+        every layer they would miss more.
+
+        Args:
+            shapes: int64 [n] the numbers of the shapes, ascending.
+            due: says which rows need work.
+            work: does it.
 
         Returns:
-            By shape [S] the sum of what it returned, and how many rows were due.
+            int64 [S] by shape the sum of what `work` returned, and int64 [S] how many rows were due.
         """
         parts: list[tuple[np.ndarray, bool | None]] = []
         for layer in np.split(shapes, np.flatnonzero(np.diff(self._layers[shapes])) + 1):
@@ -111,9 +128,12 @@ class Sweeper:
         return self._run(parts, due, work)
 
     def sweep_all(self, stage: str, work: Work, due: Due | None = None) -> int:
-        """Runs ``work`` once on all shapes in any order, as a stage of its own; returns the sum of what it returned.
+        """Runs `work` once on all shapes, as a stage of its own; returns the sum of what it returned.
 
-        Without a ``due`` everything is.
+        Args:
+            stage: the name of the stage.
+            work: does the work.
+            due: says which rows need it; by default all.
         """
         self.begin(stage)
         everything = np.arange(len(self.index.shapes)), None
@@ -122,7 +142,13 @@ class Sweeper:
     def _run(
         self, parts: list[tuple[np.ndarray, bool | None]], due: Due, work: Work
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Runs ``work`` on parts one after the other: shapes, and whether only images, none of them, or all rows."""
+        """Runs `work` on parts, one after the other; for what it returns see `sweep`.
+
+        Args:
+            parts: shapes, and whether to take only images (True), no images (False) or all rows (None).
+            due: says which rows need work.
+            work: does it.
+        """
         results, open_rows = np.zeros((2, len(self.index.shapes)), np.int64)
         stop, total = threading.Event(), int(self.index.sizes.sum())
 
@@ -160,10 +186,11 @@ class Sweeper:
                     for future in as_completed([pool.submit(run, chunks, images) for _ in range(threads)]):
                         future.result()
             finally:
-                stop.set()  # after Ctrl-C or an error in one of them the threads end with the chunk they are at
+                stop.set()  # after Ctrl-C or an error the threads end with the chunk that they work on
         return results, open_rows
 
     def _chunks(self, shapes: np.ndarray) -> Iterator[tuple[int, int, int]]:
+        """The numbers of shapes in chunks: the shape, the first number and how many."""
         for shape in shapes.tolist():
             offset, size = int(self.index.offsets[shape]), int(self.index.sizes[shape])
             for start in range(0, size, CHUNK):
@@ -171,6 +198,6 @@ class Sweeper:
 
 
 def _all_rows(shape: int, first: int, n: int, rows: np.ndarray) -> int:
-    """Everything is due."""
+    """A `Due` that takes everything."""
     rows[:n] = np.arange(n)
     return n

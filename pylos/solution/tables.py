@@ -1,9 +1,9 @@
 """Files that hold the solution of a rule set: a header and one table, read through the page cache.
 
 A file begins with 4,096 bytes of JSON, filled up with spaces: what it is, for which rules and which version of
-the index, the number of bytes that follow and their CRC-32. While it is being made its name ends in ``.part``;
-as everything that is written stays true (a value for good, a distance as a lower bound), such a file can always be
-worked on, however it came to rest.
+the index, the number of bytes that follow and their CRC-32. While it is being made, its name ends in `.part`.
+Everything that is written to it stays true, a value for good and a distance as a lower bound. So the work can always
+go on with such a file, whatever interrupted it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pylos.system.schema import Choice, Each, Row, check_state
 
 VALUES, DISTANCES = "values", "distances"
 VERSION = 1
-"""Raised whenever an older file would be misread."""
+"""Raised when an older file would be misread."""
 FORMAT = "pylos table"
 HEADER_BYTES = 4096
 _BLOCK = 1 << 24
@@ -45,7 +45,7 @@ _FACTS = {
     VALUES: _VALUE_FACTS,
     DISTANCES: _VALUE_FACTS | {"start_distance": _DISTANCE, "longest_by_balls": Each(Row(_DISTANCE, 2))},
 }
-"""What a header says of its table besides what follows from its name."""
+"""What a header says about its table, apart from what follows from the file's name."""
 
 
 def table_bytes(rules: str, kind: str) -> int:
@@ -55,12 +55,16 @@ def table_bytes(rules: str, kind: str) -> int:
 
 
 def table_exists(path: Path) -> bool:
-    """Whether there is a table; none in a folder that may not be looked into."""
+    """Whether a table exists. A folder that may not be read has none."""
     return os.path.exists(path)
 
 
 def table_path(rules: str, kind: str) -> Path:
-    """Where the table of this kind for these rules lies, whether it exists or not.
+    """The path of a table, whether it exists or not.
+
+    Args:
+        rules: the name of the rule set.
+        kind: VALUES or DISTANCES.
 
     Raises:
         RulesError: there is no such rule set.
@@ -70,12 +74,16 @@ def table_path(rules: str, kind: str) -> Path:
 
 
 def part_path(path: Path) -> Path:
-    """The name of a table that is not finished; one of another version is not taken up."""
+    """The path of an unfinished table. It names the version, so that one of another version is not continued."""
     return path.with_name(f"{path.name}.v{VERSION}{PART}")
 
 
 def open_part(path: Path, size: int) -> np.memmap[Any, Any]:
-    """The unfinished table ``path`` of so many bytes, to be written in place; zeros if there is none yet.
+    """Opens an unfinished table, which is written in place; a new one is all zeros.
+
+    Args:
+        path: the path that it will have.
+        size: its bytes, without the header.
 
     Raises:
         TableError: there is no room for it, or its folder may not be written to.
@@ -84,7 +92,7 @@ def open_part(path: Path, size: int) -> np.memmap[Any, Any]:
     try:
         make_folder(part.parent)
         with open(part, "r+b" if part.exists() else "w+b") as file:
-            # Reserved now, because a full disk under a memory map kills the process without a word.
+            # The room is reserved now: a full disk under a memory map kills the process without a message.
             if hasattr(os, "posix_fallocate"):  # not on macOS and Windows
                 os.posix_fallocate(file.fileno(), 0, HEADER_BYTES + size)
             file.truncate(HEADER_BYTES + size)
@@ -94,7 +102,13 @@ def open_part(path: Path, size: int) -> np.memmap[Any, Any]:
 
 
 def finish_table(path: Path, table: np.memmap[Any, Any], facts: dict[str, Any]) -> None:
-    """Gives the unfinished table its header and its final name."""
+    """Gives an unfinished table its header and its final name.
+
+    Args:
+        path: the final path.
+        table: what `open_part` returned, filled.
+        facts: what the header says about the solution.
+    """
     rules, kind = path.name.split(".")
     header = {
         "format": FORMAT,
@@ -113,7 +127,7 @@ def finish_table(path: Path, table: np.memmap[Any, Any], facts: dict[str, Any]) 
 
 
 def checksum(table: np.ndarray) -> int:
-    """CRC-32 of a table, which is read once from its beginning to its end."""
+    """The CRC-32 of a table, computed block by block."""
     crc = 0
     for start in range(0, table.shape[0], _BLOCK):
         crc = zlib.crc32(table[start : start + _BLOCK].data, crc)
@@ -121,10 +135,13 @@ def checksum(table: np.ndarray) -> int:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """What a table says about itself.
+    """Reads what a table says about itself.
+
+    Args:
+        path: the file; its name says for which rules and of which kind the table is.
 
     Raises:
-        TableError: the file is damaged, of another size than its rules need, or not a table of this version.
+        TableError: the file cannot be read, is damaged, has the wrong size, or is not a table of this version.
     """
     rules, kind = path.name.split(".")
     try:
@@ -156,18 +173,18 @@ def read_header(path: Path) -> dict[str, Any]:
     return dict(header)
 
 
-def open_table(path: Path, again: bool = False) -> np.ndarray:
+def open_table(path: Path, recheck: bool = False) -> np.ndarray:
     """The bytes of a finished table, mapped into memory.
 
-    The checksum is compared once and again whenever the file has changed: a stamp beside it remembers which
-    file was found sound.
+    The checksum is compared once, and again when the file has changed: a stamp beside the file holds the size and the
+    time of the file that was found sound.
 
     Args:
         path: the file.
-        again: compare it in any case.
+        recheck: compare the checksum in any case.
 
     Raises:
-        TableError: as for ``read_header``.
+        TableError: as for `read_header`.
     """
     header = read_header(path)
     with open_regular(path) as file:
@@ -178,10 +195,10 @@ def open_table(path: Path, again: bool = False) -> np.ndarray:
     known = False
     with contextlib.suppress(OSError):
         known = read_bytes(stamp) == seen
-    if again or not known:
+    if recheck or not known:
         if checksum(table) != header["crc32"]:
             raise _damaged(path, "its checksum is wrong")
-        with contextlib.suppress(OSError):  # a folder that cannot be written to: compare again the next time
+        with contextlib.suppress(OSError):  # in a read-only folder the next call compares again
             stamp.write_bytes(seen)
     return table
 

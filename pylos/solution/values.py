@@ -3,14 +3,13 @@
 A table of *values* holds two bits a position, in the order of `pylos.solution.indexing`, four positions to a byte:
 UNKNOWN (once everything is solved: a draw), LOSS or WIN for the mover.
 
-It is filled in place. A value is written, once and for all, when it follows from the successors: WIN if one of
+It is filled in place. A value is written as soon as it follows from the successors, and never changes: WIN if one of
 them is lost, LOSS if all of them are won. What never follows is a draw: either side can go on for ever.
 (Zermelo, 1913; retrograde analysis: Thompson, 1986.)
 
-Losses are found forwards: most positions that are not lost show it in a successor or two. Wins are found
-backwards: whoever writes a loss writes a win for all positions with a turn that leads to it, so that nobody goes
-through all successors in search of the one that wins. A table fits in no cache; what is about to be read is
-prefetched.
+Losses are found forwards: most positions that are not lost show it in a successor or two. Wins are found backwards:
+where a loss is written, a win is written for every position with a turn that leads to it. So no kernel goes through
+all successors in search of the one that wins.
 """
 
 from __future__ import annotations
@@ -22,13 +21,15 @@ from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
 from pylos.game.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn
 from pylos.kernels.bits import atomic_or, gather_bits, popcount, prefetch
 from pylos.kernels.jit import jit
-from pylos.solution.indexing import Index, number_of, rank, turn_to_shape
+from pylos.solution.indexing import Index, number_of, place_of, turn_to_shape
 from pylos.solution.prefetching import AHEAD, prefetch_moves
 
 UNKNOWN, LOSS, WIN = 0, 1, 2
+"""The entries of a table."""
 _MOST_FOLLOWED = 1 << 12
+"""The most losses on a trail that wait to be followed."""
 _MOST_WINS = 1 << 16
-"""So many wins further on a trail is left to a later sweep, so that an interruption need not wait."""
+"""The most wins that are written on one trail. A later sweep does the rest, so that an interruption need not wait."""
 
 
 @jit
@@ -38,8 +39,14 @@ def read_value(values: np.ndarray, number: int) -> int:
 
 
 @jit
+def worth(value: int) -> int:
+    """What a value is worth to the mover: 1 for WIN, -1 for LOSS, 0 for UNKNOWN."""
+    return np.int64(value == WIN) - np.int64(value == LOSS)
+
+
+@jit
 def _value(index: Index, values: np.ndarray, code: int, n: int, m: int, turns: np.ndarray) -> int:
-    """The value of a position as far as it follows from its ``turns`` (see ``prefetch_moves``)."""
+    """The value of a position as far as it follows from its `turns`, which `prefetch_moves` wrote."""
     result = LOSS
     for i in range(n):
         value = read_value(values, turns[i])
@@ -60,7 +67,7 @@ def _value(index: Index, values: np.ndarray, code: int, n: int, m: int, turns: n
 
 @jit
 def _is_lost(index: Index, values: np.ndarray, code: int, n: int, m: int, turns: np.ndarray) -> bool:
-    """Whether all successors are known to be won; those first that are the last to be known."""
+    """Whether all successors are known to be won. It looks first at those that become known last."""
     for i in range(m):
         ends = turns[ENDS:]
         for k in range(ends_of_turn(turns[EARNING + i], code, ends)):
@@ -74,7 +81,7 @@ def _is_lost(index: Index, values: np.ndarray, code: int, n: int, m: int, turns:
 
 @jit
 def without_value(values: np.ndarray, first: int, n: int, rows: np.ndarray) -> int:
-    """Writes the rows (0 to n - 1) of the numbers from ``first`` on that have no value; returns how many."""
+    """Writes which of `n` numbers from `first` on have no value, as rows from 0 to n - 1; returns how many."""
     m = 0
     for row in range(0, n, 4):
         four = values[first + row >> 2]
@@ -88,7 +95,7 @@ def without_value(values: np.ndarray, first: int, n: int, rows: np.ndarray) -> i
 
 @jit
 def _write_value(values: np.ndarray, number: int, value: int) -> bool:
-    """Writes a value unless it is there; returns whether it was not. Other threads write to the same byte."""
+    """Writes a value where there is none yet; returns whether it did. Other threads write to the same byte."""
     shift = 2 * (number & 3)
     return (
         read_value(values, number) == UNKNOWN
@@ -98,13 +105,13 @@ def _write_value(values: np.ndarray, number: int, value: int) -> bool:
 
 @jit
 def _write_values(index: Index, values: np.ndarray, position: int, value: int, written: np.ndarray) -> int:
-    """Writes the value of a position and of its images; returns how many had none, and adds it by shape."""
+    """Writes the value of a position and of its images; returns how many had none, and adds that to `written`."""
     shape, own = turn_to_shape(index, own_cells(position), opponent_cells(position))
     pile, symmetries = index.shapes[shape], index.symmetries[shape]
     balls, count = popcount(pile), 0
     for s in range(NUM_SYMMETRIES):
         if symmetries >> s & 1:
-            place = rank(index, gather_bits(moved_mask(own, s), pile), balls)
+            place = place_of(index, gather_bits(moved_mask(own, s), pile), balls)
             count += _write_value(values, index.offsets[shape] + place, value)
     written[shape] += count
     return count
@@ -115,9 +122,12 @@ def _write_losses_before(
     index: Index, values: np.ndarray, won: int, code: int, buffer: np.ndarray, written: np.ndarray,
     lost: np.ndarray, n: int,
 ) -> int:  # fmt: skip
-    """Writes which positions before a won one are lost, and appends them to ``lost``; returns its new length.
+    """Writes LOSS for the positions before a won one that are lost, and appends them to `lost`.
 
-    What finds no place there is not written: a later sweep finds it.
+    Where `lost` is full, it stops: a later sweep finds the rest.
+
+    Returns:
+        The new length of `lost`.
     """
     turns = buffer[MAX_EARLIER:]
     for k in range(earlier_positions(won, code, buffer)):
@@ -138,7 +148,7 @@ def _write_wins_before(
     index: Index, values: np.ndarray, code: int, follow: bool, buffer: np.ndarray, written: np.ndarray,
     lost: np.ndarray, n: int,
 ) -> None:  # fmt: skip
-    """Writes that all positions before the first ``n`` of ``lost`` are won; with ``follow`` much of what follows."""
+    """Writes WIN for all positions before the first `n` of `lost`; with `follow`, also what follows, up to a limit."""
     earlier, numbers, more = (
         buffer[:MAX_EARLIER],
         buffer[MAX_EARLIER : 2 * MAX_EARLIER],
@@ -165,18 +175,19 @@ def sweep_values(
     index: Index, values: np.ndarray, code: int, wins: bool, follow: bool, first: int, rows: np.ndarray,
     positions: np.ndarray, written: np.ndarray,
 ) -> None:  # fmt: skip
-    """Writes what follows for ``positions`` without a value (see ``list_positions``), and for those before them.
+    """Writes what follows for `positions`, which have no value, and for the positions before them.
 
     Args:
         index: the index.
         values: the table.
         code: the rule set's number.
-        wins: whether to look for wins, too: needed after a kill, which may have cut short what a loss had to write.
-        follow: whether to go on at once with what follows from what was written, as far as it leads.
+        wins: whether to look for wins as well. This is needed after a kill, which may have come after a loss was
+            written and before its wins were.
+        follow: whether to go on at once with what follows from the new values, as far as it leads.
         first: the number of row 0.
-        rows: the rows of the positions.
-        positions: positions that had no value when they were listed.
-        written: int64 [S], to which it adds by shape how many values it wrote.
+        rows: int32 [n] the rows of the positions.
+        positions: int64 [n] what `list_positions` wrote for them; they had no value then.
+        written: int64 [S] receives by shape how many values were written, added to what it holds.
     """
     shape = np.searchsorted(index.offsets, first, side="right") - 1
     lost, buffer = np.empty(_MOST_FOLLOWED, np.int64), np.empty(3 * MAX_EARLIER + TURN_ROOM, np.int64)
@@ -211,7 +222,7 @@ def sweep_values(
 def check_values(
     index: Index, values: np.ndarray, code: int, first: int, rows: np.ndarray, positions: np.ndarray
 ) -> int:
-    """The number of ``positions`` whose value does not follow from its successors."""
+    """The number of `positions` whose value does not follow from its successors."""
     wrong = 0
     turns, moves_of = np.empty((AHEAD, TURN_ROOM), np.int64), np.zeros((AHEAD, 2), np.int64)
     for ahead in range(rows.shape[0] + AHEAD):
@@ -233,9 +244,15 @@ def tally(
     values: np.ndarray, distances: np.ndarray, first: int, rows: np.ndarray, positions: np.ndarray,
     counts: np.ndarray,
 ) -> None:  # fmt: skip
-    """Adds to ``counts`` [256, 3, 2]: positions by entry and value, once all and once without images.
+    """Adds the positions to `counts`, by distance and value.
 
-    Without a table of distances (an empty array) every entry is 0.
+    Args:
+        values: the table of values.
+        distances: the table of distances, or an empty array: then every entry counts as 0.
+        first: the number of row 0.
+        rows: int32 [n] the rows of the positions.
+        positions: int64 [n] what `list_positions` wrote for them.
+        counts: int64 [256, 3, 2] by entry of both tables: all positions, and those that are no image of another.
     """
     for i in range(rows.shape[0]):
         value = read_value(values, first + rows[i])

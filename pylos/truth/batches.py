@@ -31,7 +31,7 @@ class LabelledBatch(NamedTuple):
     positions: Tensor
     """int64 [B] packed."""
     strata: Tensor
-    """int64 [B] numbers into ``pylos.truth.suite.STRATA``."""
+    """int64 [B] numbers into `pylos.truth.suite.STRATA`."""
     legal: Tensor
     """bool [B, 303] the legal actions."""
     keeping: Tensor

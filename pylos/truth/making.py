@@ -25,7 +25,7 @@ def make_suite(tablebase: Tablebase, per_stratum: int = 2000, seed: int = 0) -> 
     Args:
         tablebase: the solution of the rule set.
         per_stratum: positions of each stratum. Where a rule set has fewer (no take-backs, a mini game), all
-            that were found when ``_MOST_ROUNDS`` are over.
+            that were found when `_MOST_ROUNDS` are over.
         seed: names the games and the choice among their positions.
     """
     rng = np.random.default_rng(derive_key(seed, "suite", tablebase.rules))

@@ -21,7 +21,7 @@ BASELINE = "A uniformly random choice scores about 0.5."
 
 
 class KeptShare(Metric):
-    """The share of choices that keep the exact value, by stratum. S = ``len(STRATA)``."""
+    """The share of choices that keep the exact value, by stratum. S = `len(STRATA)`."""
 
     is_differentiable = False
     higher_is_better = True
@@ -41,7 +41,7 @@ class KeptShare(Metric):
 
         Args:
             scores: [B] whether each keeps the value, or how likely that is.
-            strata: int64 [B] numbers into ``STRATA``.
+            strata: int64 [B] numbers into `STRATA`.
         """
         members = nn.functional.one_hot(strata, len(STRATA))
         self.counts += members.sum(0)
@@ -63,7 +63,7 @@ class TruthResult:
     """What a validation found. Lists have an entry for each stratum, NaN where it has no positions, and one for all."""
 
     simulations: int
-    """Of ``search``, per decision."""
+    """Of `search`, per decision."""
     positions: list[int]
     uniform: list[float]
     """How often a uniformly random legal action keeps the exact value."""

@@ -15,13 +15,13 @@ from pylos.truth.batches import SUITE_BATCH
 
 
 class Searcher:
-    """Searches as a ``NetworkPlayer`` does, without noise.
+    """Searches as a `NetworkPlayer` does, without noise.
 
     Among equally good actions chance decides by the position alone, so that it does not matter how many processes
     share the positions.
 
     Args:
-        network: see ``NetworkEvaluator``.
+        network: see `NetworkEvaluator`.
         rules: name of the rule set.
         simulations: per decision, at least 1.
         device: where to compute.

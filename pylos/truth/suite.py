@@ -68,7 +68,7 @@ def load_suite(rules: str) -> Suite | None:
 
 
 def read_suite(path: Path) -> Suite:
-    """Reads what ``write_suite`` wrote."""
+    """Reads what `write_suite` wrote."""
     with np.load(path) as stored:
         parts = stored["positions"], stored["strata"].astype(np.int64), stored["action_values"]
         return suite_from_values(*parts, json.loads(str(stored["recipe"])))

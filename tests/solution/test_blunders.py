@@ -47,7 +47,7 @@ def _left(board: Board, action: int, rules: str) -> int:
 
 
 def _count_slowly(games: list[Game], rules: str, cut: int = 0) -> list[list[int]]:
-    """The first ``cut`` actions of the first game are missing."""
+    """The first `cut` actions of the first game are missing."""
     counts = [[0, 0] for _ in range(BUCKETS)]
     for game in games:
         first, cut = cut, 0

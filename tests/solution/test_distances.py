@@ -28,7 +28,7 @@ def test_what_is_due_is_open_and_has_at_most_the_excess(rules, excess):
 
 
 def least(index, code, number, entry):
-    """The least entry of a position, lost if ``entry`` is odd: the loser's reserve takes two turns a ball."""
+    """The least entry of a position, lost if `entry` is odd: the loser's reserve takes two turns a ball."""
     position = position_at(index, number, code)
     own, opponent = own_cells(position).bit_count(), opponent_cells(position).bit_count()
     reserve = balls_per_player(code) - (own if entry & 1 else opponent)

@@ -115,10 +115,10 @@ def test_nothing_is_worth_nothing(nothing, solved):
 
 
 def test_threads_do_not_matter(solved, monkeypatch):
-    monkeypatch.setattr(tablebase, "_ROWS", 16)
+    monkeypatch.setattr(tablebase, "_CHUNK", 16)
     base, boards = Tablebase("mini-mature"), mini_boards("mini-mature")
     alone = base.probe(boards)
-    monkeypatch.setattr(tablebase, "_ROWS", 7)
+    monkeypatch.setattr(tablebase, "_CHUNK", 7)
     for threads in (2, 5):
         shared = base.probe(boards, threads=threads)
         assert all((a == b).all() for a, b in zip(alone, shared, strict=True))

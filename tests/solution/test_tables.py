@@ -286,7 +286,7 @@ def test_a_file_is_compared_again_where_that_is_asked_for(path, compared):
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # a bit that fell over on the disk
     open_table(path)
     with pytest.raises(TableError, match="checksum is wrong"):
-        open_table(path, again=True)
+        open_table(path, recheck=True)
 
 
 def test_a_file_that_was_changed_is_compared_again(path, compared):

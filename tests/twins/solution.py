@@ -82,7 +82,7 @@ def solve(rules: str) -> Solution:
     """Solves a mini rule set.
 
     Args:
-        rules: the name of the rule set, such as ``mini-standard``.
+        rules: the name of the rule set, such as `mini-standard`.
 
     Returns:
         For each of the `positions` its value for the player to move and its distance. The value is 1 for a won
@@ -95,7 +95,7 @@ def solve(rules: str) -> Solution:
     unsolved = list(after)
     distance = 0
     while True:
-        # Only what takes less than ``distance`` turns is known by now, so what is found needs exactly as many.
+        # Only what takes less than `distance` turns is known by now, so what is found needs exactly as many.
         found: Solution = {}
         for position in unsolved:
             values = [solution[end][0] if end in solution else 0 for end in after[position]]
