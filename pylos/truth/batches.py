@@ -1,4 +1,4 @@
-"""What the data module serves besides self-play: the suite's positions with their labels, and boards to judge."""
+"""Batches of the suite: positions with their labels, and the part of them that a rank measures."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ _ORDER = derive_key("order of the suite")
 
 
 class LabelledBatch(NamedTuple):
-    """Decision positions with the truth about them.
+    """B decision positions, the positions to which two of their actions lead, and the truth about all of them.
 
-    The best that a decision position holds is never a loss: who has lost has no mistake left to make. So that wins,
-    draws and losses all occur among the values, there are N - B positions more, to which one action that keeps the
-    value and one that throws it away lead (where the game is not over).
+    A decision position is never lost, because a lost position leaves no mistake to make. So that the values have losses
+    as well as wins and draws, N - B more positions follow: where one action that keeps the value leads, and where
+    one that throws it away does, unless the game is over there.
     """
 
     positions: Tensor
-    """int64 [B] packed."""
+    """int64 [B] the decision positions, packed."""
     strata: Tensor
     """int64 [B] numbers into `pylos.truth.suite.STRATA`."""
     legal: Tensor
     """bool [B, 303] the legal actions."""
     keeping: Tensor
-    """bool [B, 303] those that keep the exact value."""
+    """bool [B, 303] the actions that keep the exact value."""
     observations: Tensor
-    """float32 [N, 184] of the B positions, and behind them of where they lead."""
+    """float32 [N, 184] first of the B decision positions, then of the others."""
     outcomes: Tensor
-    """float32 [N] what these are worth to the player to move: 1, 0 or -1."""
+    """float32 [N] the exact values of the same positions for the player to move: 1, 0 or -1."""
 
 
 class SuiteBatches:
-    """Batches of a suite: a sized iterable.
+    """The batches of a suite, as an iterable with a length.
 
     Args:
         suite: the labelled positions.
@@ -62,13 +62,13 @@ class SuiteBatches:
 
 
 def share_of_suite(suite: Suite, most: int, rank: int, ranks: int) -> np.ndarray:
-    """One rank's part of a subset of the suite, which is always the same and has every stratum in proportion.
+    """One rank's part of a subset of the suite. The subset is always the same and has every stratum in proportion.
 
     Args:
         suite: the labelled positions.
-        most: positions of the subset, on all ranks together; a rank gets one at least.
-        rank: whose part.
-        ranks: among how many the subset is shared out.
+        most: the most positions in the subset, on all ranks together; every rank gets at least one.
+        rank: the rank.
+        ranks: how many ranks share the subset.
 
     Returns:
         int64 [R] rows of the suite.
@@ -76,12 +76,17 @@ def share_of_suite(suite: Suite, most: int, rank: int, ranks: int) -> np.ndarray
     count = min(max(most, ranks), len(suite))
     by_stratum = np.argsort(suite.strata, kind="stable")
     chosen = by_stratum[np.arange(count) * len(suite) // count]
-    # Mixed, so that the first batches, on which limit_val_batches measures, have every stratum, too.
+    # They are shuffled, so that the first batches have every stratum: with limit_val_batches there are no others.
     return chosen[np.argsort(draw_keys(_ORDER, count))][rank::ranks]
 
 
 def labelled_batch(suite: Suite, rows: np.ndarray) -> LabelledBatch:
-    """The positions of some rows [B] of a suite, and where they lead."""
+    """The batch of some rows of a suite.
+
+    Args:
+        suite: the labelled positions.
+        rows: int64 [B] the rows.
+    """
     code, n = rules_code(suite.rules), len(rows)
     positions, outcomes = np.empty(3 * n, np.int64), np.empty(3 * n, np.float32)
     positions[:n], outcomes[:n] = suite.positions[rows], suite.values[rows]
@@ -99,9 +104,21 @@ def _add_successors(
     positions: np.ndarray, legal: np.ndarray, keeping: np.ndarray, action_values: np.ndarray, code: int,
     out: np.ndarray, out_values: np.ndarray,
 ) -> int:  # fmt: skip
-    """Writes where one keeping and one losing action of each position lead, unless the game is over there.
+    """Writes where two actions of each position lead: one that keeps the value and one that does not.
 
-    Which actions these are depends on the position alone.
+    Which of them depends on the position alone. Positions where the game is over are left out.
+
+    Args:
+        positions: int64 [B] the decision positions.
+        legal: bool [B, 303] the legal actions.
+        keeping: bool [B, 303] the actions that keep the value.
+        action_values: int8 [B, 303] what each action is worth to the player who acts.
+        code: the rule set's number.
+        out: int64 [2 * B] receives the positions.
+        out_values: float32 [2 * B] receives their values for the player to move.
+
+    Returns:
+        How many positions it wrote.
     """
     n = 0
     for i in range(positions.shape[0]):

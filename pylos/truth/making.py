@@ -1,4 +1,4 @@
-"""Makes the suites of `pylos.truth.suite` from a solution. Nothing that trains imports this."""
+"""Makes the suites of `pylos.truth.suite` from a solution. No part of training imports this file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from pylos.solution.tablebase import Tablebase
 from pylos.truth.suite import STRATA, Suite, suite_from_values
 
 OPENING_BALLS, MIDDLE_BALLS = 10, 20
+"""The most balls of the strata "opening" and "middle"."""
 MISTAKES = (0.0, 0.1, 0.3, 1.0)
-"""Shares of random actions in the games that positions are drawn from; the others keep the value."""
+"""Shares of random actions in the games that positions are drawn from. All other actions keep the value."""
 _GAMES, _MAX_PLIES = 256, 120
+"""Games of a round, and actions of a game."""
 _SPARE, _MOST_ROUNDS = 3, 60
+"""Rounds are played until each stratum has this many times the positions that are wanted, and how many at most."""
 
 
 def make_suite(tablebase: Tablebase, per_stratum: int = 2000, seed: int = 0) -> Suite:
@@ -24,12 +27,16 @@ def make_suite(tablebase: Tablebase, per_stratum: int = 2000, seed: int = 0) -> 
 
     Args:
         tablebase: the solution of the rule set.
-        per_stratum: positions of each stratum. Where a rule set has fewer (no take-backs, a mini game), all
-            that were found when `_MOST_ROUNDS` are over.
+        per_stratum: positions of each stratum. Where a rule set has fewer (no take-backs, a mini game), the suite gets
+            all that the games had.
         seed: names the games and the choice among their positions.
+
+    Returns:
+        The suite, its positions in ascending order.
     """
     rng = np.random.default_rng(derive_key(seed, "suite", tablebase.rules))
-    found: dict[int, int] = {}  # decision positions, turned so that symmetric ones are equal; their stratum
+    # The stratum of each decision position, which is turned so that symmetric ones are equal.
+    found: dict[int, int] = {}
     for _ in range(_MOST_ROUNDS):
         for positions in _play(tablebase, rng):
             found.update(zip(positions.tolist(), _strata(positions).tolist(), strict=True))
@@ -49,7 +56,7 @@ def make_suite(tablebase: Tablebase, per_stratum: int = 2000, seed: int = 0) -> 
 
 
 def _play(tablebase: Tablebase, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Plays a round of games; yields the decision positions of each ply."""
+    """Plays a round of games; yields the decision positions of each ply, turned so that symmetric ones are equal."""
     code = rules_code(tablebase.rules)
     positions = np.full(_GAMES, START, np.int64)
     mistakes = np.resize(MISTAKES, _GAMES)
@@ -60,7 +67,7 @@ def _play(tablebase: Tablebase, rng: np.random.Generator) -> Iterator[np.ndarray
         kept = np.bincount(rows, keeping, minlength=len(positions))
         yield canonical(positions[(kept > 0) & (kept < counts)])
         random = rng.random(len(positions)) < mistakes
-        # The highest of uniform draws: a fair choice among the allowed actions of each position.
+        # The action with the highest of uniform draws is a fair choice among the allowed ones.
         draws = np.where(keeping | random[rows], rng.random(len(rows)), -1.0)
         going_on = counts > 0
         if not going_on.any():

@@ -1,6 +1,6 @@
 """How much of the truth an agent knows: its choices and its values, measured against the exact solution.
 
-Positions and labels come from the suite, see `pylos.truth.suite`.
+Positions and labels come from the suite: see `pylos.truth.suite`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pylos.truth.batches import LabelledBatch
 from pylos.truth.suite import STRATA
 
 BASELINE = "A uniformly random choice scores about 0.5."
-"""Without this sentence nobody can tell whether 0.6 is good."""
+"""Printed below every table: without it nobody can tell whether 0.6 is good."""
 
 
 class KeptShare(Metric):
-    """The share of choices that keep the exact value, by stratum. S = `len(STRATA)`."""
+    """The share of choices that keep the exact value, by stratum; S is the number of strata."""
 
     is_differentiable = False
     higher_is_better = True
@@ -29,7 +29,7 @@ class KeptShare(Metric):
     scores: Tensor
     """float32 [S] the sum of all scores."""
     counts: Tensor
-    """int64 [S] how many there were."""
+    """int64 [S] how many choices there were."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class KeptShare(Metric):
         """Adds choices.
 
         Args:
-            scores: [B] whether each keeps the value, or how likely that is.
+            scores: [B] whether each choice keeps the value, or how likely it does.
             strata: int64 [B] numbers into `STRATA`.
         """
         members = nn.functional.one_hot(strata, len(STRATA))
@@ -48,10 +48,10 @@ class KeptShare(Metric):
         self.scores += (members * scores[:, None].float()).sum(0)
 
     def compute(self) -> tuple[Tensor, Tensor]:
-        """Of all ranks, for each stratum and then for all of them: shares, NaN where there are none, and counts.
+        """The shares and counts on all ranks: for each stratum, and behind them for all strata together.
 
         Returns:
-            float32 [S + 1] and int64 [S + 1].
+            float32 [S + 1] shares, NaN where there were no choices, and int64 [S + 1] how many choices there were.
         """
         scores = torch.cat([self.scores, self.scores.sum(0, keepdim=True)])
         counts = torch.cat([self.counts, self.counts.sum(0, keepdim=True)])
@@ -60,26 +60,33 @@ class KeptShare(Metric):
 
 @dataclass(frozen=True)
 class TruthResult:
-    """What a validation found. Lists have an entry for each stratum, NaN where it has no positions, and one for all."""
+    """What a validation found.
+
+    Lists have an entry for each stratum, and behind them one for all strata. Without positions a share is NaN.
+    """
 
     simulations: int
-    """Of `search`, per decision."""
+    """Simulations of `search`, per decision."""
     positions: list[int]
+    """How many positions there are."""
     uniform: list[float]
     """How often a uniformly random legal action keeps the exact value."""
     policy: list[float]
     """How often the likeliest legal action of the bare policy does."""
     search: list[float] | None
-    """How often the action does that the search plays; None without simulations."""
+    """How often the action that the search plays does; None without simulations."""
     value_error: float
     """Mean squared error of the value head against 1, 0, -1."""
     sign_accuracy: float
     """Share of won and lost positions whose value has the right sign."""
     calibration_error: float
-    """How far the predicted chance to win, (1 + value) / 2, is from the share of wins, in won and lost positions."""
+    """How far the predicted chance to win, (1 + value) / 2, is from the share of wins, in won and lost positions.
+
+    This is the expected calibration error (Guo et al., 2017, section 2) with 15 bins.
+    """
 
     def metrics(self) -> dict[str, float]:
-        """The numbers by the names under which they are logged; those that do not exist are left out."""
+        """The numbers by the names under which they are logged, without those that are NaN."""
         named = {
             "uniform_accuracy": self.uniform[-1],
             "value_error": self.value_error,
@@ -92,7 +99,7 @@ class TruthResult:
         return {f"truth/{name}": value for name, value in named.items() if not np.isnan(value)}
 
     def __str__(self) -> str:
-        """A table."""
+        """The numbers as a table."""
         columns = {"uniform": self.uniform, "policy": self.policy}
         if self.search:
             columns[f"search ({self.simulations})"] = self.search
@@ -111,10 +118,10 @@ class TruthResult:
 
 
 class TruthMetrics(nn.Module):
-    """The metrics of one validation.
+    """The metrics of one validation, which becomes a `TruthResult`.
 
     Args:
-        simulations: per decision, of the search whose choices are added.
+        simulations: simulations per decision of the search whose choices are added; 0 if there is no search.
     """
 
     def __init__(self, simulations: int) -> None:
@@ -127,13 +134,13 @@ class TruthMetrics(nn.Module):
     def update(
         self, batch: LabelledBatch, values: Tensor, log_policy: Tensor, searched: Tensor | None = None
     ) -> None:
-        """Adds a batch of B decision positions, N positions in all.
+        """Adds a batch of B decision positions, with N positions in all.
 
         Args:
             batch: the positions and the truth.
-            values: [N] or [N, 1] what the network thinks they are worth to the player to move.
-            log_policy: [N or B, 303] its log policy.
-            searched: int64 [B] the actions that the search plays.
+            values: [N] or [N, 1] the network's values for the player to move.
+            log_policy: [N, 303] or [B, 303] the network's log policy.
+            searched: int64 [B] the actions that the search plays, None without a search.
         """
         keeping, strata = batch.keeping, batch.strata
         self._uniform.update(keeping.sum(1) / batch.legal.sum(1), strata)
@@ -149,15 +156,16 @@ class TruthMetrics(nn.Module):
         self._calibration.update((1 + values) / 2, (outcomes > 0).long())
 
     def result(self) -> TruthResult:
-        """Everything so far on all ranks. Call it on all of them."""
+        """What was found so far on all ranks. It must be called on all of them."""
         (uniform, counts), (policy, _) = self._uniform.compute(), self._policy.compute()
         search = self._search.compute()[0].tolist() if self._simulations else None
-        values = (self._value_error, self._sign, self._calibration)
         return TruthResult(
-            self._simulations,
-            counts.tolist(),
-            uniform.tolist(),
-            policy.tolist(),
-            search,
-            *(float(metric.compute()) for metric in values),
+            simulations=self._simulations,
+            positions=counts.tolist(),
+            uniform=uniform.tolist(),
+            policy=policy.tolist(),
+            search=search,
+            value_error=float(self._value_error.compute()),
+            sign_accuracy=float(self._sign.compute()),
+            calibration_error=float(self._calibration.compute()),
         )

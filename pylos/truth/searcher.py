@@ -17,14 +17,14 @@ from pylos.truth.batches import SUITE_BATCH
 class Searcher:
     """Searches as a `NetworkPlayer` does, without noise.
 
-    Among equally good actions chance decides by the position alone, so that it does not matter how many processes
-    share the positions.
+    The choice among equally good actions depends on the position alone. So it does not matter how many processes share
+    the positions.
 
     Args:
         network: see `NetworkEvaluator`.
-        rules: name of the rule set.
-        simulations: per decision, at least 1.
-        device: where to compute.
+        rules: the name of the rule set.
+        simulations: simulations per decision, at least 1.
+        device: the device on which the network runs.
     """
 
     def __init__(self, network: nn.Module, rules: str, simulations: int, device: torch.device) -> None:
@@ -35,6 +35,16 @@ class Searcher:
         )
 
     def choose(self, positions: np.ndarray) -> np.ndarray:
-        """The actions [B] that it plays in positions [B <= SUITE_BATCH], none of them the end of a game."""
+        """Searches positions and chooses an action in each.
+
+        Args:
+            positions: int64 [B] at most SUITE_BATCH packed positions, none of them the end of a game.
+
+        Returns:
+            int64 [B] the actions.
+
+        Raises:
+            NonFiniteNetworkError: the network's answers are not finite numbers.
+        """
         with single_threaded_torch():
             return self._search.choose(positions, self._evaluate, keys=positions)

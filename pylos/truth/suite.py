@@ -1,7 +1,7 @@
-"""The suite: labelled decision positions for each rule set, the yardstick that ships with the package.
+"""The suite: labelled decision positions of a rule set, which ship with the package.
 
 A *decision position* has an action that keeps its exact value and one that throws it away. The suite holds
-every legal action's exact value, so that nothing needs to be solved to measure against the truth.
+the exact value of every legal action, so that nobody needs to solve the game to measure an agent against the truth.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions, rule
 from pylos.kernels.jit import jit
 
 STRATA = ("opening", "middle", "late", "take_back")
-"""Up to 10 balls on the board, 11 to 20, 21 and more; and, whatever their number, choices of a take-back."""
+"""By the balls on the board: up to 10, 11 to 20, 21 and more. Choices of a take-back are a stratum of their own."""
 
 
 @dataclass(frozen=True)
@@ -35,26 +35,26 @@ class Suite:
     values: npt.NDArray[np.int8]
     """[P] 1, 0 or -1 for the player who acts."""
     legal: npt.NDArray[np.bool_]
-    """[P, 303] legal actions."""
+    """[P, 303] the legal actions."""
     keeping: npt.NDArray[np.bool_]
-    """[P, 303] actions that keep the value."""
+    """[P, 303] the actions that keep the value."""
     action_values: npt.NDArray[np.int8]
     """[P, 303] 1, 0 or -1 for the player who acts; 0 where an action is not legal."""
     recipe: dict[str, Any]
-    """How it was made."""
+    """How it was made, for readers of the file."""
 
     def __len__(self) -> int:
         return len(self.positions)
 
     @property
     def uniform_accuracy(self) -> npt.NDArray[np.float64]:
-        """[P] the chance of a uniformly random legal action to keep the value."""
+        """How likely a uniformly random legal action keeps the value, [P]."""
         return np.asarray(self.keeping.sum(axis=1) / self.legal.sum(axis=1))
 
 
 @functools.cache
 def load_suite(rules: str) -> Suite | None:
-    """The suite that ships for these rules; None for rule sets that have none.
+    """The suite that ships for a rule set, or None if none does.
 
     Raises:
         RulesError: there is no such rule set.
@@ -68,7 +68,7 @@ def load_suite(rules: str) -> Suite | None:
 
 
 def read_suite(path: Path) -> Suite:
-    """Reads what `write_suite` wrote."""
+    """Reads a file that `write_suite` wrote."""
     with np.load(path) as stored:
         parts = stored["positions"], stored["strata"].astype(np.int64), stored["action_values"]
         return suite_from_values(*parts, json.loads(str(stored["recipe"])))
@@ -80,7 +80,14 @@ def suite_from_values(
     action_values: npt.NDArray[np.int8],
     recipe: dict[str, Any],
 ) -> Suite:
-    """A suite from the values of all legal actions, one position's after the other's."""
+    """Makes a suite from the values of all legal actions.
+
+    Args:
+        positions: [P] packed positions.
+        strata: [P] numbers into STRATA.
+        action_values: [N] the values of all legal actions, one position's after the other's.
+        recipe: how it was made; `rules` is the name of the rule set.
+    """
     rules = recipe["rules"]
     legal = np.zeros((len(positions), NUM_ACTIONS), np.bool_)
     _mark_legal(positions, rules_code(rules), legal)
@@ -91,7 +98,7 @@ def suite_from_values(
 
 
 def write_suite(file: IO[bytes], suite: Suite) -> None:
-    """Writes a suite to an open file, some 100 KB."""
+    """Writes a suite to an open file: about 100 KB."""
     np.savez_compressed(
         file,
         positions=suite.positions,
@@ -102,7 +109,7 @@ def write_suite(file: IO[bytes], suite: Suite) -> None:
 
 
 def describe_suite(suite: Suite) -> str:
-    """How many positions a suite has, by stratum, and how well chance does on them."""
+    """A sentence: how many positions a suite has, by stratum, and how often a random action is right."""
     parts = [
         f"{name.replace('_', '-')} {(suite.strata == number).sum():,}" for number, name in enumerate(STRATA)
     ]
@@ -114,6 +121,7 @@ def describe_suite(suite: Suite) -> str:
 
 @jit
 def _mark_legal(positions: np.ndarray, code: int, legal: np.ndarray) -> None:
+    """Sets the legal actions of positions [P] in `legal` [P, 303]."""
     actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
         for k in range(legal_actions(positions[i], code, actions)):
