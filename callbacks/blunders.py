@@ -18,8 +18,8 @@ from pylos.training.epoch_metrics import log_for_epoch
 class BlunderRate(pl.Callback):
     """Logs how often self-play throws away a win or a draw, where the rules are solved when the training starts.
 
-    After every epoch it looks at the games that were finished for that epoch: ``selfplay/blunder_rate`` is the
-    share of actions that did so among those that could, ``selfplay/blunder_rate_ply_00_09`` and the like are the
+    After every epoch it looks at the games that were finished for that epoch: `selfplay/blunder_rate` is the
+    share of actions that did so among those that could, `selfplay/blunder_rate_ply_00_09` and the like are the
     same for a part of the game. Without a solution it does nothing, and in no case does training learn of it.
     """
 

@@ -47,17 +47,17 @@ from pylos.training.trainer import phases_shown
 class EvaluationCallback(pl.Callback):
     """Evaluates the agent at the end of epochs, in the foreground, and logs and records how strong it is.
 
-    It plays random, the ``anchors`` and the previous evaluated weights, logs ``eval/elo`` (maximum likelihood
-    over all games of the run), ``eval/win_rate_vs_random`` and the like in time for ``ModelCheckpoint(monitor=...)``
-    of the same epoch, and keeps ``manifest.json`` beside the checkpoints. Should an evaluation fail, that is
+    It plays random, the `anchors` and the previous evaluated weights, logs `eval/elo` (maximum likelihood
+    over all games of the run), `eval/win_rate_vs_random` and the like in time for `ModelCheckpoint(monitor=...)`
+    of the same epoch, and keeps `manifest.json` beside the checkpoints. Should an evaluation fail, that is
     reported and recorded, and the training goes on.
 
     Where the rules are solved with distances when the training starts, the agent also plays as many games against
-    the perfect player, from the start position. They are logged as ``eval/score_vs_perfect_as_second``,
-    ``eval/score_vs_perfect_as_first`` (wins and half the draws per game) and ``eval/turns_survived_vs_perfect``
+    the perfect player, from the start position. They are logged as `eval/score_vs_perfect_as_second`,
+    `eval/score_vs_perfect_as_first` (wins and half the draws per game) and `eval/turns_survived_vs_perfect`
     (how long the games that it lost were), and are part of nothing else.
 
-    In an epoch without an evaluation, and after a resume, callbacks that watch a metric, as ``EarlyStopping`` does,
+    In an epoch without an evaluation, and after a resume, callbacks that watch a metric, as `EarlyStopping` does,
     see that of the newest one. Where that has no value, as the end of an interval may be open, they wait.
 
     Args:
@@ -195,7 +195,7 @@ class EvaluationCallback(pl.Callback):
         self._save(trainer)
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Plays random and the anchors, for ``trainer.test``."""
+        """Plays random and the anchors, for `trainer.test`."""
         agent = self._player(trainer.global_step, _network(pl_module), pl_module)
         results = self._play(trainer, agent, None)
         for name, result in zip(self.settings.names_in_metrics, results, strict=True):
@@ -206,7 +206,7 @@ class EvaluationCallback(pl.Callback):
         return {"previous_step": self._previous_step, "previous_weights": self._previous_weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what ``state_dict`` saved.
+        """Takes up what `state_dict` saved.
 
         Raises:
             CheckpointError: that is something else.

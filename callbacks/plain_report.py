@@ -49,7 +49,7 @@ class PlainReport(pl.Callback):
         return {"metrics": kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores :meth:`state_dict`."""
+        """Restores `state_dict`."""
         check_state(state_dict, {"metrics": Each(float)}, "the state of the report")
         self._metrics = dict(state_dict["metrics"])
 
@@ -105,7 +105,7 @@ class PlainReport(pl.Callback):
 
 
 def manifest_metrics(folder: Path) -> dict[str, float]:
-    """The ratings of the last checkpoint that the manifest in ``folder`` knows to be evaluated."""
+    """The ratings of the last checkpoint that the manifest in `folder` knows to be evaluated."""
     try:
         entry = Manifest.load(folder).latest()
     except CheckpointError:
@@ -154,6 +154,6 @@ def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None
 
 
 def out_of_time(trainer: pl.Trainer) -> bool:
-    """Whether the trainer's ``max_time`` is over."""
+    """Whether the trainer's `max_time` is over."""
     remaining = [cb.time_remaining() for cb in callbacks_of(trainer) if isinstance(cb, Timer)]
     return any(seconds is not None and seconds <= 0 for seconds in remaining)

@@ -21,7 +21,7 @@ LIVE_SECONDS = 0.1
 class Report(PlainReport, ProgressBar):
     """Reports a fit on the terminal or in a notebook, in place of Lightning's own progress bar.
 
-    Beside the lines of :class:`PlainReport` it has live bars on stderr, one at a time: of self-play, of an epoch's
+    Beside the lines of `PlainReport` it has live bars on stderr, one at a time: of self-play, of an epoch's
     training with its losses, of its validation and of its evaluation. Beside another progress bar use PlainReport.
     """
 
@@ -38,7 +38,7 @@ class Report(PlainReport, ProgressBar):
 
     @property
     def shows_phases(self) -> bool:
-        """Whether self-play and evaluation may draw a bar: see :func:`pylos.training.trainer.phases_shown`."""
+        """Whether self-play and evaluation may draw a bar: see `pylos.training.trainer.phases_shown`."""
         return self._enabled
 
     def without_bar(self) -> PlainReport:
@@ -50,7 +50,7 @@ class Report(PlainReport, ProgressBar):
         self._enabled = False
 
     def enable(self) -> None:
-        """Undoes :meth:`disable`."""
+        """Undoes `disable`."""
         self._enabled = True
 
     def on_train_batch_end(
@@ -96,7 +96,7 @@ class Report(PlainReport, ProgressBar):
 
 
 def live_text(outputs: Any) -> str:
-    """The losses of one training step, from what ``training_step`` returned; more would not fit beside the bar."""
+    """The losses of one training step, from what `training_step` returned; more would not fit beside the bar."""
     losses = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
     return "  ".join(
         f"{name.replace('_', ' ')} {float(value):.3f}"

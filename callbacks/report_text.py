@@ -15,7 +15,7 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
     Args:
         epoch: The number of finished epochs.
         max_epochs: How many there will be; None or -1 if that is open.
-        metrics: Lightning's ``callback_metrics`` as plain numbers.
+        metrics: Lightning's `callback_metrics` as plain numbers.
     """
     of = f"/{max_epochs}" if max_epochs is not None and max_epochs > 0 else ""
     selfplay = _join(

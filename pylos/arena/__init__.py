@@ -1,1 +1,1 @@
-"""Who is stronger: matches, their results, ratings, and what an evaluation consists of."""
+"""Who is stronger: matches between players, their results, evaluations of an agent, and ratings."""

@@ -1,4 +1,4 @@
-"""Metrics that are counted on every rank and added up over all of them."""
+"""The results of matches, added up over all ranks that play a part of the games."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pylos.arena.results import MatchResult, Pairing
 
 
 class MatchCounts(Metric):
-    """Wins, draws and losses of several matches, whose games may have been played on several ranks.
+    """Wins, draws and losses of several matches, whose games are played on several ranks.
 
     Args:
-        pairings: who plays against whom; the same on all ranks.
+        pairings: M pairs of a player and its opponent; the same on all ranks.
     """
 
     is_differentiable = False
     higher_is_better = None
     full_state_update = False
     counts: Tensor
-    """int64 [M, 2, 3] for each of M pairings, moving first and second: wins, draws, losses."""
+    """int64 [M, 2, 3] wins, draws and losses of each pairing's player, moving first and moving second."""
 
     def __init__(self, pairings: Sequence[Pairing]) -> None:
         super().__init__()
@@ -34,18 +34,18 @@ class MatchCounts(Metric):
         """Adds games.
 
         Args:
-            results: of some of the pairings; those that are missing had no games here.
+            results: of some of the pairings. The others had no games on this rank.
         """
         for result in results:
             games = torch.tensor([result.as_first, result.as_second], device=self.counts.device)
             self.counts[self.pairings.index((result.player, result.opponent))] += games
 
     def compute(self) -> Tensor:
-        """All games so far on all ranks: int64 [M, 2, 3]."""
+        """The counts of all games so far, on all ranks: int64 [M, 2, 3]."""
         return self.counts
 
     def results(self) -> list[MatchResult]:
-        """The same as results, in the order of the pairings. Call it on all ranks."""
+        """The same as match results, in the order of the pairings. Call it on all ranks."""
         counts = self.compute().tolist()
         return [
             MatchResult(player, opponent, tuple(first), tuple(second))

@@ -1,6 +1,6 @@
-"""What an evaluation is: matches of an agent against random, fixed anchors and its former self.
+"""The matches of an evaluation: an agent plays random, the anchors and its former self.
 
-During training ``callbacks.EvaluationCallback`` plays them; ``evaluate_run`` does so for checkpoints on disk.
+During training `callbacks.EvaluationCallback` has them played, for checkpoints on disk `pylos.runs.backfill`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pylos.players.perfect_player import PerfectPlayer
 
 ANCHOR_GAMES_FACTOR = 4
-"""Games between two anchors, for every game of an agent's match."""
+"""Two anchors play this number of games for every game of an agent's match."""
 
 
 class Share(NamedTuple):
@@ -32,11 +32,11 @@ class Share(NamedTuple):
     ranks: int = 1
 
     def games(self, games: int) -> int:
-        """How many of a match's games it plays; they come in pairs. It may be none."""
+        """How many of a match's games it plays: an even number, which may be 0."""
         return 2 * len(range(self.rank, games // 2, self.ranks))
 
     def key(self, *parts: int | str) -> int:
-        """What names its games: no rank plays those of another."""
+        """The key of its games: every rank plays other ones."""
         return derive_key(*parts, self.rank) if self.rank else derive_key(*parts)
 
 
@@ -56,14 +56,14 @@ def evaluate_agent(
 
     Args:
         settings: what it consists of.
-        agent: who is evaluated; the name of its weights is part of what names the games.
+        agent: the player to evaluate. The key of the games depends on the name of its weights.
         previous: the previous checkpoint, if there is one.
         rules: name of the rule set.
         show: whether to show progress.
         share: which part of the games to play.
 
     Returns:
-        A result for each of ``agent_pairings``, in their order; nothing if the share is empty.
+        A result for each of `agent_pairings`, in their order; none if the share is empty.
     """
     if not (games := share.games(settings.games)):
         return []
@@ -77,12 +77,18 @@ def evaluate_agent(
 
 
 def _weights_name(agent: Player) -> str:
-    """The part of an agent's name that does not say how its weights are used: all its uses begin the same games."""
+    """The agent's name without its simulations: with any number of them the same weights begin the same games."""
     return agent.name.partition(":")[0]
 
 
 def agent_pairings(fixed: Sequence[str], agent: Player, previous: Player | None) -> list[Pairing]:
-    """Who plays whom in ``evaluate_agent``, with the names of the fixed opponents."""
+    """Who plays whom in `evaluate_agent`.
+
+    Args:
+        fixed: the names of the fixed opponents.
+        agent: the player to evaluate.
+        previous: the previous checkpoint, if there is one.
+    """
     opponents = [*fixed, *([previous.name] if previous else [])]
     return [(agent.name, opponent) for opponent in opponents]
 
@@ -94,14 +100,21 @@ def play_perfect(
     show: bool = True,
     share: Share = WHOLE,
 ) -> np.ndarray:
-    """Lets the agent play the perfect player, which no rating would bear: it may lose none of its games.
+    """Lets the agent play the perfect player. No rating follows from these games: the perfect player may lose none.
 
-    All games begin at the start position, whose value is known; they differ because chance decides between
-    equally good actions.
+    All games begin at the start position, whose value is known. They differ because the perfect player chooses at
+    random between equally good actions.
+
+    Args:
+        settings: how many games.
+        agent: the player to evaluate. The key of the games depends on the name of its weights.
+        perfect: the perfect player, which names the rules.
+        show: whether to show progress.
+        share: which part of the games to play.
 
     Returns:
-        [7] wins, draws and losses of the agent moving first, the same moving second, and all the whole turns of
-        the games that it lost; zeros if the share is empty. What several ranks return may be added up.
+        int64 [7] wins, draws and losses of the agent moving first, the same moving second, and the number of whole
+        turns in the games that it lost; zeros if the share is empty. The sum over several ranks means the same.
     """
     if not (games := share.games(settings.games)):
         return np.zeros(7, np.int64)
@@ -121,10 +134,13 @@ def play_perfect(
 
 
 def perfect_metrics(counts: Sequence[int]) -> dict[str, float | None]:
-    """The metrics that follow from what ``play_perfect`` returned.
+    """The metrics of games against the perfect player.
 
-    ``turns_survived_vs_perfect`` is the mean over the games that the agent lost, both players' turns counted;
-    None where it lost none.
+    `turns_survived_vs_perfect` is the mean number of turns, of both players, in the games that the agent lost; None if
+    it lost none.
+
+    Args:
+        counts: [7] what `play_perfect` returned.
     """
     first_wins, first_draws, first_losses, wins, draws, losses, turns = counts
     lost = first_losses + losses
@@ -144,19 +160,19 @@ def play_anchors(
 ) -> list[MatchResult]:
     """Lets every fixed opponent play the next weaker one, once for a whole run.
 
-    An agent that beats random in all games has no rating by these games alone: it could be anything. Against
-    the anchors it loses some, and through these matches the anchors have a rating. They are played more often
-    than the agent's, because every rating rests on them.
+    If an agent wins all games against random, these games alone set no upper limit to its rating. It loses some games
+    against the anchors, and the matches played here rate the anchors. They have more games than an agent's matches,
+    because every rating depends on them.
 
     Args:
         settings: who the anchors are, and how many games the agent's matches have.
-        known: matches that were played before.
+        known: the matches of anchors that were played before.
         rules: name of the rule set.
         show: whether to show progress.
         share: which part of the games to play.
 
     Returns:
-        A result for each of ``anchor_pairings``, in their order; nothing if the share is empty.
+        A result for each of `anchor_pairings`, in their order; none if the share is empty.
     """
     games = share.games(ANCHOR_GAMES_FACTOR * settings.games)
     players = {player.name: player for player in settings.fixed_opponents(rules)}
@@ -178,6 +194,11 @@ def play_anchors(
 
 
 def anchor_pairings(fixed: Sequence[str], known: Sequence[MatchResult]) -> list[Pairing]:
-    """Who plays whom in ``play_anchors``, with the names of the fixed opponents, the weakest first."""
+    """Who plays whom in `play_anchors`.
+
+    Args:
+        fixed: the names of the fixed opponents, the weakest first.
+        known: the matches of anchors that were played before.
+    """
     played = {frozenset((match.player, match.opponent)) for match in known}
     return [(b, a) for a, b in itertools.pairwise(fixed) if frozenset((a, b)) not in played]

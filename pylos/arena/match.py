@@ -1,4 +1,4 @@
-"""Matches between players: all games at once, in pairs from the same opening with colours swapped."""
+"""Matches between players: all games at once, in pairs from one opening with colours swapped."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ RUNNING, DRAW, WHITE_WINS, BLACK_WINS = 0, 1, 2, 3
 
 
 class MatchGames(NamedTuple):
-    """The games of a match. G games, T = ``max_moves``."""
+    """The games of a match. G games, T = `max_moves`."""
 
     positions: np.ndarray
-    """int64 [G, T + 1] positions so far, the current one at index ``ply``."""
+    """int64 [G, T + 1] packed positions so far, the current one at index `ply`."""
     ply: np.ndarray
-    """int64 [G]"""
+    """int64 [G] number of actions so far."""
     outcome: np.ndarray
     """int64 [G] RUNNING, DRAW, WHITE_WINS or BLACK_WINS."""
 
     @property
     def agent_is_black(self) -> np.ndarray:
-        """[G] whether the agent moves second: in every other game."""
+        """Whether the agent moves second, as in every other game: bool [G]."""
         return np.asarray(np.arange(len(self.ply)) % 2 == 1)
 
     @property
     def lost(self) -> np.ndarray:
-        """[G] whether the agent has lost."""
+        """Whether the agent has lost: bool [G]."""
         return np.asarray(self.outcome == np.where(self.agent_is_black, WHITE_WINS, BLACK_WINS))
 
     @property
     def turns(self) -> np.ndarray:
-        """[G] whole turns so far; a take-back is part of the turn that earned it."""
+        """Number of whole turns so far: int64 [G]. A take-back is part of the turn that earned it."""
         passed = np.diff(mover(self.positions), axis=1) != 0
         played = np.arange(passed.shape[1]) < self.ply[:, None]
         return np.asarray((passed & played).sum(axis=1))
@@ -69,7 +69,7 @@ class MatchGames(NamedTuple):
 
 @jit
 def _open(games: MatchGames, code: int, key: int, plies: int) -> None:
-    """Starts every pair of games (rows 2i and 2i + 1) with the same random actions."""
+    """Begins every pair of games (rows 2i and 2i + 1) with the same random actions."""
     for g in range(games.ply.shape[0]):
         position = START
         for ply in range(plies):
@@ -83,7 +83,11 @@ def _open(games: MatchGames, code: int, key: int, plies: int) -> None:
 
 @jit
 def _play(games: MatchGames, rows: np.ndarray, actions: np.ndarray, code: int, repetition_limit: int) -> int:
-    """Plays one action in each of the given games; returns the first row whose action is illegal, or -1."""
+    """Plays one action in each of the given games.
+
+    Returns:
+        The index of the first of these actions that is illegal; -1 if all are legal.
+    """
     legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(rows.shape[0]):
         g = rows[i]
@@ -114,14 +118,13 @@ def play_match(
 ) -> MatchResult:
     """Plays a match.
 
-    Every opening of random actions is played twice, each player moving first once, so that two players without
-    any randomness of their own do not play one game over and over. The result depends on nothing but the
-    arguments.
+    It has openings of random actions, so that two players without randomness do not play the same game again and again.
+    Each opening is played twice, and each player moves first once. The result depends on the arguments alone.
 
     Args:
         a: the player whose result it is.
-        b: its opponent; it may be the same object as ``a``.
-        games: how many games, an even number.
+        b: its opponent; it may be the same object as `a`.
+        games: number of games, an even number.
         rules: name of the rule set.
         seed: names the openings and the players' random draws.
         opening_plies: random actions at the start of every game; they count as plies.
@@ -130,10 +133,10 @@ def play_match(
         on_move: called after every move with the number of finished games.
 
     Returns:
-        Wins, draws and losses of ``a``.
+        The result, seen from `a`.
 
     Raises:
-        ConfigurationError: ``games`` is odd or not positive, or the limits make no sense.
+        ConfigurationError: `games` is odd or not positive, or the limits make no sense.
         IllegalActionError: a player chose an action that is not legal.
         RulesError: a player plays by other rules.
     """
@@ -161,59 +164,62 @@ def play_games(
     Returns:
         The games, those against the first opponent first; `match_results` counts them.
     """
-    given = {
-        "games": games,
-        "opening_plies": opening_plies,
-        "max_moves": max_moves,
-        "repetition_limit": repetition_limit,
-    }
-    numbers = checked_options(given, _RANGES)
+    code = rules_code(rules)
+    limits = {"opening_plies": opening_plies, "max_moves": max_moves, "repetition_limit": repetition_limit}
+    numbers = _checked_numbers(code, {"games": games, **limits})
     games, opening_plies, max_moves, repetition_limit = numbers.values()
-    if games % 2:
-        raise ConfigurationError(f"a match has an even number of games, at least 2, not {games}")
-    code, total = rules_code(rules), games * len(opponents)
-    # No game is over so early: who cannot move has put all its balls on the board, in as many turns of both.
-    longest_opening = 2 * balls_per_player(code) - 1
-    if opening_plies > min(longest_opening, max_moves - 1):
-        raise ConfigurationError(
-            f"a match needs opening_plies from 0 to {longest_opening}, less than max_moves, got {opening_plies}"
-        )
+    total = games * len(opponents)
     with memory_for(
         "the games of a match", 8 * total * (max_moves + 3), f"lower games ({games:,}) or max_moves"
     ):
-        table = MatchGames(
+        played = MatchGames(
             np.empty((total, max_moves + 1), np.int64), np.empty(total, np.int64), np.empty(total, np.int64)
         )
-    _open(table, code, derive_key(key, "openings"), opening_plies)
+    _open(played, code, derive_key(key, "openings"), opening_plies)
     players = [agent, *opponents]
     for player in players:
-        if (theirs := getattr(player, "rules", rules)) != rules:  # a user's player need not have any
+        # A user's player need not name its rules.
+        if (theirs := getattr(player, "rules", rules)) != rules:
             raise RulesError(f"{player.name} plays {theirs!r} rules, the match is of {rules!r}")
     for side, player in enumerate(players):
         player.reset(derive_key(key, "player", side))
     opponent = 1 + np.arange(total) // games
-    while len(running := np.flatnonzero(table.outcome == RUNNING)):
-        positions = table.positions[running, table.ply[running]]
-        agent_to_move = (mover(positions) == 1) == table.agent_is_black[running]
+    while len(running := np.flatnonzero(played.outcome == RUNNING)):
+        positions = played.positions[running, played.ply[running]]
+        agent_to_move = (mover(positions) == 1) == played.agent_is_black[running]
         to_move = np.where(agent_to_move, 0, opponent[running])
         for side, player in enumerate(players):
             if (mask := to_move == side).any():
-                _play_checked(table, running[mask], positions[mask], player, code, repetition_limit)
-        on_move(int(np.count_nonzero(table.outcome != RUNNING)))
-    return table
+                _play_checked(played, running[mask], positions[mask], player, code, repetition_limit)
+        on_move(int(np.count_nonzero(played.outcome != RUNNING)))
+    return played
+
+
+def _checked_numbers(code: int, numbers: dict[str, int]) -> dict[str, int]:
+    """The numbers of a match as plain integers; raises ConfigurationError if they make no sense."""
+    checked = checked_options(numbers, _RANGES)
+    if checked["games"] % 2:
+        raise ConfigurationError(f"a match has an even number of games, at least 2, not {checked['games']}")
+    # No game is over within these plies: a player that cannot move has put all its balls on the board, one a turn.
+    longest, plies = 2 * balls_per_player(code) - 1, checked["opening_plies"]
+    if plies > min(longest, checked["max_moves"] - 1):
+        raise ConfigurationError(
+            f"a match needs opening_plies from 0 to {longest}, less than max_moves, got {plies}"
+        )
+    return checked
 
 
 def _play_checked(
-    table: MatchGames,
+    played: MatchGames,
     rows: np.ndarray,
     positions: np.ndarray,
     player: Player,
     code: int,
     repetition_limit: int,
 ) -> None:
-    """Lets a player act in the given games; names what is illegal."""
+    """Lets a player act in the given games; raises IllegalActionError if one of its actions is illegal."""
     actions = _choices(player, positions)
-    illegal = _play(table, rows, actions, code, repetition_limit)
+    illegal = _play(played, rows, actions, code, repetition_limit)
     if illegal >= 0:
         action, position = int(actions[illegal]), int(positions[illegal])
         known = 0 <= action < NUM_ACTIONS
@@ -222,31 +228,31 @@ def _play_checked(
 
 
 def _choices(player: Player, positions: np.ndarray) -> np.ndarray:
-    """The player's actions, int64 [B]: kernels read as many as there are boards, whatever they were given."""
+    """The player's actions: int64 [B], checked because a kernel would read beyond the end of a shorter array."""
     actions = np.asarray(player.choose(positions), np.int64)
     if actions.shape != positions.shape:
         raise IllegalActionError(f"{player.name} chose {actions.size} action(s) for {len(positions)} boards")
     return actions
 
 
-def match_results(table: MatchGames, agent: Player, opponents: Sequence[Player]) -> list[MatchResult]:
-    """What the games of ``play_games`` came to against each opponent, in their order."""
-    games = len(table.ply) // max(1, len(opponents))
+def match_results(played: MatchGames, agent: Player, opponents: Sequence[Player]) -> list[MatchResult]:
+    """The results of the games of `play_games` against each opponent, in their order."""
+    games = len(played.ply) // max(1, len(opponents))
     return [
-        _result(agent.name, other.name, table.outcome[rows], table.agent_is_black[rows])
+        _result(agent.name, other.name, played.outcome[rows], played.agent_is_black[rows])
         for i, other in enumerate(opponents)
         for rows in [slice(i * games, (i + 1) * games)]
     ]
 
 
-def _result(name: str, opponent: str, outcome: np.ndarray, a_is_black: np.ndarray) -> MatchResult:
+def _result(player: str, opponent: str, outcome: np.ndarray, is_black: np.ndarray) -> MatchResult:
     def counts(rows: np.ndarray, win: int, loss: int) -> tuple[int, int, int]:
         wins, draws, losses = (int(np.count_nonzero(outcome[rows] == o)) for o in (win, DRAW, loss))
         return wins, draws, losses
 
     return MatchResult(
-        name,
+        player,
         opponent,
-        as_first=counts(~a_is_black, WHITE_WINS, BLACK_WINS),
-        as_second=counts(a_is_black, BLACK_WINS, WHITE_WINS),
+        as_first=counts(~is_black, WHITE_WINS, BLACK_WINS),
+        as_second=counts(is_black, BLACK_WINS, WHITE_WINS),
     )

@@ -1,4 +1,4 @@
-"""What a match came to: wins, draws and losses, the win rate with its interval, and the label it earns."""
+"""The result of a match: wins, draws and losses, the win rate with its interval, and the label of a strength."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pylos.errors import CheckpointError
 from pylos.system.options import COUNT_OR_ZERO, shown
 
 Z95 = 1.959963984540054
-"""Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
+"""95 % of a normal distribution lie within this number of standard deviations on either side of its mean."""
 
 LABELS = ((0.40, "Beginner"), (0.60, "Novice"), (0.75, "Intermediate"), (0.90, "Advanced"))
 """Each label with the win rate against random from which it no longer applies."""
@@ -26,15 +26,20 @@ Pairing = tuple[str, str]
 
 
 def strength_label(win_rate_vs_random: float) -> str:
-    """The name of a strength, from the win rate against the random player in [0, 1]."""
+    """The label of a strength.
+
+    Args:
+        win_rate_vs_random: win rate against the random player, in [0, 1].
+    """
     return next((name for bound, name in LABELS if win_rate_vs_random < bound), TOP_LABEL)
 
 
 def wilson_interval(score: float, games: int) -> tuple[float, float]:
-    """The 95 % interval of a win rate (Wilson 1927), both ends in [0, 1].
+    """The 95 % score interval of a win rate, both ends in [0, 1].
 
-    Made for games that are won or lost. Draws, and pairs of games from one opening with colours swapped, vary
-    less than that, so that the interval is then rather too wide than too narrow.
+    See Wilson, Probable Inference, the Law of Succession, and Statistical Inference, Journal of the American
+    Statistical Association 22, 1927. It assumes independent games that are won or lost. Draws, and pairs of games from
+    one opening with colours swapped, vary less, so the interval may be too wide, but hardly too narrow.
 
     Args:
         score: mean points a game, in [0, 1].
@@ -47,7 +52,7 @@ def wilson_interval(score: float, games: int) -> tuple[float, float]:
 
 
 def interval_text(low: float | None, high: float | None) -> str:
-    """An interval of ratings as it is printed, in plain ASCII; an end that is None is open."""
+    """The text of an interval of ratings, in plain ASCII; an end that is None is open."""
     left = "(-inf" if low is None else f"[{low:.0f}"
     right = "inf)" if high is None else f"{high:.0f}]"
     return f"{left}, {right}"
@@ -62,7 +67,7 @@ def score_of(counts: Counts) -> float:
 
 @dataclass(frozen=True)
 class MatchResult:
-    """The outcome of a match of at least one game, seen from ``player``.
+    """The result of a match of at least one game, seen from `player`.
 
     Raises:
         ValueError: a name is empty, a count is no natural number, or there is no game.
@@ -71,9 +76,9 @@ class MatchResult:
     player: str
     opponent: str
     as_first: Counts
-    """Wins, draws, losses of ``player`` in the games in which it moved first."""
+    """Wins, draws, losses of `player` in the games in which it moved first."""
     as_second: Counts
-    """The same for the games in which it moved second."""
+    """The same of the games in which it moved second."""
 
     def __post_init__(self) -> None:
         for name in (self.player, self.opponent):
@@ -89,22 +94,22 @@ class MatchResult:
 
     @property
     def wins(self) -> int:
-        """Games that ``player`` won."""
+        """Games that `player` won."""
         return self.as_first[0] + self.as_second[0]
 
     @property
     def draws(self) -> int:
-        """Games that nobody won."""
+        """Drawn games."""
         return self.as_first[1] + self.as_second[1]
 
     @property
     def losses(self) -> int:
-        """Games that ``player`` lost."""
+        """Games that `player` lost."""
         return self.as_first[2] + self.as_second[2]
 
     @property
     def games(self) -> int:
-        """All games of the match."""
+        """Number of all games of the match."""
         return sum(self.as_first) + sum(self.as_second)
 
     @property
@@ -128,7 +133,7 @@ class MatchResult:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> MatchResult:
-        """The inverse of ``to_dict``.
+        """The inverse of `to_dict`.
 
         Raises:
             CheckpointError: the values are not those of a match.
