@@ -1,4 +1,4 @@
-"""What an evaluation does for Lightning's `EarlyStopping` that watches one of its metrics."""
+"""Early stopping that watches a metric of the evaluation."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pylos.runs.lightning_internals import check_after_epochs
 
 
 class PatientStopping:
-    """Makes early stopping wait for the first evaluation.
+    """Lets every `EarlyStopping` that watches an evaluation wait for the first one.
 
-    A strict `EarlyStopping` ends the training with an error where its metric is missing. Until the first evaluation
-    that is no mistake, so it is not strict until then.
+    A strict one ends the training with an error if its metric is missing. Before the first evaluation a missing metric
+    is no mistake, so until then none is strict.
     """
 
     def __init__(self) -> None:
         self._waiting: list[EarlyStopping] = []
 
     def begin(self, trainer: pl.Trainer) -> None:
-        """Lets those that watch an evaluation look at the end of epochs, and wait. Call it when a fit starts."""
+        """Begins the waiting, and lets them look after epochs, as the evaluation does. Call it when a fit starts."""
         for callback in trainer.early_stopping_callbacks:
             if isinstance(callback, EarlyStopping) and callback.monitor.startswith("eval/"):
                 check_after_epochs(callback)
@@ -33,8 +33,8 @@ class PatientStopping:
         """Ends the waiting after an evaluation.
 
         Args:
-            measured: the names of its metrics, also of those that had no value. To watch another one is a mistake: such
-                a callback is strict again.
+            measured: the names of its metrics, also of those that had no value. A callback that watches another name is
+                a mistake, and strict again.
         """
         for callback in self._waiting:
             callback.strict = callback.monitor not in measured

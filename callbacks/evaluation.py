@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import lightning.pytorch as pl
@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 
 from callbacks.early_stopping import PatientStopping
-from callbacks.sharing import shared_results, shared_sum
+from callbacks.sharing import shared_counts, shared_results
 from callbacks.solution import table_of_run
 from pylos.arena.evaluation import (
     agent_pairings,
@@ -45,30 +45,30 @@ from pylos.training.trainer import phases_shown
 
 
 class EvaluationCallback(pl.Callback):
-    """Evaluates the agent at the end of epochs, in the foreground, and logs and records how strong it is.
+    """Evaluates the agent at the end of epochs, and logs and records how strong it is. The training waits meanwhile.
 
-    It plays random, the `anchors` and the previous evaluated weights, logs `eval/elo` (maximum likelihood
-    over all games of the run), `eval/win_rate_vs_random` and the like in time for `ModelCheckpoint(monitor=...)`
-    of the same epoch, and keeps `manifest.json` beside the checkpoints. Should an evaluation fail, that is
-    reported and recorded, and the training goes on.
+    The agent plays random, the `anchors` and the weights of the previous evaluation. `eval/elo` (maximum likelihood
+    over all games of the run), `eval/win_rate_vs_random` and the like are logged in time for a
+    `ModelCheckpoint(monitor=...)` of the same epoch, and recorded in `manifest.json` beside the checkpoints. If an
+    evaluation fails, the failure is reported and recorded, and the training goes on.
 
-    Where the rules are solved with distances when the training starts, the agent also plays as many games against
-    the perfect player, from the start position. They are logged as `eval/score_vs_perfect_as_second`,
-    `eval/score_vs_perfect_as_first` (wins and half the draws per game) and `eval/turns_survived_vs_perfect`
-    (how long the games that it lost were), and are part of nothing else.
+    If the rules are solved with distances when the training starts, the agent also plays `games` games against the
+    perfect player, from the start position. They are logged as `eval/score_vs_perfect_as_second`,
+    `eval/score_vs_perfect_as_first` (wins and half the draws per game) and `eval/turns_survived_vs_perfect` (the mean
+    number of turns in the games that it lost). Neither ratings nor the manifest contain these games.
 
-    In an epoch without an evaluation, and after a resume, callbacks that watch a metric, as `EarlyStopping` does,
-    see that of the newest one. Where that has no value, as the end of an interval may be open, they wait.
+    In an epoch without an evaluation, and after a resume, callbacks that watch a metric, as `EarlyStopping` does, see
+    that of the newest evaluation. If it has no value, because the end of an interval is open, they wait.
 
     Args:
         every_n_epochs: epochs from one evaluation to the next.
         games: games of every match, an even number.
         simulations: simulations per decision of the agent; 0 evaluates the bare policy.
-        anchors: opponents besides random and the previous checkpoint, the weakest first. They also play each
-            other once per run, because a rating needs opponents who win sometimes. A checkpoint among them is known to
-            ratings by its weights, wherever it lies, and to metrics by its path with dashes.
-        seed: names the games.
-        perfect: whether to play the perfect player where that is possible.
+        anchors: opponents besides random and the previous checkpoint, the weakest first. They also play each other once
+            a run, because a rating needs opponents that win sometimes. Ratings name a checkpoint among them by its
+            weights, wherever it lies, and metrics by its path with dashes.
+        seed: names the games: another seed gives other ones.
+        perfect: whether to play the perfect player if the rules are solved.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class EvaluationCallback(pl.Callback):
         return self._manifest
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Loads the fixed opponents: one that cannot play is refused now, and not in every evaluation.
+        """Loads the fixed opponents, so that one that cannot play is refused now and not in every evaluation.
 
         Raises:
             PylosError: an anchor cannot be loaded, or the rules have no such player.
@@ -111,20 +111,16 @@ class EvaluationCallback(pl.Callback):
             self._fixed = [player.name for player in players]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Opens the manifest, before the first game is played: it may be that of another run.
-
-        Early stopping then looks at the end of epochs, and waits for the first evaluation.
+        """Opens the manifest before the first game is played, because it may be that of another run.
 
         Raises:
-            CheckpointError: the previous agent, brought by a checkpoint, is no such network.
+            CheckpointError: the checkpoint's previous agent is not a network like the module's, or the manifest is
+                damaged.
+            ConfigurationError: the manifest is that of another run.
         """
         self._early_stopping.begin(trainer)
         if self._previous_step is not None:
-            ours = _network(pl_module).state_dict()
-            shapes = [{name: w.shape for name, w in part.items()} for part in (ours, self._previous_weights)]
-            if shapes[0] != shapes[1]:
-                raise CheckpointError("the checkpoint's previous agent does not fit the network")
-            check_numbers(self._previous_weights, ours, "the checkpoint's previous agent")
+            _check_previous(self._previous_weights, _network(pl_module))
         folder = checkpoint_folder(trainer)
         self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
         if self.manifest.entries and begins_run(trainer):
@@ -136,7 +132,11 @@ class EvaluationCallback(pl.Callback):
             )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Forgets what the manifest knows of the future of a resumed run."""
+        """Prepares the manifest for this fit; a resumed run plays out anew what lies behind its checkpoint.
+
+        Raises:
+            ConfigurationError: the manifest is that of a run of other rules.
+        """
         rules = str(pl_module.hparams["rules"])
         if self.manifest.rules not in (None, rules):
             raise ConfigurationError(
@@ -155,13 +155,13 @@ class EvaluationCallback(pl.Callback):
         self._perfect_player = PerfectPlayer(table) if table else None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Evaluates, if it is time to. Lightning calls checkpoint callbacks after this one."""
+        """Evaluates the agent, in every n-th epoch. Lightning calls the checkpoint callbacks later."""
         if (trainer.current_epoch + 1) % self.every_n_epochs:
             return
         step = trainer.global_step
         try:
             self._evaluate(trainer, pl_module, step)
-        except Exception as error:  # whatever it is, the training is worth more
+        except Exception as error:  # whatever failed, the training goes on
             reason = f"{type(error).__name__}: {error}"
             rank_zero_warn(f"the evaluation after epoch {trainer.current_epoch} failed: {reason}")
             self.manifest.record_failure(trainer.current_epoch, step, self.settings.simulations, reason)
@@ -180,22 +180,22 @@ class EvaluationCallback(pl.Callback):
         self._previous_step = step
         self._previous_weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         if self._perfect_player is not None:
-            # Behind all that is recorded, which so is the same where there is no table.
+            # After everything that is recorded, so that the records are the same without a table.
             found = self._play_perfect(trainer, agent, self._perfect_player)
             log_for_epoch(module, found)
             measured |= found
         self._early_stopping.end(measured)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Notes the names of the checkpoints that the last epoch left."""
+        """Notes in the manifest which checkpoints the last epoch has left."""
         self._save(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Notes the names of the last checkpoints, also where a killed run had nothing left but this."""
+        """Notes in the manifest which checkpoints the fit has left, also if a resumed run had nothing else to do."""
         self._save(trainer)
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Plays random and the anchors, for `trainer.test`."""
+        """Plays random and the anchors and logs the win rates, for `trainer.test`."""
         agent = self._player(trainer.global_step, _network(pl_module), pl_module)
         results = self._play(trainer, agent, None)
         for name, result in zip(self.settings.names_in_metrics, results, strict=True):
@@ -206,10 +206,10 @@ class EvaluationCallback(pl.Callback):
         return {"previous_step": self._previous_step, "previous_weights": self._previous_weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what `state_dict` saved.
+        """Restores what `state_dict` returned.
 
         Raises:
-            CheckpointError: that is something else.
+            CheckpointError: it is something else.
         """
         schema = {"previous_step": Maybe(Range(int, 0, 2**53)), "previous_weights": Each(torch.Tensor)}
         check_state(state_dict, {"previous_weights": dict}, "the state of the evaluation")
@@ -218,7 +218,7 @@ class EvaluationCallback(pl.Callback):
         self._previous_weights = state_dict["previous_weights"]
 
     def _play(self, trainer: pl.Trainer, agent: Player, previous: Player | None) -> list[MatchResult]:
-        """Plays an evaluation, each rank its share; all of them get the whole result."""
+        """Plays the matches of an evaluation, each rank its share; all ranks get all results."""
         settings, show = self._settings(trainer), phases_shown(trainer)
         rules = str(trainer.lightning_module.hparams["rules"])
         if self._manifest is not None:
@@ -232,11 +232,12 @@ class EvaluationCallback(pl.Callback):
     def _play_perfect(
         self, trainer: pl.Trainer, agent: Player, perfect: PerfectPlayer
     ) -> dict[str, float | None]:
-        """Plays the perfect player, each rank its share; all of them get the metrics of all games."""
+        """Plays the perfect player, each rank its share; all ranks get the metrics of all games."""
         play = functools.partial(play_perfect, self._settings(trainer), agent, perfect, phases_shown(trainer))
-        return perfect_metrics(shared_sum(trainer, play))
+        return perfect_metrics(shared_counts(trainer, play).tolist())
 
     def _settings(self, trainer: pl.Trainer) -> EvaluationSettings:
+        """The settings of this fit: a trial has as few games as possible."""
         return dataclasses.replace(self.settings, games=2) if is_trial(trainer) else self.settings
 
     def _player(self, step: int, network: PylosNetwork, module: pl.LightningModule) -> Player:
@@ -249,7 +250,7 @@ class EvaluationCallback(pl.Callback):
         )
 
     def _previous_player(self, module: pl.LightningModule) -> Player | None:
-        """The weights of the previous evaluation; a checkpoint on disk would be at the mercy of save_top_k."""
+        """The weights of the previous evaluation, from memory: `save_top_k` may have deleted their checkpoint."""
         if self._previous_step is None:
             return None
         network = copy.deepcopy(_network(module))
@@ -257,7 +258,7 @@ class EvaluationCallback(pl.Callback):
         return self._player(self._previous_step, network, module)
 
     def _metrics(self, results: Sequence[MatchResult], entry: Entry) -> dict[str, float | None]:
-        """What is logged; an open end of the interval is None, for loggers know numbers only."""
+        """The metrics of an evaluation; those without a value, as the open end of an interval, are None."""
         # Not strict: the last result may be that against the previous agent.
         fixed = zip(self.settings.names_in_metrics, results, strict=False)
         rates = {f"eval/win_rate_vs_{name}": result.score for name, result in fixed}
@@ -265,10 +266,19 @@ class EvaluationCallback(pl.Callback):
         return {**rates, **{f"eval/{name}": getattr(entry, name) for name in names}}
 
     def _save(self, trainer: pl.Trainer) -> None:
-        known = self.manifest.entries or self.manifest.path.exists()  # it may hold what was forgotten
+        # A manifest without entries replaces the file all the same: it may have entries that a resume took back.
+        known = self.manifest.entries or self.manifest.path.exists()
         if trainer.is_global_zero and not is_trial(trainer) and known:
             self.manifest.update_files(find_checkpoints(self.manifest.folder)[0])
             self.manifest.save()
+
+
+def _check_previous(weights: Mapping[str, torch.Tensor], network: PylosNetwork) -> None:
+    """Raises CheckpointError if a checkpoint's weights of the previous evaluation do not fit the network."""
+    ours = network.state_dict()
+    if {name: w.shape for name, w in weights.items()} != {name: w.shape for name, w in ours.items()}:
+        raise CheckpointError("the checkpoint's previous agent does not fit the network")
+    check_numbers(weights, ours, "the checkpoint's previous agent")
 
 
 def _network(module: pl.LightningModule) -> PylosNetwork:

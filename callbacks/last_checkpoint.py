@@ -12,13 +12,13 @@ from pylos.runs.folder import LAST
 class LastCheckpoint(ModelCheckpoint):
     """Keeps `last.ckpt`, from which a run goes on, and replaces it at the end of every epoch.
 
-    Wherever it stands in the list of callbacks, the run lies where it keeps its checkpoint, and it saves after the
-    others, whose states are part of what it saves. A class of its own, because Lightning takes two of
-    `ModelCheckpoint` that monitor nothing for the same.
+    Its folder is that of the run, wherever it stands in the list of callbacks. It saves after the other callbacks,
+    because their states are part of the checkpoint. It is a class of its own because Lightning cannot tell apart two
+    `ModelCheckpoint` that monitor nothing.
 
     Args:
-        dirpath: the folder; by default `checkpoints` in that of the first logger that has one, and in the trainer's
-            `default_root_dir` if none has.
+        dirpath: the folder; by default `checkpoints` in the folder of the first logger that has one, or in the
+            trainer's `default_root_dir` if none has.
     """
 
     def __init__(self, dirpath: str | Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What a training run tells its user in plain lines: one per epoch, and a table at the end."""
+"""The callback that reports a fit in plain lines: one an epoch, and a table at the end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from pylos.training.schedule import steps_after
 
 
 class PlainReport(pl.Callback):
-    """Reports a fit in plain lines, beside whatever progress bar the trainer has, or none.
+    """Reports a fit in plain lines, beside any progress bar or none.
 
-    After every epoch one line of results goes to stdout: after all other callbacks of the epoch, wherever this one
-    stands in the trainer's list, and right before the checkpoints are written. At the end of the fit comes a table,
-    also when a finished run is resumed and nothing was left to train.
+    After every epoch it prints one line of results to stdout. It does so after all other callbacks, wherever it stands
+    in the trainer's list, and right before the checkpoints are written. At the end of the fit it prints a table, also
+    when a finished run is resumed and nothing was left to train.
     """
 
     def __init__(self) -> None:
@@ -38,18 +38,22 @@ class PlainReport(pl.Callback):
 
     @property
     def state_key(self) -> str:
-        """One for all reports: a run may go on with another one."""
+        """The same for all kinds of report, because a run may go on with another kind."""
         return "Report"
 
     def state_dict(self) -> dict[str, Any]:
-        """The last losses and ratings, for the table of a run that is resumed when it is already finished."""
+        """The last losses and ratings: if the run is finished and resumed, its table needs them."""
         kept = {
             key: value for key, value in self._metrics.items() if not key.startswith(("selfplay/", "time/"))
         }
         return {"metrics": kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores `state_dict`."""
+        """Restores what `state_dict` returned.
+
+        Raises:
+            CheckpointError: it is something else.
+        """
         check_state(state_dict, {"metrics": Each(float)}, "the state of the report")
         self._metrics = dict(state_dict["metrics"])
 
@@ -65,16 +69,19 @@ class PlainReport(pl.Callback):
         if self._enabled:
             line = epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics)
             try:
-                pl_module.print(line)  # a bar that is being drawn gives way to what is printed like this
+                # Not the built-in function: a bar of Lightning that is being drawn makes room for this one.
+                pl_module.print(line)
                 sys.stdout.flush()
-            except OSError as error:  # the epoch's checkpoint is worth more, and is not written yet
+            except (
+                OSError
+            ) as error:  # raised later: the epoch's checkpoint is not written yet, and worth more
                 self._unwritten = OSError(error.errno, error.strerror, "standard output")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Ends the fit if the last line of results could not be printed.
 
         Raises:
-            OSError: why not.
+            OSError: the reason.
         """
         self._raise_unwritten()
 
@@ -91,7 +98,7 @@ class PlainReport(pl.Callback):
         saved = saved_checkpoint(trainer)
         checkpoint = _relative(saved) if saved else None
         recorded = manifest_metrics(checkpoint.parent) if checkpoint else {}
-        # Not both: an end of the interval that is not in the manifest is open.
+        # The manifest has the newer ratings. Without these of our own, an end that it does not have stays open.
         others = {name: value for name, value in self._metrics.items() if not name.startswith("eval/elo")}
         rows = summary_rows({**(others if recorded else self._metrics), **recorded})
         if checkpoint:
@@ -105,11 +112,11 @@ class PlainReport(pl.Callback):
 
 
 def manifest_metrics(folder: Path) -> dict[str, float]:
-    """The ratings of the last checkpoint that the manifest in `folder` knows to be evaluated."""
+    """The metrics of the last evaluated agent in the manifest of a folder; none if there is no readable one."""
     try:
         entry = Manifest.load(folder).latest()
     except CheckpointError:
-        return {}  # it is the evaluation's to complain
+        return {}  # the evaluation has said so
     names = ("elo", "elo_low", "elo_high", "win_rate_vs_random", "win_rate_vs_previous")
     return {f"eval/{name}": value for name in names if (value := getattr(entry, name, None)) is not None}
 
@@ -130,7 +137,7 @@ def print_table(title: str, rows: list[tuple[str, str]]) -> None:
 
 
 def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None:
-    """Prints commands that make sense now, as plain lines that can be copied."""
+    """Prints what to run next, as plain lines that can be copied."""
     print("What to run next:")
     rules = str(trainer.lightning_module.hparams.get("rules", "standard"))
     match = ["pylos", "match", str(checkpoint), "random"]
@@ -154,6 +161,6 @@ def print_next_steps(trainer: pl.Trainer, checkpoint: Path, epochs: int) -> None
 
 
 def out_of_time(trainer: pl.Trainer) -> bool:
-    """Whether the trainer's `max_time` is over."""
+    """Whether the trainer's `max_time` is used up."""
     remaining = [cb.time_remaining() for cb in callbacks_of(trainer) if isinstance(cb, Timer)]
     return any(seconds is not None and seconds <= 0 for seconds in remaining)

@@ -1,4 +1,4 @@
-"""The report with a live bar."""
+"""The callback that reports a fit, with live bars."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from callbacks.plain_report import PlainReport
 from pylos.system.progress import Update, progress_bar
 
 LIVE_SECONDS = 0.1
-"""The live losses are read this often: reading one waits for the accelerator."""
+"""The losses beside the bar are read at most once in this time, because reading one waits for the accelerator."""
 
 
 class Report(PlainReport, ProgressBar):
     """Reports a fit on the terminal or in a notebook, in place of Lightning's own progress bar.
 
-    Beside the lines of `PlainReport` it has live bars on stderr, one at a time: of self-play, of an epoch's
-    training with its losses, of its validation and of its evaluation. Beside another progress bar use PlainReport.
+    It prints the lines of `PlainReport` and draws live bars on stderr, one at a time: of an epoch's self-play, training
+    with its losses, validation and evaluation. Beside another progress bar use `PlainReport`.
     """
 
     def __init__(self) -> None:
@@ -42,11 +42,11 @@ class Report(PlainReport, ProgressBar):
         return self._enabled
 
     def without_bar(self) -> PlainReport:
-        """A report that leaves the bar to another one."""
+        """A report without bars, for use beside another progress bar."""
         return PlainReport()
 
     def disable(self) -> None:
-        """Shows nothing from now on (Lightning calls this on all ranks but the first)."""
+        """Shows nothing from now on. Lightning calls this on all ranks but the first."""
         self._enabled = False
 
     def enable(self) -> None:
@@ -56,7 +56,7 @@ class Report(PlainReport, ProgressBar):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar on. The first batch opens it and the last one closes it."""
+        """Moves the bar. The first batch opens it and the last one closes it."""
         title = f"training epoch {trainer.current_epoch + 1}"
         self._move_bar(title, batch_idx + 1, self.total_train_batches, outputs)
 
@@ -64,7 +64,7 @@ class Report(PlainReport, ProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
-        """As for training."""
+        """Moves the bar, as in training."""
         if not trainer.sanity_checking:
             self._move_bar("validation", batch_idx + 1, sum(trainer.num_val_batches))
 
@@ -76,7 +76,7 @@ class Report(PlainReport, ProgressBar):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Takes the bar away, so that the message does not end up inside it."""
+        """Closes the bar, so that the message of the error begins on a line of its own."""
         self._close_bar()
 
     def _move_bar(self, title: str, done: int, total: float, outputs: Any = None) -> None:
@@ -96,7 +96,11 @@ class Report(PlainReport, ProgressBar):
 
 
 def live_text(outputs: Any) -> str:
-    """The losses of one training step, from what `training_step` returned; more would not fit beside the bar."""
+    """The losses of one training step, to stand beside the bar.
+
+    Args:
+        outputs: what `training_step` returned: the loss, or losses and other metrics by name.
+    """
     losses = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
     return "  ".join(
         f"{name.replace('_', ' ')} {float(value):.3f}"

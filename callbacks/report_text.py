@@ -1,4 +1,4 @@
-"""What a report says of an epoch and of a whole run, as text made from the metrics."""
+"""The texts of a report, made from the metrics: the line of an epoch, and the rows of the final table."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
     """One line with the results of an epoch; what was not measured is left out.
 
     Args:
-        epoch: The number of finished epochs.
-        max_epochs: How many there will be; None or -1 if that is open.
+        epoch: number of finished epochs.
+        max_epochs: number of epochs at the end of the training; None or -1 if that is open.
         metrics: Lightning's `callback_metrics` as plain numbers.
     """
     of = f"/{max_epochs}" if max_epochs is not None and max_epochs > 0 else ""
@@ -31,7 +31,8 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
         " ",
         ("truth/policy_accuracy", "policy {:.2f}"),
         ("truth/search_accuracy", "search {:.2f}"),
-        ("truth/uniform_accuracy", "(random {:.2f})"),  # nobody could read the others without it
+        # Without this one the others mean little.
+        ("truth/uniform_accuracy", "(random {:.2f})"),
     )
     rates = [f"{name} {rate:.2f}" for name, rate in win_rates(metrics) if name in ("random", "previous")]
     sides = [f"eval/score_vs_perfect_as_{side}" for side in ("second", "first")]
@@ -53,14 +54,14 @@ def _join(metrics: Mapping[str, float], separator: str, *formats: tuple[str, str
 
 
 def win_rates(metrics: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Opponents and the win rates against them: random, the previous checkpoint, the anchors."""
+    """The opponents of an evaluation with the win rates against them: random, the previous checkpoint, the anchors."""
     rates = {k.removeprefix(_WIN_RATE): v for k, v in metrics.items() if k.startswith(_WIN_RATE)}
     order = ["random", "previous"]
     return sorted(rates.items(), key=lambda item: (order.index(item[0]) if item[0] in order else 2, item[0]))
 
 
 def elo_text(metrics: Mapping[str, float]) -> str:
-    """The rating, with its 95 % interval where there is one; an end that was not logged is open."""
+    """The rating, with its 95 % interval if at least one end was logged; the other end is open."""
     text = f"{metrics['eval/elo']:.0f}"
     low, high = metrics.get("eval/elo_low"), metrics.get("eval/elo_high")
     return text if low is None and high is None else f"{text} {interval_text(low, high)}"

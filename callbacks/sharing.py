@@ -1,4 +1,4 @@
-"""An evaluation shared among the ranks of a trainer: each plays some of the games, and all get the sum."""
+"""Work shared among the ranks of a trainer: each plays some of the games, and all get the sum."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ T = TypeVar("T")
 def shared_results(
     trainer: pl.Trainer, play: Callable[..., list[MatchResult]], pairings: Sequence[Pairing]
 ) -> list[MatchResult]:
-    """Plays matches on all ranks. Call it on all of them.
+    """Plays matches on all ranks. Call it on all ranks.
 
     Args:
-        trainer: whose ranks play.
+        trainer: the trainer whose ranks play.
         play: plays the part of the matches that its argument `share` says.
         pairings: who plays whom.
 
@@ -31,22 +31,26 @@ def shared_results(
         The results of all games, in the order of the pairings.
 
     Raises:
-        Exception: whatever was raised on this rank, or RuntimeError if it was on another one.
+        Exception: what `play` raised on this rank; RuntimeError if it raised something on another rank.
     """
     counts = MatchCounts(pairings).to(trainer.strategy.root_device)
     counts.update(_on_all_ranks(trainer, play))
     return counts.results()
 
 
-def shared_sum(trainer: pl.Trainer, play: Callable[..., np.ndarray]) -> list[int]:
-    """As `shared_results`, for play that returns numbers: their sums over all ranks."""
-    counts = torch.tensor(_on_all_ranks(trainer, play), device=trainer.strategy.root_device)
-    total = cast(torch.Tensor, trainer.strategy.reduce(counts, reduce_op="sum"))
-    return cast(list[int], total.tolist())
+def shared_counts(trainer: pl.Trainer, play: Callable[..., np.ndarray]) -> np.ndarray:
+    """As `shared_results`, where `play` returns numbers that may be added up."""
+    return sum_over_ranks(trainer, _on_all_ranks(trainer, play))
+
+
+def sum_over_ranks(trainer: pl.Trainer, counts: np.ndarray) -> np.ndarray:
+    """The sum of every rank's numbers, in the same shape. Call it on all ranks."""
+    on_device = torch.from_numpy(counts).to(trainer.strategy.root_device)
+    return cast(torch.Tensor, trainer.strategy.reduce(on_device, reduce_op="sum")).cpu().numpy()
 
 
 def _on_all_ranks(trainer: pl.Trainer, play: Callable[..., T]) -> T:
-    """Lets every rank play its share. All ranks fail if one does, or they would wait for it."""
+    """Lets every rank play its share. If one rank fails, all do: the others would wait for it."""
     error: Exception | None = None
     try:
         result = play(share=Share(trainer.global_rank, trainer.world_size))

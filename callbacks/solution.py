@@ -1,4 +1,4 @@
-"""What the callbacks know of the solution of the game; training never sees it."""
+"""The solution of the game for callbacks that measure the agent by it. Training never sees it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from pylos.solution.tablebase import Tablebase, open_if_present
 
 
 def table_of_run(trainer: pl.Trainer, distances: bool = False) -> Tablebase | None:
-    """The solution of the rules that a run learns, if all ranks have one; warns of a damaged one.
+    """The solution of the rules that a run learns; warns if it is damaged.
 
-    Call it on all ranks, once per fit: opening a table may mean reading all of it.
+    Call it on all ranks, and once a fit: to open a table may mean to read all of it.
 
     Args:
-        trainer: the run's.
-        distances: whether values alone are not enough.
+        trainer: the trainer of the run.
+        distances: whether the distances are needed, and not only the values.
+
+    Returns:
+        The table; None if a rank has none that is enough.
     """
     table = None
     try:

@@ -27,7 +27,7 @@ class EvaluationSettings:
     Raises:
         ConfigurationError: no evaluation has such settings.
         PlayerError: an anchor is no text of a player.
-        CheckpointError: an anchor is a checkpoint that is missing. One that is damaged is found by `fixed_opponents`.
+        CheckpointError: an anchor is a checkpoint that is missing; `fixed_opponents` finds one that is damaged.
     """
 
     games: int = 50
@@ -53,11 +53,11 @@ class EvaluationSettings:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as the manifest keeps them."""
+        """The settings as plain values, as the manifest keeps them."""
         return {**dataclasses.asdict(self), "anchors": list(self.anchors)}
 
     def fixed_opponents(self, rules: str | None) -> list[Player]:
-        """Makes random and the anchors, by the names under which ratings know them.
+        """Makes random and the anchors, with their names in ratings.
 
         The name of a checkpoint includes a digest of its weights: tomorrow a file of the same name may hold others.
 
@@ -81,7 +81,7 @@ class EvaluationSettings:
 
 
 def _checked_texts(anchors: object) -> tuple[str, ...]:
-    """The anchors, if they are texts that the manifest can keep."""
+    """The anchors as a tuple; raises ConfigurationError unless they are texts that the manifest can keep."""
     if not isinstance(anchors, (list, tuple)):
         raise ConfigurationError(f"anchors are a list of players, not {shown(anchors)}")
     for anchor in anchors:
