@@ -61,7 +61,7 @@ class AnnealedModule(pl.LightningModule):
         return min(step / steps, 1.0) if steps else 0.0
 
     def _cosine(self, step: int) -> float:
-        """The learning rate after ``step`` optimizer steps, relative to the first one."""
+        """The learning rate after `step` optimizer steps, relative to the first one."""
         lowest = self.hparams["min_learning_rate"] / self.hparams["learning_rate"]
         return cosine(self._progress(step), lowest)
 

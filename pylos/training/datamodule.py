@@ -146,8 +146,11 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._buffer = ReplayBuffer(self.hparams["buffer_size"], self._generations.search_options.width)
         self._selfplay: SelfPlay | None = None
         self._games_to_restore: dict[str, Any] | None = None
+        """Games in flight of a checkpoint, until self-play takes them up."""
         self._epochs_filled = 0
+        """The number of epochs whose games are in the buffer; `UNFINISHED` while games are played."""
         self._fitted: tuple[pl.Trainer, pl.LightningModule] | None = None
+        """The trainer and the module of the newest fit."""
 
     @property
     def buffer(self) -> ReplayBuffer:

@@ -1,8 +1,9 @@
-"""The metrics of our own that have a value once an epoch, or more rarely: who may see which of them, and when.
+"""Lightning's logs, exact after a resume: who sees which of our metrics, and when.
 
-Lightning keeps in ``callback_metrics`` the value that a metric last had, however old. A logger or a ``ModelCheckpoint``
-would take it for a new one, so within an epoch only new values are there; at its end callbacks that watch a metric,
-as ``EarlyStopping`` does, see the newest value of each. What others log is none of our business.
+This is about metrics that have a value once an epoch, or more rarely. Lightning keeps the last value of each metric in
+`callback_metrics`, however old it is. A logger or a `ModelCheckpoint` would take it for a new one. So within an epoch
+only new values are there. At its end, callbacks that watch a metric, as `EarlyStopping` does, see the newest value of
+each. What users log themselves is left alone.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pylos.system.options import COUNT
 from pylos.system.schema import Each, check_state
 
 Metrics = Mapping[str, float | Tensor | None]
-"""Values by name; None for what was looked for and has no value: whatever it was before, it is no longer."""
+"""Values by name; None for a metric that was measured and has no value: its earlier value no longer counts."""
 
 IN_BAR = ("eval/elo", "truth/policy_accuracy", "truth/search_accuracy")
 """What Lightning's own progress bars show, beside the loss."""
@@ -34,12 +35,15 @@ _STATE = {
 
 
 class EpochMetrics:
-    """The sums of an epoch's steps, and of every metric its newest value."""
+    """The metrics of the present epoch, and the newest value of every metric."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[Tensor | float, int]] = {}
+        """Sums over the steps of the present epoch, and how many steps."""
         self._new: dict[str, float | Tensor] = {}
+        """What was logged in the present epoch."""
         self._newest: dict[str, float] = {}
+        """The newest value of every metric in epochs that are over."""
 
     def add(self, metrics: Mapping[str, Tensor]) -> None:
         """Adds what a training step measured."""
@@ -57,7 +61,7 @@ class EpochMetrics:
         self._sums, self._new = {}, {}
 
     def resume(self, trainer: pl.Trainer) -> None:
-        """Begins a fit: in the middle of an epoch, what a checkpoint knows of its first part belongs to it."""
+        """Begins a fit. If it goes on within an epoch, it shows what was logged in the epoch's first part."""
         if begins_within_epoch(trainer):
             show_metrics(trainer, {name: torch.as_tensor(v) for name, v in self._new.items()})
 
@@ -80,7 +84,7 @@ class EpochMetrics:
         return new
 
     def show_newest(self, trainer: pl.Trainer) -> None:
-        """Lets the callbacks that watch a metric see its newest value, but none save the same value again."""
+        """Shows callbacks the newest value of every metric. No `ModelCheckpoint` saves for an old value again."""
         old = {name: value for name, value in self._newest.items() if name not in self._new}
         show_metrics(trainer, {name: torch.tensor(value) for name, value in old.items()})
         for callback in trainer.checkpoint_callbacks:
@@ -88,9 +92,9 @@ class EpochMetrics:
                 count_as_saved(callback, trainer.global_step)
 
     def state_dict(self, trainer: pl.Trainer) -> dict[str, Any]:
-        """The newest values and those of the present epoch, but for the clock's, on which no two runs agree.
+        """The newest values, and those of the present epoch as means of all ranks. Call it on all ranks.
 
-        Call it on all ranks: of the present epoch these are the means of all of them.
+        Metrics of the clock are left out, because no two runs agree on them.
         """
         newest, epoch = (
             {name: float(value) for name, value in values.items() if not name.startswith(TIME_PREFIX)}
@@ -108,10 +112,10 @@ class EpochMetrics:
         }
 
     def load_state_dict(self, state: Any) -> None:
-        """Takes up what ``state_dict`` returned.
+        """Takes up what `state_dict` returned.
 
         Raises:
-            CheckpointError: it is something else.
+            CheckpointError: the state is something else.
         """
         what = "the checkpoint's metrics"
         check_state(state, dict.fromkeys(_STATE, dict), what)
@@ -123,7 +127,7 @@ class EpochMetrics:
 
 
 def log_for_epoch(module: pl.LightningModule, metrics: Metrics) -> None:
-    """Logs what a callback measured at the end of an epoch, through the door of ``PylosModule`` if it is one."""
+    """Logs what a callback measured at the end of an epoch, by `PylosModule.log_for_epoch` if the module has it."""
     log: Any = getattr(module, "log_for_epoch", None)
     if log is not None:
         log(metrics)

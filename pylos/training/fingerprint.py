@@ -15,11 +15,11 @@ Fingerprint = dict[str, str | int]
 
 
 def fingerprint(device: torch.device, ranks: int) -> Fingerprint:
-    """Names and values of everything that has to stay the same for a resumed run to stay the same to the last bit.
+    """Names and values of what has to stay the same, if a resumed run is to stay the same to the last bit.
 
     Args:
-        device: where the network is trained.
-        ranks: processes that train together.
+        device: the device on which the network is trained.
+        ranks: how many processes train together.
     """
     return {
         "pylos": pylos.__version__,

@@ -1,4 +1,4 @@
-"""Generations of games: played by a trainer's module against itself, as the options of its data module say."""
+"""Generations of games, which a trainer's module plays against itself by the options of its data module."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from pylos.training.trainer import phases_shown
 
 
 def agent(trainer: pl.Trainer) -> Any:
-    """The module that plays.
+    """The module of a trainer, which plays.
 
     Raises:
-        ConfigurationError: the trainer's module cannot.
+        ConfigurationError: the module lacks what that takes.
     """
     module = trainer.lightning_module
     if not all(hasattr(module, name) for name in ("network", "rules", "schedule_progress")):
@@ -45,7 +45,7 @@ class Generations:
     """Plays games, and remembers how the newest ones went.
 
     Args:
-        options: those of ``SelfPlayDataModule``.
+        options: the options of `SelfPlayDataModule`.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ class Generations:
         self.search_options = SearchOptions(**_named(SearchOptions, options))
         self._game_options = GameOptions(**_named(GameOptions, options))
         self.precision: str = options["inference_precision"]
-        """In which the network judges; "auto" until that is measured."""
+        """The precision in which the network judges; "auto" until it is measured."""
         if self.precision not in ("auto", *PRECISIONS):
             raise ConfigurationError(
                 f"inference_precision must be auto, {' or '.join(PRECISIONS)}, got {shown(self.precision)}"
@@ -63,7 +63,13 @@ class Generations:
         self._network_share = 1.0
 
     def begin(self, trainer: pl.Trainer, purpose: str, parallel_games: int) -> SelfPlay:
-        """A stream of games; its purpose names their random draws."""
+        """Begins games.
+
+        Args:
+            trainer: the trainer whose module will play.
+            purpose: a text that names their random draws.
+            parallel_games: how many are in flight at the same time.
+        """
         module = agent(trainer)
         return SelfPlay(
             parallel_games,
@@ -78,7 +84,18 @@ class Generations:
     def play(
         self, trainer: pl.Trainer, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str
     ) -> None:
-        """Plays on until so many more games are finished, with the module's network as it is now."""
+        """Plays on with the module's network as it is now.
+
+        Args:
+            trainer: the trainer whose module plays.
+            selfplay: the games, from `begin`.
+            games: how many more games to finish.
+            buffer: the buffer that receives their samples.
+            title: the name of the progress bar.
+
+        Raises:
+            SIGTERMException: the process was asked to end.
+        """
         evaluate = self._evaluator(trainer)
         with (
             single_threaded_torch(),
@@ -89,15 +106,21 @@ class Generations:
             def on_ply(games: int, positions: int) -> None:
                 speed = positions / (time.perf_counter() - start)
                 simulations = speed * self.search_options.simulations
+                # Outside of our command Lightning takes notice of the signal, but waits for the epoch's end.
                 if trainer.received_sigterm:
-                    raise SIGTERMException  # outside of our command Lightning would wait for the epoch's end
+                    raise SIGTERMException
                 update(games, f"{speed:,.0f} positions/s  {simulations:,.0f} simulations/s")
 
             self.stats = selfplay.play(games, evaluate, buffer, on_ply)
             self._network_share = evaluate.network_share
 
     def metrics(self, ranks: int, buffer: ReplayBuffer) -> dict[str, float]:
-        """What the newest games, and the buffer with them, are like, for logs that take means over so many ranks."""
+        """What the newest games and the buffer are like, by name; empty before the first game.
+
+        Args:
+            ranks: how many ranks there are; logs take the mean over them, also where a sum is meant.
+            buffer: the replay buffer.
+        """
         if self.stats is None:
             return {}
         stats = self.stats
@@ -108,7 +131,8 @@ class Generations:
             "selfplay/first_player_score": stats.first_player_score,
             "selfplay/draw_rate": stats.draw_rate,
             "selfplay/buffer_fill": len(buffer) / buffer.capacity,
-            "time/network_share": self._network_share,  # which thread asks first is a matter of the clock
+            # Which thread asks first, and so finds nothing in the cache, is a matter of the clock.
+            "time/network_share": self._network_share,
             "time/positions_per_second": speed,
             "time/simulations_per_second": speed * self.search_options.simulations,
         }
@@ -131,5 +155,5 @@ class Generations:
 
 
 def _named(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that a dataclass has fields for."""
+    """Those of the options for which a dataclass has fields."""
     return {field.name: options[field.name] for field in dataclasses.fields(kind)}

@@ -12,10 +12,10 @@ from pylos.selfplay.replay_buffer import Batch
 
 
 class Losses(NamedTuple):
-    """What a training step measures; numbers, of which only the first has a gradient."""
+    """What a training step measures: numbers, of which only the first has a gradient."""
 
     loss: Tensor
-    """The policy's loss and the weighted loss of the value."""
+    """The sum of the policy's loss and the weighted loss of the value."""
     value_loss: Tensor
     """Mean squared error of the values."""
     policy_loss: Tensor
@@ -23,21 +23,22 @@ class Losses(NamedTuple):
     policy_entropy: Tensor
     """Mean entropy of the policies over the legal actions, in nats."""
     value_std: Tensor
-    """Spread of the values: a head that always says the same, the classic silent failure, has one near 0."""
+    """Standard deviation of the values; near 0 if the head says the same of all positions, a classic silent failure."""
 
 
 def losses(values: Tensor, log_policy: Tensor, batch: Batch, value_loss_weight: float) -> Losses:
-    """Compares what a network says with the targets of a batch.
+    """Compares the outputs of a network with the targets of a batch.
 
     Args:
         values: [B, 1].
-        log_policy: [B, 303] over all actions; what it gives to illegal ones does not count.
+        log_policy: [B, 303], over all actions; what it says of illegal ones does not count.
         batch: the targets.
         value_loss_weight: weight of the value's loss against the policy's.
     """
     value_loss = nn.functional.mse_loss(values, batch.outcomes)
     log_policy = torch.log_softmax(log_policy.masked_fill(~batch.legal, -torch.inf), dim=-1)
-    log_policy = log_policy.masked_fill(~batch.legal, 0.0)  # 0 x -inf would not be a number
+    # 0 times -inf would not be a number.
+    log_policy = log_policy.masked_fill(~batch.legal, 0.0)
     policy_loss = -(batch.policy * log_policy).sum(-1).mean()
     entropy = -(log_policy.exp() * batch.legal * log_policy).sum(-1).mean()
     parts = (value_loss, policy_loss, entropy, values.std(correction=0))
@@ -55,29 +56,29 @@ class _Step(nn.Module):
 
 
 class CapturedLosses:
-    """``losses`` of a network on a GPU, captured with its gradient: two launches instead of a thousand.
+    """`losses` of a network on a GPU and their gradient, as CUDA graphs: two launches instead of a thousand.
 
-    What it computes for batches of another size than the first it computes layer by layer.
+    Batches of another size than the first one are computed layer by layer.
 
     Args:
-        network: in training; it must stay where it is.
+        network: the network in training. Its weights must stay where they are.
         batch: an example, on the same device.
-        value_loss_weight: see ``losses``.
+        value_loss_weight: see `losses`.
     """
 
     def __init__(self, network: nn.Module, batch: Batch, value_loss_weight: float) -> None:
         self._size = len(batch.outcomes)
         self._step = _Step(network, value_loss_weight)
-        # The gradient's last nodes stay on the stream of the capture: a wait more in a step, as torch says at length.
+        # The gradient's last nodes stay on the stream of the capture. A step waits for it once, of which torch warns.
         warnings.filterwarnings("ignore", "The AccumulateGrad node's stream does not match")
         example = tuple(part.clone() for part in batch)
         self._captured: Any = torch.cuda.make_graphed_callables(_Step(network, value_loss_weight), example)
 
     def __call__(self, batch: Batch) -> Losses:
-        """The losses, whose numbers are overwritten by the next call."""
+        """The losses of a batch. The next call overwrites their numbers."""
         step = self._captured if len(batch.outcomes) == self._size else self._step
         return Losses(*step(*batch))
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
-        """Copied or pickled, it is None: a graph belongs to its place, and is captured anew where it is needed."""
+        """Makes copies and pickles None: a graph belongs to its memory, and is captured anew where it is needed."""
         return type(None), ()
