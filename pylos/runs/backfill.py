@@ -94,10 +94,10 @@ def _evaluate_checkpoint(
     start = time.perf_counter()
     epoch = max(checkpoint.epoch, 0)  # a checkpoint from within the first epoch has -1
     try:
-        agent = _named(checkpoint, settings, manifest.rules)
+        agent = _agent(checkpoint, settings, manifest.rules)
         manifest.rules = agent.rules
         earlier = [other for other in checkpoints if other.step < checkpoint.step]
-        previous = _named(earlier[-1], settings, agent.rules) if earlier else None
+        previous = _agent(earlier[-1], settings, agent.rules) if earlier else None
         manifest.anchor_matches += tuple(play_anchors(settings, manifest.anchor_matches, agent.rules))
         results = evaluate_agent(settings, agent, previous, agent.rules)
     except Exception as error:  # it is recorded, and the other checkpoints get their turn
@@ -117,7 +117,7 @@ def _evaluate_checkpoint(
     report(f"{manifest.entries[checkpoint.step, settings.simulations].player}: {outcome}")
 
 
-def _named(checkpoint: CheckpointFile, settings: EvaluationSettings, rules: str | None) -> NetworkPlayer:
+def _agent(checkpoint: CheckpointFile, settings: EvaluationSettings, rules: str | None) -> NetworkPlayer:
     player = load_player(checkpoint.path, rules, settings.simulations, "cpu")
     player.name = agent_name(checkpoint.step, settings.simulations)
     return player

@@ -22,7 +22,7 @@ METRICS = "metrics.csv"
 CHECKPOINTS = "checkpoints"
 """In the folder of a run: the folder of its checkpoints, which holds the files below."""
 SUFFIX = ".ckpt"
-"""Of a checkpoint."""
+"""The suffix of a checkpoint."""
 LAST = "last.ckpt"
 """The checkpoint from which a run goes on."""
 MANIFEST = "manifest.json"
@@ -30,13 +30,13 @@ MANIFEST = "manifest.json"
 IDENTITY = "run.json"
 """The name of the run (see `pylos.runs.identity`)."""
 NOTE = "first-epoch.json"
-"""From where a start starts, until its first epoch has ended (see `pylos.runs.first_epoch`)."""
+"""From where the run started, until its first epoch has ended (see `pylos.runs.first_epoch`)."""
 LOCK = "run.lock"
 """Locked while a process writes there. The lock ends with the process, however it ends."""
 
 
 def is_trial(trainer: Trainer) -> bool:
-    """Whether the trainer only tries itself out: such a run leaves nothing behind."""
+    """Whether this is a trial (`fast_dev_run`), which leaves nothing behind."""
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # Lightning sets it from outside the class
 
 

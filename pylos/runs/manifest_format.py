@@ -56,9 +56,8 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     """
     try:
         values = json.loads(read_bytes(path), parse_constant=_refuse_constant, object_pairs_hook=_once_each)
-        json.dumps(
-            values, ensure_ascii=False
-        ).encode()  # raises for half a surrogate pair, which cannot be written again
+        # Half a surrogate pair could not be written again.
+        json.dumps(values, ensure_ascii=False).encode()
         if type(values) is dict and values.get("version") == 1:
             values = _with_simulations(values)
         _check(values)

@@ -75,7 +75,7 @@ def check_progress(checkpoint: Mapping[str, Any], trainer: pl.Trainer, path: Str
     Raises:
         CheckpointError: such loops have no such progress.
     """
-    _check_progress(checkpoint["loops"].get("fit_loop"), fit_progress(trainer), f"the progress in {path}")
+    _check_loop(checkpoint["loops"].get("fit_loop"), fit_progress(trainer), f"the progress in {path}")
 
 
 def check_optimizers(
@@ -110,7 +110,7 @@ def check_schedulers(states: Sequence[Mapping[str, Any]], schedulers: Sequence[A
             raise CheckpointError(f"{where} holds {shown(methods[0])}")
 
 
-def _check_progress(saved: Any, fresh: Any, where: str) -> None:
+def _check_loop(saved: Any, fresh: Any, where: str) -> None:
     """Raises CheckpointError unless a loop's progress has the entries of a fresh one, with counts from 0 on."""
     if isinstance(fresh, dict):
         sound = isinstance(saved, dict) and saved.keys() == fresh.keys()
@@ -118,7 +118,7 @@ def _check_progress(saved: Any, fresh: Any, where: str) -> None:
             if key.endswith("state_dict"):  # may hold more, for example the place in a loader
                 _check_form(saved[key], value, f"{key} of {where}")
             else:
-                _check_progress(saved[key], value, f"{key} of {where}")
+                _check_loop(saved[key], value, f"{key} of {where}")
     else:
         sound = type(saved) is type(fresh) and 0 <= saved <= _MOST
     if not sound:

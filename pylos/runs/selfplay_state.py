@@ -88,7 +88,7 @@ def check_selfplay_state(
         where = f"{name}['ranks'][{i}]"
         check_state(rank, _RANK, where)
         _check_counts(rank, epoch, where)
-        _check_sense(rank, rules, where)
+        _check_possible(rank, rules, where)
     alike = {(rank["epochs_filled"], rank["precision"], rank["buffer"]["actions"].shape[1]) for rank in ranks}
     if len(alike) > 1:
         raise CheckpointError(f"{name} is of ranks that were not in the same run, or epoch")
@@ -113,16 +113,16 @@ def _check_counts(rank: Mapping[str, Any], epoch: int | None, where: str) -> Non
             )
 
 
-def _check_sense(rank: Mapping[str, Any], rules: str | None, where: str) -> None:
+def _check_possible(rank: Mapping[str, Any], rules: str | None, where: str) -> None:
     """Checks that the positions can occur, and that the actions with weights are legal there."""
-    flaws = [_senseless(rank, rules_code(name)) for name in ([rules] if rules else RULES)]
+    flaws = [_first_impossible(rank, rules_code(name)) for name in ([rules] if rules else RULES)]
     if all(flaws):
         raise CheckpointError(
             f"{where}{flaws[0]}: no game of {f'the {rules}' if rules else 'any'} rules comes to that"
         )
 
 
-def _senseless(rank: Mapping[str, Any], code: int) -> str:
+def _first_impossible(rank: Mapping[str, Any], code: int) -> str:
     """The first place in a rank's state that cannot occur under the rules with this code; empty if there is none."""
     buffer, games = rank["buffer"], rank["games"]
     arrays = [buffer[name].numpy() for name in ("positions", "actions", "weights")]

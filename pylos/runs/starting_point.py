@@ -61,7 +61,7 @@ def choose_start(trainer: Trainer, ckpt_path: str | None) -> str | None:
             )
         if start is not None and trainer.is_global_zero:
             # A damaged checkpoint, or one of another run, is refused before this run leaves traces.
-            _check_whole(start, folder)
+            _check_sound(start, folder)
     if start is None:
         refuse_unasked_checkpoint(trainer)
     refuse_hpc_checkpoint(start)
@@ -89,7 +89,7 @@ def _choose_last(trainer: Trainer, holds: bool, required: bool) -> str | None:
     folder, last = run_folder(trainer), last_checkpoint(trainer)
     if start := resume_point(last.parent):
         if trainer.is_global_zero:
-            _check_sound(trainer, Path(start))
+            _check_resume_point(trainer, Path(start))
         return start
     if unfinished_start(last.parent):  # the run was interrupted in its first epoch
         return None
@@ -119,11 +119,11 @@ def resume_point(folder: Path) -> str | None:
     return noted_start(folder, note) if note else None
 
 
-def _check_sound(trainer: Trainer, start: Path) -> None:
+def _check_resume_point(trainer: Trainer, start: Path) -> None:
     """Raises CheckpointError for a checkpoint that is damaged or of another run, and names the newest sound one."""
     folder = checkpoint_folder(trainer)
     try:
-        _check_whole(start, folder)
+        _check_sound(start, folder)
     except CheckpointError as error:
         sound = newest_sound_checkpoint(folder)
         advice = (
@@ -134,9 +134,9 @@ def _check_sound(trainer: Trainer, start: Path) -> None:
         raise CheckpointError(f"{error}; {advice}") from None
 
 
-def _check_whole(path: StrPath, folder: Path) -> None:
+def _check_sound(path: StrPath, folder: Path) -> None:
     """Raises CheckpointError for a checkpoint that is damaged, or of another run than the one in a folder."""
-    from pylos.runs.selfplay_state import check_selfplay  # late, as it brings torch and kernels
+    from pylos.runs.selfplay_state import check_selfplay  # late, as it imports torch and kernels
 
     checkpoint = load_checkpoint(path)
     check_selfplay(checkpoint, os.fspath(path))
@@ -147,7 +147,7 @@ def newest_sound_checkpoint(folder: Path) -> Path | None:
     """The checkpoint of the highest step in a folder that loads with all its tensors and is of this run."""
     for checkpoint in reversed(find_checkpoints(folder)[0]):
         try:
-            _check_whole(checkpoint.path, folder)
+            _check_sound(checkpoint.path, folder)
         except CheckpointError:
             continue
         return checkpoint.path
@@ -160,9 +160,9 @@ def holds_run(trainer: Trainer) -> bool:
     What is left of an attempt that was interrupted in its first epoch does not count.
     """
     folder = checkpoint_folder(trainer)
-    folders = (
-        {folder} if logger_with_folder(trainer) is None else {folder, default_checkpoint_folder(trainer)}
-    )
+    folders = {folder}
+    if logger_with_folder(trainer) is not None:
+        folders.add(default_checkpoint_folder(trainer))
     if any(checkpoints_at_stake(place) for place in folders):
         return True
     if unfinished_start(folder) is not None:

@@ -18,7 +18,7 @@ from pylos.errors import CheckpointError
 from pylos.network.checkpoints import load_checkpoint, read_progress
 from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.system.files import replacing
-from tests.support.saving import IO, same_state, sample_checkpoint
+from tests.support.saving import IO, error_of, same_state, sample_checkpoint
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_bare_weights_pass_through_the_io(tmp_path: Path) -> None:
-    """Launchers that start processes hand the weights back this way."""
+    """Launchers that start processes hand the weights back in this way."""
     IO.save_checkpoint({"weight": torch.ones(2)}, tmp_path / "a.ckpt")
     assert same_state(IO.load_checkpoint(tmp_path / "a.ckpt"), {"weight": torch.ones(2)})
 
@@ -123,3 +123,21 @@ def test_removing_a_checkpoint_removes_no_folder(tmp_path: Path) -> None:
         IO.remove_checkpoint(tmp_path / f"{name}.ckpt")
     assert [path.name for path in tmp_path.iterdir()] == ["folder.ckpt"]
     assert (tmp_path / "folder.ckpt" / "precious").exists()
+
+
+def test_what_is_no_checkpoint_of_lightning_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    torch.save([1, 2], path)
+    assert error_of(lambda: IO.load_checkpoint(path)) == f"{path} is not a checkpoint: it holds a list"
+    checkpoint = sample_checkpoint()
+    del checkpoint["pytorch-lightning_version"]
+    torch.save(checkpoint, path)
+    assert "does not say of which version of Lightning" in error_of(lambda: IO.load_checkpoint(path))
+    torch.save({**sample_checkpoint(), "epoch": -1}, path)
+    assert "epoch" in error_of(lambda: IO.load_checkpoint(path))
+
+
+def test_a_local_file_has_no_storage_options(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="takes no storage_options"):
+        IO.save_checkpoint(sample_checkpoint(), tmp_path / "a.ckpt", storage_options={})
+    assert not list(tmp_path.iterdir())

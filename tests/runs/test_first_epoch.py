@@ -1,6 +1,5 @@
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def save_checkpoint(folder, name, epoch):
 
 
 def save_within(folder, name, epoch, processed):
-    """As Lightning saves it in an epoch, of which it has ended or not."""
+    """As Lightning saves it within an epoch (`processed` = `epoch`) or at its end."""
     path = save_checkpoint(folder, name, epoch)
     loops = {"fit_loop": {"epoch_progress": {"current": {"processed": processed}}}}
     torch.save({**torch.load(path), "loops": loops}, path)
@@ -113,7 +112,11 @@ class Killed(BaseException):
 
 
 def begin_killed_at(operation, folder, start):
-    """Begins a start and dies right before one of the operations that change a file, the first being 0."""
+    """Begins a start and dies right before one of the operations that change a file, counted from 0.
+
+    Returns:
+        whether it died, and did not come to its end before.
+    """
     left = iter(range(operation))
 
     def dying(call):
@@ -124,11 +127,15 @@ def begin_killed_at(operation, folder, start):
 
         return change
 
-    with pytest.MonkeyPatch.context() as patch, suppress(Killed):
-        patch.setattr(first_epoch, "atomic_write", dying(first_epoch.atomic_write))
-        for name in ("replace", "unlink"):
-            patch.setattr(Path, name, dying(getattr(Path, name)))
-        begin_first_epoch(folder, start)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("atomic_write", "set_aside"):
+            patch.setattr(first_epoch, name, dying(getattr(first_epoch, name)))
+        patch.setattr(Path, "unlink", dying(Path.unlink))
+        try:
+            begin_first_epoch(folder, start)
+        except Killed:
+            return True
+        return False
 
 
 @pytest.mark.parametrize("operation", range(5))
@@ -137,7 +144,7 @@ def test_a_kill_between_any_two_steps_of_going_back_does_not_undo_it(tmp_path, o
     start = save_checkpoint(folder, "best-2", epoch=2)
     later = {name: save_checkpoint(folder, name, epoch) for name, epoch in (("best-5", 5), ("last", 6))}
     contents = {name: Path(path).read_bytes() for name, path in later.items()}
-    begin_killed_at(operation, folder, start)
+    assert begin_killed_at(operation, folder, start) == (operation < 4)  # note, two files, note
     begun = operation > 0  # before the note is written, nothing has been asked
     assert resume_point(folder) == (start if begun else str(folder / LAST))
     begin_first_epoch(folder, start)
@@ -150,7 +157,7 @@ def test_what_an_interrupted_start_has_left_goes_although_that_was_interrupted_t
     begin_first_epoch(tmp_path, None)
     for name in ("best-000", "last"):
         save_checkpoint(tmp_path, name, epoch=0)
-    begin_killed_at(2, tmp_path, None)
+    assert begin_killed_at(2, tmp_path, None)
     begin_first_epoch(tmp_path, None)
     assert names(tmp_path) == {NOTE}
 

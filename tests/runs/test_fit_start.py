@@ -22,7 +22,7 @@ def fit(folder, epochs=1, start=None, module=None, data=None, logger=False, **op
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a run of one epoch, with a logger's beside it. Copy it."""
+    """The folder of a run of one epoch, with that of a logger in it. Copy it, do not change it."""
     folder = tmp_path_factory.mktemp("run") / "run"
     fit(folder, logger=RunLogger(folder, version="logs"))
     return folder

@@ -9,6 +9,8 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from pylos.runs.folder import (
     checkpoint_folder,
+    how_to_start_another,
+    is_trial,
     last_checkpoint,
     locked,
     run_folder,
@@ -126,3 +128,24 @@ def test_a_run_is_for_one_process_at_a_time(tmp_path):
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert "another process is at work" in result.stderr
     assert subprocess.run(command, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("loggers", "dirpath", "advice"),
+    [
+        (["csv"], None, "with --trainer.logger.init_args.version NAME"),
+        (["csv", "csv"], None, "with another version of its CSVLogger"),
+        ([], None, "with --trainer.default_root_dir FOLDER"),
+        (["csv"], "mine", "with another dirpath of its ModelCheckpoint"),
+    ],
+)
+def test_how_another_run_is_started(tmp_path, loggers, dirpath, advice):
+    options = {"logger": [csv(tmp_path) for _ in loggers], "default_root_dir": tmp_path}
+    kept = ModelCheckpoint(dirpath and tmp_path / dirpath)
+    trainer = Trainer(accelerator="cpu", callbacks=[kept], **options)
+    assert how_to_start_another(trainer) == f"start another run {advice}"
+
+
+def test_a_trial_is_a_fast_dev_run(tmp_path):
+    options = {"accelerator": "cpu", "logger": False, "default_root_dir": tmp_path}
+    assert [is_trial(Trainer(fast_dev_run=batches, **options)) for batches in (False, 1, True)] == [0, 1, 1]

@@ -20,7 +20,7 @@ def test_rows_and_columns(tmp_path: Path):
     logger.log_metrics({"a": 0.1, "time/speed": 5.0}, step=4)
     logger.log_metrics({"b": 1e-9}, step=4)
     logger.log_metrics({"a": 1 / 3}, step=8)
-    logger.log_metrics({"of a user": 2.0}, step=7)  # so Lightning counts the same step
+    logger.log_metrics({"of a user": 2.0}, step=7)  # Lightning counts the same step so
     assert (
         tmp_path / "run" / "metrics.csv"
     ).read_text() == "step,a,b,of a user\n4,0.1,1e-09,\n8,0.333333333,,2\n"
@@ -156,7 +156,7 @@ def test_a_folder_or_pipe_in_its_place_is_set_aside_too(tmp_path: Path):
 
 @pytest.mark.parametrize("more", ["", "12,0.3,7\n"])
 def test_a_file_that_holds_it_all_is_left_alone(tmp_path: Path, more: str):
-    """It may know more: what came after the checkpoint, or what a user logged for its last step."""
+    """It may hold more: what was logged after the checkpoint, or by a user for its last step."""
     path = tmp_path / "run" / "metrics.csv"
     path.parent.mkdir()
     content = ROWS.replace("8,0.2,", "8,0.2,5") + more
@@ -170,7 +170,7 @@ def test_a_file_that_holds_it_all_is_left_alone(tmp_path: Path, more: str):
 def test_every_truncation_is_noticed(tmp_path: Path):
     path = tmp_path / "run" / "metrics.csv"
     path.parent.mkdir()
-    for length in range(len(ROWS) - 2):  # the last comma and the end of the line say nothing
+    for length in range(len(ROWS) - 2):  # without the last comma or line break nothing is lost
         path.write_text(ROWS[:length])
         make(tmp_path).restore(ROWS)
         assert path.read_text() == ROWS, length

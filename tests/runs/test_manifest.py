@@ -137,7 +137,7 @@ def test_failure_never_replaces_an_evaluation_but_is_replaced_by_one(tmp_path: P
 
 
 def test_other_simulations_are_another_player(tmp_path: Path) -> None:
-    """However badly the bare policy of some weights does, the rating of their search stays, and that of others."""
+    """However badly the bare policy of some weights plays, the rating of their search stays, and so do all others."""
     manifest = _manifest(tmp_path)
     before = {agent: (entry.elo, entry.label) for agent, entry in manifest.entries.items()}
     manifest.record(1, 20, 0, _results(20, wins=0, simulations=0)[:1], seconds=1)
@@ -146,7 +146,7 @@ def test_other_simulations_are_another_player(tmp_path: Path) -> None:
     assert bare.elo is not None
     for agent, (elo, label) in before.items():
         assert manifest.entries[agent].label == label
-        if elo is not None:  # the worth of the first move is known a little better now
+        if elo is not None:  # the new games change the value of the first move a little
             assert manifest.entries[agent].elo == pytest.approx(elo, abs=15)
             assert bare.elo < elo - 100
     assert manifest.latest() == manifest.entries[20, 32]
@@ -225,7 +225,7 @@ def test_record_refuses_matches_of_others_and_none_against_random(tmp_path: Path
 
 
 def test_a_damaged_file_is_refused_and_stays(tmp_path: Path) -> None:
-    """What may stand in it: see test_manifest_format.py. Here is what only the entries know of each other."""
+    """For single values see test_manifest_format.py. Here entries contradict themselves or each other."""
     _manifest(tmp_path).save()
     path = tmp_path / MANIFEST
     whole = _content(tmp_path)

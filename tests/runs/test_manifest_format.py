@@ -1,4 +1,4 @@
-"""What may stand in `manifest.json`: old versions are understood, everything else is one sentence."""
+"""What may stand in `manifest.json`: old versions are read, everything else is refused in one sentence."""
 
 import json
 from pathlib import Path
@@ -108,7 +108,7 @@ def test_odd_values_are_refused_in_one_line_or_make_sense(
 
 
 def _error(path: Path) -> str | None:
-    """Why a manifest is refused, if it is; what is not refused can be gone on with."""
+    """Why a manifest is refused; None if it is not, and can then be worked with."""
     before = path.read_bytes()
     try:
         manifest = Manifest.load(path.parent)

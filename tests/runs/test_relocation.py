@@ -62,7 +62,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> pl.Trainer:
-    """A run of eight epochs that nothing interrupted."""
+    """A run of eight epochs without an interruption."""
     return fit(tmp_path_factory.mktemp("runs") / "straight", 8)
 
 
@@ -124,7 +124,7 @@ def test_a_deleted_checkpoint_is_no_longer_among_the_best(run: Path, tmp_path: P
 
 
 def test_checkpoints_with_paths_as_before_are_taken_up(run: Path, tmp_path: Path) -> None:
-    """Earlier versions kept them as Lightning does."""
+    """Earlier versions kept paths, as Lightning does."""
     shutil.copytree(run, tmp_path / "B", symlinks=True)
     last = tmp_path / "B" / "last.ckpt"
     checkpoint = load_checkpoint(last)

@@ -1,4 +1,4 @@
-"""A training goes on only from states that fit it: others are refused in one line, before anything is played."""
+"""A training goes on only from states that fit it. Others are refused in one line, before a game is played."""
 
 import copy
 import shutil
@@ -53,7 +53,7 @@ def state(run: Path) -> State:
 
 
 def at(*keys: Any, put: Any) -> Callable[[State], None]:
-    """What puts a value at a place in a checkpoint, or what a function makes of the old one."""
+    """A change of a checkpoint: a new value at a place in it, or what a function makes of the old value."""
 
     def change(state: Any) -> None:
         for key in keys[:-1]:
@@ -152,9 +152,9 @@ def test_what_fits_goes_on(run: Path, state: State, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     last = tmp_path / "run" / "last.ckpt"
     older = copy.deepcopy(state)
-    del older["optimizer_states"][0]["param_groups"][0]["foreach"]  # an earlier torch knew less
+    del older["optimizer_states"][0]["param_groups"][0]["foreach"]  # which earlier versions of torch lack
     older["lr_schedulers"][0].pop("_is_initial", None)
-    for key in (VERSION_KEY, "metrics", "fingerprint"):  # so did an earlier version of the package
+    for key in (VERSION_KEY, "metrics", "fingerprint"):  # which earlier versions of the package lack
         del older[key]
     IO.save_checkpoint(older, last)
     assert fit(last.parent, 2, last).current_epoch == 2
@@ -194,7 +194,7 @@ def test_the_command_says_it_in_one_line(
     capsys: pytest.CaptureFixture[str],
     kind: str,
 ) -> None:
-    """The last one: other callbacks complain as they like."""
+    """The last kind is a state that another library's callback refuses, with an error of its own."""
     shutil.copytree(commanded, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     last = Path("logs/run/checkpoints/last.ckpt")

@@ -1,4 +1,4 @@
-"""What a checkpoint claims of self-play is checked at the door: nothing senseless is taken up, nothing hangs."""
+"""The state of self-play in a checkpoint is checked before it is used: what is impossible is refused, nothing hangs."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_ranks_must_be_of_one_run(checkpoint: State):
 
 def test_other_rules_than_those_of_the_games_are_noticed(checkpoint: State):
     state = checkpoint["SelfPlayDataModule"]
-    check_selfplay_state(state, None, None)  # nobody says which they were
+    check_selfplay_state(state, None, None)  # the rules are not known
     with pytest.raises(CheckpointError, match="no game of the mini-standard rules"):
         check_selfplay_state(state, "mini-standard", None)
 

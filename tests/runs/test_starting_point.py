@@ -8,9 +8,9 @@ from lightning.pytorch.loggers import CSVLogger
 
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.runs.first_epoch import begin_first_epoch, end_first_epoch
-from pylos.runs.folder import checkpoint_folder, last_checkpoint, locked, run_folder
+from pylos.runs.folder import NOTE, checkpoint_folder, last_checkpoint, locked, run_folder
 from pylos.runs.identity import RUN_KEY, write_identity
-from pylos.runs.starting_point import choose_start, holds_run, resume_point
+from pylos.runs.starting_point import choose_start, holds_run, resume_point, run_has_begun
 
 
 def csv(folder):
@@ -116,7 +116,7 @@ def test_a_checkpoint_of_another_run_is_not_taken_for_this_ones_last(trainer):
     folder = checkpoint_folder(trainer)
     best = save_checkpoint(folder / "best.ckpt", 1, **{RUN_KEY: "a"})
     last = save_checkpoint(folder / "last.ckpt", 2, **{RUN_KEY: "b"})
-    assert choose_start(trainer, "last") == last  # nothing says which of them is whose
+    assert choose_start(trainer, "last") == last  # the folder has no name yet
     write_identity(folder, "a")
     for wanted in ("last", "auto"):
         with pytest.raises(CheckpointError, match=rf"last\.ckpt is of another run .*--ckpt_path {best}$"):
@@ -207,3 +207,14 @@ def test_without_a_logger_only_the_checkpoints_count(tmp_path):
     end_first_epoch(checkpoint_folder(trainer))
     with pytest.raises(ConfigurationError, match=r"already holds a run.* --trainer.default_root_dir FOLDER"):
         choose_start(trainer, None)
+
+
+def test_a_run_has_begun_once_there_is_anything_to_go_on_with(trainer):
+    folder = checkpoint_folder(trainer)
+    assert not run_has_begun(trainer)
+    begin_first_epoch(folder, None)
+    assert run_has_begun(trainer)
+    (folder / NOTE).unlink()
+    assert not run_has_begun(trainer)
+    save_checkpoint(last_checkpoint(trainer), epoch=0)
+    assert run_has_begun(trainer)

@@ -33,12 +33,12 @@ TWO_RANKS = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
 
 
 def hear_interrupts() -> None:
-    """Undoes that whoever runs the tests ignores Ctrl-C, as a job in the background of a script does."""
+    """Lets Ctrl-C have its effect, although the tests may run in the background of a script, which ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Process:
-    """The command in a process group of its own, with a terminal whose progress bars tell the phase it is in.
+    """The command in a process group of its own, with a terminal whose progress bars show the phase it is in.
 
     Args:
         folder: the working directory.
@@ -85,18 +85,18 @@ class Process:
 
     @property
     def phase(self) -> str:
-        """What it is doing, as far as can be seen from outside."""
+        """What it is doing, as far as it shows from outside."""
         return "saving" if self._is_saving() else self._shown
 
     def _is_saving(self) -> bool:
         for path in self._checkpoints.glob("*.part"):
             with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime >= self._start:  # older ones were left by a kill
+                if path.stat().st_mtime >= self._start:  # an older one is left from a kill
                     return True
         return False
 
     def kill_in(self, phase: str, delay: float, timeout: float = 120) -> str | None:
-        """Kills all its processes, a delay after it is seen in a phase; returns where it was, None if it ended."""
+        """Kills all its processes a delay after it is seen in a phase; returns its phase then, None if it had ended."""
         end = time.monotonic() + timeout
         while self.phase != phase:
             time.sleep(0.0002)
@@ -123,7 +123,7 @@ class Process:
 
     @property
     def text(self) -> str:
-        """What it wrote."""
+        """What it wrote to the terminal."""
         return self.output.decode(errors="replace")
 
 
@@ -184,7 +184,7 @@ def _is_empty(run: Path) -> bool:
 
 
 def assert_same_run(a: Path, b: Path) -> None:
-    """Everything that two runs left is the same to the last bit, but for clocks and the folder's name."""
+    """Everything that two runs left is the same to the last bit, except for times and the name of the folder."""
     run_a, run_b = a / RUN, b / RUN
     for path in sorted((run_a / "checkpoints").glob("*.ckpt")):
         twin = run_b / "checkpoints" / path.name
@@ -203,7 +203,7 @@ def assert_same_run(a: Path, b: Path) -> None:
 def _without_folder(path: Path, folder: Path) -> Any:
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
-            # Lightning saves the last score that a checkpoint callback looked at, but restores and uses it nowhere.
+            # Lightning saves the last score that a checkpoint callback looked at, but never restores it.
             return {clean(key): clean(v) for key, v in value.items() if key != "current_score"}
         if isinstance(value, list):
             return [clean(v) for v in value]

@@ -13,10 +13,10 @@ Names = dict[str, int]
 
 
 class Disk:
-    """What has reached the disk below a folder, which itself is there.
+    """What has reached the disk below a folder; that the folder itself is there is taken for granted.
 
-    A file has the content that it had when it was last synced; a folder the names that it had then. A file is known
-    by its inode, as it keeps its content under a new name.
+    A file has the content of its last sync, and a folder the names of its last sync. Files are told apart by their
+    inodes, because a renamed file keeps its content.
     """
 
     def __init__(self, root: Path) -> None:
@@ -24,7 +24,7 @@ class Disk:
         self.files: dict[int, bytes] = {}
         self.folders: dict[int, Names] = {}
         self.cuts: list[tuple[dict[int, bytes], dict[int, Names]]] = []
-        """The disk at every instant when a checkpoint to resume from had just got there."""
+        """The disk after each sync that brought a new checkpoint to resume from."""
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -42,7 +42,7 @@ def soak(folder: Path, kills: int, options: tuple[str, ...]) -> int:
 
 
 def main() -> int:
-    """Runs it."""
+    """Reads the options, and soaks one rank and two."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--kills", type=int, default=100, help="on one rank; on two a quarter of it (default: 100)"
@@ -50,7 +50,7 @@ def main() -> int:
     kills = parser.parse_args().kills
     folder = Path(tempfile.mkdtemp(prefix="pylos-soak-"))
     mismatches = 0
-    # Two threads of torch share the work of networks from this width on, and may come in any order.
+    # From this width on two threads of torch share the work on a network, in any order.
     wide = ("--model.width", "128")
     for ranks, options, number in ((1, wide, kills), (2, (*wide, *TWO_RANKS), kills // 4)):
         print(f"ranks: {ranks}", flush=True)

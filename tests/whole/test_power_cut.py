@@ -1,4 +1,4 @@
-"""What is left of a run when the power goes: what was synced, and nothing else."""
+"""A run goes on after a power cut, which leaves what was synced, and nothing else."""
 
 import shutil
 from pathlib import Path

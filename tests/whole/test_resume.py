@@ -69,7 +69,7 @@ def test_stopped_and_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path, 
 def test_a_resume_is_exact_however_the_trainer_computes(
     tmp_path: Path, accelerator: str, changes: dict[str, Any]
 ):
-    """On a GPU only the plain one is captured."""
+    """On a GPU only the plain training step is captured as a graph."""
     options = {"accelerator": accelerator, "devices": 1, "deterministic": "warn", **changes}
     for name, stops in (("straight", (3,)), ("halted", (2, 3))):
         for epochs in stops:
