@@ -1,6 +1,7 @@
-"""What may stand in a checkpoint, whoever wrote it: checked when the file is read, before anything is done with it.
+"""The format of a checkpoint: what may stand in it, and how older versions are read.
 
-What has to fit a certain trainer or optimizer is checked where that is known: see ``pylos.runs.resuming``.
+All of it is checked when the file is read, whoever wrote it. What must also fit a certain trainer or optimizer is
+checked in `pylos.runs.resuming`.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ VERSION = 2
 2: `ModelCheckpoint` has names in the folder of the run, and no `dirpath`; `fingerprint` and `metrics` are there.
 """
 VERSION_KEY = "pylos_checkpoint_version"
+"""Where a checkpoint says its version."""
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 """Where the state of a `ModelCheckpoint` names files, besides its `best_k_models`."""
 _STEP = Range(int, 0, 2**53)
-_TEXT_KEYS = "state_dict", "hyper_parameters", "datamodule_hyper_parameters", "callbacks", "loops"
 REQUIRED = {"state_dict": Each(Tensor), "hyper_parameters": dict, "epoch": _STEP, "global_step": _STEP}
+"""What every checkpoint has."""
 _OPTIONAL = {
     VERSION_KEY: Range(int, 1, VERSION),
     "pytorch-lightning_version": str,
@@ -42,16 +44,22 @@ _OPTIONAL = {
     "fingerprint": dict,
     "history": str,
 }
+_TEXT_KEYS = "state_dict", "hyper_parameters", "datamodule_hyper_parameters", "callbacks", "loops"
+"""Where all names must be texts."""
 _LIGHTNING_VERSION = re.compile(
     r"2\.\d{1,4}\.\d{1,4}(\.?(a|b|rc|post|dev)\d{0,12})?(\+[\w.]{1,40})?", re.ASCII
 )
 
 
-def check_checkpoint(checkpoint: Any, path: StrPath) -> None:
-    """Checks the parts that a checkpoint of our module has, as far as they are there, and brings it to `VERSION`.
+def check_and_upgrade(checkpoint: Any, path: StrPath) -> None:
+    """Checks a checkpoint of our module, as far as it has the parts of one, and brings it to `VERSION`, in place.
+
+    Args:
+        checkpoint: what the file holds.
+        path: its name.
 
     Raises:
-        CheckpointError: it is none, is of a newer version, or something in it is of another kind or out of its range.
+        CheckpointError: it is no such checkpoint, it is of a newer version, or a part of it makes no sense.
     """
     if not isinstance(checkpoint, dict):
         raise CheckpointError(
@@ -69,7 +77,7 @@ def check_checkpoint(checkpoint: Any, path: StrPath) -> None:
             if odd := [name for name in checkpoint.get(key, {}) if type(name) is not str]:
                 raise CheckpointError(f"{shown(odd[0])} in checkpoint[{key!r}] is no name")
         _check_hyperparameters(checkpoint)
-        # Modules would read it.
+        # Modules read it when they load their weights.
         notes = getattr(checkpoint["state_dict"], "_metadata", None)
         check_state(notes or {}, Each(dict), "the metadata of the weights")
         lightning = checkpoint.get("pytorch-lightning_version", "2.0.0")
@@ -114,7 +122,7 @@ def _check_hyperparameters(checkpoint: Mapping[str, Any]) -> None:
     check_state(options, {"rules": str} if "rules" in options else {}, "hyper_parameters")
     weights = sum(tensor.numel() for tensor in checkpoint["state_dict"].values())
     for name in ("width", "blocks"):
-        # A network of more than the memory holds would be made before anything shows that it does not fit.
+        # The network is made before its weights are compared, and a huge one would fill the memory.
         size = options.get(name, 0)
         if type(size) in (int, float) and not abs(size) <= max(weights, 1 << 16):
             raise CheckpointError(
@@ -123,15 +131,15 @@ def _check_hyperparameters(checkpoint: Mapping[str, Any]) -> None:
 
 
 def check_tensors(state: Any, path: StrPath, size: int) -> None:
-    """Refuses tensors that are not plain arrays of numbers, all of which are in the file.
+    """Checks that all tensors are plain arrays of numbers that are in the file.
 
     Args:
         state: what the file holds.
         path: its name.
-        size: of the file in bytes.
+        size: of the file, in bytes.
 
     Raises:
-        CheckpointError: there is one.
+        CheckpointError: a tensor is something else.
     """
     for tensor in _tensors(state):
         kind = ""
@@ -150,7 +158,7 @@ def check_tensors(state: Any, path: StrPath, size: int) -> None:
 
 
 def _tensors(state: Any) -> Iterator[Tensor]:
-    """All tensors in nested containers, which may hold themselves."""
+    """All tensors in nested containers. A container may hold itself."""
     left, seen = [state], set()
     while left:
         item = left.pop()

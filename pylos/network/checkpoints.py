@@ -68,22 +68,21 @@ def load_checkpoint(path: StrPath, mmap: bool = False) -> dict[str, Any]:
 
     Args:
         path: the file.
-        mmap: leave tensors on disk until they are used. Their checksums are then not tested, only those of
-            everything else.
+        mmap: leave tensors on disk until they are used. Their checksums are then not tested, but all others are.
 
     Raises:
         CheckpointError: the file is missing, damaged, not a checkpoint of our module, or wants to run code.
     """
     checkpoint = read_torch_file(path, mmap=mmap)
-    from pylos.network.checkpoint_format import check_checkpoint
+    from pylos.network.checkpoint_format import check_and_upgrade  # late, as it brings torch
 
-    check_checkpoint(checkpoint, path)
+    check_and_upgrade(checkpoint, path)
     result: dict[str, Any] = checkpoint
     return result
 
 
 def check_rules(checkpoint: Mapping[str, Any], rules: str, name: StrPath) -> None:
-    """Raises CheckpointError if a checkpoint, called by a name, was trained for other rules."""
+    """Raises CheckpointError, which names the checkpoint, if it was trained for other rules."""
     theirs = checkpoint["hyper_parameters"].get("rules")
     if theirs != rules:
         raise CheckpointError(f"{name} was trained for {theirs!r} rules, not for {rules!r}")
@@ -127,17 +126,19 @@ def read_torch_file(path: StrPath, mmap: bool = False, map_location: Any = "cpu"
         content = torch.load(os.fspath(path), map_location=map_location, weights_only=True, mmap=mmap)
     except pickle.UnpicklingError:
         raise CheckpointError(f"{path} is refused: {_forbidden(path)}") from None
-    except Exception as error:  # foreign, as the checksums are right; torch then raises anything
+    except (
+        Exception
+    ) as error:  # the checksums are right, so another program wrote it; torch may raise anything
         raise CheckpointError(f"torch cannot read {path}: {_first_line(error)}") from None
     check_tensors(content, path, os.path.getsize(path))
     return content
 
 
 def _forbidden(path: StrPath) -> str:
-    """Why torch refused to load a file as plain data; its own text advises to load it without protection."""
+    """Why torch refused to load a file as plain data. torch's own text advises to load it without protection."""
     from torch.serialization import get_unsafe_globals_in_checkpoint
 
-    with contextlib.suppress(Exception):  # what it cannot make sense of is refused just the same
+    with contextlib.suppress(Exception):  # torch may fail here, too
         if names := sorted(get_unsafe_globals_in_checkpoint(os.fspath(path))):
             return f"it wants to run code ({', '.join(names)})"
     return "it holds more than plain data"

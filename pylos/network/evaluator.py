@@ -1,4 +1,4 @@
-"""Judging positions with a network, in the precision that is fastest on the machine."""
+"""The evaluator that asks a network about positions."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.evaluator import padded_size
 
 CACHE_SIZE = 200_000
-"""Positions to remember: some plies of the games that are searched at the same time."""
+"""Positions to remember: enough for some plies of the games that are searched at the same time."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class NetworkEvaluator:
-    """An ``Evaluator`` (see search.py) around a frozen copy of a network.
+    """A `pylos.search.evaluator.Evaluator` that asks a frozen copy of a network.
 
-    The copy is in eval mode whatever the mode of the original, and later training does not reach it.
+    The copy is in eval mode whatever the mode of the original, and later training does not change it.
 
     Args:
-        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]; what it computes must
+        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]. What it computes must
             not branch on its input.
-        code: the rule set's number.
+        code: of the rule set.
         device: where to compute.
         precision: "float32" or "bfloat16".
-        name: how errors call it.
+        name: what errors call the network.
+
+    Raises:
+        ConfigurationError: there is no such precision.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class NetworkEvaluator:
         self._idle_batches: list[FixedBatch] = []
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See ``Evaluator``; several threads may ask at the same time, and about any number of positions.
+        """See `Evaluator`. Several threads may ask at the same time, and about any number of positions.
 
         Raises:
             NonFiniteNetworkError: a value, or the log policy of a legal action, is not a finite number.
@@ -64,7 +67,7 @@ class NetworkEvaluator:
             padded[:n] = positions
         judge = self.in_fixed_batches if self.on_accelerator else self._in_one_batch
         values, log_policy = judge(padded)
-        # A network may say anything of illegal actions, but looking at all of them takes no time.
+        # Illegal actions may have any log policy. Still all numbers are tested first, because that takes no time.
         finite = np.isfinite(values).all() and np.isfinite(log_policy).all()
         if not finite and not _is_usable(padded, self._code, values, log_policy):
             raise NonFiniteNetworkError(
@@ -81,7 +84,14 @@ class NetworkEvaluator:
             return values[:, 0].float().numpy(), log_policy.float().numpy()
 
     def in_fixed_batches(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same on an accelerator, with as many batches in flight as threads ask."""
+        """Evaluates positions on an accelerator. Each thread that asks has a batch of its own in flight.
+
+        Args:
+            positions: int64 [B] packed positions.
+
+        Returns:
+            Values, float32 [B], and log policies, float32 [B, 303].
+        """
         n = len(positions)
         values, log_policy = np.empty(n, np.float32), np.empty((n, NUM_ACTIONS), np.float32)
         try:
@@ -95,7 +105,7 @@ class NetworkEvaluator:
         return values, log_policy
 
     def cached(self, size: int = CACHE_SIZE) -> CachedEvaluator | NetworkEvaluator:
-        """An evaluator for searches, which on a CPU remembers about so many positions.
+        """The evaluator for searches. On a CPU it remembers the evaluations of about `size` positions.
 
         On an accelerator that would cost more than it saves: there the network is the cheaper part.
         """
@@ -103,13 +113,13 @@ class NetworkEvaluator:
 
     @property
     def network_share(self) -> float:
-        """The share of the positions asked about that the network evaluated: all of them."""
+        """The share of all positions in question that the network evaluated; without a cache, all of them."""
         return 1.0
 
 
 @jit
 def _is_usable(positions: np.ndarray, code: int, values: np.ndarray, log_policy: np.ndarray) -> bool:
-    """Whether all values are finite, and so are the log policies of all legal actions."""
+    """Whether all values and the log policies of all legal actions are finite numbers."""
     actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(positions.shape[0]):
         if not np.isfinite(values[i]):

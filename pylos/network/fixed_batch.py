@@ -16,23 +16,23 @@ from pylos.game.rules import NUM_ACTIONS
 from pylos.network.frozen import FrozenNetwork
 
 ROWS = 512
-"""Positions per call. An H100 takes hardly longer for them than for one."""
+"""Positions per call. An H100 takes hardly longer for 512 of them than for one."""
 _capture = threading.Lock()
 _idle_streams: dict[torch.device, list[Any]] = defaultdict(list)
-"""Streams without an owner: for every one that was ever used, torch keeps memory for its libraries."""
+"""Streams that no batch uses now. They are used again, because torch keeps memory for every stream ever used."""
 
 
 class FixedBatch:
-    """Judges up to ``ROWS`` positions by one launch on the device; for one thread at a time.
+    """Evaluates up to `ROWS` positions by one launch on the device. One thread at a time may use it.
 
-    The batch has the same size whatever is in it, so that the device computes the same way and a position is judged
-    the same, to the last bit, whatever else is asked. Memory is allocated once. With CUDA it is pinned on this side,
-    and the copies there and back and all layers are one graph on a stream of its own: several of these overlap, and
-    none waits for the interpreter between layers.
+    The batch has always the same size, so that the device always computes the same way: the evaluation of a position
+    is the same, to the last bit, whatever else is in the batch. Memory is allocated once. With CUDA the host's part of
+    it is pinned. The copies to the device and back and all layers are one CUDA graph, on a stream of its own. Several
+    batches overlap, and none waits for the interpreter between layers.
 
     Args:
         network: frozen; maps observations [B, 184] to values [B, 1] and log policies [B, 303].
-        device: where it lies.
+        device: where the network lies.
         dtype: the precision in which it computes.
     """
 
@@ -42,15 +42,16 @@ class FixedBatch:
         self._inputs = torch.zeros(ROWS, OBSERVATION_SIZE, pin_memory=cuda)
         self._values = torch.zeros(ROWS, 1, pin_memory=cuda)
         self._log_policy = torch.zeros(ROWS, NUM_ACTIONS, pin_memory=cuda)
+        self._stream: Any = None
         self._graph: Any = None
         if cuda:
             with _capture, torch.cuda.device(device):
                 self._record()
 
     def _record(self) -> None:
-        """Captures the computation, after a few runs in which libraries make themselves ready."""
+        """Captures the computation, after a few runs in which libraries prepare themselves."""
         idle = _idle_streams[self._device]
-        self._stream: Any = idle.pop() if idle else torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
+        self._stream = idle.pop() if idle else torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
         weakref.finalize(self, idle.append, self._stream)
         self._stream.wait_stream(torch.cuda.current_stream())  # for the weights
         with torch.cuda.stream(self._stream):
@@ -58,13 +59,14 @@ class FixedBatch:
                 self._compute()
         self._stream.synchronize()
         graph = torch.cuda.CUDAGraph()
-        # Other threads may be at work on the device meanwhile.
+        # Other threads may use the device meanwhile.
         with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
             self._compute()
         self._graph = graph
 
     def _compute(self) -> None:
-        cuda = self._device.type == "cuda"  # elsewhere nothing waits for what is under way
+        # Only the stream of CUDA waits for copies under way.
+        cuda = self._device.type == "cuda"
         with torch.inference_mode():
             inputs = self._inputs.to(self._device, non_blocking=cuda).to(self._dtype)
             values, log_policy = self._network(inputs)
@@ -72,13 +74,13 @@ class FixedBatch:
             self._log_policy.copy_(log_policy.float(), non_blocking=cuda)
 
     def __call__(self, positions: np.ndarray, code: int, values: np.ndarray, log_policy: np.ndarray) -> None:
-        """Judges positions.
+        """Evaluates positions.
 
         Args:
             positions: int64 [B <= ROWS] packed positions.
-            code: the rule set's number.
-            values: float32 [B], receives the values for the players to move.
-            log_policy: float32 [B, 303], receives the log policies.
+            code: of the rule set.
+            values: float32 [B] receives the values for the players to move.
+            log_policy: float32 [B, 303] receives the log policies.
         """
         n = len(positions)
         observe_all(positions, code, self._inputs.numpy()[:n])
@@ -87,7 +89,7 @@ class FixedBatch:
         log_policy[:] = self._log_policy.numpy()[:n]
 
     def launch(self) -> None:
-        """Judges what the memory holds, and waits for the answers."""
+        """Evaluates the observations that the memory holds, and waits for the answers."""
         if self._graph is None:
             self._compute()
             return

@@ -1,4 +1,4 @@
-"""A network as a search asks it: its weights fixed, and few steps of Python from the observations to the answers."""
+"""Networks for a search: their weights are fixed, and they take few steps in Python."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from pylos.network.network import PylosNetwork, ResidualBlock
 
 
 class FrozenNetwork:
-    """What a `PylosNetwork` computes, to the last bit, from a copy of its weights as whole matrices.
+    """Computes what a `PylosNetwork` computes, to the last bit, from a copy of its weights as whole matrices.
 
-    That is faster while the weights stay. The operations stand in one line, without the calls of modules between them:
-    these take the longer part of a small batch, and where several threads ask, each waits for the interpreter's lock.
+    While the weights do not change, that is faster. It calls torch's operations one after the other, and no modules.
+    For a small batch the calls of modules take the longer part of the time, and every thread that makes them waits for
+    the interpreter's lock.
 
     Args:
         network: what to copy.
         device: where to compute.
-        dtype: in which precision.
+        dtype: the precision in which it computes.
     """
 
     def __init__(self, network: PylosNetwork, device: torch.device, dtype: torch.dtype) -> None:
@@ -39,7 +40,7 @@ class FrozenNetwork:
         self._shape, self._eps = self._norm[0].shape, network.norm.eps
 
     def __call__(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``PylosNetwork.forward``; observations are [B, N] and of the precision."""
+        """See `PylosNetwork.forward`. The observations are [B, N], in the precision of the network."""
         linear, norm, shape, eps = nn.functional.linear, torch.layer_norm, self._shape, self._eps
         x = linear(observations, *self._stem).relu_()
         for normed, expand, contract in self._blocks:
@@ -50,9 +51,10 @@ class FrozenNetwork:
 
 
 def frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module | FrozenNetwork:
-    """A copy of a network that later training does not reach, in eval mode, whatever in it is compiled."""
+    """A copy of a network, which may be compiled, in eval mode. Later training of the network does not change it."""
     network = uncompiled(network)
-    with torch.inference_mode(False), torch.no_grad():  # in a validation, too, it becomes one like any other
+    # Lightning validates in inference mode. Tensors made in it could not be used outside.
+    with torch.inference_mode(False), torch.no_grad():
         if type(network) is PylosNetwork:  # a subclass may compute something else
             return FrozenNetwork(network, device, dtype)
         return copy.deepcopy(network).to(device, dtype).eval().requires_grad_(False)

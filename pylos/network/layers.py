@@ -14,42 +14,46 @@ from torch.nn import functional
 
 
 class _Moved(torch.autograd.Function):
-    """``index_select`` by all rows of ``moves`` [G, n], permutations, whose gradient is gathered and summed, too.
+    """`index_select` by all rows of `moves` [G, n], which are permutations. Its gradient is gathered and summed, too.
 
-    torch's own is scattered, and where threads meet it adds up in the order in which they come: on a GPU, for some
-    indexing also on a CPU, no two runs would have the same bits.
+    torch scatters the gradient of its own `index_select`, and several threads then add to the same number in the order
+    in which they come. On a GPU, and for some indexing on a CPU, no two runs would have the same bits.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, dim: int, moves: Tensor, back: Tensor) -> Tensor:
-        """Makes dimension ``dim`` G times as long."""
+        """Makes dimension `dim` G times as long."""
         ctx.dim, ctx.shape = dim, moves.shape
         ctx.save_for_backward(back)
         return x.index_select(dim, moves.flatten())
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        """Brings every gradient back to where its number came from."""
+        """Brings every gradient back to the place of its number, and sums over the G."""
         (back,) = ctx.saved_tensors
         parts = torch.unflatten(gradient.index_select(ctx.dim, back.flatten()), ctx.dim, ctx.shape)
         return parts.sum(ctx.dim), None, None, None
 
 
 class _Tied(nn.Linear):
-    """A linear layer whose parameters stand for those of all elements of a group."""
+    """A linear layer whose parameters are shared by all elements of a group.
 
-    moves: Tensor | None
-    _back: Tensor | None
+    Args:
+        in_features: inputs of the parameters.
+        out_features: outputs of the parameters.
+        moves: int64 [G, n] where each element moves what it permutes.
+    """
 
     def __init__(self, in_features: int, out_features: int, moves: np.ndarray) -> None:
         super().__init__(in_features, out_features)
         elements, n = moves.shape
         back = np.argsort(moves, axis=1) + n * np.arange(elements)[:, None]
-        # No buffers: whoever averages weights averages buffers, too, and DDP sends them around at every step.
-        self.moves, self._back = (torch.tensor(moves), torch.tensor(back)) if elements > 1 else (None, None)
+        # These are no buffers. Who averages weights averages buffers, too, and DDP sends buffers around at every step.
+        self.moves: Tensor | None = torch.tensor(moves) if elements > 1 else None
+        self._back: Tensor | None = torch.tensor(back) if elements > 1 else None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Tied:
-        """Takes the tables along to another device; see ``nn.Module._apply``, which ``to`` and its kind call."""
+        """Takes the tables along to another device; see `nn.Module._apply`, which `to` and the like call."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's
         if self.moves is not None and self._back is not None:
             self.moves, self._back = fn(self.moves), fn(self._back)
@@ -61,7 +65,7 @@ class _Tied(nn.Linear):
 
     @abstractmethod
     def dense(self) -> tuple[Tensor, Tensor]:
-        """The whole matrix [out, in] and the whole bias [out]."""
+        """The matrix [out, in] and the bias [out] of the layer, with the shares of all elements."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, in] to [B, out]."""
@@ -71,8 +75,8 @@ class _Tied(nn.Linear):
 class TiedLinear(_Tied):
     """A linear layer that turns with its input: a group convolution (Cohen and Welling, 2016, section 6).
 
-    The outputs fall into G parts, one for each element of the group. A part sees the input as its element moves it,
-    by the same weights as all others: of the [out, in] matrix only the first G-th is a parameter.
+    The outputs fall into G parts, one for each element of the group. Each part sees the input as its element moves it,
+    and all parts have the same weights: only the first G-th of the [out, in] matrix is a parameter.
 
     Args:
         moves: int64 [G, in] where each element moves each input.
@@ -83,7 +87,7 @@ class TiedLinear(_Tied):
         super().__init__(moves.shape[1], out_features // len(moves), moves)
 
     def dense(self) -> tuple[Tensor, Tensor]:
-        """See `_Tied.dense`."""
+        """The whole matrix [out, in] and the whole bias [out]."""
         if self.moves is None:
             return self.weight, self.bias
         weight = self._moved(self.weight, 1).view(len(self.weight), *self.moves.shape)
@@ -91,20 +95,21 @@ class TiedLinear(_Tied):
 
 
 class TiedHead(_Tied):
-    """The counterpart of ``TiedLinear``: its outputs move as the elements of the group move them.
+    """The counterpart of `TiedLinear`: its outputs move as the elements of the group move them.
 
     Args:
-        in_features: a multiple of G; the input's parts are those of a ``TiedLinear``.
+        in_features: a multiple of G; the parts of the input are those of a `TiedLinear`.
         moves: int64 [G, out] where each element moves each output.
     """
 
     def __init__(self, in_features: int, moves: np.ndarray) -> None:
         super().__init__(in_features // len(moves), moves.shape[1], moves)
+        # torch has drawn the weights for a G-th of the inputs that there are.
         with torch.no_grad():
-            self.weight /= math.sqrt(len(moves))  # there are as many times more inputs than torch knows of
+            self.weight /= math.sqrt(len(moves))
 
     def dense(self) -> tuple[Tensor, Tensor]:
-        """The whole matrix [out, in] and the bias [out], each output's the mean of those it can be moved to."""
+        """The whole matrix [out, in] and the whole bias [out]; an output has the mean bias of all that it moves to."""
         if self.moves is None:
             return self.weight, self.bias
         weight = self._moved(self.weight, 0).view(*self.moves.shape, -1)
@@ -112,14 +117,19 @@ class TiedHead(_Tied):
 
 
 class TiedNorm(nn.LayerNorm):
-    """Layer normalisation whose scale and shift are the same for all ``elements`` parts of the input."""
+    """Layer normalisation with the same scale and shift for all parts of the input.
+
+    Args:
+        features: a multiple of `elements`.
+        elements: of the group; as many parts the input has.
+    """
 
     def __init__(self, features: int, elements: int) -> None:
         super().__init__(features // elements)
         self.elements = elements
 
     def dense(self) -> tuple[Tensor, Tensor]:
-        """The whole scale and the whole shift, [features] each."""
+        """The whole scale [features] and the whole shift [features]."""
         if self.elements == 1:
             return self.weight, self.bias
         return self.weight.repeat(self.elements), self.bias.repeat(self.elements)

@@ -21,23 +21,27 @@ class Symmetries(NamedTuple):
     """A group of G elements under which a game stays the same; the first one changes nothing."""
 
     inputs: np.ndarray
-    """int64 [G, N] the number of an observation to which each element moves each number; no two are alike."""
+    """int64 [G, N] where each element moves each number of an observation; no two rows are alike."""
     actions: np.ndarray
-    """int64 [G, A] what each action becomes."""
+    """int64 [G, A] what each element makes of each action."""
 
 
 SQUARE = Symmetries(OBSERVATION_SYMMETRY, ACTION_SYMMETRY)
 """The eight symmetries of the board."""
 
 _VALUE_UNITS = 64
+"""Outputs of the hidden layer before the value."""
 
 
 class ResidualBlock(nn.Module):
-    """``x + W2 relu(W1 norm(x))``, pre-activation (He et al., 2016, "Identity mappings", section 4).
+    """`x + W2 relu(W1 norm(x))`, pre-activation (He et al., 2016, "Identity mappings", section 4).
 
     The last layer starts at zero, so that a fresh network is shallow (Zhang et al., 2019, "Fixup"). Layer
-    normalisation, unlike batch normalisation, has no running statistics: a position's value does not depend on
-    what else is in the batch, and a resumed run goes on exactly.
+    normalisation has no running statistics, which batch normalisation has: the value of a position does not depend on
+    the rest of the batch, and a resumed run goes on exactly.
+
+    Args:
+        moves: int64 [G, width] see `_hidden_moves`.
     """
 
     def __init__(self, moves: np.ndarray) -> None:
@@ -59,19 +63,19 @@ class PylosNetwork(nn.Module):
     """A residual multilayer perceptron with a policy head and a value head (Silver et al., 2018).
 
     With the observation of this package (184 numbers) and the default sizes its matrices hold 0.67 million numbers.
-    With symmetries, a position turned by one of them gets the same value and the policy turned likewise, and the
-    matrices are made from an eighth as many parameters: it costs the same and learns from a position what the other
-    one would learn from all eight images of it.
+    With symmetries, a position that one of them has turned gets the same value, and the policy turned likewise. The
+    matrices are then made from an eighth as many parameters. Such a network takes the same time, and learns from a
+    position what one without symmetries would learn from all eight images of it.
 
     Args:
         observation_shape: shape of one observation; it is flattened.
         num_actions: size of the policy.
         width: numbers between blocks; a multiple of the number of symmetries.
-        blocks: residual blocks, each of two ``width`` x ``width`` layers.
+        blocks: residual blocks, each of two `width` x `width` layers.
         symmetries: under which the game stays the same, `SQUARE` for Pylos; none by default.
 
     Raises:
-        ConfigurationError: ``width`` is not such a multiple.
+        ConfigurationError: `width` is no such multiple.
     """
 
     def __init__(
@@ -103,8 +107,8 @@ class PylosNetwork(nn.Module):
             observations: [B, *observation_shape], float32.
 
         Returns:
-            The expected outcome for the player to move in [-1, 1], [B, 1], and the logarithm of the policy,
-            [B, num_actions]. The policy covers all actions; who uses it masks the illegal ones.
+            The expected outcome for the player to move, in [-1, 1], [B, 1], and the logarithm of the policy,
+            [B, num_actions]. The policy covers all actions. Who uses it must mask the illegal ones.
         """
         x = self.norm(self.blocks(torch.relu(self.stem(observations.flatten(1)))))
         value = torch.tanh(self.value_head(torch.relu(self.value_hidden(x))))
@@ -113,7 +117,7 @@ class PylosNetwork(nn.Module):
 
 
 def pylos_network(width: int, blocks: int) -> PylosNetwork:
-    """The network for this game: for its observations and its actions, with the symmetries of its board.
+    """Makes a network for Pylos: for its observations and its actions, with the symmetries of its board.
 
     Args:
         width: see `PylosNetwork`; a multiple of 8.
@@ -126,9 +130,16 @@ def pylos_network(width: int, blocks: int) -> PylosNetwork:
 
 
 def _hidden_moves(inputs: np.ndarray, width: int) -> np.ndarray:
-    """int64 [G, width] where each element of a group, given by its ``inputs`` [G, N], moves what lies between layers.
+    """Where each element of a group moves the numbers between two layers.
 
-    It lies there in G parts of equal size, and is permuted as a whole: element g moves part h to part h g^-1.
+    These are G parts of equal size, and each part moves as a whole: element g moves part h to part h g^-1.
+
+    Args:
+        inputs: int64 [G, N] see `Symmetries`; it gives the multiplication table of the group.
+        width: of all G parts together.
+
+    Returns:
+        int64 [G, width] permutations.
     """
     numbers = {moved.tobytes(): g for g, moved in enumerate(inputs)}
     elements = len(inputs)

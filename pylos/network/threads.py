@@ -1,4 +1,4 @@
-"""How many threads search, and torch beside them."""
+"""The threads of a search, and those of torch beside it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from contextlib import contextmanager
 
 import torch
 
-MOST_THREADS, LEAST_SHARE = 8, 128
-"""Beside an accelerator: threads that search, and games that each of them has."""
+MOST_THREADS = 8
+"""Beside an accelerator, the most threads that search."""
+LEAST_GAMES = 128
+"""Beside an accelerator, the fewest games of a thread."""
 
 
 def search_threads(device: torch.device, games: int) -> int:
-    """How many threads search so many games fastest: on a CPU as many as torch has.
+    """The number of threads that search a number of games fastest.
 
-    Beside an accelerator a few: they spend their time between calls, where they wait for the interpreter's lock
-    (on an H100 with 16 cores 8 searched 4,096 games 2.5 times as fast as 16 did).
+    On a CPU these are as many as torch has. Beside an accelerator they are few: between their calls of the network
+    threads wait for the interpreter's lock. On an H100 with 16 cores, 8 threads searched 4,096 games 2.5 times as fast
+    as 16 threads.
     """
     threads = torch.get_num_threads()
-    return threads if device.type == "cpu" else max(1, min(threads, MOST_THREADS, games // LEAST_SHARE))
+    return threads if device.type == "cpu" else max(1, min(threads, MOST_THREADS, games // LEAST_GAMES))
 
 
 @contextmanager
 def single_threaded_torch() -> Iterator[None]:
-    """Lets torch compute on one thread inside, because the search brings threads of its own."""
+    """Lets torch compute on one thread within the block, because the search has threads of its own."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -13,14 +13,20 @@ from pylos.system.files import StrPath
 
 
 def check_finite(weights: Mapping[str, Tensor], owner: StrPath) -> None:
-    """Raises NonFiniteNetworkError, which names the ``owner``, if one of the weights is not a finite number."""
+    """Raises NonFiniteNetworkError, which names the owner of the weights, if one of them is not a finite number."""
     for name, weight in weights.items():
         if weight.is_floating_point() and not torch.isfinite(weight).all():
             raise NonFiniteNetworkError(f"{owner}: the weights {name} are not finite numbers")
 
 
 def check_numbers(theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path: StrPath) -> None:
-    """Raises CheckpointError where weights of the same name are numbers of different kinds; precisions may differ."""
+    """Raises CheckpointError where weights of the same name are of different kinds of numbers; precisions may differ.
+
+    Args:
+        theirs: the weights in a file.
+        ours: those that they are to replace.
+        path: the name of the file.
+    """
     for name in sorted(ours.keys() & theirs.keys()):
         found, wanted = theirs[name].dtype, ours[name].dtype
         if found != wanted and not (found.is_floating_point and wanted.is_floating_point):
@@ -28,7 +34,7 @@ def check_numbers(theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path
 
 
 def weights_digest(weights: Mapping[str, Tensor]) -> str:
-    """Eight hexadecimal digits that tell weights from others, wherever their file lies."""
+    """Eight hexadecimal digits by which these weights are known, wherever their file lies."""
     digest = hashlib.blake2b(digest_size=4)
     for name in sorted(weights):
         content = weights[name].detach().contiguous().flatten().view(torch.uint8)  # NumPy knows no bfloat16

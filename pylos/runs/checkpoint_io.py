@@ -9,7 +9,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from pylos.errors import CheckpointError
-from pylos.network.checkpoint_format import REQUIRED, check_checkpoint
+from pylos.network.checkpoint_format import REQUIRED, check_and_upgrade
 from pylos.network.checkpoints import read_torch_file
 from pylos.system.files import StrPath, replacing
 
@@ -59,7 +59,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if not isinstance(checkpoint, dict):
             raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(checkpoint).__name__}")
         if REQUIRED.keys() <= checkpoint.keys():
-            check_checkpoint(checkpoint, path)  # before Lightning converts it to its own version
+            check_and_upgrade(checkpoint, path)  # before Lightning converts it to its own version
             if "pytorch-lightning_version" not in checkpoint:
                 raise CheckpointError(f"{path} does not say of which version of Lightning it is")
         return checkpoint

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from pylos.errors import ConfigurationError, NonFiniteLossError
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import rules_code
-from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_checkpoint
+from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_and_upgrade
 from pylos.network.checkpoints import check_rules, load_checkpoint
 from pylos.network.compiled import keep_plain_names, uncompiled
 from pylos.network.network import pylos_network
@@ -146,7 +146,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
             CheckpointError: the checkpoint is for other rules, not one to go on from, or makes no sense.
             NonFiniteNetworkError: one of its weights is infinite or not a number.
         """
-        check_checkpoint(checkpoint, "the checkpoint")
+        check_and_upgrade(checkpoint, "the checkpoint")
         check_rules(checkpoint, self.rules, "the checkpoint")
         check_finite(checkpoint["state_dict"], "the checkpoint")
         trainer = trainer_of(self)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from pylos.cli.main import main
-from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_checkpoint, with_file_names
+from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_and_upgrade, with_file_names
 from pylos.network.checkpoints import load_checkpoint, read_progress
 from tests.support.saving import IO, error_of, same_state, sample_checkpoint
 
@@ -123,7 +122,7 @@ def test_an_older_checkpoint_is_brought_to_the_present_format(tmp_path: Path) ->
     }
     assert same_state(load_checkpoint(tmp_path / "a.ckpt"), present)
     assert same_state(IO.load_checkpoint(tmp_path / "a.ckpt"), present)
-    check_checkpoint(present, "again")
+    check_and_upgrade(present, "again")
     assert same_state(load_checkpoint(tmp_path / "a.ckpt"), present)
 
 
@@ -131,7 +130,7 @@ def test_what_an_older_checkpoint_has_stays(tmp_path: Path) -> None:
     metrics = {"newest": {"a": 1.0}, "epoch": {}, "sums": {}}
     older = {**sample_checkpoint(), "fingerprint": {"pylos": "0"}, "metrics": metrics}
     del older[VERSION_KEY]
-    check_checkpoint(older, "it")
+    check_and_upgrade(older, "it")
     assert older["metrics"] == metrics
     assert older["fingerprint"] == {"pylos": "0"}
 
@@ -164,54 +163,3 @@ def test_what_has_no_such_parts_passes_through_the_io(tmp_path: Path) -> None:
     assert "does not say of which version" in error_of(lambda: IO.load_checkpoint(tmp_path / "a.ckpt"))
     torch.save([1], tmp_path / "b.ckpt")
     assert "it holds a list" in error_of(lambda: IO.load_checkpoint(tmp_path / "b.ckpt"))
-
-
-@pytest.fixture
-def reference() -> dict[str, Any]:
-    return load_checkpoint(Path(__file__).parents[2] / "pylos" / "players" / "reference" / "children.ckpt")
-
-
-def changed(state: dict[str, Any], part: str, changes: dict[str, Any]) -> dict[str, Any]:
-    return {**state, part: {**state[part], **changes}}
-
-
-FORMS: dict[str, tuple[str, dict[str, Any]]] = {
-    "integers": ("state_dict", {"network.policy.weight": lambda old: old.int()}),
-    "complex": ("state_dict", {"network.policy.weight": lambda old: old.to(torch.complex64)}),
-    "shape": ("state_dict", {"network.policy.weight": lambda old: old.t()}),
-    "width": ("hyper_parameters", {"width": lambda old: "wide"}),
-    "list": ("hyper_parameters", {"width": lambda old: [old]}),
-    "tensor": ("hyper_parameters", {"blocks": lambda old: torch.ones(3)}),
-    "unknown rules": ("hyper_parameters", {"rules": lambda old: "mine"}),
-    "deep": ("hyper_parameters", {"validation_simulations": lambda old: {"a": {"b": old}}}),
-}
-
-
-@pytest.mark.parametrize("kind", FORMS)
-@pytest.mark.parametrize("command", ["match", "validate", "fit"])
-def test_no_command_takes_weights_or_options_of_other_kinds(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Any,
-    reference: dict[str, Any],
-    kind: str,
-    command: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    part, changes = FORMS[kind]
-    name, change = next(iter(changes.items()))
-    if part == "state_dict":
-        name = next(name for name, w in reference[part].items() if w.ndim == 2 and w.shape[0] != w.shape[1])
-    if command == "match" and kind == "deep":
-        pytest.skip("a player needs no such option")
-    IO.save_checkpoint(changed(reference, part, {name: change(reference[part][name])}), "a.ckpt")
-    arguments = {
-        "match": ["match", "a.ckpt", "random", "--rules", "children", "--games", "2"],
-        "validate": ["validate", "--ckpt_path", "a.ckpt"],
-        "fit": ["fit", "--ckpt_path", "a.ckpt", "--trainer.accelerator", "cpu"],
-    }[command]
-    assert main(arguments) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("pylos: error: ")
-    assert error.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]

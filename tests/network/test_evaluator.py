@@ -1,7 +1,5 @@
 """The evaluator computes what the network does, frozen, and in the precision that is asked for."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -11,11 +9,8 @@ from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.playouts import random_action
 from pylos.game.rules import NUM_ACTIONS, RULES, START, step
 from pylos.kernels.randomness import draw
-from pylos.network import precision
-from pylos.network.evaluator import PRECISIONS, NetworkEvaluator
+from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import SQUARE, PylosNetwork
-from pylos.network.precision import fastest_precision
-from pylos.network.threads import single_threaded_torch
 from tests.support.evaluators import direct, small_network
 
 STANDARD = RULES["standard"]
@@ -68,56 +63,6 @@ def test_bfloat16_is_close_and_comes_back_as_float32(network, positions):
 def test_unknown_precision_is_refused(network):
     with pytest.raises(ConfigurationError, match="int8"):
         NetworkEvaluator(network, STANDARD, "cpu", "int8")
-
-
-def test_the_fastest_precision_is_measured_once_on_a_machine(network, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
-    first = fastest_precision(network, "cpu", 16)
-    assert first in PRECISIONS
-    other = next(name for name in PRECISIONS if name != first)
-    monkeypatch.setattr(precision, "_measure_precisions", lambda *_: other)
-    assert fastest_precision(network, "cpu", 16) == first
-    assert fastest_precision(network, "cpu", 24) == other
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *("{", "[]", "7", "null", '"float32"', "[" * 100_000, "9" * 5000, "{}" + 2_000_000 * " ", "\udcff"),
-        *(
-            f'{{"KEY": {value}}}'
-            for value in ("[]", "{}", "null", "1e999", "9" * 5000, '"int8"', '["float32"]')
-        ),
-    ],
-)
-def test_what_was_measured_is_measured_anew_where_something_else_lies(
-    network, tmp_path, monkeypatch, content
-):
-    monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
-    monkeypatch.setattr(precision, "_measure_precisions", lambda *_: "bfloat16")
-    path = tmp_path / "precision.json"
-    assert fastest_precision(network, "cpu", 16) == "bfloat16"
-    (key,) = json.loads(path.read_text())
-    path.write_bytes(content.replace("KEY", key).encode(errors="surrogateescape"))
-    assert fastest_precision(network, "cpu", 16) == "bfloat16"
-    assert json.loads(path.read_text()) == {key: "bfloat16"}
-
-
-@pytest.mark.parametrize("place", ["f/home", "x" * 300])
-def test_nowhere_to_keep_it_costs_a_measurement(network, tmp_path, monkeypatch, place):
-    (tmp_path / "f").write_text("a file")
-    monkeypatch.setenv("PYLOS_HOME", str(tmp_path / place))
-    monkeypatch.setattr(precision, "_measure_precisions", lambda *_: "bfloat16")
-    assert fastest_precision(network, "cpu", 16) == "bfloat16"
-
-
-def test_torch_gets_its_threads_back():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    with single_threaded_torch():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 2
-    torch.set_num_threads(before)
 
 
 class _Pessimist(PylosNetwork):

@@ -14,7 +14,6 @@ from pylos.kernels.randomness import draw
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.fixed_batch import ROWS
 from pylos.network.network import PylosNetwork
-from pylos.network.threads import search_threads
 from tests.support.evaluators import direct, small_network
 
 STANDARD = RULES["standard"]
@@ -81,12 +80,3 @@ def test_weights_are_those_of_the_moment_it_was_made(network, positions, device)
     assert np.array_equal(evaluate.in_fixed_batches(positions[:8])[0], before)
     again = NetworkEvaluator(network, STANDARD, device, "float32")
     assert not np.array_equal(again.in_fixed_batches(positions[:8])[0], before)
-
-
-def test_few_threads_search_beside_an_accelerator(monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
-    assert search_threads(torch.device("cpu"), 8) == 16
-    threads = {games: search_threads(torch.device("cuda"), games) for games in (8, 128, 512, 4096, 100_000)}
-    assert threads == {8: 1, 128: 1, 512: 4, 4096: 8, 100_000: 8}
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert search_threads(torch.device("cuda"), 4096) == 2

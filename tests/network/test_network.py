@@ -4,31 +4,22 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pylos.errors import ConfigurationError
 from pylos.game.board import as_positions
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, rules_code
 from pylos.game.symmetry import NUM_SYMMETRIES, transform
-from pylos.network.layers import TiedHead
-from pylos.network.network import SQUARE, PylosNetwork, Symmetries, pylos_network
+from pylos.network.network import SQUARE, PylosNetwork, pylos_network
 from pylos.network.threads import single_threaded_torch
 from tests.support.boards import random_game
+from tests.support.networks import perturbed
 
 
 @pytest.fixture
 def network() -> PylosNetwork:
     torch.manual_seed(0)
     return PylosNetwork((32,), 303)
-
-
-def _perturb(network: nn.Module) -> nn.Module:
-    """Fresh residual blocks add nothing; give them something to do."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-    return network
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -55,7 +46,7 @@ def test_values_stay_in_range_whatever_the_weights(network):
 def test_fresh_residual_blocks_change_nothing(network):
     hidden = torch.randn(3, 256)
     assert torch.equal(network.blocks(hidden), hidden)
-    assert not torch.equal(_perturb(network).blocks(hidden), hidden)
+    assert not torch.equal(perturbed(network).blocks(hidden), hidden)
 
 
 def test_hooks_fire_and_call_is_torchs_own(network):
@@ -74,7 +65,7 @@ def test_there_is_no_batch_norm_and_no_buffer_that_runs_along(network):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_rows_do_not_influence_each_other(network, training):
-    _perturb(network).train(training)
+    perturbed(network).train(training)
     observations = torch.randn(5, 32)
     value, log_policy = network(observations)
     for row in range(5):
@@ -102,9 +93,7 @@ def test_the_default_size_is_about_650_thousand_parameters():
 @pytest.fixture
 def symmetric() -> PylosNetwork:
     torch.manual_seed(0)
-    network = pylos_network(64, 2)
-    assert isinstance(_perturb(network), PylosNetwork)
-    return network
+    return perturbed(pylos_network(64, 2))
 
 
 @pytest.mark.parametrize("symmetry", range(NUM_SYMMETRIES))
@@ -122,62 +111,13 @@ def test_a_turned_position_has_the_same_value_and_the_policy_turned(symmetric, s
     assert symmetry == 0 or not torch.allclose(policy, turned_policy, atol=0.1)
 
 
-def test_any_group_will_do():
-    """Three numbers that may be shifted in a circle, and three actions that go with them."""
-    shifts = (np.arange(3)[:, None] + np.arange(3)) % 3
-    network = PylosNetwork((3,), 3, 24, 1, Symmetries(shifts, shifts))
-    _perturb(network)
-    observations = torch.randn(5, 3)
-    value, log_policy = network(observations)
-    shifted_value, shifted_policy = network(observations.roll(1, 1))
-    assert torch.allclose(value, shifted_value, atol=1e-5)
-    assert torch.allclose(log_policy.roll(1, 1), shifted_policy, atol=1e-5)
-
-
-def test_gradients_are_those_of_plain_indexing(symmetric):
-    torch.manual_seed(1)
-    for layer in (symmetric.stem, symmetric.value_hidden, symmetric.policy_head, symmetric.value_head):
-        weight, bias = layer.dense()
-        upstream = torch.randn_like(weight), torch.randn_like(bias)
-        got = torch.autograd.grad((weight, bias), (layer.weight, layer.bias), upstream)
-        if isinstance(layer, TiedHead):
-            plain = layer.weight[layer.moves].transpose(0, 1).flatten(1), layer.bias[layer.moves].mean(0)
-        else:
-            plain = layer.weight[:, layer.moves].transpose(0, 1).flatten(0, 1), layer.bias.repeat(8)
-        assert torch.equal(plain[0], weight)
-        assert torch.equal(plain[1], bias)
-        expected = torch.autograd.grad(plain, (layer.weight, layer.bias), upstream)
-        for a, b in zip(got, expected, strict=True):
-            assert torch.allclose(a, b, atol=1e-5)
-
-
-@pytest.mark.parametrize("width", [128, 256])
-def test_gradients_have_the_same_bits_every_time(width):
-    """With two threads torch adds some gradients up in the order in which the threads come."""
-    torch.manual_seed(0)
-    network = _perturb(pylos_network(width, 2))
-    observations, policy = torch.rand(512, OBSERVATION_SIZE), torch.rand(512, NUM_ACTIONS)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    found = set()
-    try:
-        for _ in range(20):
-            network.zero_grad()
-            values, log_policy = network(observations)
-            (values.square().mean() - (policy * log_policy).sum(1).mean()).backward()
-            found.add(b"".join(parameter.grad.numpy().tobytes() for parameter in network.parameters()))
-    finally:
-        torch.set_num_threads(threads)
-    assert len(found) == 1
-
-
 def test_a_width_that_the_symmetries_do_not_divide_is_refused():
     with pytest.raises(ConfigurationError, match="multiple of 8, got 36"):
         pylos_network(36, 4)
 
 
 def test_every_parameter_is_used(network):
-    value, log_policy = _perturb(network)(torch.randn(8, 32))
+    value, log_policy = perturbed(network)(torch.randn(8, 32))
     (value.sum() + log_policy[:, :5].sum()).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
 
@@ -204,20 +144,3 @@ def _fit(network: PylosNetwork) -> None:
     assert value_loss < 0.05
     assert policy_loss < 0.5
     assert value.std() > 0.5
-
-
-def test_averaging_weights_leaves_the_symmetries_alone():
-    network = pylos_network(16, 1)
-    observations = torch.randn(8, OBSERVATION_SIZE)
-    expected = network.eval()(observations)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
-    for _ in range(3):
-        averaged.update_parameters(network)
-    for found, value in zip(averaged(observations), expected, strict=True):
-        torch.testing.assert_close(found, value)
-    pylos_network(16, 1)  # nor are the symmetries of all networks touched
-
-
-def test_the_symmetries_go_along_to_another_device():
-    network = pylos_network(16, 1).to("meta")
-    assert network(torch.zeros(4, OBSERVATION_SIZE, device="meta"))[1].shape == (4, NUM_ACTIONS)

@@ -11,16 +11,13 @@ import torch
 from pylos.game.board import Board
 from pylos.network.network import PylosNetwork, pylos_network
 from tests.support.boards import random_game
+from tests.support.networks import perturbed
 
 
 def drawn_network(seed: int = 0) -> PylosNetwork:
     """A network of width 32 with a block; all its weights are drawn."""
     torch.manual_seed(seed)
-    network = pylos_network(32, 1)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    return network
+    return perturbed(pylos_network(32, 1), 0.1)
 
 
 def save_player(path: Path, rules: str = "standard", **changes: Any) -> Path:

@@ -1,0 +1,23 @@
+"""How many threads search, and how many torch has meanwhile."""
+
+import torch
+
+from pylos.network.threads import search_threads, single_threaded_torch
+
+
+def test_torch_gets_its_threads_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with single_threaded_torch():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+
+
+def test_few_threads_search_beside_an_accelerator(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    assert search_threads(torch.device("cpu"), 8) == 16
+    threads = {games: search_threads(torch.device("cuda"), games) for games in (8, 128, 512, 4096, 100_000)}
+    assert threads == {8: 1, 128: 1, 512: 4, 4096: 8, 100_000: 8}
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert search_threads(torch.device("cuda"), 4096) == 2
