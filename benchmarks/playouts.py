@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from pylos.game.playouts import playouts
-from pylos.game.rules import FULL_RULES, START
+from pylos.game.position import START
+from pylos.game.rules import FULL_RULES
 
 GAMES = 50_000
 LIMIT = 1000

@@ -8,7 +8,8 @@ import time
 import numpy as np
 
 from pylos.game.playouts import random_action
-from pylos.game.rules import FULL_RULES, START, is_over, step
+from pylos.game.position import START
+from pylos.game.rules import FULL_RULES, is_over, step
 from pylos.kernels.randomness import draw
 from pylos.solution.tablebase import Tablebase, open_if_present
 

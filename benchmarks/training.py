@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from pylos.game.playouts import random_action
-from pylos.game.rules import RULES, START, is_over, step
+from pylos.game.position import START
+from pylos.game.rules import RULES, is_over, step
 from pylos.kernels.randomness import draw
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
         RulesError,
         TableError,
     )
-    from pylos.game.board import Board, perft
+    from pylos.game.board import Board
+    from pylos.game.perft import perft
     from pylos.network.network import PylosNetwork
     from pylos.players.naming import make_player
     from pylos.runs.checkpoint_io import AtomicCheckpointIO
@@ -69,7 +70,7 @@ _MODULES = {
     "Tablebase": "solution.tablebase",
     "analyse": "analysis.rows",
     "make_player": "players.naming",
-    "perft": "game.board",
+    "perft": "game.perft",
     "play_match": "arena.match",
     "solve": "solution.solving",
 }

@@ -11,18 +11,16 @@ from pylos.arena.results import MatchResult
 from pylos.errors import ConfigurationError, IllegalActionError, RulesError
 from pylos.game.actions import action_name
 from pylos.game.playouts import random_action
+from pylos.game.position import START, mover, take_backs
 from pylos.game.rules import (
     MAX_LEGAL_ACTIONS,
     NUM_ACTIONS,
-    START,
     balls_per_player,
     is_over,
     legal_actions,
-    mover,
     occurrences,
     rules_code,
     step,
-    take_backs,
 )
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import derive_key, draw

@@ -36,7 +36,8 @@ def analyse(options: argparse.Namespace) -> int:
 
 def perft(options: argparse.Namespace) -> int:
     """Prints how many sequences of turns there are, depth by depth."""
-    from pylos.game.board import Board, perft
+    from pylos.game.board import Board
+    from pylos.game.perft import perft
 
     if options.position is None:
         board = Board(options.rules)

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from pylos.errors import IllegalActionError
-from pylos.game.rules import (
-    ACTION_SOURCE,
-    ACTION_TARGET,
-    APEX,
-    CELLS,
-    NUM_ACTIONS,
-    NUM_CELLS,
-    PAIR_BASE,
-    STOP,
-)
+from pylos.game.position import NUM_CELLS
+from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, APEX, CELLS, NUM_ACTIONS, PAIR_BASE, STOP
 
 # Names ------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""`Board`: a game in progress, the friendly face of `pylos.game.rules`."""
+"""`Board`: a game in progress, with positions and actions as text. The kernels in `pylos.game.rules` do the work."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ import numpy as np
 import numpy.typing as npt
 
 from pylos.errors import IllegalActionError, PositionError
-from pylos.game import rules as kernels
 from pylos.game.actions import action_name, parse_action
 from pylos.game.drawing import ascii_drawing, svg
-from pylos.game.notation import (
-    find_flaw,
-    format_position,
-    illegal_sentence,
-    parse_position,
+from pylos.game.explanations import why_illegal, why_impossible
+from pylos.game.notation import format_position, parse_position, split_turn
+from pylos.game.position import START, mover, take_backs
+from pylos.game.rules import (
+    ACTION_SOURCE,
+    ACTION_TARGET,
+    APEX,
+    NUM_ACTIONS,
+    STOP,
+    is_over,
+    legal_actions,
     reserves,
-    split_turn,
+    rules_code,
+    step,
 )
-from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, APEX, NUM_ACTIONS, START, STOP, rules_code
-from pylos.game.turns import count_turns
 
 Side = Literal["white", "black"]
 WHITE: Side = "white"
 BLACK: Side = "black"
-"""A side is its name, so that ``winner`` prints well and is never false for one of them."""
+"""A side is its name, so that `winner` prints well and is true for both of them."""
 
 
 class Reserves(NamedTuple):
@@ -38,10 +42,10 @@ class Reserves(NamedTuple):
 
 
 class Board:
-    """A position, the rules it is played by, and how it came about.
+    """A position, the rules it is played by, and the actions that led to it.
 
-    Boards are equal when position and rules are: the history does not count. The hash follows, so do not push
-    on a board that is a key.
+    Boards are equal when their positions and rules are; the history does not count. Neither does it for the hash. So do
+    not push on a board that is a key of a dict.
 
     >>> board = Board()
     >>> board.push("1B2")
@@ -51,8 +55,8 @@ class Board:
     '.....w........../........./..../. b 0'
 
     Args:
-        rules: the rule set: children, standard, mature, standard-optional or mature-optional,
-            each on the small board too, as mini-standard and so on.
+        rules: the rule set: children, standard, mature, standard-optional or mature-optional.
+            Each exists on the small board, too: mini-standard and so on.
 
     Raises:
         RulesError: there is no such rule set.
@@ -78,7 +82,7 @@ class Board:
 
     @classmethod
     def from_position(cls, position: SupportsIndex, rules: str = "standard") -> Board:
-        """A board without history, from a packed position (see `pylos.game.rules`).
+        """A board without history, from a packed position (see `pylos.game.position`).
 
         Raises:
             PositionError: the position cannot occur.
@@ -86,8 +90,8 @@ class Board:
         """
         board = cls(rules)
         board._position = operator.index(position)
-        if flaw := find_flaw(board._position, rules):
-            raise PositionError(f"position {board._position}: {flaw}")
+        if reason := why_impossible(board._position, rules):
+            raise PositionError(f"position {board._position}: {reason}")
         return board
 
     # What is on the board
@@ -99,7 +103,7 @@ class Board:
 
     @property
     def position(self) -> int:
-        """The packed position, as the kernels in `pylos.game.rules` take it."""
+        """The packed position (see `pylos.game.position`)."""
         return self._position
 
     @property
@@ -109,13 +113,13 @@ class Board:
 
     @property
     def turn(self) -> Side:
-        """Who acts next: ``"white"`` or ``"black"``. The same side again while a take-back is pending."""
-        return BLACK if kernels.mover(self._position) else WHITE
+        """The side that acts next: `"white"` or `"black"`. The same side again while a take-back is pending."""
+        return BLACK if mover(self._position) else WHITE
 
     @property
     def pending(self) -> int:
-        """Balls that may still be taken back: 0, 2 after a formation, 1 after the first ball."""
-        return kernels.take_backs(self._position)
+        """How many balls may still be taken back: 2 after a formation, 1 after the first ball, else 0."""
+        return take_backs(self._position)
 
     @property
     def reserves(self) -> Reserves:
@@ -126,16 +130,16 @@ class Board:
     def legal_actions(self) -> npt.NDArray[np.int64]:
         """[n] the ids of the legal actions, ascending; empty when the game is over."""
         out = np.empty(NUM_ACTIONS, np.int64)
-        return out[: kernels.legal_actions(self._position, self._code, out)]
+        return out[: legal_actions(self._position, self._code, out)]
 
     @property
     def is_over(self) -> bool:
         """Whether the side to move cannot move, and so has lost."""
-        return kernels.is_over(self._position, self._code)
+        return is_over(self._position, self._code)
 
     @property
     def winner(self) -> Side | None:
-        """``"white"`` or ``"black"`` once the game is over, None before."""
+        """`"white"` or `"black"` once the game is over, None before."""
         if not self.is_over:
             return None
         return WHITE if self.turn == BLACK else BLACK
@@ -145,43 +149,45 @@ class Board:
     def push(self, action: SupportsIndex | str) -> None:
         """Plays an action or a whole turn.
 
-        A name of one action (``1B2``, ``1B2^2A1``, ``-1B2``, ``=``) or an id is one step: after a formation
-        the same side acts again. Several steps written together (``1B2-1A1``, ``1B2-1A1-1C3``) are a whole
-        turn: what could still be taken back after them is not. ``1B2=`` is the turn that takes back nothing
-        where that is allowed.
+        The name of one action (`1B2`, `1B2^2A1`, `-1B2`, `=`) or its id is one step: after a formation the same side
+        acts again. Several steps written together (`1B2-1A1`, `1B2-1A1-1C3`) are a whole turn: nothing more is taken
+        back, even where it could be. `1B2=` is a turn that takes back nothing, where that is allowed.
 
         Raises:
             IllegalActionError: the action does not exist or is not legal; the board is as before.
         """
         if isinstance(action, str):
-            steps = [(parse_action(name), name) for name in split_turn(action)]
+            named = [(parse_action(name), name) for name in split_turn(action)]
         else:
-            steps = [(operator.index(action), "")]
+            named = [(operator.index(action), "")]
         position, length = self._position, len(self._history)
         try:
-            for step, name in steps:
-                self._push_step(step, name)
+            for one, name in named:
+                self._push_one(one, name)
         except IllegalActionError:
             self._position = position
             del self._history[length:]
             raise
-        if len(steps) > 1 and self.pending == 1:
-            self._push_step(STOP)
+        if len(named) > 1 and self.pending == 1:
+            self._push_one(STOP)
 
-    def _push_step(self, action: int, name: str = "") -> None:
-        """Plays one action; the name, where one was given, tells a stop from the apex."""
+    def _push_one(self, action: int, name: str = "") -> None:
+        """Plays one action. Its name, where there is one, says whether 29 means to stop or to place on the apex."""
         if not 0 <= action < NUM_ACTIONS:
             raise IllegalActionError(f"there is no action {action}; ids run from 0 to {NUM_ACTIONS - 1}")
         if name and action == STOP and (name == "=") != (self.pending > 0):
             reason = "a take-back is pending" if self.pending else "no take-back is pending"
             raise IllegalActionError(f"{name} is not legal in {self.text!r}: {reason}")
         if action not in self.legal_actions:
-            raise IllegalActionError(illegal_sentence(self._position, action, self._code))
+            reason = why_illegal(self._position, action, self._code)
+            raise IllegalActionError(
+                f"{action_name(action, self.pending)} is not legal in {self.text!r}: {reason}"
+            )
         self._history.append((self._position, action))
-        self._position = kernels.step(self._position, action, self._code)
+        self._position = step(self._position, action, self._code)
 
     def pop(self) -> int:
-        """Undoes the last step (of a turn with a take-back, one step only) and returns its action.
+        """Undoes the last action and returns it. A turn with a take-back takes several.
 
         Raises:
             IndexError: nothing was pushed.
@@ -191,38 +197,38 @@ class Board:
         self._position, action = self._history.pop()
         return action
 
-    # How it came about
+    # The history
 
     @property
     def actions(self) -> tuple[int, ...]:
-        """The steps since the board was made, oldest first."""
+        """The actions since the board was made, oldest first."""
         return tuple(action for _, action in self._history)
 
     @property
     def turns(self) -> list[str]:
-        """The turns since the board was made, each as `push` reads it; the last may be unfinished."""
+        """The turns since the board was made, each as `push` reads it. The last one may be unfinished."""
         turns: list[str] = []
         for position, action in self._history:
-            pending = kernels.take_backs(position)
+            pending = take_backs(position)
             if pending == 0 or not turns:
                 turns.append(action_name(action, pending))
             elif action != STOP or pending == 2 or turns[-1].startswith("-"):
-                # A stop after the first ball goes without saying in a turn that is written from its start.
+                # A turn that is written from its start implies the stop after its first ball.
                 turns[-1] += action_name(action, pending)
         return turns
 
     @property
     def last_turn(self) -> str:
-        """The last turn, or what is played of it, such as ``1B2-1A1``; empty before the first."""
+        """The last turn, finished or not, such as `1B2-1A1`; empty before the first."""
         return self.turns[-1] if self._history else ""
 
     @property
     def last_cells(self) -> tuple[int, ...]:
-        """The cells on which the last turn put or from which it took a ball, in order."""
+        """The cells of the last turn: those from which it took a ball and those on which it put one, in order."""
         cells: list[int] = []
         for position, action in reversed(self._history):
             source, target = int(ACTION_SOURCE[action]), int(ACTION_TARGET[action])
-            pending = kernels.take_backs(position)
+            pending = take_backs(position)
             cells[:0] = [c for c in (source, target) if c >= 0 and not (pending and c == APEX)]
             if not pending:
                 break
@@ -235,7 +241,7 @@ class Board:
         board._history = self._history.copy()
         return board
 
-    # What Python shows of it
+    # Python's own operations
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Board):
@@ -255,44 +261,11 @@ class Board:
         return svg(self._position, self._code, last=self.last_cells)
 
 
-def perft(board: Board, depth: int) -> int:
-    """Counts the sequences of ``depth`` whole turns.
-
-    A set of balls taken back counts once, whatever the order. On a board with a pending take-back the first
-    turn is what remains of that one.
-
-    >>> perft(Board(), 3)
-    3360
-
-    Raises:
-        ValueError: the depth is negative.
-    """
-    if depth < 0:
-        raise ValueError(f"depth is a number of turns, at least 0, but got {depth}")
-    code = rules_code(board.rules)
-    if depth == 0 or not board.pending:
-        return count_turns(board.position, depth, code)
-    return sum(count_turns(position, depth - 1, code) for position in _ends_of_turn(board))
-
-
-def _ends_of_turn(board: Board) -> set[int]:
-    """The packed positions in which the pending take-back can end."""
-    if not board.pending:
-        return {board.position}
-    ends: set[int] = set()
-    for action in board.legal_actions:
-        board = board.copy()
-        board.push(action)
-        ends |= _ends_of_turn(board)
-        board.pop()
-    return ends
-
-
 def as_positions(boards: Sequence[Board] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The packed positions [B] of boards, or of an array that holds them already.
+    """The packed positions [B] of boards. An array of packed positions is handed back.
 
     Raises:
-        PositionError: the array has another shape, or numbers that are not whole.
+        PositionError: the array has another shape, or its numbers are not integers.
     """
     if isinstance(boards, np.ndarray):
         if boards.ndim != 1 or (boards.size and boards.dtype.kind not in "iu"):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from pylos.game.actions import CELL_NAMES
-from pylos.game.notation import SIDES, balls, format_position, reserves
+from pylos.game.notation import format_position
+from pylos.game.position import SIDES, cells_by_side, mover, take_backs
 from pylos.game.rules import (
     CELLS,
     LEVEL_SIZE,
@@ -14,10 +15,9 @@ from pylos.game.rules import (
     cell_index,
     ground_cells,
     is_over,
-    mover,
     occupied_cells,
+    reserves,
     supported_cells,
-    take_backs,
 )
 
 WOOD, BOARD, WOOD_EDGE, HOLLOW = "#e3c08d", "#d2a76b", "#8a5f33", "#b98b52"
@@ -43,7 +43,7 @@ def ascii_drawing(position: int, code: int) -> str:
 
     A free cell is a dot; the ground of the mini game is all #.
     """
-    white, black = balls(position)
+    white, black = cells_by_side(position)
     ground = ground_cells(code)
     lines = []
     for row in reversed(range(LEVEL_SIZE[0])):
@@ -143,7 +143,7 @@ def _draw_cell(
     root: Element, cell: int, x: float, y: float, radius: float, position: int, marked: bool, supported: bool
 ) -> None:
     """A ball, or the hollow where one may lie."""
-    white, black = balls(position)
+    white, black = cells_by_side(position)
     side = "white" if white >> cell & 1 else "black" if black >> cell & 1 else ""
     if not (side or supported or marked):
         return

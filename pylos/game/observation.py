@@ -20,16 +20,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pylos.game.position import NUM_CELLS, opponent_cells, own_cells, take_backs
 from pylos.game.rules import (
     BALLS_PER_PLAYER,
-    NUM_CELLS,
     balls_per_player,
     completes_formation,
     occupied_cells,
-    opponent_cells,
-    own_cells,
     supported_cells,
-    take_backs,
     uncovered_cells,
 )
 from pylos.game.symmetry import CELL_SYMMETRY, NUM_SYMMETRIES

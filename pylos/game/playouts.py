@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pylos.game.position import mover, own_cells, take_backs
 from pylos.game.rules import (
     APEX,
     LIFTED_TO,
@@ -9,12 +10,9 @@ from pylos.game.rules import (
     PAIR_BASE,
     STOP,
     balls_per_player,
-    mover,
     occupied_cells,
-    own_cells,
     step,
     supported_cells,
-    take_backs,
     uncovered_cells,
 )
 from pylos.kernels.bits import lowest_bit, popcount

@@ -1,48 +1,39 @@
-"""The rules of Pylos as compiled kernels on bitboards. No classes: a position is one integer.
+"""The rules of Pylos as compiled kernels on bitboards: which actions are legal, and what they lead to.
 
-Layout of a position (int64, never negative)::
+A position is one integer (see `pylos.game.position`), a set of cells the bits of another. Cell (level, row, column)
+rests on the four cells (level-1, row..row+1, column..column+1).
 
-    bits  0-29  balls of the player to move ("own"), one bit a cell
-    bits 30-59  balls of the opponent
-    bits 60-61  balls that may still be taken back: 0, 1 or 2
-    bit  62     the player to move: 0 white, 1 black
-
-Cells count level by level from the bottom, row-major: 0-15 (4x4), 16-24 (3x3), 25-28 (2x2), 29 (the apex).
-Cell (level, row, column) rests on the four cells (level-1, row..row+1, column..column+1).
-
-Actions (303): 0-29 place on that cell (29 means stop while a take-back is pending); 30-302 are the pairs
-(source, target) with the target on a higher level, source-major: a raise, or, with the apex as target,
-the take-back of ``source`` (nothing can ever be raised to the apex: all other cells would have to be full,
-the source included).
+There are 303 actions. 0-29 place a ball on that cell; 29 means stop while a take-back is pending. 30-302 are the pairs
+(source, target) with the target on a higher level, ordered by source, then by target: a raise, or, with the apex as
+target, the take-back of the ball on the source. The two cannot be confused: no ball can be raised to the apex, because
+all other cells would have to be full, the source included.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
-import numpy.typing as npt
 
 from pylos.errors import RulesError
+from pylos.game.position import (
+    NUM_CELLS,
+    cells_by_side,
+    mover,
+    opponent_cells,
+    own_cells,
+    pack,
+    take_backs,
+)
 from pylos.kernels.bits import lowest_bit, popcount
 from pylos.kernels.jit import jit
 
-NUM_CELLS = 30
 NUM_ACTIONS = 303
 BALLS_PER_PLAYER = 15
-"""In the full game, and the most in any; see ``balls_per_player``."""
+"""In the full game, and the most in any; see `balls_per_player`."""
 APEX = 29
 STOP = 29
-"""The action that ends a take-back. It shares its id with placing on the apex; they never meet."""
+"""The action that ends a take-back. It has the id of placing on the apex; the two are never legal together."""
 MAX_LEGAL_ACTIONS = 107
-"""No position has more legal actions (a test derives the bound from all occupancies)."""
-
-CELL_MASK = (1 << NUM_CELLS) - 1
-Position = TypeVar("Position", int, npt.NDArray[np.int64])
-"""One position, or an array of them."""
-
-START = 0
-"""The empty board with white to move."""
+"""No position has more legal actions. A test derives this bound from all occupancies."""
 
 SQUARES, LINES, OPTIONAL, MINI = 1, 2, 4, 8
 FULL_RULES: dict[str, int] = {
@@ -53,14 +44,14 @@ FULL_RULES: dict[str, int] = {
     "mature-optional": SQUARES | LINES | OPTIONAL,
 }
 MINI_RULES: dict[str, int] = {f"mini-{name}": code | MINI for name, code in FULL_RULES.items()}
-"""The same on a base of 3x3 with 7 balls a side: the upper three levels, on ground that belongs to nobody."""
+"""The same rules on a base of 3x3 with 7 balls a side: the upper three levels, on ground that belongs to nobody."""
 RULES: dict[str, int] = FULL_RULES | MINI_RULES
-"""Rule sets by name; kernels take the number: which formations earn a take-back, whether it is optional, and
+"""The code of each rule set by its name. Its bits say which formations earn a take-back, whether it is optional, and
 which board is played on."""
 
 
 def rules_code(name: str) -> int:
-    """The number by which kernels know a rule set.
+    """The number by which kernels know a rule set: its code.
 
     Raises:
         RulesError: the name is unknown.
@@ -80,11 +71,11 @@ CELLS: list[tuple[int, int, int]] = [
     for row in range(size)
     for column in range(size)
 ]
-"""(level, row, column) of every cell, all from 0."""
+"""[30] level, row and column of each cell, all counted from 0."""
 
 
 def cell_index(level: int, row: int, column: int) -> int:
-    """The number of a cell; all coordinates from 0."""
+    """The number of a cell; its coordinates count from 0."""
     return LEVEL_START[level] + row * LEVEL_SIZE[level] + column
 
 
@@ -104,73 +95,50 @@ LIFTED_TO = np.array(
     ],
     np.int64,
 )  # fmt: skip
-"""[30] for each cell the cells on higher levels that do not rest on it: where its ball may be raised."""
+"""[30] the cells to which the ball of each cell may be raised: those on higher levels that do not rest on it."""
 
 _PAIRS = [(s, t) for s in range(NUM_CELLS) for t in range(NUM_CELLS) if CELLS[t][0] > CELLS[s][0]]
 ACTION_SOURCE = np.array([-1] * NUM_CELLS + [s for s, _ in _PAIRS], np.int64)
-"""[303] the cell from which an action takes a ball; -1: from the reserve."""
+"""[303] the cell from which an action takes a ball; -1 stands for the reserve."""
 ACTION_TARGET = np.array([*range(NUM_CELLS), *(t for _, t in _PAIRS)], np.int64)
-"""[303] the cell on which an action puts a ball (the apex: see the module's text)."""
+"""[303] the cell on which an action puts a ball; after a take-back the apex, which means the reserve."""
 PAIR_BASE = np.array(
     [next((30 + i - t for i, (p, t) in enumerate(_PAIRS) if p == s), 0) for s in range(NUM_CELLS)], np.int64
 )
-"""[30] ``PAIR_BASE[source] + target`` is the id of the pair."""
+"""[30] `PAIR_BASE[source] + target` is the id of the pair."""
 
 
 # Bitboards ---------------------------------------------------------------------------------------------------
 
 
 @jit
-def pack(own: int, opponent: int, pending: int, turn: int) -> int:
-    """Puts a position together."""
-    return own | opponent << 30 | pending << 60 | turn << 62
-
-
-@jit
-def own_cells(position: Position) -> Position:
-    """Cells with balls of the player to move."""
-    return position & CELL_MASK
-
-
-@jit
-def opponent_cells(position: Position) -> Position:
-    """Cells with balls of the opponent."""
-    return position >> 30 & CELL_MASK
-
-
-@jit
-def take_backs(position: Position) -> Position:
-    """How many balls may still be taken back: 0, 1 or 2."""
-    return position >> 60 & 3
-
-
-@jit
-def mover(position: Position) -> Position:
-    """The player to move: 0 white, 1 black."""
-    return position >> 62
-
-
-@jit
 def balls_per_player(code: int) -> int:
-    """How many balls each side has."""
+    """How many balls each side has, on the board and in reserve."""
     return 7 if code & MINI else BALLS_PER_PLAYER
 
 
 @jit
 def ground_cells(code: int) -> int:
-    """Cells on which nobody plays: level 1 in the mini game."""
+    """The cells on which nobody plays: level 1 in the mini game."""
     return 0xFFFF if code & MINI else 0
 
 
 @jit
+def reserves(position: int, code: int) -> tuple[int, int]:
+    """The balls that white and black still hold."""
+    white, black = cells_by_side(position)
+    return balls_per_player(code) - popcount(white), balls_per_player(code) - popcount(black)
+
+
+@jit
 def occupied_cells(position: int, code: int) -> int:
-    """Cells that are taken: by a ball, or in the mini game by the ground."""
+    """The cells with a ball; in the mini game those of the ground, too."""
     return own_cells(position) | opponent_cells(position) | ground_cells(code)
 
 
 @jit
 def full_squares(balls: int) -> int:
-    """First corners of the 2x2 squares that the balls fill, on every level."""
+    """The first corner (least row and column) of each 2x2 square that the balls fill, on every level."""
     pairs = balls & balls >> 1
     low = pairs & pairs >> 4 & 0x777
     middle = pairs & pairs >> 3 & 0x1B << 16
@@ -180,7 +148,7 @@ def full_squares(balls: int) -> int:
 
 @jit
 def supported_cells(occupied: int) -> int:
-    """Empty cells that can carry a ball."""
+    """The empty cells that can carry a ball."""
     full = full_squares(occupied)
     second = (full & 0x7) | (full & 0x70) >> 1 | (full & 0x700) >> 2
     third = full >> 16
@@ -190,7 +158,7 @@ def supported_cells(occupied: int) -> int:
 
 @jit
 def uncovered_cells(occupied: int) -> int:
-    """Cells on which nothing rests."""
+    """The cells on which nothing rests."""
     second = occupied >> 16 & 0x1FF
     second = (second & 0x7) | (second & 0x38) << 1 | (second & 0x1C0) << 2
     third = occupied >> 25 & 0xF
@@ -221,13 +189,13 @@ def formation_cells(own: int, code: int) -> int:
 
 @jit
 def completes_formation(own: int, cell: int, code: int) -> bool:
-    """Whether the ball on ``cell`` (part of ``own``) is in a formation that earns a take-back."""
+    """Whether the ball on `cell` (part of `own`) is in a formation that earns a take-back."""
     return formation_cells(own, code) >> cell & 1 != 0
 
 
 @jit
 def legal_actions(position: int, code: int, out: np.ndarray) -> int:
-    """Writes the legal actions, ascending, to ``out`` [>= MAX_LEGAL_ACTIONS] and returns their number."""
+    """Writes the legal actions, ascending, to `out` [>= MAX_LEGAL_ACTIONS] and returns their number."""
     own = own_cells(position)
     occupied = occupied_cells(position, code)
     pending = take_backs(position)
@@ -289,7 +257,7 @@ def occurrences(positions: np.ndarray, ply: int) -> int:
 
 @jit
 def step(position: int, action: int, code: int) -> int:
-    """The position after a legal action. Nothing is checked."""
+    """The position after an action. Whether it is legal is not checked."""
     own = own_cells(position)
     opponent = opponent_cells(position)
     pending = take_backs(position)

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import (
-    ACTION_SOURCE,
-    ACTION_TARGET,
-    CELLS,
-    LEVEL_SIZE,
-    NUM_CELLS,
-    PAIR_BASE,
-    cell_index,
-    mover,
-    opponent_cells,
-    own_cells,
-    pack,
-    take_backs,
-)
+from pylos.game.position import NUM_CELLS, mover, opponent_cells, own_cells, pack, take_backs
+from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, CELLS, LEVEL_SIZE, PAIR_BASE, cell_index
 from pylos.kernels.jit import jit
 
 # Symmetries -------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pylos.game.position import mover, opponent_cells, own_cells, pack
 from pylos.game.rules import (
     BALLS_PER_PLAYER,
     LIFTED_TO,
@@ -18,11 +19,7 @@ from pylos.game.rules import (
     balls_per_player,
     formation_cells,
     ground_cells,
-    mover,
     occupied_cells,
-    opponent_cells,
-    own_cells,
-    pack,
     supported_cells,
     uncovered_cells,
 )
@@ -175,21 +172,3 @@ def earlier_positions(position: int, code: int, out: np.ndarray) -> int:
             seconds ^= second
             n += _undone(once | second, opponent, turn, code, True, out[n:])
     return n
-
-
-@jit
-def count_turns(position: int, depth: int, code: int) -> int:
-    """Counts the sequences of ``depth`` whole turns."""
-    if depth == 0:
-        return 1
-    room = np.empty(TURN_ROOM, np.int64)
-    n, m = moves(position, code, room)
-    count = n if depth == 1 else 0
-    for i in range(0 if depth == 1 else n):
-        count += count_turns(room[i], depth - 1, code)
-    for i in range(m):
-        ends = ends_of_turn(room[EARNING + i], code, room[ENDS:])
-        count += ends if depth == 1 else 0
-        for k in range(0 if depth == 1 else ends):
-            count += count_turns(room[ENDS + k], depth - 1, code)
-    return count

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import (
-    MAX_LEGAL_ACTIONS,
-    balls_per_player,
-    is_over,
-    legal_actions,
-    mover,
-    opponent_cells,
-    step,
-)
+from pylos.game.position import mover, opponent_cells
+from pylos.game.rules import MAX_LEGAL_ACTIONS, balls_per_player, is_over, legal_actions, step
 from pylos.kernels.bits import popcount
 from pylos.kernels.jit import jit
 from pylos.search.softmax import exponentials

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pylos.game.position import opponent_cells, own_cells, take_backs
 from pylos.game.rules import (
     LINES,
     MAX_LEGAL_ACTIONS,
@@ -14,10 +15,7 @@ from pylos.game.rules import (
     is_over,
     legal_actions,
     occupied_cells,
-    opponent_cells,
-    own_cells,
     supported_cells,
-    take_backs,
     uncovered_cells,
 )
 from pylos.kernels.bits import popcount
@@ -26,7 +24,7 @@ from pylos.kernels.jit import jit
 
 @jit
 def can_occur(position: int, code: int) -> bool:
-    """Whether a packed position can occur: whether `pylos.game.notation.find_flaw`, which says why not, is silent."""
+    """Whether a packed position can occur. `pylos.game.explanations.why_impossible` says why not."""
     own, opponent, pending = own_cells(position), opponent_cells(position), take_backs(position)
     balls = own | opponent
     most = balls_per_player(code)

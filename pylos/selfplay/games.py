@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.game.playouts import random_action
-from pylos.game.rules import START, is_over, mover, occurrences, step
+from pylos.game.position import START, mover
+from pylos.game.rules import is_over, occurrences, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below
 from pylos.selfplay.replay_buffer import Samples

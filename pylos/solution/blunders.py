@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pylos.game.rules import mover
+from pylos.game.position import mover
 from pylos.solution.tablebase import Tablebase
 
 PLIES_PER_BUCKET = 10

@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import balls_per_player, opponent_cells, own_cells
+from pylos.game.position import opponent_cells, own_cells
+from pylos.game.rules import balls_per_player
 from pylos.game.turns import EARNING, ENDS, TURN_ROOM, ends_of_turn
 from pylos.kernels.bits import popcount
 from pylos.kernels.jit import jit

@@ -29,18 +29,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pylos.game.rules import (
-    CELL_MASK,
-    CELLS,
-    MINI,
-    NUM_CELLS,
-    balls_per_player,
-    occupied_cells,
-    opponent_cells,
-    own_cells,
-    pack,
-    supported_cells,
-)
+from pylos.game.position import CELL_MASK, NUM_CELLS, opponent_cells, own_cells, pack
+from pylos.game.rules import CELLS, MINI, balls_per_player, occupied_cells, supported_cells
 from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
 from pylos.kernels.bits import gather_bits, lowest_bit, popcount, scatter_bits
 from pylos.kernels.jit import jit

@@ -11,7 +11,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from pylos.errors import TableError
-from pylos.game.rules import START, rules_code
+from pylos.game.position import START
+from pylos.game.rules import rules_code
 from pylos.game.symmetry import NUM_SYMMETRIES
 from pylos.solution.distances import (
     OPEN,

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import (
-    LIFTED_TO,
-    LINES,
-    NUM_CELLS,
-    SQUARES,
-    occupied_cells,
-    supported_cells,
-    uncovered_cells,
-)
+from pylos.game.position import NUM_CELLS
+from pylos.game.rules import LIFTED_TO, LINES, SQUARES, occupied_cells, supported_cells, uncovered_cells
 from pylos.kernels.bits import lowest_bit
 from pylos.kernels.jit import jit
 from pylos.solution.indexing import Index, shape_of

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pylos.game.rules import CELLS, NUM_CELLS
+from pylos.game.position import NUM_CELLS
+from pylos.game.rules import CELLS
 from pylos.solution.indexing import Index, list_positions
 from pylos.solution.successors import shape_successors
 

@@ -11,16 +11,8 @@ import numpy.typing as npt
 
 from pylos.errors import RulesError, TableError
 from pylos.game.board import Board, as_positions
-from pylos.game.rules import (
-    BALLS_PER_PLAYER,
-    MAX_LEGAL_ACTIONS,
-    MINI,
-    legal_actions,
-    mover,
-    rules_code,
-    step,
-    take_backs,
-)
+from pylos.game.position import mover, take_backs
+from pylos.game.rules import BALLS_PER_PLAYER, MAX_LEGAL_ACTIONS, MINI, legal_actions, rules_code, step
 from pylos.kernels.jit import jit
 from pylos.solution.indexing import Index, build_index, number_of
 from pylos.solution.tables import DISTANCES, VALUES, open_table, table_exists, table_path

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.rules import opponent_cells, own_cells
+from pylos.game.position import opponent_cells, own_cells
 from pylos.game.symmetry import NUM_SYMMETRIES, moved_mask
 from pylos.game.turns import EARNING, ENDS, MAX_EARLIER, TURN_ROOM, earlier_positions, ends_of_turn
 from pylos.kernels.bits import atomic_or, gather_bits, popcount, prefetch

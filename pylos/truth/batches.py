@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
-from pylos.game.rules import is_over, mover, rules_code, step
+from pylos.game.position import mover
+from pylos.game.rules import is_over, rules_code, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import derive_key, draw_below, draw_keys
 from pylos.truth.suite import Suite

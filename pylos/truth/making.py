@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pylos.game.rules import START, opponent_cells, own_cells, rules_code, step, take_backs
+from pylos.game.position import START, opponent_cells, own_cells, take_backs
+from pylos.game.rules import rules_code, step
 from pylos.game.symmetry import canonical
 from pylos.kernels.randomness import derive_key
 from pylos.solution.tablebase import Tablebase

@@ -1,20 +1,17 @@
 """`Board`: text, moving and undoing, errors that leave it as it was, and what Python shows of it."""
 
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pylos.errors import IllegalActionError, PositionError, RulesError
+from pylos.errors import IllegalActionError, RulesError
 from pylos.game.actions import action_name
-from pylos.game.board import BLACK, WHITE, Board, as_positions, perft
+from pylos.game.board import BLACK, WHITE, Board, as_positions
 from pylos.game.rules import NUM_ACTIONS
-from tests.support.boards import RULE_NAMES, boards
+from tests.support.boards import boards
 from tests.twins import rules as twin_rules
 
 EMPTY = "................/........./..../. w 0"
@@ -54,70 +51,6 @@ def test_text_and_repr_round_trip(board):
     assert board.pending == game.pending
 
 
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ("", "0 fields"),
-        ("................/........./..../. w", "2 fields"),
-        ("................/........./..../. w 0 x", "4 fields"),
-        ("................/........./.... w 0", "3"),
-        ("................/........./..../././ w 0", "6"),
-        (".............../........./..../. w 0", "level 1 has 16 cells, but 15"),
-        ("................/........../..../. w 0", "level 2 has 9 cells, but 10"),
-        ("................/........./..../.. w 0", "level 4 has 1 cells, but 2"),
-        ("x.............../........./..../. w 0", "level 1 holds 'x'"),
-        ("W.............../........./..../. w 0", "level 1 holds 'W'"),
-        ("................/........./..../. white 0", "not 'white'"),
-        ("................/........./..../. w 3", "not '3'"),
-        ("................/........./..../. w -1", "not '-1'"),
-        ("www.w.../........./..../. w 0", "level 1"),
-        ("ww..w.........../w......../..../. w 0", "2A1 does not rest"),
-        ("wbbwwbwwbwbwwbbw/wbbbbwwb./bbww/. w 0", "3B2 does not rest"),
-        ("bbbbbbbbbbbbbbbb/........./..../. w 0", "black has 16 balls"),
-        ("wwwwwwwwwwwwwwww/........./..../. w 0", "white has 16 balls"),
-        ("................/........./..../. w 2", "white has no ball that could be taken back"),
-        ("wwww............/........./..../. b 1", "black has no ball that could be taken back"),
-        ("wwww............/........./..../. w 2", "white has just completed no formation"),
-        ("wwwwwwwwwwwwwww./........./..../. w 1", "all 15 balls"),
-    ],
-)
-def test_unreadable_texts_are_refused(text, wrong):
-    with pytest.raises(PositionError, match=re.escape(wrong)) as error:
-        Board.from_text(text)
-    assert repr(text) in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("prefix", "text", "line"),
-    [
-        ("", "wwwww.........../........./..../. w 1", "wwww............/........./..../. w 2"),
-        ("mini-", "................/wwwww..../..../. w 1", "................/www....../..../. w 2"),
-    ],
-)
-def test_pending_needs_rules_with_take_backs(prefix, text, line):
-    assert Board.from_text(text, f"{prefix}standard").pending == 1
-    with pytest.raises(PositionError, match="children"):
-        Board.from_text(text, f"{prefix}children")
-    assert Board.from_text(line, f"{prefix}mature").pending == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        (
-            ".....w........../........./..../. w 0",
-            "a ball on 1B2, but the mini game is played on the levels above",
-        ),
-        ("................/wwwwwwww./..../. w 0", "white has 8 balls on the board; there are 7 a side"),
-        ("................/........./w.../. w 0", "3A1 does not rest"),
-        ("................/wwwwwww../..../. w 1", "all 7 balls"),
-    ],
-)
-def test_unreadable_texts_of_mini_games_are_refused(text, wrong):
-    with pytest.raises(PositionError, match=re.escape(wrong)):
-        Board.from_text(text, "mini-standard")
-
-
 def test_the_ground_of_the_mini_game_belongs_to_nobody():
     board = Board("mini-standard")
     assert (board.text, board.reserves) == (EMPTY, (7, 7))
@@ -126,21 +59,6 @@ def test_the_ground_of_the_mini_game_belongs_to_nobody():
         board.push("1B2")
     with pytest.raises(IllegalActionError, match="white has no ball on 1B2"):
         board.push("1B2^2C3")
-
-
-@pytest.mark.parametrize(
-    ("position", "wrong"),
-    [
-        (-1, "63 bits"),
-        (1 << 63, "63 bits"),
-        (1 | 1 << 30, "1A1 holds two"),
-        (3 << 60, "at most 2"),
-        (1 << 16, "2A1"),
-    ],
-)
-def test_positions_that_cannot_occur_are_refused(position, wrong):
-    with pytest.raises(PositionError, match=wrong):
-        Board.from_position(position)
 
 
 @pytest.mark.parametrize("make", [Board, lambda rules: Board.from_text(EMPTY, rules)])
@@ -262,12 +180,6 @@ def test_illegal_actions_leave_the_board_as_it_was(before, action, reason):
     assert board.actions == actions
 
 
-def test_no_ball_in_reserve_is_named():
-    board = Board.from_text("wwwwbwwwwbwwwwwb/bbbbbb.bb/ww../. w 0", "children")
-    with pytest.raises(IllegalActionError, match="white has no ball in reserve"):
-        board.push("3B2")
-
-
 @given(boards(), st.integers(0, NUM_ACTIONS - 1))
 def test_exactly_the_legal_actions_can_be_pushed(board, action):
     before, name = board.copy(), re.escape(action_name(action, board.pending))
@@ -302,30 +214,6 @@ def test_copies_are_independent():
     assert len({board, other, board.copy()}) == 2
 
 
-@pytest.mark.parametrize(("rules", "first"), [("standard", 10), ("standard-optional", 11)])
-def test_perft_finishes_a_pending_take_back(rules, first):
-    board = square_board(rules)
-    board.push("1B2")  # four white balls, all free: four single ones and six pairs
-    assert [perft(board, 0), perft(board, 1)] == [1, first]
-    twin = twin_rules.parse(board.text)
-    ends = {twin.with_own(twin.own - {a, b}, 0, True) for a in twin.own for b in twin.own}
-    ends |= {twin.with_own(twin.own, 0, True)} if rules == "standard-optional" else set()
-    assert perft(board, 2) == sum(twin_rules.perft(end, 1, rules) for end in ends)
-    board.push("-1A1")
-    assert perft(board, 1) == 4
-
-
-def test_perft_refuses_a_negative_depth():
-    with pytest.raises(ValueError, match="-1"):
-        perft(Board(), -1)
-
-
-@pytest.mark.parametrize("rules", RULE_NAMES)
-def test_perft_takes_the_rules_of_the_board(rules):
-    text = "................/ww.w..bb./..../. w 0" if "mini" in rules else square_board().text
-    assert perft(Board.from_text(text, rules), 2) == twin_rules.perft(twin_rules.parse(text), 2, rules)
-
-
 def test_as_positions():
     games = [Board(), square_board()]
     positions = as_positions(games)
@@ -333,16 +221,3 @@ def test_as_positions():
     assert positions.tolist() == [board.position for board in games]
     assert as_positions(positions) is positions
     assert as_positions([]).shape == (0,)
-
-
-def test_kernels_survive_their_cache(tmp_path):
-    # The second process loads machine code that the first has compiled. Kernels that call each other crash there.
-    code = "from pylos.game.board import Board, perft; print(perft(Board(), 2))"
-    for _ in range(2):
-        result = subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYLOS_HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-        )
-        assert (result.returncode, result.stdout) == (0, "240\n"), result.stderr

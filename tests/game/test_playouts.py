@@ -8,7 +8,8 @@ from scipy import stats
 
 from pylos.game.board import Board
 from pylos.game.playouts import NO_ACTION, playout, playouts, random_action
-from pylos.game.rules import RULES, START
+from pylos.game.position import START
+from pylos.game.rules import RULES
 from pylos.kernels.randomness import draw
 from tests.support.boards import RULE_NAMES, boards, random_game
 from tests.twins import playouts as twin_playouts

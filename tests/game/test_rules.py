@@ -2,33 +2,33 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from pylos.errors import RulesError
 from pylos.game import rules
 from pylos.game.actions import action_name
 from pylos.game.board import Board
 from pylos.game.notation import format_position
-from pylos.game.turns import count_turns
+from pylos.game.perft import count_turns
+from pylos.game.position import CELL_MASK, START
 from tests.support.boards import RULE_NAMES, boards, colourings, occupancies
 from tests.twins import rules as twin_rules
 
 CELLS = twin_rules.CELLS
 BELOW = [[CELLS.index(c) for c in twin_rules.below(cell)] for cell in CELLS]
-START = [16, 240, 3_360, 43_680, 524_376, 5_786_496]
-MINI_START = [9, 72, 504, 3_024]
+COUNTS = [16, 240, 3_360, 43_680, 524_376, 5_786_496]
+MINI_COUNTS = [9, 72, 504, 3_024]
 START_PERFT = {
-    "children": [*START, 58_746_240],
-    "standard": [*START, 61_313_472],
-    "mature": [*START, 63_596_160],
-    "standard-optional": [*START, 61_599_168],
-    "mature-optional": [*START, 64_136_160],
-    "mini-children": [*MINI_START, 15_216, 64_320, 255_360],
-    "mini-standard": [*MINI_START, 15_216, 64_320, 307_584],
-    "mini-mature": [*MINI_START, 20_616, 131_280, 1_401_536],
-    "mini-standard-optional": [*MINI_START, 15_216, 64_320, 313_536],
-    "mini-mature-optional": [*MINI_START, 21_696, 145_576, 1_624_392],
+    "children": [*COUNTS, 58_746_240],
+    "standard": [*COUNTS, 61_313_472],
+    "mature": [*COUNTS, 63_596_160],
+    "standard-optional": [*COUNTS, 61_599_168],
+    "mature-optional": [*COUNTS, 64_136_160],
+    "mini-children": [*MINI_COUNTS, 15_216, 64_320, 255_360],
+    "mini-standard": [*MINI_COUNTS, 15_216, 64_320, 307_584],
+    "mini-mature": [*MINI_COUNTS, 20_616, 131_280, 1_401_536],
+    "mini-standard-optional": [*MINI_COUNTS, 15_216, 64_320, 313_536],
+    "mini-mature-optional": [*MINI_COUNTS, 21_696, 145_576, 1_624_392],
 }
 """Sequences of 1 to 7 turns. The twin agrees on those of the mini game, which takes minutes."""
 MIDDLE = [
@@ -47,27 +47,9 @@ MIDDLE = [
 """Turns from the middle of games, to depths 1, 2 and 3."""
 
 
-CELL_MASKS = st.integers(0, rules.CELL_MASK)
-
-
-@given(CELL_MASKS, CELL_MASKS, st.integers(0, 2), st.integers(0, 1))
-@example(rules.CELL_MASK, rules.CELL_MASK, 2, 1)
-def test_a_packed_position_gives_back_its_fields(own, opponent, take_backs, mover):
-    position = rules.pack(own, opponent, take_backs, mover)
-    assert position >= 0
-    for field, value in (
-        (rules.own_cells, own),
-        (rules.opponent_cells, opponent),
-        (rules.take_backs, take_backs),
-        (rules.mover, mover),
-    ):
-        assert field(position) == value
-        assert field(np.array([0, position])).tolist() == [0, value]
-
-
 @pytest.mark.parametrize("name", RULE_NAMES)
 def test_perft_from_the_start(name):
-    counts = [count_turns(rules.START, depth, rules.RULES[name]) for depth in range(1, 8)]
+    counts = [count_turns(START, depth, rules.RULES[name]) for depth in range(1, 8)]
     assert counts == START_PERFT[name]
 
 
@@ -178,7 +160,7 @@ def test_every_pile(piles):
     assert len(np.unique(filled)) == 141_120
     for pile, carries, bare in zip(filled.tolist(), supported.tolist(), uncovered.tolist(), strict=True):
         assert rules.supported_cells(pile) == carries
-        assert rules.uncovered_cells(pile) & rules.CELL_MASK == bare
+        assert rules.uncovered_cells(pile) & CELL_MASK == bare
 
 
 def test_bound_on_legal_actions(piles):

@@ -168,7 +168,7 @@ START_TREES = """
 import numpy as np
 from numba.core import event
 with event.install_recorder("numba:compile") as recorder:
-    from pylos.game.rules import START
+    from pylos.game.position import START
     from pylos.search.tree import new_tree, start_trees
     leaves = start_trees(new_tree(1, 1), np.array([START]), 0, np.empty(1, np.int64))
 compiled = {event.data["dispatcher"].py_func.__name__ for _, event in recorder.buffer}

@@ -7,7 +7,8 @@ import torch
 from pylos.errors import ConfigurationError
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.playouts import random_action
-from pylos.game.rules import NUM_ACTIONS, RULES, START, step
+from pylos.game.position import START
+from pylos.game.rules import NUM_ACTIONS, RULES, step
 from pylos.kernels.randomness import draw
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import SQUARE, PylosNetwork

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pylos.game.playouts import random_action
-from pylos.game.rules import RULES, START, is_over, step
+from pylos.game.position import START
+from pylos.game.rules import RULES, is_over, step
 from pylos.kernels.randomness import draw
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.fixed_batch import ROWS

@@ -10,7 +10,7 @@ from pylos.arena.match import play_games, play_match
 from pylos.cli.main import main
 from pylos.errors import PlayerError, RulesError, TableError
 from pylos.game.board import Board
-from pylos.game.rules import START
+from pylos.game.position import START
 from pylos.players.baselines import RandomPlayer
 from pylos.players.naming import make_player
 from pylos.players.perfect_player import PerfectPlayer

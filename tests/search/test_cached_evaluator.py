@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.game.rules import RULES, opponent_cells, own_cells, pack, take_backs
+from pylos.game.position import opponent_cells, own_cells, pack, take_backs
+from pylos.game.rules import RULES
 from pylos.game.symmetry import ACTION_SYMMETRY, NUM_SYMMETRIES, canonical, transform
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import pylos_network

@@ -9,7 +9,8 @@ from scipy import stats
 
 from pylos.errors import ConfigurationError
 from pylos.game.actions import action_name
-from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, opponent_cells, own_cells
+from pylos.game.position import opponent_cells, own_cells
+from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES
 from pylos.search.gumbel import CONSIDERED, WEIGHT, considered_visits, draw_gumbel
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search

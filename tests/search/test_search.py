@@ -8,7 +8,8 @@ from scipy import stats
 
 from pylos.errors import ConfigurationError
 from pylos.game.board import Board
-from pylos.game.rules import FULL_RULES, RULES, mover
+from pylos.game.position import mover
+from pylos.game.rules import FULL_RULES, RULES
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import Search, SearchResult

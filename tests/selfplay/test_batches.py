@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError
-from pylos.game.rules import RULES, START
+from pylos.game.position import START
+from pylos.game.rules import RULES
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 

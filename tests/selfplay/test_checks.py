@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pylos.game.notation import find_flaw
+from pylos.game.explanations import why_impossible
 from pylos.game.rules import RULES, is_over
 from pylos.selfplay.checks import can_occur, first_impossible_game, first_impossible_sample
 from tests.support.boards import RULE_NAMES, random_game
@@ -21,12 +21,12 @@ def test_positions_of_games_with_some_bits_flipped_occur_if_nothing_is_said_agai
         position ^= 1 << bit
     if position >= 1 << 63:
         position -= 1 << 64
-    assert can_occur(position, RULES[rules]) == (find_flaw(position, rules) == "")
+    assert can_occur(position, RULES[rules]) == (why_impossible(position, rules) == "")
 
 
 @given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(RULE_NAMES))
 def test_any_bits_at_all(position, rules):
-    assert can_occur(position, RULES[rules]) == (find_flaw(position, rules) == "")
+    assert can_occur(position, RULES[rules]) == (why_impossible(position, rules) == "")
 
 
 def _decisions(rules: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

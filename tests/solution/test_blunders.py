@@ -5,7 +5,7 @@ import pytest
 
 from pylos.arena.match import play_games
 from pylos.game.board import Board
-from pylos.game.rules import START, mover, opponent_cells, own_cells
+from pylos.game.position import START, mover, opponent_cells, own_cells
 from pylos.players.naming import make_player
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.solution.blunders import BUCKETS, blunder_metrics, count_blunders

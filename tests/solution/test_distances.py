@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pylos.game.rules import RULES, balls_per_player, opponent_cells, own_cells
+from pylos.game.position import opponent_cells, own_cells
+from pylos.game.rules import RULES, balls_per_player
 from pylos.solution.distances import OPEN, due_distances
 from pylos.solution.indexing import build_index, position_at
 

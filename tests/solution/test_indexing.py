@@ -6,17 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from pylos.game.rules import (
-    CELL_MASK,
-    LIFTED_TO,
-    RULES,
-    ground_cells,
-    occupied_cells,
-    opponent_cells,
-    own_cells,
-    supported_cells,
-    uncovered_cells,
-)
+from pylos.game.position import CELL_MASK, opponent_cells, own_cells
+from pylos.game.rules import LIFTED_TO, RULES, ground_cells, occupied_cells, supported_cells, uncovered_cells
 from pylos.game.symmetry import moved_mask
 from pylos.solution.indexing import (
     EMPTY_SLOT,

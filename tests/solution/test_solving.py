@@ -11,7 +11,8 @@ import pytest
 
 from pylos.errors import TableError
 from pylos.game.board import Board
-from pylos.game.rules import MINI_RULES, RULES, opponent_cells, own_cells
+from pylos.game.position import opponent_cells, own_cells
+from pylos.game.rules import MINI_RULES, RULES
 from pylos.solution.indexing import build_index, list_positions, locate
 from pylos.solution.solving import STAGES, solve
 from pylos.solution.sweeping import Progress, Sweeper

@@ -8,7 +8,8 @@ import random
 from hypothesis import strategies as st
 
 from pylos.game.board import Board
-from pylos.game.rules import ACTION_TARGET, RULES, STOP, step, take_backs
+from pylos.game.position import take_backs
+from pylos.game.rules import ACTION_TARGET, RULES, STOP, step
 from tests.twins import rules as twin_rules
 
 RULE_NAMES = tuple(RULES)

@@ -9,7 +9,8 @@ import numpy as np
 
 from pylos.game.board import Board
 from pylos.game.playouts import random_action
-from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, START, is_over, legal_actions, mover, step
+from pylos.game.position import START, mover
+from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, is_over, legal_actions, step
 from pylos.kernels.randomness import draw
 
 WIN, CYCLE, LOSS = 1, 0, -1

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
-from pylos.game.rules import NUM_ACTIONS, RULES, mover
+from pylos.game.position import mover
+from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.network import PylosNetwork, pylos_network
 
 Evaluation = tuple[np.ndarray, np.ndarray]

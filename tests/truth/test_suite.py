@@ -7,7 +7,8 @@ import pytest
 
 from pylos.errors import RulesError
 from pylos.game.board import Board
-from pylos.game.rules import FULL_RULES, MINI_RULES, RULES, opponent_cells, own_cells
+from pylos.game.position import opponent_cells, own_cells
+from pylos.game.rules import FULL_RULES, MINI_RULES, RULES
 from pylos.solution.tablebase import not_solved_message, open_if_present
 from pylos.truth.suite import STRATA, load_suite, read_suite, write_suite
 from tests.support import endgames

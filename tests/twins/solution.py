@@ -1,7 +1,7 @@
 """The mini game solved in plain Python: every position and how it ends with best play.
 
 It takes only the geometry from the twin of the rules. Sets of cells are integers here, for speed.
-Bit i stands for `CELLS[i]` there, so that `own | opponent << 30` packs a position as `pylos.game.rules` does.
+Bit i stands for `CELLS[i]` there, so that `own | opponent << 30` packs a position as `pylos.game.position` does.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
-from pylos.game.rules import START, rules_code, step
+from pylos.game.position import START
+from pylos.game.rules import rules_code, step
 from pylos.game.symmetry import canonical
 from pylos.players.network_player import NetworkPlayer
 from pylos.solution.tablebase import ActionValues, Tablebase
