@@ -187,3 +187,8 @@ def test_bound_on_legal_actions(piles):
 def test_unknown_rules_are_refused(name):
     with pytest.raises(RulesError, match="mature-optional"):
         rules.rules_code(name)
+
+
+def test_occurrences_of_a_position_are_counted_up_to_its_ply():
+    positions = np.array([5, 7, 5, 5, 9, 5])
+    assert [rules.occurrences(positions, ply) for ply in range(6)] == [1, 1, 2, 3, 1, 4]

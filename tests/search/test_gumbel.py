@@ -7,22 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pylos.errors import ConfigurationError
 from pylos.game.actions import action_name
 from pylos.game.position import opponent_cells, own_cells
-from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES
+from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.search.gumbel import CONSIDERED, WEIGHT, considered_visits, draw_gumbel
 from pylos.search.options import SearchOptions
-from pylos.search.search import Search
 from tests.support.boards import RULE_NAMES, random_game
 from tests.support.evaluators import hashed, single, uninformed
+from tests.support.searches import row_weights, search
 from tests.twins import gumbel as twin_gumbel
-
-
-def search(boards, options, evaluate=hashed, keys=None):
-    positions = np.array([board.position for board in boards])
-    keys = np.arange(len(boards)) if keys is None else keys
-    return Search(len(boards), RULES[boards[0].rules], options).run(positions, evaluate, keys)
 
 
 def running(rules, count, back=None):
@@ -36,12 +29,6 @@ def running(rules, count, back=None):
     return boards
 
 
-def row(result, i):
-    n = np.count_nonzero(result.weights[i])
-    assert not result.weights[i, n:].any()
-    return dict(zip(result.actions[i, :n].tolist(), result.weights[i, :n].tolist(), strict=True))
-
-
 def assert_equals_twin(boards, options, evaluate=hashed):
     result = search(boards, options, evaluate)
     twin = twin_gumbel.GumbelSearch(
@@ -50,7 +37,7 @@ def assert_equals_twin(boards, options, evaluate=hashed):
     for i, board in enumerate(boards):
         root = twin.run(board, key=i)
         assert result.values[i] == pytest.approx(twin_gumbel.value(root), abs=1e-4)
-        ours, theirs = row(result, i), twin_gumbel.weights(root)
+        ours, theirs = row_weights(result, i), twin_gumbel.weights(root)
         assert ours.keys() | theirs.keys() <= set(board.legal_actions.tolist())
         for action in ours.keys() | theirs.keys():  # the last digit may be rounded another way
             assert abs(ours.get(action, 0) - theirs.get(action, 0)) <= 1
@@ -123,17 +110,10 @@ def test_weights_prefer_an_action_that_is_worth_more():
     )  # each tried at least once
     compared = 0
     for i, board in enumerate(boards):
-        weights = row(result, i)
+        weights = row_weights(result, i)
         raises = {a for a in board.legal_actions.tolist() if "^" in action_name(a, 0)}
         if abs(result.values[i]) < 1 and raises and len(raises) < len(board.legal_actions):
             compared += 1
             assert sum(weights.values()) == pytest.approx(WEIGHT, abs=60)  # rounded action by action
             assert max(weights, key=weights.__getitem__) in raises  # they cost no ball
     assert compared > 5
-
-
-def test_options_that_make_no_sense_are_refused():
-    with pytest.raises(ConfigurationError, match="root must be puct or gumbel, got 'ucb'"):
-        SearchOptions(root="ucb")
-    with pytest.raises(ConfigurationError, match="gumbel_scale"):
-        SearchOptions(gumbel_scale=-1)

@@ -12,6 +12,7 @@ from pylos.game.playouts import random_action
 from pylos.game.position import START, mover
 from pylos.game.rules import MAX_LEGAL_ACTIONS, RULES, is_over, legal_actions, step
 from pylos.kernels.randomness import draw
+from tests.support.boards import moved
 
 WIN, CYCLE, LOSS = 1, 0, -1
 
@@ -100,3 +101,22 @@ def endgames(rules: str, games: int, most: int) -> list[Endgame]:
                 break
             found.append(endgame)
     return found
+
+
+LOSS_IN_ONE = [
+    ("standard", "wwwbbwwwwbbbbwwb/bwbbwbbww/..bb/. b 0", {"3A1", "3A2"}),
+    ("standard", "wbwbbbwwbwbbbbbw/wwwbbwwwb/ww../. w 0", {"3B1", "3B2"}),
+    ("mature", "bbbbbwbwwwwbwwbw/wbwwbbbwb/..ww/. w 0", {"3A1", "3A2"}),
+    ("standard-optional", "wwbbbwbwwbwwbwwb/bbwbwbbbb/wwww/. w 2", {"="}),
+    ("mature-optional", "bwbbwbwwwbwbwwbb/wwwwbbbww/bbbb/. b 2", {"="}),
+]
+"""Positions by rules and text, and the actions after which the opponent wins at once; others do not lose."""
+
+
+def losing_at_once(endgame: Endgame) -> set[int]:
+    """Actions after which the opponent wins with the next one."""
+    return {
+        action
+        for action in endgame.actions_worth(LOSS)
+        if (after := solve(moved(endgame.board, action), 3000)) and after.distance == 1
+    }
