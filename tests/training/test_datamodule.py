@@ -1,9 +1,8 @@
+"""The data module: what it plays, serves, saves and refuses."""
+
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
 
 import pylos.selfplay.play
-from pylos.errors import ConfigurationError, PositionError
-from pylos.selfplay.play import SelfPlay
+from pylos.errors import ConfigurationError
 from pylos.training.datamodule import SelfPlayDataModule
 from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
 
@@ -105,21 +103,6 @@ def test_checkpoint_holds_buffer_and_games_in_flight(tmp_path: Path):
     assert state["games"]["ply"].sum() > 0  # games that had not ended
 
 
-def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
-    data = tiny_data(inference_precision="auto")
-    tiny_trainer(tmp_path, max_epochs=1).fit(tiny_module(), datamodule=data)
-    kept = data.state_dict()["ranks"][0]["precision"]
-    assert kept in ("float32", "bfloat16")
-    other = "bfloat16" if kept == "float32" else "float32"
-    state = {"ranks": [{**data.state_dict()["ranks"][0], "precision": other}]}
-    resumed = tiny_data(inference_precision="auto")
-    resumed.load_state_dict(state)
-    assert resumed.state_dict()["ranks"][0]["precision"] == other  # not measured again
-    forced = tiny_data(inference_precision=kept)
-    forced.load_state_dict(state)
-    assert forced.state_dict()["ranks"][0]["precision"] == kept
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -162,19 +145,6 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
 def test_bad_options_are_refused(changes):
     with pytest.raises(ConfigurationError, match=next(iter(changes))):
         tiny_data(**changes)
-
-
-def test_bad_position_files_are_refused(tmp_path: Path):
-    trainer, module = tiny_trainer(tmp_path), tiny_module()
-    with pytest.raises(ConfigurationError, match=r"missing\.txt"):
-        trainer.predict(module, datamodule=tiny_data(positions=str(tmp_path / "missing.txt")))
-    file = tmp_path / "bad.txt"
-    file.write_text("not a position\n")
-    with pytest.raises(PositionError):
-        trainer.predict(module, datamodule=tiny_data(positions=str(file)))
-    file.write_text("# nothing\n")
-    with pytest.raises(ConfigurationError, match="no position"):
-        trainer.predict(module, datamodule=tiny_data(positions=str(file)))
 
 
 def test_needs_a_trainer_and_an_agent(tmp_path: Path):
@@ -243,30 +213,6 @@ def test_options_that_no_memory_can_serve_are_named(tmp_path: Path, name: str):
         (trainer.test if name == "test_games" else trainer.fit)(tiny_module(), datamodule=data)
 
 
-def test_self_play_has_as_many_threads_as_asked_for_and_the_rank_of_the_process(tmp_path: Path, monkeypatch):
-    made = []
-
-    class Spy(SelfPlay):
-        def __init__(self, *args, rank, threads, **options):
-            made.append((rank, threads))
-            super().__init__(*args, rank=rank, threads=threads, **options)
-
-    monkeypatch.setattr("pylos.training.generations.SelfPlay", Spy)
-    for threads, expected in ((3, 3), (0, torch.get_num_threads())):
-        trainer = tiny_trainer(tmp_path, max_epochs=1)
-        trainer.fit(tiny_module(), datamodule=tiny_data(search_threads=threads))
-        assert made.pop() == (0, expected)
-
-
-def test_fast_dev_run_plays_a_single_game(tmp_path: Path):
-    data = tiny_data(games_per_epoch=10_000, parallel_games=2)
-    trainer = tiny_trainer(tmp_path, fast_dev_run=True)
-    trainer.fit(tiny_module(), datamodule=data)
-    assert data.stats is not None
-    assert data.stats.games <= 2
-    assert trainer.global_step == 1
-
-
 def test_a_fit_after_an_interrupted_first_epoch_starts_with_nothing(tmp_path: Path, monkeypatch):
     def weights(data: SelfPlayDataModule) -> torch.Tensor:
         module = tiny_module()
@@ -287,29 +233,3 @@ def test_a_fit_after_an_interrupted_first_epoch_starts_with_nothing(tmp_path: Pa
     with pytest.raises(ZeroDivisionError):
         weights(data)
     assert torch.equal(weights(data), expected)
-
-
-def test_max_time_ends_training_at_the_end_of_an_epoch(tmp_path: Path):
-    trainer = tiny_trainer(tmp_path, max_epochs=50, max_time={"microseconds": 1})
-    trainer.fit(tiny_module(), datamodule=tiny_data())
-    assert trainer.global_step == STEPS_PER_EPOCH
-    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == STEPS_PER_EPOCH
-
-
-def test_sigterm_ends_self_play_where_lightning_only_takes_note_of_it(tmp_path: Path):
-    trainer = tiny_trainer(tmp_path)
-    done = threading.Event()
-
-    def knock() -> None:
-        while not done.wait(0.2):  # once Lightning listens, it hears it
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
-    threading.Thread(target=knock, daemon=True).start()
-    try:
-        with pytest.raises(SystemExit):
-            trainer.fit(tiny_module(), datamodule=tiny_data(games_per_epoch=10**6))
-    finally:
-        done.set()
-        signal.signal(signal.SIGTERM, before)
-    assert trainer.received_sigterm

@@ -1,15 +1,17 @@
-"""The loss captured as CUDA graphs is the loss, and so is its gradient."""
+"""The loss of a batch, against its definition; captured as CUDA graphs it is the same, and so is its gradient."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from pylos.game.actions import parse_action
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.network import pylos_network
-from pylos.selfplay.replay_buffer import Batch
+from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 from pylos.training.losses import CapturedLosses, losses
+from tests.support.training import tiny_module
 
 
 def random_batch(size: int, seed: int, device: str) -> Batch:
@@ -50,3 +52,46 @@ def test_captured_losses_train_as_the_others_do():
             found.loss.backward()
             optimizer.step()
         torch.testing.assert_close(*(network.state_dict() for network in networks), rtol=1e-4, atol=1e-5)
+
+
+START = "................/........./..../. w 0"
+
+
+def batch_of(buffer_size: int = 64) -> Batch:
+    """A batch of one position in which one action is the target and white is sure to win."""
+    buffer = ReplayBuffer(1, 4)
+    buffer.samples.actions[0, 0] = parse_action("1B2")
+    buffer.samples.weights[0, 0] = 5
+    buffer.samples.outcomes[0] = 1
+    buffer.added = 1
+    return buffer.batch(buffer_size, code=1, key=1)
+
+
+def test_loss_is_cross_entropy_over_legal_actions_plus_weighted_squared_error():
+    module = tiny_module(value_loss_weight=3.0)
+    batch = batch_of(4)
+    values, log_policy = module(batch.observations)
+    expected = 0.0
+    for i in range(4):
+        legal = batch.legal[i].nonzero()[:, 0]
+        assert len(legal) == 16  # the empty board: places on the ground only
+        normaliser = torch.logsumexp(log_policy[i, legal], 0)
+        cross_entropy = -(batch.policy[i, legal] * (log_policy[i, legal] - normaliser)).sum()
+        expected += float((cross_entropy + 3.0 * (values[i, 0] - batch.outcomes[i, 0]) ** 2).detach()) / 4
+    assert float(losses(values, log_policy, batch, 3.0).loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_training_on_a_decided_position_moves_value_and_policy():
+    module = tiny_module(learning_rate=1e-2)
+    optimizer = module.configure_optimizers()["optimizer"]
+    batch = batch_of()
+    for _ in range(150):
+        optimizer.zero_grad()
+        losses(*module(batch.observations), batch, 1.0).loss.backward()
+        optimizer.step()
+    values, log_policy = module(batch.observations)
+    assert values.min() > 0.9
+    policy = log_policy.masked_fill(~batch.legal, -torch.inf).softmax(1)
+    # The eight symmetries of the target.
+    centre = [parse_action(name) for name in ("1B2", "1B3", "1C2", "1C3")]
+    assert policy[:, centre].sum(1).min() > 0.95

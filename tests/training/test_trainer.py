@@ -1,4 +1,4 @@
-"""What fits of all kinds play and train on: nothing for nothing, nothing stale, and what the Trainer asked for."""
+"""What fits of all kinds play and train on, and when they save and stop, as the Trainer is prepared for them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, ModelCheckpoint, Timer
 from lightning.pytorch.tuner import Tuner
 
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
+from pylos.training.trainer import has_steps_left, prepare_trainer
 from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
 
 
@@ -139,3 +140,46 @@ def test_loaders_that_last_for_epochs_are_refused_in_words(tmp_path: Path):
     with pytest.warns(UserWarning, match="reload_dataloaders_every_n_epochs=3 counts as 1"):
         _, _, watch = fit(tmp_path, reload_dataloaders_every_n_epochs=3)
     assert watch.added[0] < watch.added[1]
+
+
+def test_fast_dev_run_plays_a_single_game(tmp_path: Path):
+    data = tiny_data(games_per_epoch=10_000, parallel_games=2)
+    trainer = tiny_trainer(tmp_path, fast_dev_run=True)
+    trainer.fit(tiny_module(), datamodule=data)
+    assert data.stats is not None
+    assert data.stats.games <= 2
+    assert trainer.global_step == 1
+
+
+def test_max_time_ends_training_at_the_end_of_an_epoch(tmp_path: Path):
+    trainer = tiny_trainer(tmp_path, max_epochs=50, max_time={"microseconds": 1})
+    trainer.fit(tiny_module(), datamodule=tiny_data())
+    assert trainer.global_step == STEPS_PER_EPOCH
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == STEPS_PER_EPOCH
+
+
+@pytest.mark.parametrize(
+    ("limits", "epochs", "left"),
+    [
+        ({"max_epochs": 3}, 2, True),
+        ({"max_epochs": 3}, 3, False),
+        ({"max_epochs": -1}, 9, True),
+        ({"max_epochs": -1, "max_steps": 0}, 0, False),
+        ({"max_epochs": 0}, 0, False),
+    ],
+)
+def test_steps_are_left_until_a_limit_is_reached(limits: dict[str, int], epochs: int, left: bool):
+    trainer = pl.Trainer(accelerator="cpu", logger=False, **limits)
+    trainer.fit_loop.epoch_progress.current.processed = epochs
+    assert has_steps_left(trainer) is left
+
+
+def test_checkpoints_are_saved_at_the_end_of_epochs_unless_the_user_says_otherwise():
+    silent = ModelCheckpoint()
+    told = ModelCheckpoint(monitor="loss", save_on_train_epoch_end=False)
+    timer = Timer("00:01:00:00", interval="step")
+    trainer = pl.Trainer(accelerator="cpu", logger=False, callbacks=[silent, told, timer])
+    prepare_trainer(trainer)
+    assert (silent._save_on_train_epoch_end, told._save_on_train_epoch_end) == (True, False)
+    assert timer._interval == "epoch"
+    assert trainer.reload_dataloaders_every_n_epochs == 1
