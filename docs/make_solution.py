@@ -1,6 +1,6 @@
-"""Writes the figures of solution.md: from the tables that are solved here, between the two marks in the page.
+"""Writes the figures of solution.md between the two marks in the page, from the tables that are solved here.
 
-Needs matplotlib (`pip install 'pylos[docs]'`) and, for whatever is to be shown, `pylos solve --distance`.
+It needs matplotlib (`pip install 'pylos[docs]'`) and `pylos solve --distance` for every rule set that the page shows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COLOURS = {"won": "#4c9f70", "drawn": "#c9c9c9", "lost": "#c8553d"}
 
 
 def facts_of(rules: str) -> dict[str, Any] | None:
-    """The header of the best table of a rule set."""
+    """The header of a rule set's table, of that with distances if there is one."""
     for kind in (DISTANCES, VALUES):
         if (path := table_path(rules, kind)).exists():
             return read_header(path)
