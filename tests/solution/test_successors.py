@@ -7,7 +7,7 @@ from pylos.game.position import opponent_cells, own_cells
 from pylos.game.rules import MINI_RULES, RULES
 from pylos.solution.indexing import build_index, position_at, shape_of
 from pylos.solution.successors import shape_successors
-from tests.twins import solution as naive_solution
+from tests.twins import solution as twin_solution
 
 
 def reached(rules: str, shape: int) -> set[int]:
@@ -18,7 +18,7 @@ def reached(rules: str, shape: int) -> set[int]:
     ends = {
         end
         for position in positions
-        for end in naive_solution.turns(own_cells(position), opponent_cells(position), rules)
+        for end in twin_solution.turns(own_cells(position), opponent_cells(position), rules)
     }
     return {int(shape_of(index, own | opponent)) for own, opponent in ends}
 
