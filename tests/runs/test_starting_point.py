@@ -158,6 +158,19 @@ def test_a_start_that_is_gone_is_named(trainer, tmp_path):
         choose_start(trainer, "last")
 
 
+def test_a_start_from_another_run_is_made_again_whatever_it_saved_within_its_first_epoch(trainer, tmp_path):
+    start = save_checkpoint(tmp_path / "other" / "best.ckpt", epoch=4)
+    folder = checkpoint_folder(trainer)
+    begin_first_epoch(folder, start)
+    loops = {"fit_loop": {"epoch_progress": {"current": {"processed": 5}}}}
+    save_checkpoint(folder / "step.ckpt", epoch=5, loops=loops)
+    assert holds_run(trainer)
+    assert choose_start(trainer, start) == start
+    stranger = save_checkpoint(tmp_path / "other" / "mine.ckpt", epoch=4)
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        choose_start(trainer, stranger)
+
+
 def test_a_note_of_an_earlier_version_names_its_start_from_the_working_directory(
     trainer, tmp_path, monkeypatch
 ):
