@@ -1,58 +1,13 @@
-import itertools
-import json
-import logging
 import os
-import re
-import resource
-import shutil
 import subprocess
-import sys
 import time
-import warnings
-from pathlib import Path
 
 import pytest
-import torch
 
 from pylos.cli.main import main
-from pylos.game.rules import FULL_RULES
-from pylos.network.checkpoints import read_progress
-from tests.support.training import config_text
+from tests.support.commands import PYLOS, run_pylos
 
-PYLOS = Path(sys.executable).with_name("pylos")
-TINY = config_text(max_epochs=2, games=4, evaluation_games=4, simulations=2, batches_per_epoch=4)
-LAST = Path("logs/run/checkpoints/last.ckpt")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # the networks are tiny
-
-
-def pylos(*arguments: str | Path) -> subprocess.CompletedProcess:
-    command = [PYLOS, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
-
-
-def assert_refused(result: subprocess.CompletedProcess, *parts: str) -> None:
-    """One line that names what is wrong, and nothing else."""
-    assert result.returncode == 2, result
-    assert result.stdout == ""
-    assert result.stderr.startswith("pylos: error: ")
-    assert result.stderr.count("\n") == 1
-    for part in parts:
-        assert part in result.stderr
-
-
-def snapshot(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main() replaces it
-    (tmp_path / "tiny.yaml").write_text(TINY)
-    return tmp_path
-
-
-# Our own subcommands -----------------------------------------------------------------------------------------
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
@@ -60,77 +15,11 @@ def test_help_and_version_answer_at_once(option):
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        result = pylos(option)
+        result = run_pylos(option)
         seconds.append(time.perf_counter() - start)
         assert result.returncode == 0
         assert result.stdout.startswith("usage: pylos" if option == "--help" else "pylos 0.")
     assert min(seconds) < 0.5
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "COMMAND is missing"),
-        (["nonsense"], "'nonsense'"),
-        (["--nonsense"], "--nonsense"),
-        (["perft"], "--depth"),
-        (["perft", "--depth", "x"], "'x'"),
-        (["perft", "--depth", "0"], "'0'"),
-        (["perft", "--depth", "9" * 5000], "--depth: "),
-        (["match", "random", "random", "--seed", "²"], "'²'"),
-        (["perft", "--depth", "2", "--nonsense"], "--nonsense"),
-        (["perft", "--depth", "2", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
-        (["perft", "--depth", "2", "--position", "nonsense"], "nonsense"),
-        (["match", "random"], "B"),
-        (["match", "random", "nonsense"], "'nonsense'"),
-        (["match", "random", "rollouts:x"], "rollouts:x"),
-        (["match", "random", "missing.ckpt"], "missing.ckpt"),
-        (["match", "random", "random", "--games", "3"], "even"),
-        (["match", "random", "random", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
-        (["evaluate", "missing"], "missing"),
-        (["match", "random", f"rollouts:{'1' * 5000}"], "needs a number of simulations from 1 to 30000"),
-        (["match", "random", "random", "--seed", "9" * 5000], "from 0 to 9223372036854775807"),
-        (["match", "random", "random", "--games", "9" * 5000], "a whole number from 1 to 1000000000"),
-        (["match", "random", "random", "--simulations", "9" * 5000], "a whole number from 0 to 1000000000"),
-        (["perft", "--depth", "9" * 5000], "a whole number from 1 to 1000000000"),
-    ],
-    ids=itertools.count(),
-)
-def test_bad_input_is_named_in_one_line(arguments, message, capsys):
-    assert main(arguments) == 2
-    captured = capsys.readouterr()
-    assert_refused(subprocess.CompletedProcess(arguments, 2, captured.out, captured.err), message)
-
-
-def test_going_on_with_a_run_is_refused_where_that_may_not_be_meant(folder, capsys):
-    assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "2"]) == 0
-    shutil.copytree("logs/run", "logs/copy")
-    before = {name: snapshot(Path("logs", name)) for name in ("run", "copy")}
-    capsys.readouterr()
-
-    def refuse(*arguments: str) -> str:
-        assert main(["fit", *arguments, "--ckpt_path", "last"]) == 2
-        assert {name: snapshot(Path("logs", name)) for name in ("run", "copy")} == before
-        return capsys.readouterr().err
-
-    assert "goes on with another run, logs/run: " in refuse("-c", "logs/copy/config.yaml")
-    assert "has 2 epochs behind it" in refuse("-c", "tiny.yaml", "--trainer.max_epochs", "1")
-    arguments = ["-c", "logs/copy/config.yaml", "--trainer.logger.init_args.version", "copy"]
-    arguments += ["--trainer.max_epochs", "3", "--data.buffer_size", "20"]
-    with pytest.warns(UserWarning, match="of its samples the oldest"):
-        assert main(["fit", *arguments, "--ckpt_path", "last"]) == 0
-    assert snapshot(Path("logs/run")) == before["run"]
-
-
-def test_an_epoch_is_saved_whose_line_cannot_be_printed(folder):
-    command = f"{PYLOS} fit -c tiny.yaml --trainer.max_epochs 3 > /dev/full"
-    result = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True)
-    assert result.returncode == 2
-    assert (
-        result.stderr.splitlines()[-1]
-        == "pylos: error: [Errno 28] No space left on device: 'standard output'"
-    )
-    assert read_progress("logs/run/checkpoints/last.ckpt")[0] == 0
 
 
 def test_kernels_that_may_not_be_compiled(monkeypatch, capsys):
@@ -139,295 +28,47 @@ def test_kernels_that_may_not_be_compiled(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("pylos: error: NUMBA_DISABLE_JIT is set")
 
 
-def test_a_file_where_the_run_should_lie(folder, capsys):
-    Path("logs").touch()
-    assert main(["fit", "-c", "tiny.yaml"]) == 2
-    captured = capsys.readouterr()
-    assert_refused(
-        subprocess.CompletedProcess([], 2, captured.out, captured.err), "Not a directory", "logs/run"
-    )
-
-
-def test_a_reader_that_goes_away(folder):
+def test_a_reader_that_goes_away():
     command = f"{PYLOS} perft --depth 5 | head -1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert result.stdout.startswith("depth 1")
     assert "Traceback" not in result.stderr
 
 
-# Lightning's subcommands -------------------------------------------------------------------------------------
+# Where its output goes --------------------------------------------------------------------------------------
 
 
-def test_the_help_of_fit_names_the_options_and_their_choices(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "1000")  # no word is broken at its hyphen
-    assert main(["fit", "--help"]) == 0
-    words = capsys.readouterr().out.split()
-    for option in ("--model.width", "--data.root", "--data.simulations", "--optimizer"):
-        assert option in words
-    text = " ".join(words)
-    for name in (*FULL_RULES, "float32", "bfloat16", "puct", "gumbel"):
-        assert re.search(rf"[ \"]{name}[;,.: \"]", text), name
-    assert "The checkpoint to go on from: last, the run's last checkpoint; auto, " in text
-    assert "A class of your own" in text
-    assert "Model Registry" not in text
-    assert main(["predict", "--help"]) == 0
-    assert "reference, the agent that ships" in " ".join(capsys.readouterr().out.split())
+def test_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [PYLOS, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, env=BUFFERED
+        )
+    assert result.returncode == 2
+    assert result.stderr == "pylos: error: [Errno 28] No space left on device: 'standard output'\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "parts"),
-    [
-        (["--nonsense"], ["--nonsense"]),
-        (["-c", "missing.yaml"], ["missing.yaml", "quick"]),
-        (["-c", "tiny.yaml", "--model.nonsense", "1"], ["model.nonsense"]),
-        (["-c", "tiny.yaml", "--model", "no.Module"], ["model: ", "No module named 'no'"]),
-        (["-c", "tiny.yaml", "--model", "torch.nn.Linear"], ["model: ", "not correspond to a subclass"]),
-        (["-c", "tiny.yaml", "--optimizer.lr", "1"], ["no option optimizer.lr"]),
-        (["-c", "tiny.yaml", "--seed_everything", "-1"], ["seed_everything: -1"]),
-        (["-c", "tiny.yaml", "--seed_everything", "5000000000"], ["seed_everything: 5000000000"]),
-        (["-c", "tiny.yaml", "--trainer.devices", "x"], ["devices"]),
-        (["-c", "tiny.yaml", "--trainer.devices", "[9]"], ["devices"]),
-        (["-c", "tiny.yaml", "--model.width", "wide"], ["model.width", "wide"]),
-        (["-c", "tiny.yaml", "--trainer.max_epochs", "many"], ["trainer.max_epochs", "many"]),
-        (["-c", "tiny.yaml", "--trainer.accelerator", "abacus"], ["abacus"]),
-        (["-c", "tiny.yaml", "--trainer.accelerator", "tpu"], ["torch_xla"]),
-        (["-c", "tiny.yaml", "--trainer.max_time", "soon"], ["soon"]),
-        (["-c", "tiny.yaml", "--model.learning_rate", "1e38"], ["learning_rate", "1e+38"]),
-        (["-c", "tiny.yaml", "--model.weight_decay", "-1"], ["weight_decay"]),
-        (["-c", "tiny.yaml", "--trainer.logger.init_args.nonsense", "1"], ["nonsense"]),
-        (["-c", "tiny.yaml", "--model.rules", "nonsense"], ["unknown rule set 'nonsense'"]),
-        (["-c", "tiny.yaml", "--ckpt_path", "missing.ckpt"], ["missing.ckpt"]),
-        (["-c", "tiny.yaml", "--ckpt_path", "last"], ["holds no run to resume", "--ckpt_path auto"]),
-        (["-c", "tiny.yaml", "--data.buffer_size", str(10**9)], ["GB", "lower buffer_size"]),
-        (["-c", "tiny.yaml", "--trainer.logger", "true", "--ckpt_path", "last"], ["a logger with a version"]),
-        (["-c", "tiny.yaml", "--trainer.strategy", "ddp_spawn", "--trainer.devices", "2"], ["ddp does"]),
-        (["-c", "tiny.yaml", "--trainer.strategy", "ddp_fork"], ["ddp does"]),
-        ([], ["-c quick"]),
-        (["--ckpt_path", "last"], ["-c quick"]),
-    ],
-)
-def test_fit_refuses_bad_input(folder, capsys, arguments, parts):
-    assert main(["fit", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert_refused(subprocess.CompletedProcess(arguments, 2, captured.out, captured.err), *parts)
-    assert os.listdir() == ["tiny.yaml"]
-
-
-def test_last_is_refused_where_there_is_data_without_it(folder, capsys):
-    run = Path("logs/run")
-    run.mkdir(parents=True)
-    (run / "metrics.csv").write_text("precious")
-    assert main(["fit", "-c", "tiny.yaml", "--ckpt_path", "last"]) == 2
-    assert "last.ckpt" in capsys.readouterr().err
-    assert snapshot(run) == {run / "metrics.csv": b"precious"}
-
-
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04nonsense"])
-def test_foreign_checkpoints_are_refused(folder, capsys, content):
-    Path("foreign.ckpt").write_bytes(content)
-    for command in ("fit", "validate", "predict"):
-        assert main([command, "-c", "tiny.yaml", "--ckpt_path", "foreign.ckpt"]) == 2
-        assert capsys.readouterr().err.count("foreign.ckpt") == 1
-    assert not Path("logs").exists()
-
-
-class Bomb:
-    def __reduce__(self):
-        return os.mkdir, ("executed",)
-
-
-def test_a_checkpoint_that_wants_to_run_code_is_refused_by_every_command(folder, capsys):
-    bomb = Path("logs/run/checkpoints/last.ckpt")
-    bomb.parent.mkdir(parents=True)
-    torch.save({"state_dict": {}, "hyper_parameters": Bomb(), "epoch": 0, "global_step": 0}, bomb)
-    before = snapshot(Path())
-    commands = [["match", str(bomb), "random"], ["match", "random", f"{bomb}:8"]]
-    commands += [["fit", "-c", "tiny.yaml", "--ckpt_path", path] for path in ("last", "auto", str(bomb))]
-    commands += [
-        [name, "-c", "tiny.yaml", "--ckpt_path", str(bomb)] for name in ("validate", "test", "predict")
-    ]
-    for command in commands:
-        assert main(command) == 2
-        captured = capsys.readouterr()
-        result = subprocess.CompletedProcess(command, 2, captured.out, captured.err)
-        assert_refused(result, f"{bomb} is refused: it wants to run code (posix.mkdir)")
-    assert main(["evaluate", "logs/run"]) == 1
-    assert "last.ckpt is refused" in capsys.readouterr().out
-    assert {path: content for path, content in snapshot(Path()).items() if path.name != "run.lock"} == before
-    assert not Path("executed").exists()
-
-
-def test_a_full_disk_keeps_the_previous_checkpoint_and_names_the_reason(folder, capsys):
-    arguments = ["fit", "-c", "tiny.yaml", "--ckpt_path", "auto"]
-    assert main([*arguments, "--trainer.max_epochs", "1"]) == 0
-    before = LAST.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (len(before) - 20_000, hard)
-    )  # the kernels' cache is written already
-    try:
-        assert main(arguments) == 2
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("pylos: error: cannot write ")
-    assert error.endswith("File too large; what was there before is untouched")
-    assert LAST.read_bytes() == before
-    assert not list(LAST.parent.glob("*.part"))
-    assert main(arguments) == 0
-    assert torch.load(LAST, weights_only=True)["epoch"] == 1
-
-
-def test_checkpoints_of_other_models_are_refused(folder, capsys):
-    checkpoint = {"state_dict": {"w": torch.ones(1)}, "hyper_parameters": {}, "epoch": 0, "global_step": 0}
-    torch.save(checkpoint, "other.ckpt")
-    assert main(["validate", "--ckpt_path", "other.ckpt"]) == 2
-    assert "does not fit the network" in capsys.readouterr().err
-    torch.save({**checkpoint, "hyper_parameters": {"width": "wide"}}, "other.ckpt")
-    assert main(["validate", "--ckpt_path", "other.ckpt"]) == 2
-    assert "other.ckpt does not fit this configuration: model.width: " in capsys.readouterr().err
-
-
-def run_here(capfd, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """The command in this process, which saves its start."""
-    capfd.readouterr()
-    code = main(list(map(str, arguments)))
-    return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
-
-
-def test_a_run_from_beginning_to_end(folder, capfd):
-    first = pylos("fit", "-c", "tiny.yaml", "--ckpt_path", "auto")
-    assert first.returncode == 0, first.stderr
-    lines = first.stdout.splitlines()
-    assert [line[:9] for line in lines[:2]] == ["epoch 1/2", "epoch 2/2"]
-    assert all("vs random" in line and "Elo" in line and "loss value" in line for line in lines[:2])
-    assert any("last checkpoint" in line and str(LAST) in line for line in lines)
-    assert "Traceback" not in first.stderr
-    before = snapshot(Path("logs/run"))
-    assert {path.name for path in before} >= {"last.ckpt", "best-000004.ckpt", "manifest.json", "config.yaml"}
-    assert not Path("logs/run/checkpoints/first-epoch.json").exists()
-
-    assert_refused(
-        run_here(capfd, "fit", "-c", "tiny.yaml"), "--ckpt_path last", "--trainer.logger.init_args.version"
+def test_a_reader_that_is_gone_already_gets_no_message():
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [PYLOS, "--version"], stdout=writer, stderr=subprocess.PIPE, text=True, env=BUFFERED
     )
-    assert_refused(
-        run_here(capfd, "fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--model.width", "8"), "last.ckpt"
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_stream_is_no_error(closed):
+    result = subprocess.run(
+        f"{PYLOS} --version {closed}", shell=True, capture_output=True, text=True, env=BUFFERED
     )
-    assert snapshot(Path("logs/run")) == before
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert result.stdout.startswith("pylos ") == ("1>&-" not in closed)
 
-    longer = ["fit", "-c", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "4"]
-    second = run_here(capfd, *longer)
-    assert second.returncode == 0, second.stderr
-    assert [line[:9] for line in second.stdout.splitlines()[:2]] == ["epoch 3/4", "epoch 4/4"]
-    assert torch.load(LAST, weights_only=True)["epoch"] == 3
-    assert Path("logs/run/config.yaml").read_bytes() == before[Path("logs/run/config.yaml")]
-    assert "max_epochs: 4" in Path("logs/run/config-2.yaml").read_text()
 
-    done = run_here(capfd, *longer)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "\n".join(second.stdout.splitlines()[2:]).strip()
-    assert not Path("logs/run/config-3.yaml").exists()
-
-    manifest = Path("logs/run/checkpoints/manifest.json")
-    manifest.unlink()
-    evaluated = run_here(capfd, "evaluate", "logs/run", "--games", "2", "--simulations", "1")
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert {entry["status"] for entry in json.loads(manifest.read_text())["entries"]} == {"evaluated"}
-    assert "Elo" in evaluated.stdout.splitlines()[-1]
-    values = json.loads(manifest.read_text())
-    gone = {"step": 1, "epoch": 0, "file": None, "status": "failed", "reason": "x", "matches": [], "games": 0}
-    values["entries"].insert(0, {**values["entries"][0], **gone})
-    manifest.write_text(json.dumps(values))
-    again = run_here(capfd, "evaluate", "logs/run")
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.startswith("nothing was left to evaluate")
-
-    match = run_here(capfd, "match", f"{LAST}:2", "random", "--games", "4")
-    assert match.stdout.startswith(f"{LAST}:2 vs random: "), match.stderr
-
-    # The network's sizes come from the checkpoint.
-    validated = run_here(capfd, "validate", "--ckpt_path", LAST, "--trainer.limit_val_batches", "1")
-    assert "search (4)" in validated.stdout, validated.stderr
-    tested = run_here(capfd, "test", "--ckpt_path", LAST)
-    assert "test/value_loss" in tested.stdout, tested.stderr
-
-    Path("positions.txt").write_text(
-        "................/........./..../. w 0\nw.............../........./..../. b 0\n"
+def test_an_error_does_not_go_to_stdout_instead():
+    result = subprocess.run(
+        f"{PYLOS} nonsense 2>&-", shell=True, capture_output=True, text=True, env=BUFFERED
     )
-    predicted = run_here(capfd, "predict", "--ckpt_path", LAST, "--data.positions", "positions.txt")
-    assert [line.split(" | ")[0] for line in predicted.stdout.splitlines()] == Path(
-        "positions.txt"
-    ).read_text().splitlines()
-
-
-@pytest.mark.parametrize("command", ["validate", "test", "predict"])
-def test_a_checkpoint_is_needed_to_measure_one(command, capsys):
-    assert main([command]) == 2
-    assert (
-        capsys.readouterr().err == f"pylos: error: {command} needs a checkpoint: name one with --ckpt_path\n"
-    )
-
-
-def test_flags_win_over_the_checkpoint(folder, capsys):
-    assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1"]) == 0
-    options = ["--ckpt_path", str(LAST), "--model.weight_decay", "0.5", "--trainer.max_epochs", "2"]
-    assert main(["fit", *options, "--trainer.accelerator", "cpu", "--trainer.logger", "false"]) == 0
-    (again,) = Path("checkpoints").glob("*.ckpt")
-    parameters = torch.load(again, weights_only=True)["hyper_parameters"]
-    assert (parameters["weight_decay"], parameters["width"]) == (0.5, 16)
-
-
-STOPPING = {"monitor": "train/loss", "verbose": True}
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--trainer.enable_progress_bar", "false", "--trainer.profiler", "simple"],
-        ["--trainer.callbacks+=RichProgressBar"],
-        ["--trainer.callbacks+=TQDMProgressBar"],
-    ],
-)
-def test_the_report_stands_back_for_another_bar_or_none(folder, capsys, caplog, monkeypatch, options):
-    # Imported where the program had no log of its own, Lightning keeps its messages to itself.
-    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "propagate", True)
-    caplog.set_level(logging.INFO, "lightning.pytorch")  # whatever other tests have made of it
-    stopping = f"--trainer.callbacks+={json.dumps({'class_path': 'EarlyStopping', 'init_args': STOPPING})}"
-    assert main(["fit", "-c", "tiny.yaml", "--trainer.max_epochs", "1", stopping, *options]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("epoch 1/1 | ") for line in lines) == 1
-    # Lightning says what it was asked for, and advertises nothing.
-    assert ("FIT Profiler Report" in caplog.text) == ("simple" in options)
-    assert "Metric train/loss improved" in caplog.text
-    assert "Tip" not in caplog.text
-    assert "GPU available" not in caplog.text
-
-
-def start(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [PYLOS, "fit", "-c", "tiny.yaml", *arguments],
-        env=ENVIRONMENT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def wait_for(path: Path, process: subprocess.Popen) -> None:
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-
-
-@pytest.mark.parametrize("way", [(), ("--ckpt_path", "last")])
-def test_a_run_killed_in_its_first_epoch_starts_again(folder, capfd, way):
-    process = start("--data.games_per_epoch", "10000")
-    wait_for(Path("logs/run/config.yaml"), process)
-    process.kill()
-    process.communicate()
-    assert not LAST.exists()
-    # What it left is no run: the same start again, with or without --ckpt_path.
-    again = run_here(capfd, "fit", "-c", "tiny.yaml", *way, "--trainer.max_epochs", "1")
-    assert again.returncode == 0, again.stderr
-    assert LAST.exists()
-    assert not Path("logs/run/checkpoints/first-epoch.json").exists()
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", "")

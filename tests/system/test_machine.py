@@ -1,9 +1,15 @@
-"""Memory that cannot be had is one sentence with a way out."""
+"""Memory that a machine does not have is refused in one sentence that says what to do; its parts have names."""
+
+import os
+import platform
+from pathlib import Path
 
 import pytest
+import torch
 
 from pylos.errors import ConfigurationError
-from pylos.system.machine import memory_for, total_memory
+from pylos.system import machine
+from pylos.system.machine import check_memory, device_name, memory_for, processor, total_memory
 
 
 def test_what_there_is_room_for_is_made():
@@ -27,3 +33,32 @@ def test_what_the_system_refuses_is_the_same_sentence():
         memory_for("a little", 1000, "lower it"),
     ):
         raise MemoryError
+
+
+def test_what_fills_the_memory_exactly_is_allowed(monkeypatch):
+    monkeypatch.setattr(machine, "total_memory", lambda: 1000.0)
+    check_memory("all", 1000, "lower it")
+    with pytest.raises(ConfigurationError, match="no memory for more"):
+        check_memory("more", 1001, "lower it")
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("1000\n", 1000), ("max\n", None), (None, None)])
+def test_a_container_may_have_less_than_the_machine(limit, expected, monkeypatch):
+    def read(path):
+        assert str(path) == "/sys/fs/cgroup/memory.max"
+        if limit is None:
+            raise FileNotFoundError
+        return limit
+
+    monkeypatch.setattr(Path, "read_text", read)
+    everything = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert total_memory() == (everything if expected is None else expected)
+
+
+def test_devices_and_processors_have_names(monkeypatch):
+    assert device_name(torch.device("cpu")) == "cpu"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
+    assert device_name(torch.device("cuda", 1)) == "card 1"
+    assert processor()
+    monkeypatch.setattr(os.path, "exists", lambda path: False)
+    assert processor() == platform.processor()

@@ -31,45 +31,6 @@ def test_nobody_needs_to_listen(kind, monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-# The command -------------------------------------------------------------------------------------------------
-
-
-def test_a_full_disk_is_one_line():
-    with open("/dev/full", "w") as full:
-        result = subprocess.run(
-            [PYLOS, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, env=BUFFERED
-        )
-    assert result.returncode == 2
-    assert result.stderr == "pylos: error: [Errno 28] No space left on device: 'standard output'\n"
-
-
-def test_a_reader_that_is_gone_already_gets_no_message():
-    reader, writer = os.pipe()
-    os.close(reader)
-    result = subprocess.run(
-        [PYLOS, "--version"], stdout=writer, stderr=subprocess.PIPE, text=True, env=BUFFERED
-    )
-    os.close(writer)
-    assert (result.returncode, result.stderr) == (1, "")
-
-
-@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
-def test_a_closed_stream_is_no_error(closed):
-    result = subprocess.run(
-        f"{PYLOS} --version {closed}", shell=True, capture_output=True, text=True, env=BUFFERED
-    )
-    assert result.returncode == 0
-    assert result.stderr == ""
-    assert result.stdout.startswith("pylos ") == ("1>&-" not in closed)
-
-
-def test_an_error_does_not_go_to_stdout_instead():
-    result = subprocess.run(
-        f"{PYLOS} nonsense 2>&-", shell=True, capture_output=True, text=True, env=BUFFERED
-    )
-    assert (result.returncode, result.stdout, result.stderr) == (2, "", "")
-
-
 # Streams -----------------------------------------------------------------------------------------------------
 
 

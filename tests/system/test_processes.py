@@ -1,15 +1,11 @@
 import os
 import subprocess
 import sys
-import warnings
 
 import pytest
-from lightning_utilities.core.rank_zero import rank_zero_only
 
-from pylos.cli.main import main
 from pylos.errors import ConfigurationError
 from pylos.system.processes import check_rank_variables, started_by_pylos
-from tests.support.training import config_text
 
 FAMILY = """
 import subprocess, sys
@@ -43,15 +39,3 @@ def test_an_empty_variable_counts_as_unset(monkeypatch):
     check_rank_variables()
     assert "LOCAL_RANK" not in os.environ
     assert os.environ["RANK"] == "0"
-
-
-def test_a_process_that_trains_alone_logs_whatever_rank_it_is_said_to_be(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main() replaces it
-    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning sets it from there while it is imported
-    (tmp_path / "tiny.yaml").write_text(
-        config_text(max_epochs=1, games=4, evaluation_games=2, simulations=1, batches_per_epoch=2)
-    )
-    assert main(["fit", "-c", "tiny.yaml"]) == 0
-    assert (tmp_path / "logs/run/metrics.csv").exists()
