@@ -1,4 +1,4 @@
-"""The 303 actions by name, and the eight symmetries of the square on cells, actions and positions."""
+"""The names of cells and of the 303 actions."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from pylos.errors import IllegalActionError
 from pylos.game.position import NUM_CELLS
 from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, APEX, CELLS, NUM_ACTIONS, PAIR_BASE, STOP
 
-# Names ------------------------------------------------------------------------------------------------------
-
 CELL_NAMES: tuple[str, ...] = tuple(f"{level + 1}{'ABCD'[row]}{column + 1}" for level, row, column in CELLS)
-"""[30] level, row, column: ``1A1`` .. ``1D4``, ``2A1`` .. ``2C3``, ``3A1`` .. ``3B2``, ``4A1``."""
+"""[30] level, row, column: `1A1` .. `1D4`, `2A1` .. `2C3`, `3A1` .. `3B2`, `4A1`."""
 
 _CELL_BY_NAME = {name: cell for cell, name in enumerate(CELL_NAMES)}
 
 
 def action_name(action: int, pending: int = 0) -> str:
-    """The name of an action: ``1B2`` place, ``1B2^2A1`` raise, ``-1B2`` take back, ``=`` stop.
+    """The name of an action: `1B2` places, `1B2^2A1` raises, `-1B2` takes back, `=` stops.
 
     Args:
         action: the id, 0-302.
-        pending: balls that may still be taken back in the position. Matters for id 29 only, which stops a
-            take-back where one is pending and else places on the apex.
+        pending: how many balls may still be taken back in the position. It matters for id 29 only: this stops a
+            take-back where one is pending, and places on the apex where none is.
 
     Raises:
         IllegalActionError: there is no such id.
@@ -40,7 +38,7 @@ def action_name(action: int, pending: int = 0) -> str:
 
 
 def parse_action(name: str) -> int:
-    """The id of a named action, the inverse of `action_name`. Lower case is read too.
+    """The id of a named action, the inverse of `action_name`. Names in lower case are read, too.
 
     Raises:
         IllegalActionError: no action has that name, whatever the position.

@@ -1,4 +1,4 @@
-"""Positions as pictures: SVG for notebooks and pages, plain text for terminals. Only the standard library."""
+"""Positions as pictures: SVG for notebooks and pages, plain text for terminals. It needs no other library."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ FILL = {"white": "#fdf6e3", "black": "#3b2a20"}
 RIM = {"white": "#8a6d45", "black": "#b59a80"}
 SHINE = {"white": "#ffffff", "black": "#8b6f5c"}
 RADIUS = (0.47, 0.335, 0.235, 0.145)
-"""Of a ball on each level, in cells. Shrinking upwards leaves a ring of every ball below in sight."""
+"""The radius of a ball on each level, in cells. Higher balls are smaller, so that a ring of each ball below is seen."""
 
 PITCH = 90.0
-"""Between neighbouring balls of a level, in drawing units."""
+"""The distance between neighbouring balls of a level, in drawing units."""
 LEFT, TOP = 48.0, 18.0
-"""Of the square of level 1, in drawing units; coordinates stand on its left and below it."""
+"""The corner of the square of level 1, in drawing units. Coordinates stand on its left and below it."""
 LAYERS, LAYER_PITCH = 490.0, 30.0
 LAYER_BOTTOM = (444.0, 297.0, 180.0, 93.0)
-"""The column of single levels: its left edge, its pitch, and where each level ends."""
+"""The column of single levels: its left edge, its distance between balls, and where each level ends."""
 WIDTH, HEIGHT = 640, 470
 
 
 def ascii_drawing(position: int, code: int) -> str:
-    """The four levels side by side, seen from above with row A nearest, and the state of the game below.
+    """The four levels side by side, seen from above with row A nearest, and below them the state of the game.
 
-    A free cell is a dot; the ground of the mini game is all #.
+    A free cell is a dot; the ground of the mini game is drawn as `#`.
     """
     white, black = cells_by_side(position)
     ground = ground_cells(code)
@@ -59,7 +59,7 @@ def ascii_drawing(position: int, code: int) -> str:
 
 
 def describe(position: int, code: int) -> str:
-    """The state of the game in one line: who acts next or has won, and the reserves."""
+    """The state of the game in one line: who acts next or who has won, and the reserves."""
     white, black = reserves(position, code)
     side, opponent = SIDES[::-1] if mover(position) else SIDES
     if is_over(position, code):
@@ -72,21 +72,21 @@ def describe(position: int, code: int) -> str:
 
 
 def svg(position: int, code: int, *, last: Sequence[int] = (), size: int = 480) -> str:
-    """A drawing of a position: the pyramid from above, beside it each level for itself.
+    """A drawing of a position: the pyramid from above, and beside it each level alone.
 
     Higher balls are drawn smaller, so that the balls under them stay in sight.
 
     Args:
         position: a packed position.
-        code: the rule set's number.
-        last: cells of the last turn. Balls on them get a ring; where none is left, the ring is dashed.
+        code: the rule set's code.
+        last: the cells of the last turn. Each gets a ring; on a cell without a ball it is dashed.
         size: the width in pixels.
 
     Returns:
-        An SVG document. It needs no other file, and holds the position as text for screen readers.
+        An SVG document. It needs no other file, and it holds the position as text for screen readers.
     """
     supported = supported_cells(occupied_cells(position, code))
-    base = 1 if code & MINI else 0  # the lowest level on which balls can lie
+    base = 1 if code & MINI else 0  # the lowest level with cells to play on
     root = Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
@@ -113,7 +113,7 @@ def _draw_pyramid(root: Element, position: int, supported: int, base: int, last:
         _text(root, left - 26, top + width - middle, "ABCD"[i], 17)
         _text(root, left + middle, top + width + 21, "1234"[i], 17)
     _rectangle(root, left - 8, top - 8, width + 16, width + 16, BOARD, WOOD_EDGE, 10)
-    for cell, (level, row, column) in enumerate(CELLS):  # upwards, so that higher balls come on top
+    for cell, (level, row, column) in enumerate(CELLS):  # upwards, so that higher balls cover lower ones
         x = LEFT + (column + 0.5 * level + 0.5) * PITCH
         y = TOP + (3.5 - row - 0.5 * level) * PITCH
         _draw_cell(
@@ -122,7 +122,7 @@ def _draw_pyramid(root: Element, position: int, supported: int, base: int, last:
 
 
 def _draw_layer(root: Element, position: int, supported: int, level: int, last: Sequence[int]) -> None:
-    """One level for itself, the highest on top of the column."""
+    """One level alone. The highest level is on top of the column."""
     size = LEVEL_SIZE[level]
     bottom = LAYER_BOTTOM[level]
     _text(root, LAYERS - 12, bottom - 0.5 * size * LAYER_PITCH, f"level {level + 1}", 13, "end")
@@ -142,7 +142,7 @@ def _draw_layer(root: Element, position: int, supported: int, level: int, last: 
 def _draw_cell(
     root: Element, cell: int, x: float, y: float, radius: float, position: int, marked: bool, supported: bool
 ) -> None:
-    """A ball, or the hollow where one may lie."""
+    """A ball, or the hollow where one could lie."""
     white, black = cells_by_side(position)
     side = "white" if white >> cell & 1 else "black" if black >> cell & 1 else ""
     if not (side or supported or marked):
@@ -161,7 +161,7 @@ def _draw_cell(
 
 
 def _draw_state(root: Element, position: int, code: int) -> None:
-    """The line below: both reserves, and who acts next."""
+    """The line below the board: both reserves, and who acts next."""
     y = HEIGHT - 32
     for x, side, left in zip((LEFT + 8, LEFT + 82), SIDES, reserves(position, code), strict=True):
         _circle(root, x, y, 12, FILL[side], RIM[side], 1.5)

@@ -1,4 +1,11 @@
-"""Positions and turns as text."""
+"""Positions and turns as text.
+
+The text of a position has three fields: the cells, the side to move (`w` or `b`), and how many balls may still be
+taken back. The cells are the four levels from the bottom, each row by row, joined by `/`: `.` is an empty cell, `w` or
+`b` a ball. The start is `................/........./..../. w 0`. The reserves follow from the balls on the board.
+
+A turn is its actions written together: `1B2`, `1B2^2A1`, `1B2-1A1`, `1B2-1A1-1C3`, `1B2=`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +19,7 @@ from pylos.game.rules import (
 
 
 def format_position(position: int) -> str:
-    """The text of a packed position: four levels, side to move, balls that may still be taken back."""
+    """The text of a packed position."""
     white, black = cells_by_side(position)
     cells = "".join("w" if white >> c & 1 else "b" if black >> c & 1 else "." for c in range(NUM_CELLS))
     levels = (cells[start : start + size**2] for start, size in zip(LEVEL_START, LEVEL_SIZE, strict=True))
@@ -54,7 +61,7 @@ def parse_position(text: str, rules: str) -> int:
 
 
 def split_turn(text: str) -> list[str]:
-    """The names of the actions in a turn: ``1B2-1A1=`` is ``1B2``, ``-1A1``, ``=``."""
+    """The names of the actions in a turn: `1B2-1A1=` is `1B2`, `-1A1`, `=`."""
     body, stop = (text[:-1], ["="]) if text.endswith("=") else (text, [])
     first, *taken = body.split("-")
     names = [f"-{name}" for name in taken] + stop

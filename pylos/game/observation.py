@@ -1,4 +1,4 @@
-"""Position -> float32 vector, from the view of the player to move.
+"""Observations: what the network sees of a position, as float32 numbers from the view of the player to move.
 
 ====================  ======  =======================================================================
 numbers               index   meaning
@@ -45,12 +45,12 @@ def _observation_symmetry() -> np.ndarray:
 
 
 OBSERVATION_SYMMETRY = _observation_symmetry()
-"""[8, 184] the number of an observation to which a symmetry moves each of its numbers."""
+"""[8, 184] the index to which a symmetry moves each number of an observation."""
 
 
 @jit
 def _completing_cells(balls: int, supported: int, code: int) -> int:
-    """Cells of ``supported`` on which one more ball completes a formation."""
+    """The cells of `supported` on which one more ball completes a formation."""
     completing = 0
     while supported:
         cell = lowest_bit(supported)
@@ -62,7 +62,7 @@ def _completing_cells(balls: int, supported: int, code: int) -> int:
 
 @jit
 def observe(position: int, code: int, out: np.ndarray) -> None:
-    """Writes the observation of one position to ``out`` [184]."""
+    """Writes the observation of one position to `out`, float32 [184]."""
     own = own_cells(position)
     opponent = opponent_cells(position)
     pending = take_backs(position)
@@ -87,6 +87,6 @@ def observe(position: int, code: int, out: np.ndarray) -> None:
 
 @jit
 def observe_all(positions: np.ndarray, code: int, out: np.ndarray) -> None:
-    """Writes the observations of ``positions`` [B] to ``out`` [B, 184]."""
+    """Writes the observations of `positions` [B] to `out`, float32 [B, 184]."""
     for i in range(positions.shape[0]):
         observe(positions[i], code, out[i])

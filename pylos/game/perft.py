@@ -31,7 +31,7 @@ def perft(board: Board, depth: int) -> int:
 
 
 def _ends_of_turn(board: Board) -> set[int]:
-    """The packed positions in which the pending take-back can end."""
+    """The packed positions in which a pending take-back can end."""
     if not board.pending:
         return {board.position}
     ends: set[int] = set()

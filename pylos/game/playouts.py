@@ -1,4 +1,4 @@
-"""Random playouts: games continued with uniformly random actions, compiled."""
+"""Random playouts as compiled kernels: games that go on with uniformly random actions to their end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw
 
 NO_ACTION = -1
-"""The random action of a player who cannot move."""
+"""What stands for the random action of a player who cannot move."""
 
 
 @jit
@@ -44,7 +44,7 @@ def _random_take_back(free: int, may_stop: bool, bits: int) -> int:
 
 @jit
 def random_action(position: int, code: int, bits: int) -> int:
-    """A uniformly random legal action, or NO_ACTION, chosen by 63 random bits."""
+    """The legal action, uniformly distributed, that 63 random bits choose; NO_ACTION where there is none."""
     own = own_cells(position)
     occupied = occupied_cells(position, code)
     pending = take_backs(position)
@@ -56,7 +56,7 @@ def random_action(position: int, code: int, bits: int) -> int:
         places = popcount(supported)
     total = places
     sources = 0
-    if supported >> 16:  # else there is no cell to raise to
+    if supported >> 16:  # else no cell is high enough to raise a ball to it
         sources = own & uncovered_cells(occupied)
     left = sources
     while left:
@@ -83,26 +83,26 @@ def playout(position: int, code: int, key: int, limit: int) -> tuple[float, int]
     """Plays a game to its end with random actions.
 
     Args:
-        position: where to start.
-        code: the rule set's number.
-        key: names the random draws.
-        limit: actions after which the game is a draw.
+        position: the position to start from.
+        code: the rule set's code.
+        key: the key of the random draws.
+        limit: the number of actions after which the game is a draw.
 
     Returns:
         The outcome for the player to move at the start (1, 0 or -1), and the number of actions played.
     """
-    turn = mover(position)
+    starter = mover(position)
     for ply in range(limit):
         action = random_action(position, code, draw(key, ply))
         if action == NO_ACTION:
-            return -1.0 if mover(position) == turn else 1.0, ply
+            return -1.0 if mover(position) == starter else 1.0, ply
         position = step(position, action, code)
     return 0.0, limit
 
 
 @jit
 def playouts(position: int, code: int, key: int, games: int, limit: int) -> tuple[float, int]:
-    """Mean outcome of many playouts, and the number of all their actions."""
+    """The mean outcome of many playouts, and the number of all their actions."""
     outcomes = 0.0
     actions = 0
     for game in range(games):

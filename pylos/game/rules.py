@@ -261,16 +261,16 @@ def step(position: int, action: int, code: int) -> int:
     own = own_cells(position)
     opponent = opponent_cells(position)
     pending = take_backs(position)
-    turn = mover(position)
+    player = mover(position)
     if pending == 0:
         cell = ACTION_TARGET[action]
         if action >= NUM_CELLS:
             own ^= 1 << ACTION_SOURCE[action]
         own |= 1 << cell
         if completes_formation(own, cell, code):
-            return pack(own, opponent, 2, turn)
+            return pack(own, opponent, 2, player)
     elif action != STOP:
         own ^= 1 << ACTION_SOURCE[action]
         if pending == 2 and own & uncovered_cells(own | opponent):
-            return pack(own, opponent, 1, turn)
-    return pack(opponent, own, 0, turn ^ 1)
+            return pack(own, opponent, 1, player)
+    return pack(opponent, own, 0, player ^ 1)

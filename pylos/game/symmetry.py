@@ -1,4 +1,7 @@
-"""The eight symmetries of the square on cells, actions and positions."""
+"""The eight symmetries of the square, applied to cells, actions and positions; canonical positions.
+
+Symmetry `s` (0-7) transposes if `s & 4`, then mirrors the rows if `s & 2` and the columns if `s & 1`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,7 @@ from pylos.game.position import NUM_CELLS, mover, opponent_cells, own_cells, pac
 from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, CELLS, LEVEL_SIZE, PAIR_BASE, cell_index
 from pylos.kernels.jit import jit
 
-# Symmetries -------------------------------------------------------------------------------------------------
-
 NUM_SYMMETRIES = 8
-"""Symmetry ``s`` transposes if ``s & 4``, then mirrors the rows if ``s & 2`` and the columns if ``s & 1``."""
 
 
 def _moved_cell(symmetry: int, cell: int) -> int:
@@ -38,7 +38,7 @@ ACTION_SYMMETRY = np.concatenate(
     ],
     axis=1,
 )
-"""[8, 303] what each action becomes: ``moved[ACTION_SYMMETRY[s]] = policy`` moves a policy [303]."""
+"""[8, 303] what each action becomes: `moved[ACTION_SYMMETRY[s]] = policy` moves a policy [303]."""
 
 INVERSE_SYMMETRY = np.array(
     [
@@ -49,14 +49,14 @@ INVERSE_SYMMETRY = np.array(
     ],
     np.int64,
 )
-"""[8] the symmetry that undoes each."""
+"""[8] the symmetry that undoes each symmetry."""
 
 _CHUNK_BITS = 10
 _CHUNK_MASK = (1 << _CHUNK_BITS) - 1
 
 
 def _moved_chunks() -> np.ndarray:
-    """[8, 3, 1024] where a symmetry sends the balls on ten neighbouring cells, for every pattern of them."""
+    """[8, 3, 1024] the cells to which a symmetry moves the balls on ten cells in a row, for each pattern of balls."""
     table = np.zeros((NUM_SYMMETRIES, NUM_CELLS // _CHUNK_BITS, 1 << _CHUNK_BITS), np.int32)
     patterns = np.arange(1 << _CHUNK_BITS)
     for cell in range(NUM_CELLS):
@@ -65,13 +65,13 @@ def _moved_chunks() -> np.ndarray:
     return table
 
 
-# Looking up ten cells at once replaces sixty bit moves by six loads: this runs for every training sample.
+# To look up ten cells at once takes six loads instead of sixty moves of bits. This runs for every training sample.
 _MOVED_CHUNKS = _moved_chunks()
 
 
 @jit
 def moved_mask(mask: int, symmetry: int) -> int:
-    """The cells (a mask) to which a symmetry (0-7) moves the cells of ``mask``."""
+    """The cells (a mask) to which a symmetry moves the cells of `mask`."""
     low = _MOVED_CHUNKS[symmetry, 0, mask & _CHUNK_MASK]
     middle = _MOVED_CHUNKS[symmetry, 1, mask >> 10 & _CHUNK_MASK]
     high = _MOVED_CHUNKS[symmetry, 2, mask >> 20 & _CHUNK_MASK]
@@ -80,7 +80,7 @@ def moved_mask(mask: int, symmetry: int) -> int:
 
 @jit
 def transform(position: int, symmetry: int) -> int:
-    """The position as it looks after a symmetry (0-7); side to move and take-backs stay."""
+    """The position after a symmetry; the side to move and the take-backs stay."""
     own = moved_mask(own_cells(position), symmetry)
     opponent = moved_mask(opponent_cells(position), symmetry)
     return pack(own, opponent, take_backs(position), mover(position))
@@ -88,7 +88,11 @@ def transform(position: int, symmetry: int) -> int:
 
 @jit
 def canonical_image(position: int) -> tuple[int, int]:
-    """The position as white's, turned to the smallest number of its eight images, and by which symmetry."""
+    """The canonical image of a position, and the symmetry that leads to it.
+
+    It is the smallest, as an integer, of the eight images of the position with white to move. Where black is to move,
+    the colours are swapped first.
+    """
     as_white = pack(own_cells(position), opponent_cells(position), take_backs(position), 0)
     image, symmetry = as_white, 0
     for s in range(1, NUM_SYMMETRIES):
@@ -100,7 +104,7 @@ def canonical_image(position: int) -> tuple[int, int]:
 
 @jit
 def canonical(positions: np.ndarray) -> np.ndarray:
-    """The canonical images of positions [B]: equals look the same."""
+    """The canonical images of positions [B]: the same for positions that differ by a symmetry or by the colours."""
     out = np.empty_like(positions)
     for i in range(positions.shape[0]):
         out[i] = canonical_image(positions[i])[0]

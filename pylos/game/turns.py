@@ -1,7 +1,7 @@
-"""Whole turns, compiled: what they lead to, and how many sequences of them there are (perft).
+"""Whole turns as compiled kernels: what they lead to, and which positions lead to one.
 
-A turn is a place or a raise together with the balls taken back after it; a set of them counts once, whatever
-the order. Positions here have no pending take-back, unless a function says otherwise.
+A turn is a move (a place or a raise) together with the balls taken back after it. A set of balls taken back counts
+once, whatever the order. No take-back is pending in the positions here, unless a function says otherwise.
 """
 
 from __future__ import annotations
@@ -27,27 +27,32 @@ from pylos.kernels.bits import lowest_bit, popcount
 from pylos.kernels.jit import jit
 
 MAX_ENDS = 1 + BALLS_PER_PLAYER * (BALLS_PER_PLAYER + 1) // 2
-"""Ways to take nothing back, or one ball, or two."""
-EARNING, ENDS = MAX_LEGAL_ACTIONS, 2 * MAX_LEGAL_ACTIONS
-"""Where a buffer for turns holds the moves that earn a take-back, and how the turn may end after one of them."""
+"""The most ways to take back nothing, one ball, or two."""
+EARNING = MAX_LEGAL_ACTIONS
+"""Where a buffer for turns holds the moves that earn a take-back."""
+ENDS = 2 * MAX_LEGAL_ACTIONS
+"""Where it holds the ways in which one such turn can end."""
 TURN_ROOM = ENDS + MAX_ENDS
 """The size of such a buffer."""
 MAX_EARLIER = 16 * BALLS_PER_PLAYER * (1 + 16 + 16 * 17)
-"""No turns lead to a position from more: there is room for 16 balls at most, then for 17 others. Never reached."""
+"""A bound, never reached, on the positions from which a turn leads to a given one.
+
+At most 16 cells have room for a ball that was taken back, then at most 17 for a second.
+"""
 
 
 @jit
 def ends_of_turn(position: int, code: int, out: np.ndarray) -> int:
-    """Writes what a turn with two balls to take back can lead to and returns the number of ways.
+    """Writes the positions to which a turn leads after a move that earned a take-back; returns their number.
 
-    Whether the position says that a take-back is pending makes no difference.
+    It makes no difference whether the take-back is pending in `position`.
     """
     own = own_cells(position)
     opponent = opponent_cells(position)
-    turn = mover(position) ^ 1
+    next_player = mover(position) ^ 1
     n = 0
     if code & OPTIONAL:
-        out[n] = pack(opponent, own, 0, turn)
+        out[n] = pack(opponent, own, 0, next_player)
         n += 1
     free = own & uncovered_cells(own | opponent)
     firsts = free
@@ -55,28 +60,28 @@ def ends_of_turn(position: int, code: int, out: np.ndarray) -> int:
         bit = firsts & -firsts
         firsts ^= bit
         left = own ^ bit
-        out[n] = pack(opponent, left, 0, turn)
+        out[n] = pack(opponent, left, 0, next_player)
         n += 1
-        # A pair of balls that were both free is met in both orders: take it with the lower cell first.
+        # Two balls that were both free can be taken in both orders. The one with the lower cell first counts.
         seconds = left & uncovered_cells(left | opponent) & ~(free & (bit - 1))
         while seconds:
             second = seconds & -seconds
             seconds ^= second
-            out[n] = pack(opponent, left ^ second, 0, turn)
+            out[n] = pack(opponent, left ^ second, 0, next_player)
             n += 1
     return n
 
 
 @jit
 def moves(position: int, code: int, out: np.ndarray) -> tuple[int, int]:
-    """Writes what the places and raises lead to; returns how many end the turn, and how many earn a take-back.
+    """Writes the positions to which the moves lead; returns how many end the turn, and how many earn a take-back.
 
-    The former are in ``out`` from 0 on, the latter from ``EARNING`` on, with the take-back pending:
-    ``ends_of_turn`` says how each may go on, for which ``out`` has room from ``ENDS`` on.
+    The former are in `out` from 0 on, the latter from `EARNING` on, with the take-back pending. `ends_of_turn` writes
+    how one of the latter may go on; `out` has room for that from `ENDS` on.
 
     Args:
         position: the position.
-        code: the rule set's number.
+        code: the rule set's code.
         out: int64 [>= TURN_ROOM].
     """
     own = own_cells(position)
@@ -97,27 +102,33 @@ def moves(position: int, code: int, out: np.ndarray) -> tuple[int, int]:
 def _moves_to(
     position: int, own: int, targets: int, code: int, out: np.ndarray, n: int, m: int
 ) -> tuple[int, int]:
-    """Adds the moves that put a ball beside these on one of the targets."""
+    """Adds the moves that put a ball on one of the targets, `own` being the mover's other balls."""
     opponent = opponent_cells(position)
-    turn = mover(position)
+    player = mover(position)
     while targets:
         bit = targets & -targets
         targets ^= bit
         after = own | bit
         if formation_cells(after, code) & bit:
-            out[EARNING + m] = pack(after, opponent, 2, turn)
+            out[EARNING + m] = pack(after, opponent, 2, player)
             m += 1
         else:
-            out[n] = pack(opponent, after, 0, turn ^ 1)
+            out[n] = pack(opponent, after, 0, player ^ 1)
             n += 1
     return n, m
 
 
 @jit
-def _undone(own: int, opponent: int, turn: int, code: int, take_back: bool, out: np.ndarray) -> int:
-    """Writes from where a place or a raise leads to these balls, ``own`` those of who moved; returns the number.
+def _undone(own: int, opponent: int, player: int, code: int, take_back: bool, out: np.ndarray) -> int:
+    """Writes the positions from which a move leads to these balls; returns their number.
 
-    With ``take_back`` only those that complete a formation, else only those after which the turn may end at once.
+    Args:
+        own: the balls of the player who moved.
+        opponent: the balls of the other one.
+        player: the player who moved.
+        code: the rule set's code.
+        take_back: whether to undo only moves that complete a formation, else only those that may end the turn.
+        out: int64, receives the positions.
     """
     formations = formation_cells(own, code)
     if take_back and not formations:
@@ -132,28 +143,28 @@ def _undone(own: int, opponent: int, turn: int, code: int, take_back: bool, out:
     while moved:
         bit = moved & -moved
         moved ^= bit
-        out[n] = pack(own ^ bit, opponent, 0, turn)
+        out[n] = pack(own ^ bit, opponent, 0, player)
         n += 1
         sources = supported_cells(occupied ^ bit)
         while sources:
             source = sources & -sources
             sources ^= source
             if LIFTED_TO[lowest_bit(source)] & bit:
-                out[n] = pack(own ^ bit ^ source, opponent, 0, turn)
+                out[n] = pack(own ^ bit ^ source, opponent, 0, player)
                 n += 1
     return n
 
 
 @jit
 def earlier_positions(position: int, code: int, out: np.ndarray) -> int:
-    """Writes the positions from which a turn leads to this one, some more than once; returns their number.
+    """Writes the positions from which a turn leads to this one; returns their number. Some are written twice or more.
 
-    ``out`` needs room for ``MAX_EARLIER``.
+    `out` needs room for `MAX_EARLIER`.
     """
     opponent = own_cells(position)
     own = opponent_cells(position)
-    turn = mover(position) ^ 1
-    n = _undone(own, opponent, turn, code, False, out)
+    player = mover(position) ^ 1
+    n = _undone(own, opponent, player, code, False, out)
     if not code & (SQUARES | LINES) or popcount(own) == balls_per_player(code):
         return n
     free = supported_cells(occupied_cells(position, code))
@@ -162,13 +173,13 @@ def earlier_positions(position: int, code: int, out: np.ndarray) -> int:
         bit = firsts & -firsts
         firsts ^= bit
         once = own | bit
-        n += _undone(once, opponent, turn, code, True, out[n:])
+        n += _undone(once, opponent, player, code, True, out[n:])
         if popcount(once) == balls_per_player(code):
             continue
-        # Two balls that had room at once are met in both orders: put the lower cell's back first.
+        # Two balls that have room at once can be put back in both orders. The one with the lower cell first counts.
         seconds = supported_cells(occupied_cells(position, code) | bit) & ~(free & (bit - 1))
         while seconds:
             second = seconds & -seconds
             seconds ^= second
-            n += _undone(once | second, opponent, turn, code, True, out[n:])
+            n += _undone(once | second, opponent, player, code, True, out[n:])
     return n

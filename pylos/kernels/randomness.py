@@ -1,8 +1,9 @@
-"""Random numbers as pure functions of a key and a counter, so that a resumed run draws what it would have drawn.
+"""Random numbers as pure functions of a key and a counter. So a resumed run draws what an unbroken one would draw.
 
-Nothing in this package owns a generator with hidden state. A key is a number below 2^63 made from what names the
-draw (seed, purpose, rank, game ...); draw number ``counter`` of a key is a hash of both: SplitMix64 (Steele, Lea
-and Flood, 2014, "Fast splittable pseudorandom number generators", section 5), entered at any point.
+Nothing in this package owns a generator with hidden state. A key is a number below 2^63. It is made from what names
+the draws: seed, purpose, rank, game and so on. Draw number `counter` of a key, counted from 0, is this output of
+SplitMix64 (Steele, Lea and Flood, 2014, "Fast splittable pseudorandom number generators", section 5) with the key as
+seed, without its lowest bit.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ _MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
 
 
 def derive_key(*parts: int | str) -> int:
-    """A key (0 <= key < 2^63) from what names it, for example ``derive_key(seed, "selfplay", rank)``.
+    """A key (0 <= key < 2^63) from its name, for example `derive_key(seed, "selfplay", rank)`.
 
-    NumPy's and torch's whole numbers name the same as Python's.
+    An integer of NumPy or torch names the same key as the same integer of Python.
     """
     parts = tuple(str(part) if isinstance(part, str) else int(index(part)) for part in parts)
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "little") >> 1
@@ -30,7 +31,7 @@ def derive_key(*parts: int | str) -> int:
 
 @jit
 def draw(key: int, counter: int) -> int:
-    """63 random bits as a non-negative int64; also the way to derive a key per game or ply."""
+    """63 random bits as a non-negative int64. They also serve as a key of their own, such as one per game or ply."""
     z = np.uint64(key) + np.uint64(counter + 1) * _GOLDEN
     z = (z ^ z >> np.uint64(30)) * _MULTIPLIER_1
     z = (z ^ z >> np.uint64(27)) * _MULTIPLIER_2
@@ -53,7 +54,7 @@ def draw_uniform(key: int, counter: int) -> float:
 def draw_gamma(key: int, counter: int, shape: float) -> tuple[float, int]:
     """A gamma variate of scale 1, and the counter after the draws that it took.
 
-    Marsaglia and Tsang (2000), "A simple method for generating gamma variables"; shapes below 1 by their section 6.
+    Marsaglia and Tsang (2000), "A simple method for generating gamma variables"; for shapes below 1 see section 6.
     """
     boost = 1.0
     if shape < 1.0:
@@ -74,7 +75,7 @@ def draw_gamma(key: int, counter: int, shape: float) -> tuple[float, int]:
 
 @jit
 def draw_keys(key: int, n: int) -> np.ndarray:
-    """The first n draws of a key, int64 [n]: a key for each of n rows."""
+    """The first n draws of a key, int64 [n]. They serve as keys for n rows."""
     keys = np.empty(n, np.int64)
     for i in range(n):
         keys[i] = draw(key, i)

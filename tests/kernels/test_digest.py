@@ -26,7 +26,7 @@ INTEGER = (types.int64,)
 
 
 def define(text: str, **names) -> CPUDispatcher:
-    """The kernel ``kernel`` of a module with this text and these names."""
+    """The kernel `kernel` of a module with this text and these names."""
     names = {"__name__": "pylos.sample", "jit": jit, "intrinsic": intrinsic, "types": types, **names}
     exec(text, names)
     return names["kernel"]
@@ -65,7 +65,7 @@ def test_it_is_known_what_each_kernel_of_the_package_depends_on(modules):
 
 
 def test_nothing_of_the_package_changes_what_names_of_libraries_mean(modules):
-    """An ``overload`` of a function of NumPy would not be told."""
+    """An `overload` of a function of NumPy would be no part of a digest."""
     for module in modules:
         source = Path(module.__file__).read_text(encoding="utf-8")
         assert not re.search(r"\b(overload\w*|lower_builtin|type_callable|infer_global)\b", source), module
