@@ -4,9 +4,53 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.truth.batches import SuiteBatches, share_of_suite
+from pylos.game.observation import OBSERVATION_SIZE, observe_all
+from pylos.game.rules import RULES, is_over, step
+from pylos.solution.tablebase import Tablebase
+from pylos.truth.batches import SuiteBatches, labelled_batch, share_of_suite
 from pylos.truth.suite import STRATA
 from tests.support.suites import all_batches, shipped
+
+
+def seen(positions: list[int], rules: str) -> list[bytes]:
+    """What a network sees of positions."""
+    out = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
+    observe_all(np.array(positions, np.int64), RULES[rules], out)
+    return [row.tobytes() for row in out]
+
+
+def test_batches_hold_the_rows_in_their_order():
+    suite, rows = shipped(), np.random.default_rng(0).permutation(len(shipped()))[:600]
+    batches = SuiteBatches(suite, rows)
+    held = list(batches)
+    assert [len(batch.positions) for batch in held] == [256, 256, 88]
+    assert len(batches) == 3
+    assert len(SuiteBatches(suite, rows[:512])) == 2
+    for name in ("positions", "strata", "legal", "keeping"):
+        assert np.array_equal(np.concatenate([getattr(b, name) for b in held]), getattr(suite, name)[rows])
+
+
+@pytest.mark.parametrize("rules", ["mini-standard", "mini-mature"])
+def test_behind_the_positions_come_those_after_a_mistake_and_after_none(rules, solved):
+    base, suite, code = Tablebase(rules), shipped(rules), RULES[rules]
+    batch = labelled_batch(suite, np.arange(300))
+    n = len(batch.positions)
+    observations = [row.tobytes() for row in batch.observations.numpy()]
+    assert observations[:n] == seen(batch.positions.tolist(), rules)
+    assert batch.outcomes[:n].tolist() == suite.values[:300].tolist()
+    k = n
+    for i, position in enumerate(batch.positions.tolist()):
+        for keeps in (False, True):
+            actions = np.flatnonzero(batch.legal[i] & (batch.keeping[i] == keeps))
+            after = [int(step(position, int(action), code)) for action in actions]
+            values = base.probe(np.array(after))[0].tolist()
+            worths = dict(zip(seen(after, rules), values, strict=True))
+            if k < len(observations) and observations[k] in worths:
+                assert batch.outcomes[k] == worths[observations[k]]
+                k += 1
+            else:
+                assert any(is_over(position, code) for position in after)
+    assert k == len(observations) == len(batch.outcomes)
 
 
 def test_values_are_measured_on_wins_draws_and_losses():

@@ -5,11 +5,12 @@ import pytest
 
 from pylos.game.actions import action_name
 from pylos.game.board import Board
+from pylos.game.position import START
 from pylos.solution.tablebase import Tablebase
 from pylos.truth import making
 from pylos.truth.making import make_suite
 from pylos.truth.suite import STRATA, read_suite, write_suite
-from tests.support.suites import assert_same, assert_structure
+from tests.support.suites import assert_same, assert_structure, shipped
 from tests.twins import rules as twin_rules
 from tests.twins import solution as twin_solution
 
@@ -78,3 +79,27 @@ def test_a_made_suite_is_read_as_it_was_written(tmp_path, solved, few_rounds):
     with path.open("wb") as file:
         write_suite(file, suite)
     assert_same(read_suite(path), suite)
+
+
+def test_what_ships_is_made_again_to_the_last_position(solved):
+    assert_same(make_suite(Tablebase("mini-children")), shipped("mini-children"))
+
+
+@pytest.mark.parametrize("rules", MINI)
+def test_games_without_mistakes_keep_the_value_of_the_start(rules, solved, monkeypatch):
+    monkeypatch.setattr(making, "MISTAKES", (0.0,))
+    base = Tablebase(rules)
+    start = int(base.probe(np.array([START]))[0][0])
+    plies = list(making._play(base, np.random.default_rng(0)))
+    assert len(plies) > 10
+    for positions in plies:
+        values, _ = base.probe(positions)
+        # A decision position is never lost, so only who wins from the start, or both in a draw, ever decide anything.
+        assert set(values.tolist()) <= {abs(start)}
+
+
+def test_games_of_mistakes_alone_lead_to_wins_and_to_draws(solved, monkeypatch):
+    monkeypatch.setattr(making, "MISTAKES", (1.0,))
+    base = Tablebase("mini-mature")
+    positions = np.concatenate(list(making._play(base, np.random.default_rng(0))))
+    assert set(base.probe(positions)[0].tolist()) == {0, 1}
