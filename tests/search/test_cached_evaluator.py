@@ -1,4 +1,4 @@
-"""The cache answers as the evaluator behind it would, whatever it remembers, and asks it as little as possible."""
+"""A cached evaluator answers as the one behind it does, whatever is cached, and asks it as little as possible."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ MATURE = RULES["mature"]
 
 
 class Counting:
-    """Random but fixed opinions; remembers what it was asked."""
+    """As `hashed`; keeps the batches that it was asked about."""
 
     def __init__(self):
         self.batches = []
@@ -48,7 +48,7 @@ def positions(boards):
 @pytest.mark.parametrize("size", [0, 1, 40, 5000])
 def test_answers_are_those_for_the_canonical_image_turned_back(boards, positions, size):
     evaluate = CachedEvaluator(hashed, MATURE, size)
-    for _ in range(2):  # once remembered, once not
+    for _ in range(2):  # first from the evaluator, then, if there is room, from the cache
         values, log_policy = evaluate(positions)
         for row, (board, position) in enumerate(zip(boards, positions, strict=False)):
             image = canonical(np.array([position]))
@@ -60,7 +60,7 @@ def test_answers_are_those_for_the_canonical_image_turned_back(boards, positions
             assert any(np.array_equal(log_policy[row][board.legal_actions], one) for one in turned)
 
 
-def test_what_is_remembered_is_not_asked_again(positions):
+def test_what_is_in_the_cache_is_not_asked_again(positions):
     counting = Counting()
     evaluate = CachedEvaluator(counting, MATURE, 5000)
     evaluate(positions)

@@ -1,4 +1,4 @@
-"""Gumbel root selection against its plain twin, and what it promises."""
+"""Gumbel root selection against its twin, and the laws that it has to keep."""
 
 import functools
 import math
@@ -19,7 +19,7 @@ from tests.twins import gumbel as twin_gumbel
 
 
 def running(rules, count, back=None):
-    """Boards of all phases, or some actions before the end."""
+    """Boards of all phases whose game is not over; with `back`, boards a few actions before the end."""
     boards = []
     for seed in range(count):
         board = random_game(rules, 200 if back else seed * 31 % 40, seed)
@@ -39,7 +39,7 @@ def assert_equals_twin(boards, options, evaluate=hashed):
         assert result.values[i] == pytest.approx(twin_gumbel.value(root), abs=1e-4)
         ours, theirs = row_weights(result, i), twin_gumbel.weights(root)
         assert ours.keys() | theirs.keys() <= set(board.legal_actions.tolist())
-        for action in ours.keys() | theirs.keys():  # the last digit may be rounded another way
+        for action in ours.keys() | theirs.keys():  # the last digit may be rounded differently
             assert abs(ours.get(action, 0) - theirs.get(action, 0)) <= 1
         priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(ours.values())
         divergence = sum(n / total * math.log(n / total / priors[action]) for action, n in ours.items())
@@ -75,7 +75,7 @@ def test_noise_follows_the_gumbel_distribution_and_depends_on_the_key_alone():
 
 
 def test_the_first_action_is_drawn_by_the_policy():
-    """The largest sum of log policy and noise is a sample of the policy: the trick that the name stands for."""
+    """The action with the largest sum of log policy and noise is a sample of the policy (the Gumbel-max trick)."""
     board = random_game("standard", 12, 1)
     n = 4000
     asked = []
@@ -98,16 +98,15 @@ def test_the_first_action_is_drawn_by_the_policy():
 
 
 def test_weights_prefer_an_action_that_is_worth_more():
-    """All priors are equal, so only what the search found can tell actions apart: the opponent's balls left."""
+    """All priors are equal, so the actions differ only in the values that the search finds: the balls that are left."""
     boards = [board for board in running("children", 80) if len(board.legal_actions) <= CONSIDERED]
 
     def evaluate(positions):
         own, other = (np.bitwise_count(cells(positions)).astype(int) for cells in (own_cells, opponent_cells))
         return ((other - own) / 15).astype(np.float32), uninformed(positions)[1]
 
-    result = search(
-        boards, SearchOptions(simulations=CONSIDERED, root="gumbel"), evaluate
-    )  # each tried at least once
+    # Each action is tried at least once.
+    result = search(boards, SearchOptions(simulations=CONSIDERED, root="gumbel"), evaluate)
     compared = 0
     for i, board in enumerate(boards):
         weights = row_weights(result, i)

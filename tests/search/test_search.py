@@ -1,5 +1,7 @@
 """What rows, threads and earlier searches may and may not change, and what a search sends to its evaluator."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,9 @@ def test_batches_hold_the_leaves_that_wait_padded_to_a_multiple_of_eight():
     sizes.clear()
     search(running_boards("standard", 20), SearchOptions(simulations=10), evaluate, games=40, threads=2)
     assert sorted(sizes) == [16] * 22  # ten leaves in each of two threads
+    sizes.clear()
+    search(running_boards("standard", 3), SearchOptions(simulations=10), evaluate, games=40, threads=2)
+    assert sizes == [8] * 11  # too few leaves to share
 
 
 def test_more_positions_than_there_is_room_for_are_refused():
@@ -69,3 +74,30 @@ def test_choosing_takes_an_action_of_the_greatest_weight_and_the_keys_decide_bet
     assert np.array_equal(weights.max(1), found.weights.max(1))
     assert np.array_equal(chosen, pick_actions(found.actions, found.weights, keys, keys > 0))
     assert not np.array_equal(chosen, room.choose(positions, hashed, keys + 1000))
+
+
+def test_an_exception_in_a_thread_ends_the_others_and_the_search_can_be_used_again():
+    positions = np.array([board.position for board in running_boards("standard", 16)])
+    calls: dict[int, int] = {}
+    room = Search(16, RULES["standard"], SearchOptions(simulations=1000), threads=2)
+
+    def evaluate(leaves):
+        thread = threading.get_ident()
+        first_shard = thread in calls or leaves[0] == positions[0]
+        if first_shard:
+            calls[thread] = calls.get(thread, 0) + 1
+            if calls[thread] == 3:
+                raise KeyboardInterrupt
+        else:
+            others.append(thread)
+        return hashed(leaves)
+
+    others: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        room.run(positions, evaluate, np.arange(16))
+    assert len(others) < 1000
+    again, fresh = (
+        each.run(positions, hashed, np.arange(16))
+        for each in (room, Search(16, RULES["standard"], SearchOptions(simulations=1000)))
+    )
+    assert all((a == b).all() for a, b in zip(again, fresh, strict=True))

@@ -1,4 +1,4 @@
-"""The batches of an epoch: a state in the middle goes on with the next one, and nothing is left behind."""
+"""The batches of an epoch: a state from within an epoch goes on with the next batch, and no thread is left behind."""
 
 import threading
 
@@ -28,7 +28,7 @@ def _equal(left: list[Batch], right: list[Batch]) -> bool:
     return all(torch.equal(a, b) for pair in pairs for a, b in zip(*pair, strict=True))
 
 
-def test_every_iteration_gives_the_same_batches_and_each_is_another_one():
+def test_every_iteration_yields_the_same_batches_and_no_batch_twice():
     batches = _batches()
     first = list(batches)
     assert len(first) == len(batches) == 5
@@ -37,20 +37,19 @@ def test_every_iteration_gives_the_same_batches_and_each_is_another_one():
     assert not _equal(first, list(_batches(key=1)))
 
 
-@pytest.mark.parametrize("given", [0, 1, 3, 5])
-def test_a_state_goes_on_behind_the_last_batch_given_away(given):
+@pytest.mark.parametrize("yielded", [0, 1, 3, 5])
+def test_a_state_goes_on_behind_the_last_batch_that_was_yielded(yielded):
     halted, whole = _batches(), list(_batches())
     iterator = iter(halted)
-    before = [next(iterator) for _ in range(given)]
-    resumed = _batches(
-        value_mix=0.0
-    )  # as the learning rate's schedule says by now: it counts when the epoch began
+    before = [next(iterator) for _ in range(yielded)]
+    # The schedule of the learning rate has another value by now, but the one from the epoch's beginning counts.
+    resumed = _batches(value_mix=0.0)
     resumed.load_state_dict(halted.state_dict())
     assert resumed.state_dict() == halted.state_dict()
     for _ in range(3):
-        iter(resumed)  # Lightning makes some that it never uses
+        iter(resumed)  # Lightning makes iterators that it never uses
     assert _equal(before + list(resumed), whole)
-    assert _equal(list(resumed), whole)  # the next epoch, if it had one, begins at its beginning
+    assert _equal(list(resumed), whole)  # a further iteration begins at the beginning
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The compiled checks agree with the sentences for users, and find what cannot come from a game."""
+"""The compiled checks agree with `find_flaw`, and find what cannot come from a game."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tests.support.boards import RULE_NAMES, random_game
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
 @given(st.integers(0, 80), st.integers(0, 1000), st.lists(st.integers(0, 63), max_size=3))
-def test_positions_of_games_with_some_bits_flipped_occur_if_nothing_is_said_against_them(
+def test_positions_of_games_with_some_bits_flipped_can_occur_if_find_flaw_is_silent(
     rules, plies, seed, flips
 ):
     position = random_game(rules, plies, seed).position
@@ -25,7 +25,7 @@ def test_positions_of_games_with_some_bits_flipped_occur_if_nothing_is_said_agai
 
 
 @given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(RULE_NAMES))
-def test_any_bits_at_all(position, rules):
+def test_any_bits_can_occur_if_find_flaw_is_silent(position, rules):
     assert can_occur(position, RULES[rules]) == (why_impossible(position, rules) == "")
 
 
@@ -39,7 +39,7 @@ def _decisions(rules: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
-def test_decisions_of_a_game_make_sense_and_changed_ones_do_not(rules):
+def test_samples_of_a_game_are_possible_and_changed_ones_are_not(rules):
     positions, actions, weights = _decisions(rules)
     code = RULES[rules]
     assert first_impossible_sample(positions, actions, weights, code) == -1
@@ -56,16 +56,15 @@ def test_decisions_of_a_game_make_sense_and_changed_ones_do_not(rules):
         array[row] = kept
 
 
-def test_games_make_sense_up_to_their_current_ply():
+def test_games_are_checked_up_to_their_current_ply():
     positions, actions, weights = (array[None] for array in _decisions("standard"))
     code, last = RULES["standard"], len(positions[0]) - 1
     assert first_impossible_game(np.array([last]), positions, actions, weights, code) == -1
     assert first_impossible_game(np.array([0]), positions, actions, weights, code) == -1
     weights[0, 5] = 0
     assert first_impossible_game(np.array([last]), positions, actions, weights, code) == 0
-    assert (
-        first_impossible_game(np.array([5]), positions, actions, weights, code) == -1
-    )  # remains of another game
+    # Behind the current ply lies what is left of another game.
+    assert first_impossible_game(np.array([5]), positions, actions, weights, code) == -1
     over = next(board for seed in range(99) if (board := random_game("standard", 500, seed)).is_over)
     assert is_over(over.position, code)
     positions[0, 3] = over.position

@@ -18,7 +18,7 @@ from tests.twins import selfplay as twin_selfplay
 
 
 def _cyclic(positions: np.ndarray) -> Evaluation:
-    """Wants formations, and one ball back for each: games that go round in circles."""
+    """Prefers formations and takes one ball back for each, so that games run in cycles."""
     values, log_policy = hashed(positions)
     for row, position in enumerate(positions.tolist()):
         board = Board.from_position(position, "standard")
@@ -109,11 +109,11 @@ def test_samples_are_real_games_with_outcomes_from_each_movers_view(rules):
             }
 
 
-def test_unfinished_games_carry_over_and_slots_are_filled_at_once():
+def test_unfinished_games_carry_over_and_free_rows_are_filled_at_once():
     play, buffer = self_play(games=6), new_buffer()
     positions = [play.play(1, hashed, buffer).positions for _ in range(12)]
     finished = games_of(buffer)
-    # Had games been dropped, or slots been left empty, more decisions would have been searched than are accounted for.
+    # If games were dropped or rows left empty, there would be more searched positions than samples and plies in flight.
     in_flight = int(play.state_dict()["ply"].sum())
     assert sum(positions) == sum(map(len, finished)) + in_flight
     assert len(finished) >= 12

@@ -35,7 +35,7 @@ def test_the_statistics_count_scores_and_draws():
 
 
 def test_temperature_ends_after_its_moves():
-    """Without noise and chance a game is one line; with chance in its first actions only it branches there."""
+    """An action that is not the best one is played in the first plies only."""
     search, buffer = SearchOptions(simulations=20), new_buffer(SearchOptions(simulations=20))
     self_play("children", 12, search, GameOptions(temperature_moves=3)).play(12, hashed, buffer)
     drawn = 0
@@ -76,7 +76,7 @@ def _saved(state: dict) -> dict:
 
 @pytest.mark.parametrize("parts", [(3, 4), (1, 0, 6), (0, 5)])
 def test_a_resumed_run_goes_on_exactly(parts):
-    """Stopped after each part or not, the same games come out, those in flight included."""
+    """The games, those in flight included, are the same whether the run is stopped after each part or not."""
     options = GameOptions(opening_plies=6)
     straight, buffer = self_play(options=options), new_buffer()
     for games in parts:
@@ -122,7 +122,7 @@ def test_impossible_numbers_are_refused(bad):
 
 
 def _play(play: SelfPlay, games: int, buffer: ReplayBuffer) -> None:
-    """Plays so many games; 0 stands for a few plies."""
+    """Plays until this many games are finished; 0 stands for seven plies."""
     if games:
         play.play(games, hashed, buffer)
         return

@@ -1,4 +1,4 @@
-"""Late positions of random games, solved exactly by going through everything that can follow."""
+"""Late positions of random games, solved exactly by a walk through all positions that can follow."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ WIN, CYCLE, LOSS = 1, 0, -1
 
 @dataclass(frozen=True)
 class Endgame:
-    """A position with what each action leads to, for the player who acts."""
+    """A solved position. All values are those for the player to move."""
 
     board: Board
     value: int
+    """WIN, LOSS, or CYCLE where nobody can force an end."""
     distance: int
-    """Actions to the end if both hurry or delay as they should; 0 in a cycle that nobody need leave."""
+    """Actions to the end if the winner hurries and the loser delays; 0 in a cycle."""
     action_values: dict[int, int]
+    """What each legal action leads to."""
 
     def actions_worth(self, value: int) -> set[int]:
+        """The actions that lead to such a value."""
         return {action for action, worth in self.action_values.items() if worth == value}
 
 
 def _followers(position: int, code: int, most: int) -> dict[int, dict[int, int]] | None:
-    """For everything reachable what each action leads to; None if that is more than `most` positions."""
+    """What each action leads to, for all reachable positions; None if there are more than `most` of them."""
     found: dict[int, dict[int, int]] = {}
     waiting, scratch = [position], np.empty(MAX_LEGAL_ACTIONS, np.int64)
     while waiting:
@@ -54,7 +57,7 @@ def _seen_from(position: int, after: int, values: dict[int, tuple[int, int]]) ->
 
 
 def _solve(followers: dict[int, dict[int, int]]) -> dict[int, tuple[int, int]]:
-    """Value and distance of all positions that are won or lost: what is known grows round by round."""
+    """The value and the distance of all positions that are won or lost, found round by round."""
     values: dict[int, tuple[int, int]] = {}
     distance, changed = 0, True
     while changed:
@@ -92,7 +95,7 @@ def _finished_game(rules: str, seed: int) -> list[int]:
 
 @functools.cache
 def endgames(rules: str, games: int, most: int) -> list[Endgame]:
-    """From the ends of random games backwards, all positions that are solved with so little effort."""
+    """All positions that `solve` can solve, from the ends of random games backwards."""
     found = []
     for seed in range(games):
         for position in _finished_game(rules, seed)[-2::-1]:

@@ -1,4 +1,4 @@
-"""Evaluators for tests of search and self-play: what a search is told about its leaves, row by row."""
+"""Evaluators for tests of search and self-play. What they say about a position does not depend on the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Evaluation = tuple[np.ndarray, np.ndarray]
 
 
 def _hash(numbers: np.ndarray) -> np.ndarray:
-    """Numbers in [0, 1) that look random, each a function of its own input."""
+    """Numbers in [0, 1) that look random; each is a function of one input."""
     with np.errstate(over="ignore"):
         z = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ z >> np.uint64(29)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -23,19 +23,19 @@ def _hash(numbers: np.ndarray) -> np.ndarray:
 
 
 def hashed(positions: np.ndarray) -> Evaluation:
-    """Random but fixed opinions on every position."""
+    """Values and policies that look random, but are always the same for a position."""
     values = 2 * _hash(positions) - 1
     noise = _hash(positions[:, None] * 331 + 1 + np.arange(NUM_ACTIONS))
     return values.astype(np.float32), (4 * noise - 6).astype(np.float32)
 
 
 def uninformed(positions: np.ndarray) -> Evaluation:
-    """Every position is even, every action as good as any other."""
+    """Every position is even, and every action is as good as any other."""
     return np.zeros(len(positions), np.float32), np.zeros((len(positions), NUM_ACTIONS), np.float32)
 
 
 def half_for_white(positions: np.ndarray) -> Evaluation:
-    """Every position is worth half a point to white; the policy is random."""
+    """Every position is worth 0.5 to white; the policy is that of `hashed`."""
     values = np.where(mover(positions) == 0, 0.5, -0.5).astype(np.float32)
     return values, hashed(positions)[1]
 
@@ -47,7 +47,7 @@ def single(evaluate, position: int) -> tuple[float, np.ndarray]:
 
 
 def small_network() -> PylosNetwork:
-    """A network whose weights are all drawn, the last layers' too."""
+    """A network whose weights are all random, also those of the last layers."""
     torch.manual_seed(0)
     network = pylos_network(width=64, blocks=2)
     for parameter in network.parameters():
@@ -56,7 +56,7 @@ def small_network() -> PylosNetwork:
 
 
 def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a network says of positions, layer by layer in float32."""
+    """What a network says about positions of the standard rules, layer by layer in float32."""
     observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
     observe_all(positions, RULES["standard"], observations)
     with torch.no_grad():
