@@ -1,5 +1,6 @@
 """Gumbel root selection against its twin, and the laws that it has to keep."""
 
+import dataclasses
 import functools
 import math
 
@@ -56,6 +57,12 @@ def test_weights_equal_those_of_the_twin(rules, simulations):
 
 def test_without_noise_too():
     assert_equals_twin(running("standard", 12), SearchOptions(simulations=24, root="gumbel"))
+
+
+def test_dirichlet_noise_is_for_the_other_root():
+    boards, options = running("standard", 8), SearchOptions(simulations=10, root="gumbel")
+    noisy = dataclasses.replace(options, dirichlet_fraction=0.5)
+    assert all((a == b).all() for a, b in zip(search(boards, options), search(boards, noisy), strict=True))
 
 
 @pytest.mark.parametrize("simulations", [1, 2, 5, 16, 32, 64, 200])

@@ -118,7 +118,7 @@ def test_each_row_is_picked_by_its_own_rule():
 
 
 def test_root_edges_hold_what_the_search_knows_about_each_action():
-    room = Search(2, RULES["standard"], SearchOptions(simulations=20))
+    room = Search(16, RULES["standard"], SearchOptions(simulations=20), threads=2)
     twin = twin_search.Search(functools.partial(single, hashed), 20, 1.5, 0.25)
     kinds = set()
     last_plies = [random_game("standard", 200, seed) for seed in range(10)]
