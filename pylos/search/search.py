@@ -141,6 +141,7 @@ class Search:
     def _run_shard(
         self, tree: Tree, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, result: SearchResult
     ) -> None:
+        """Searches the positions of one thread with its trees, and writes what it finds to `result`."""
         n, options, code = len(positions), self.options, self._code
         leaves = np.zeros(padded_size(n), np.int64)
         if count := start_trees(tree, positions, code, leaves):

@@ -63,7 +63,7 @@ def test_where_every_visited_action_is_lost_the_likeliest_other_one_is_played(ru
 
 
 def test_a_proven_loss_takes_its_visits_along():
-    """The policy wants the loss, so it is visited before it is proven; what is left is spread over the others."""
+    """The policy prefers a lost action, which gets visits before it is proven lost; only the others keep theirs."""
     for endgame in [e for e in _decisive("standard", 60, 3000) if e.distance >= 5]:
         lost = min(endgame.actions_worth(LOSS))
 

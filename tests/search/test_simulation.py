@@ -85,7 +85,7 @@ def test_every_option_means_what_it_means_in_the_twin(options):
 
 @pytest.mark.parametrize("rules", FULL_RULES)
 def test_signs_flip_only_where_the_mover_changes(rules):
-    """Every leaf is worth 0.5 to white, so every mean on the way up is, whoever acted how often in a row."""
+    """Every leaf is worth 0.5 to white, so every mean above is too, however often a player acts in a row."""
     boards = _early_boards(rules, 120)
     result = search(boards, SearchOptions(simulations=100), half_for_white)
     for board, value in zip(boards, result.values, strict=True):

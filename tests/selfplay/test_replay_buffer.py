@@ -1,4 +1,4 @@
-"""The replay buffer against a plain-Python twin: batches, overwriting, and its state."""
+"""The replay buffer: its batches against a plain-Python twin, which samples it keeps, and its state."""
 
 import io
 import itertools
@@ -22,7 +22,7 @@ WIDTH = 6
 
 
 def _fill(buffer: ReplayBuffer, rules: str, count: int) -> None:
-    """Adds samples as self-play does: sample number n to row n modulo capacity; its outcome tells its number."""
+    """Adds samples as self-play does: sample number n goes to row n modulo capacity; its outcome is n / 1000."""
     samples, capacity = buffer.samples, buffer.capacity
     for number in range(buffer.added, buffer.added + count):
         row, board = number % capacity, _board(rules, number)
@@ -129,7 +129,7 @@ def test_where_nothing_was_surprising_samples_are_drawn_all_the_same():
 
 
 def _numbers(buffer: ReplayBuffer) -> list[int]:
-    """The numbers of the samples that can be drawn; checks that each is as it was put in."""
+    """The numbers of the samples in the buffer; checks that their positions are the right ones."""
     positions, outcomes = (getattr(buffer.samples, name)[: len(buffer)] for name in ("positions", "outcomes"))
     numbers = np.rint(outcomes * 1000).astype(int).tolist()
     assert positions.tolist() == [_board("standard", number).position for number in numbers]
@@ -146,7 +146,7 @@ def test_the_oldest_samples_are_overwritten():
 
 
 def _saved(buffer: ReplayBuffer) -> dict:
-    """The state after a trip through a file that may hold nothing but tensors and plain values."""
+    """The state, saved to a file that may hold only tensors and plain values, and read again."""
     file = io.BytesIO()
     torch.save(buffer.state_dict(), file)
     file.seek(0)
@@ -171,7 +171,7 @@ def test_a_buffer_of_another_capacity_takes_the_newest_that_fit(count, capacity)
     other.load_state_dict(_saved(buffer))
     held = min(count, 10, capacity)
     assert _numbers(other) == list(range(count - held, count))
-    for _ in range(12):  # and goes on to overwrite the oldest
+    for _ in range(12):  # further samples overwrite the oldest
         row = other.added % capacity
         other.samples.positions[row] = _board("standard", 999).position
         other.samples.outcomes[row] = 0.999
@@ -185,7 +185,7 @@ def test_a_buffer_of_another_capacity_takes_the_newest_that_fit(count, capacity)
 
 def test_a_wider_buffer_takes_the_samples_and_a_narrower_one_refuses():
     buffer, wider = _buffer(), ReplayBuffer(30, WIDTH + 3)
-    wider.samples.actions[:] = 77  # what lay there before must go
+    wider.samples.actions[:] = 77  # nothing of this may be left
     wider.samples.weights[:] = 77
     wider.load_state_dict(_saved(buffer))
     assert _same(wider.batch(50, 1, key=2), buffer.batch(50, 1, key=2))
@@ -216,7 +216,7 @@ def test_buffers_are_dealt_anew_without_losing_a_sample(ranks):
     outcomes = sorted(value for state in dealt for value in state["outcomes"].tolist())
     assert outcomes == sorted(value for state in states for value in state["outcomes"].tolist())
     for state in dealt:
-        target = ReplayBuffer(4, WIDTH)  # keeps the newest: those of both buffers that were added last
+        target = ReplayBuffer(4, WIDTH)  # keeps the newest ones
         target.load_state_dict(state)
         newest = state["outcomes"][-4:].tolist()
         assert sorted(target.samples.outcomes[: len(target)].tolist()) == sorted(newest)
@@ -229,3 +229,10 @@ def test_a_buffer_that_no_memory_can_hold_is_refused():
         ConfigurationError, match=r"replay buffer of 54,000,\d{3}\.0 GB.*lower buffer_size \(1,000,000"
     ):
         ReplayBuffer(10**15, WIDTH)
+
+
+def test_the_newest_rows_come_oldest_first_across_the_end_of_the_buffer():
+    buffer = _buffer(capacity=10, count=23)
+    assert buffer.newest(5).tolist() == [8, 9, 0, 1, 2]
+    assert buffer.newest(99).tolist() == [3, 4, 5, 6, 7, 8, 9, 0, 1, 2]
+    assert _buffer(capacity=10, count=4).newest(99).tolist() == [0, 1, 2, 3]

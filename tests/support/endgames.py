@@ -84,11 +84,11 @@ def solve(board: Board, most: int) -> Endgame | None:
     return Endgame(Board.from_position(position, board.rules), value, distance, worth)
 
 
-def _finished_game(rules: str, seed: int) -> list[int]:
+def _finished_game(rules: str, key: int) -> list[int]:
     """The positions of a game of uniformly random actions."""
     code, position, positions = RULES[rules], START, [START]
     while not is_over(position, code):
-        position = int(step(position, random_action(position, code, draw(seed, len(positions))), code))
+        position = int(step(position, random_action(position, code, draw(key, len(positions))), code))
         positions.append(position)
     return positions
 
@@ -97,8 +97,8 @@ def _finished_game(rules: str, seed: int) -> list[int]:
 def endgames(rules: str, games: int, most: int) -> list[Endgame]:
     """All positions that `solve` can solve, from the ends of random games backwards."""
     found = []
-    for seed in range(games):
-        for position in _finished_game(rules, seed)[-2::-1]:
+    for key in range(games):
+        for position in _finished_game(rules, key)[-2::-1]:
             endgame = solve(Board.from_position(position, rules), most)
             if endgame is None:
                 break
