@@ -78,21 +78,17 @@ def test_choosing_takes_an_action_of_the_greatest_weight_and_the_keys_decide_bet
 
 def test_an_exception_in_a_thread_ends_the_others_and_the_search_can_be_used_again():
     positions = np.array([board.position for board in running_boards("standard", 16)])
-    calls: dict[int, int] = {}
     room = Search(16, RULES["standard"], SearchOptions(simulations=1000), threads=2)
+    other_began, others = threading.Event(), []
 
     def evaluate(leaves):
-        thread = threading.get_ident()
-        first_shard = thread in calls or leaves[0] == positions[0]
-        if first_shard:
-            calls[thread] = calls.get(thread, 0) + 1
-            if calls[thread] == 3:
-                raise KeyboardInterrupt
-        else:
-            others.append(thread)
+        if leaves[0] == positions[0]:  # the first call of the first thread
+            other_began.wait()
+            raise KeyboardInterrupt
+        other_began.set()
+        others.append(len(leaves))
         return hashed(leaves)
 
-    others: list[int] = []
     with pytest.raises(KeyboardInterrupt):
         room.run(positions, evaluate, np.arange(16))
     assert len(others) < 1000
