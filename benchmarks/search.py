@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -16,9 +17,9 @@ from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import pylos_network
 from pylos.network.threads import single_threaded_torch
 from pylos.search.cached_evaluator import CachedEvaluator
-from pylos.search.options import ROOTS, SearchOptions
+from pylos.search.options import ROOTS
 from pylos.search.search import Search
-from pylos.selfplay.options import GameOptions
+from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
 
@@ -45,7 +46,7 @@ def seconds_of_parts(root: str) -> tuple[dict[str, float], int, float]:
     """The seconds of every part, the simulations, and the share of leaves that the network judged."""
     torch.manual_seed(0)
     network = pylos_network(width=256, blocks=4)
-    options = SearchOptions(simulations=SIMULATIONS, root=root, dirichlet_fraction=0.25, gumbel_scale=1.0)
+    options = dataclasses.replace(SELFPLAY_SEARCH, simulations=SIMULATIONS, root=root)
     selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(opening_plies=35), key=0)
     buffer = ReplayBuffer(10_000, options.width)
     totals = np.zeros(4)

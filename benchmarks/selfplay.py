@@ -8,6 +8,7 @@ end a game, and with a cache those that it remembers, so that it can exceed 1. O
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import sys
 import time
@@ -23,8 +24,7 @@ from pylos.network.fixed_batch import ROWS, FixedBatch
 from pylos.network.network import pylos_network
 from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
-from pylos.search.options import SearchOptions
-from pylos.selfplay.options import GameOptions
+from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
 
@@ -64,7 +64,7 @@ def main(width: str = "256", blocks: str = "4", parallel_games: str = "") -> Non
     torch.manual_seed(0)
     network = pylos_network(int(width), int(blocks))
     precision = fastest_precision(network, device, games // threads)
-    options = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25)
+    options = dataclasses.replace(SELFPLAY_SEARCH, simulations=SIMULATIONS)
     selfplay = SelfPlay(games, RULE_SET, options, GameOptions(), key=0, threads=threads)
     buffer = ReplayBuffer(200_000, options.width)
     judge = NetworkEvaluator(network, RULE_SET, device, precision)

@@ -7,6 +7,7 @@ cheaper and whose positions have fewer legal actions.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -22,8 +23,7 @@ from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import PylosNetwork
 from pylos.network.threads import single_threaded_torch
-from pylos.search.options import SearchOptions
-from pylos.selfplay.options import GameOptions
+from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.home import home
@@ -40,7 +40,7 @@ def ours() -> float:
     """Positions/s of this package's self-play."""
     torch.manual_seed(0)
     network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS)
-    options, rules = SearchOptions(simulations=SIMULATIONS, dirichlet_fraction=0.25), RULES["standard"]
+    options, rules = dataclasses.replace(SELFPLAY_SEARCH, simulations=SIMULATIONS), RULES["standard"]
     selfplay = SelfPlay(GAMES, rules, options, GameOptions(), key=0, threads=torch.get_num_threads())
     buffer = ReplayBuffer(200_000, options.width)
     evaluate = NetworkEvaluator(network, rules, "cpu", "float32").cached()

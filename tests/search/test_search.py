@@ -83,7 +83,7 @@ def test_an_exception_in_a_thread_ends_the_others_and_the_search_can_be_used_aga
 
     def evaluate(leaves):
         if leaves[0] == positions[0]:  # the first call of the first thread
-            other_began.wait()
+            other_began.wait(60)
             raise KeyboardInterrupt
         other_began.set()
         others.append(len(leaves))
