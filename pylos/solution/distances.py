@@ -4,7 +4,7 @@ A table of *distances* holds one byte a position, in the order of `pylos.solutio
 than the number of turns to the end with best play. The winner takes the shortest way, the loser the longest. So a lost
 position has an odd entry and a won one an even entry.
 
-Entries begin as lower bounds, marked OPEN. Whoever loses has played all balls by then, and a turn adds at most one: a
+Entries begin as lower bounds, marked OPEN. The loser has played all balls by the end, and a turn adds at most one: a
 loss takes at least 2 * (own reserve) turns, a win 2 * (opponent's reserve) + 1. A position's *excess* is half of
 the difference between its true distance and this bound. A win has the least excess of its lost successors, which all
 have the same bound. A loss has the greatest excess of its successors, where a turn that adds d balls counts 1 - d more.

@@ -50,18 +50,12 @@ from pylos.system.files import make_folder
 
 FOLLOW_BELOW = 0.1
 """After a sweep that wrote fewer values than this per byte of the table, the next follows every trail to its end."""
-STAGES = (
-    VALUES,
-    "check values",
-    "open distances",
-    DISTANCES,
-    "check distances",
-)
-"""In the order in which they run. Those after the second belong to the distances."""
+STAGES = (VALUES, "check values", "open distances", DISTANCES, "check distances")
+"""The stages in the order in which they run. Those after the second belong to the distances."""
 
 
 def _ignore(progress: Progress) -> None:
-    """A report that goes nowhere."""
+    """The report of a solver that nobody watches."""
 
 
 def _solve_values(sweeper: Sweeper, values: np.ndarray) -> None:
@@ -93,7 +87,7 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
     """Fills the table of distances."""
     index, code = sweeper.index, sweeper.code
 
-    def begin(shape: int, first: int, n: int, rows: np.ndarray) -> int:
+    def open_all(shape: int, first: int, n: int, rows: np.ndarray) -> int:
         open_distances(index, values, distances, code, shape, first, n)
         return 0
 
@@ -104,7 +98,7 @@ def _solve_distances(sweeper: Sweeper, values: np.ndarray, distances: np.ndarray
         return sweep_distances(index, values, distances, code, excess, first, rows, positions)
 
     excess = 0
-    sweeper.sweep_all("open distances", work, begin)
+    sweeper.sweep_all("open distances", work, open_all)
     sweeper.begin(DISTANCES)
     sweeper.sweep_until_stable(due, work)
     # On to the greatest excess that an entry can have: after a resume many rounds may close nothing.

@@ -17,7 +17,7 @@ from pylos.truth.batches import LabelledBatch
 from pylos.truth.suite import STRATA
 
 BASELINE = "A uniformly random choice scores about 0.5."
-"""Printed below every table: without it nobody can tell whether 0.6 is good."""
+"""The yardstick below every table."""
 
 
 class KeptShare(Metric):

@@ -1,7 +1,7 @@
 """The suite: labelled decision positions of a rule set, which ship with the package.
 
 A *decision position* has an action that keeps its exact value and one that throws it away. The suite holds
-the exact value of every legal action, so that nobody needs to solve the game to measure an agent against the truth.
+the exact value of every legal action, so an agent can be measured against the truth without solving the game.
 """
 
 from __future__ import annotations

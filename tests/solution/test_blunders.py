@@ -1,4 +1,4 @@
-"""Blunders of finished games against a slow count by the twin's solution, and what becomes of them in training."""
+"""Blunders of finished games, compared with a slow count by the twin's solution."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ MINI = ["mini-standard", "mini-mature", "mini-children"]
 
 
 class Game:
-    """A random game, stopped after so many actions at the latest."""
+    """A random game, stopped after `max_moves` actions if it is not over before."""
 
     def __init__(self, rules: str, seed: int, max_moves: int, draw_value: float = 0.0) -> None:
         rng = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def _left(board: Board, action: int, rules: str) -> int:
 
 
 def _count_slowly(games: list[Game], rules: str, cut: int = 0) -> list[list[int]]:
-    """The first `cut` actions of the first game are missing."""
+    """The counts without the first `cut` actions of the first game."""
     counts = [[0, 0] for _ in range(BUCKETS)]
     for game in games:
         first, cut = cut, 0

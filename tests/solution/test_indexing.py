@@ -1,4 +1,4 @@
-"""The index of positions: a bijection up to symmetry, in the order that its module promises."""
+"""The index of positions: a bijection up to symmetry, in the order that its docstring promises."""
 
 import functools
 import random
@@ -171,7 +171,7 @@ def test_a_shape_lists_its_positions_in_the_order_of_their_numbers(code):
     for shape in [0, len(index.shapes) - 1, *rng.sample(symmetric.tolist(), 20), *range(5, 60, 5)]:
         offset, size = int(index.offsets[shape]), int(index.sizes[shape])
         first = offset + rng.randrange(size)
-        # Neighbours, near ones and far ones: the list has short cuts for each.
+        # Rows side by side, near and far: the kernel steps to a near row and computes a far one anew.
         rows = {0, 1, 2, 5, *(rng.randrange(offset + size - first) for _ in range(40))}
         rows = np.array(sorted(row for row in rows if first + row < offset + size), np.int32)
         out = np.empty(len(rows), np.int64)

@@ -1,4 +1,4 @@
-"""The mini game solved, compared with the plain-Python solution; and solved again after every kind of interruption."""
+"""The mini game solved, compared with the plain-Python solution, and solved after every kind of interruption."""
 
 import os
 import random
@@ -28,6 +28,7 @@ from pylos.solution.tables import (
 from pylos.solution.values import LOSS, UNKNOWN, WIN, read_value
 from pylos.system.home import home
 from tests.support.interruptions import KINDS, assert_solved_as_in, raising_after, raising_in
+from tests.support.tables import packed, unpacked
 from tests.twins import solution as twin_solution
 
 VALUE_OF = {WIN: 1, LOSS: -1, UNKNOWN: 0}
@@ -94,7 +95,7 @@ def test_what_is_solved_is_not_solved_again(solved):
     ["................/wwwbbwbb./wbw./. w 0", "................/w.wwbwb.b/..../. w 0"],
 )
 def test_wins_and_losses_that_rest_on_nothing_but_each_other_get_no_distances(drawn, unsolved, solved_folder):
-    """Call such a draw won, and others follow until all agree with their successors; no end is ever reached."""
+    """With such a draw marked as won, others follow until all agree with their successors, but no end is reached."""
     path = table_path("mini-mature", VALUES)
     content = bytearray((solved_folder / "tables" / path.name).read_bytes())
     position = Board.from_text(drawn, "mini-mature").position
@@ -162,26 +163,22 @@ def test_interrupted_at_any_excess_it_ends_with_the_same_bytes(excess, unsolved,
 def test_whatever_part_of_the_values_was_written_it_ends_with_the_same_bytes(
     rules, kept, which, unsolved, solved_folder
 ):
-    """A kill, of the process or of the machine, may cut short what a loss has to write at any place."""
+    """A kill of the process or of the machine can come between a loss and any of the wins that follow from it."""
     index, code = build_index(RULES[rules]), RULES[rules]
     numbers = int(index.offsets[-1])
     values = np.frombuffer((solved_folder / f"tables/{rules}.{VALUES}").read_bytes(), np.uint8)[HEADER_BYTES:]
-    whole = values[np.arange(numbers) >> 2] >> 2 * (np.arange(numbers) & 3) & 3
+    whole = unpacked(values)[:numbers]
     erased = np.random.default_rng(round(100 * kept)).random(numbers) >= kept
-    if which == "images":  # and the wins, which what was written about the others does not bring back
+    if which == "images":  # and the wins: the positions that are no images do not bring them back
         first_of_all = np.ones(numbers, np.bool_)
         for shape, size in enumerate(index.sizes.tolist()):
             positions, offset = np.empty(size, np.int64), int(index.offsets[shape])
             list_positions(index, code, shape, offset, np.arange(size, dtype=np.int32), positions)
             first_of_all[offset : offset + size] = positions >= 0
         erased &= ~first_of_all | (whole == WIN)
-    left = np.where(erased, 0, whole).astype(np.uint8)
-    left = np.append(left, np.zeros(-len(left) % 4, np.uint8)).reshape(-1, 4)
     part = part_path(table_path(rules, VALUES))
     part.parent.mkdir(parents=True)
-    part.write_bytes(
-        bytes(HEADER_BYTES) + (left << np.array([0, 2, 4, 6], np.uint8)).sum(1, np.uint8).tobytes()
-    )
+    part.write_bytes(bytes(HEADER_BYTES) + packed(np.where(erased, 0, whole)).tobytes())
     solve(rules, distance=True)
     assert_solved_as_in(solved_folder, unsolved, rules)
 

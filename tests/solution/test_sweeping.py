@@ -30,7 +30,7 @@ def test_the_report_tells_how_far_it_is(unsolved):
 
 
 def test_without_cycles_one_sweep_writes_everything(unsolved, monkeypatch):
-    # Small chunks keep the threads close to each other, where one might miss what the other is at.
+    # Small chunks keep the threads close to each other, where one could miss what another is writing.
     monkeypatch.setattr("pylos.solution.sweeping.CHUNK", 16)
     written: dict[str, list[int]] = {}
 
@@ -74,7 +74,13 @@ def one_thread(monkeypatch):
 
 
 class Kernel:
-    """A kernel that does nothing but note which shapes are looked at, and say that it wrote where it is told to."""
+    """A kernel without effect: it notes which shapes are looked at, and says that it wrote to some of them.
+
+    Args:
+        sweeper: the sweeper that runs it.
+        writes_to: shapes to which it says, once, that it wrote.
+        done: shapes in which nothing is due.
+    """
 
     def __init__(self, sweeper: Sweeper, writes_to: tuple[int, ...], done: tuple[int, ...] = ()) -> None:
         self.sweeper, self.writes_to, self.done = sweeper, set(writes_to), done
@@ -108,7 +114,7 @@ def new_sweeper(rules: str = "mini-standard") -> tuple[Sweeper, list[set[int]]]:
 
 
 def without_images(sweeper: Sweeper) -> set[int]:
-    """Shapes with one pass in a sweep: the others have another one for their images."""
+    """Shapes that a sweep passes once: the others are passed again for their images."""
     return set(np.flatnonzero(sweeper.index.symmetries == 1).tolist())
 
 
@@ -119,7 +125,7 @@ def test_only_what_depends_on_a_change_is_looked_at_again(one_thread):
     looked_at = [shape for shape in Kernel(sweeper, (changed,)).run() if shape in plain]
     first, again = looked_at[: len(plain)], looked_at[len(plain) :]
     assert first == sorted(plain)
-    before = first[: first.index(changed) + 1]  # those behind it saw the change when they were looked at
+    before = first[: first.index(changed) + 1]  # the later ones saw the change at the first look
     assert again == [shape for shape in before if changed in successors[shape]]
     assert len(again) > 1
 

@@ -1,4 +1,4 @@
-"""Files of tables: what damaged ones are met with, and when the checksum is compared."""
+"""Files of tables: how damage is found, when the checksum is compared, and what is on the disk when."""
 
 import copy
 import errno
@@ -283,7 +283,7 @@ def test_a_file_is_compared_again_where_that_is_asked_for(path, compared):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # a bit that fell over on the disk
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # as if a bit had flipped on the disk
     open_table(path)
     with pytest.raises(TableError, match="checksum is wrong"):
         open_table(path, recheck=True)

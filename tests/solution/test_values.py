@@ -17,27 +17,17 @@ from pylos.solution.values import (
     without_value,
     worth,
 )
+from tests.support.tables import packed, unpacked
 
 MINI = "mini-mature"
 CODE = RULES[MINI]
 INDEX = build_index(CODE)
 
 
-def packed(values: np.ndarray) -> np.ndarray:
-    """A table of these values."""
-    fours = np.append(values, np.zeros(-len(values) % 4, values.dtype)).astype(np.uint8).reshape(-1, 4)
-    return (fours << np.array([0, 2, 4, 6], np.uint8)).sum(1, np.uint8)
-
-
 def listed(shape: int, rows: np.ndarray) -> np.ndarray:
     positions = np.empty(len(rows), np.int64)
     list_positions(INDEX, CODE, shape, int(INDEX.offsets[shape]), rows, positions)
     return positions
-
-
-def unpacked(table: np.ndarray) -> np.ndarray:
-    numbers = np.arange(4 * len(table))
-    return table[numbers >> 2] >> 2 * (numbers & 3) & 3
 
 
 def test_values_are_read_by_number():

@@ -1,4 +1,4 @@
-"""How solvers are interrupted, and what must have come of it in the end."""
+"""Interrupts the solver, and compares what it made in the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KINDS = (VALUES, DISTANCES)
 
 
 def assert_solved_as_in(solved_folder: Path, unsolved: Path, rules: str) -> None:
-    """Both tables, to the last byte, and nothing else but the lock."""
+    """Checks that both tables are the same to the last byte, and that no unfinished one is left."""
     for kind in KINDS:
         name = f"tables/{rules}.{kind}"
         assert (unsolved / name).read_bytes() == (solved_folder / name).read_bytes()
@@ -21,7 +21,7 @@ def assert_solved_as_in(solved_folder: Path, unsolved: Path, rules: str) -> None
 
 
 def raising_after(count: int, error: type[BaseException] = KeyboardInterrupt) -> Callable[[Progress], None]:
-    """A report that raises when it is told something for this many times."""
+    """A report that raises when it was called `count` times before."""
     reports, lock = iter(range(count)), threading.Lock()
 
     def report(progress: Progress) -> None:
@@ -33,7 +33,7 @@ def raising_after(count: int, error: type[BaseException] = KeyboardInterrupt) ->
 
 
 def raising_in(stage: str) -> Callable[[Progress], None]:
-    """A report that raises as soon as a stage is reached."""
+    """A report that raises when a stage begins."""
 
     def report(progress: Progress) -> None:
         if progress.stage == stage:

@@ -73,7 +73,7 @@ def test_a_part_of_the_suite_has_all_strata_in_proportion(most: int, ranks: int)
 
 
 def test_every_batch_of_the_suite_has_all_strata():
-    """Or limit_val_batches would measure openings only."""
+    """Otherwise limit_val_batches would measure openings only."""
     suite = shipped("standard")
     for batch in list(SuiteBatches(suite, share_of_suite(suite, 2000, 0, 1)))[:-1]:
         assert (np.bincount(batch.strata.numpy(), minlength=len(STRATA)) > 30).all()

@@ -19,7 +19,7 @@ MINI = ["mini-children", "mini-standard-optional", "mini-mature"]
 
 @pytest.fixture
 def few_rounds(monkeypatch):
-    """A mini game has no late stratum that could be filled, so that only the rounds end the drawing."""
+    """Ends the drawing early: the late stratum of a mini game is never full, so all rounds would be played."""
     monkeypatch.setattr(making, "_MOST_ROUNDS", 3)
 
 
@@ -94,7 +94,7 @@ def test_games_without_mistakes_keep_the_value_of_the_start(rules, solved, monke
     assert len(plies) > 10
     for positions in plies:
         values, _ = base.probe(positions)
-        # A decision position is never lost, so only who wins from the start, or both in a draw, ever decide anything.
+        # A decision position is never lost. So only the player who wins from the start has one, or both in a draw.
         assert set(values.tolist()) <= {abs(start)}
 
 

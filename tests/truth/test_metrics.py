@@ -21,7 +21,7 @@ def perfect(batch: LabelledBatch) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def guesses(batch: LabelledBatch, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Values and a policy out of thin air."""
+    """Random values and a random policy."""
     generator = torch.Generator().manual_seed(seed)
     values = 2 * torch.rand(len(batch.outcomes), 1, generator=generator) - 1
     return values, torch.rand(batch.legal.shape, generator=generator)
