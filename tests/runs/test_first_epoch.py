@@ -89,6 +89,12 @@ def test_going_back_into_the_middle_of_an_epoch_sets_its_end_aside(tmp_path):
     assert NOTE not in names(tmp_path)
 
 
+def test_what_was_saved_within_an_interrupted_first_epoch_is_not_at_stake(tmp_path):
+    begin_first_epoch(tmp_path, None)
+    save_within(tmp_path, "middle", epoch=0, processed=0)
+    assert checkpoints_at_stake(tmp_path) == []
+
+
 def test_going_back_again_keeps_what_was_set_aside(tmp_path):
     start = save_checkpoint(tmp_path, "best-2", epoch=2)
     kept = []

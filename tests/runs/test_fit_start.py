@@ -4,11 +4,14 @@ import warnings
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 from pylos.errors import CheckpointError, ConfigurationError
+from pylos.runs.first_epoch import begin_first_epoch
+from pylos.runs.folder import METRICS
 from pylos.runs.identity import RUN_KEY, read_identity
-from pylos.runs.logger import RunLogger
+from pylos.runs.logger import RunLogger, read_metrics
 from pylos.runs.resuming import check_games
 from pylos.training.generations import Generations
 from tests.support.training import tiny_data, tiny_evaluation, tiny_module, tiny_trainer
@@ -61,6 +64,33 @@ def test_so_is_one_from_the_checkpoint_of_another_run(copy, no_games, tmp_path):
         fit(copy, 2, start=tmp_path / "other.ckpt")
 
 
+def test_another_fit_of_the_same_trainer_goes_on_with_its_run(tmp_path):
+    trainer = tiny_trainer(tmp_path, 1, logger=RunLogger(tmp_path, version="logs"))
+    module, data = tiny_module(), tiny_data()
+    trainer.fit(module, datamodule=data)
+    name = read_identity(tmp_path)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(module, datamodule=data)
+    assert [row["epoch"] for row in read_metrics(tmp_path / "logs" / METRICS)] == ["0", "1"]
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)[RUN_KEY] == read_identity(tmp_path) == name
+
+
+def test_what_an_interrupted_first_epoch_has_left_is_no_other_run(tmp_path):
+    begin_first_epoch(tmp_path, None)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / METRICS).write_text("step,a\n2,1\n")
+    fit(tmp_path, logger=RunLogger(tmp_path, version="logs"))
+    assert [row["step"] for row in read_metrics(tmp_path / "logs" / METRICS)] == ["4"]
+
+
+def test_the_checkpoint_to_resume_from_knows_what_the_others_have_just_saved(tmp_path):
+    trainer = tiny_trainer(tmp_path)
+    trainer.callbacks.append(ModelCheckpoint(tmp_path, "{epoch}", "step", save_top_k=-1))
+    trainer.fit(tiny_module(), datamodule=tiny_data())
+    states = torch.load(tmp_path / "last.ckpt", weights_only=True)["callbacks"].values()
+    assert {"epoch=0.ckpt", "epoch=1.ckpt"} in [state.get("best_k_models", {}).keys() for state in states]
+
+
 def test_a_run_goes_on_by_its_own_checkpoint_wherever_that_lies(copy, tmp_path):
     shutil.move(copy / "last.ckpt", tmp_path / "mine.ckpt")
     assert fit(copy, 2, start=tmp_path / "mine.ckpt")["epoch"] == 1
@@ -72,6 +102,9 @@ def test_every_checkpoint_bears_the_name_of_its_run(run, copy, tmp_path):
     assert fit(copy, 2, start="last")[RUN_KEY] == read_identity(copy) == name
     branch = fit(tmp_path / "branch", 2, start=run / "last.ckpt")
     assert branch[RUN_KEY] == read_identity(tmp_path / "branch") != name
+    other = {**torch.load(run / "last.ckpt", weights_only=True), RUN_KEY: "another"}
+    torch.save(other, tmp_path / "other.ckpt")
+    assert fit(tmp_path / "twig", 2, start=tmp_path / "other.ckpt")[RUN_KEY] != branch[RUN_KEY]
     module = tiny_module()
     assert fit(tmp_path / "again", module=module)[RUN_KEY] == name
     assert fit(tmp_path / "other", module=module)[RUN_KEY] != name  # it begins with other weights

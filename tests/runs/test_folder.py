@@ -89,6 +89,8 @@ def test_the_callback_that_keeps_the_last_checkpoint_decides(tmp_path, order):
     best = ModelCheckpoint(tmp_path / "best", monitor="elo", filename="best")
     weights = ModelCheckpoint(tmp_path / "weights", every_n_epochs=3, filename="last", save_weights_only=True)
     assert place(best, weights) == "best"
+    other = ModelCheckpoint(tmp_path / "other", monitor="loss", filename="other")
+    assert place(best, other) == ("other" if order == 1 else "best")
     assert (
         place(best, weights, ModelCheckpoint(tmp_path / "kept", every_n_epochs=2, save_last=True)) == "kept"
     )

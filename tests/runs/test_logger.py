@@ -52,6 +52,13 @@ def test_a_resumed_run_forgets_what_comes_after_the_resume(tmp_path: Path):
     assert [e.step for e in events.Scalars("only before")] == [4]
 
 
+def test_rows_are_in_the_order_of_steps_however_they_come(tmp_path: Path):
+    logger = make(tmp_path)
+    for step in (12, 4, 8):
+        logger.log_metrics({"a": 1.0}, step)
+    assert [row["step"] for row in read_metrics(tmp_path / "run" / "metrics.csv")] == ["4", "8", "12"]
+
+
 def test_hyperparameters_are_written_whole(tmp_path: Path):
     logger = make(tmp_path)
     logger.log_hyperparams({"width": 3})
@@ -222,7 +229,9 @@ def test_what_is_saved_survives_a_power_cut(tmp_path: Path):
         for step in (4, 8):
             logger.log_metrics({"a": float(step)}, step)
             logger.save()
-    logger.log_metrics({"a": 12.0}, 12)  # not saved
+        resumed = make(here)
+        resumed.begin(8)
+        resumed.save()
     disk.leave(there)
     saved = {path.relative_to(there): path.read_bytes() for path in there.rglob("*") if path.is_file()}
     assert saved[Path("run/metrics.csv")] == b"step,a\n4,4\n8,8\n"
@@ -230,3 +239,4 @@ def test_what_is_saved_survives_a_power_cut(tmp_path: Path):
     events = EventAccumulator(str(there / "run"))
     events.Reload()
     assert [(e.step, e.value) for e in events.Scalars("a")] == [(4, 4.0), (8, 8.0)]
+    assert len(list((there / "run").glob("events.out.tfevents.*"))) == 2

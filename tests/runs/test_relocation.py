@@ -159,7 +159,8 @@ def test_a_checkpoint_deletes_nothing_but_checkpoints_of_its_own_run(
     (folder / "away").symlink_to(tmp_path)
     wanted = [
         f"{folder}/../victim", "../victim", "../victim.ckpt", str(victims[0]), "folder.ckpt", "notes.txt", ".", "",
-        "../stranger.ckpt", str(stranger), "away/stranger.ckpt", "x\0.ckpt", "x" * 300 + ".ckpt",
+        "../stranger.ckpt", "linked/../best-4.ckpt", str(stranger), "away/stranger.ckpt", "x\0.ckpt",
+        "x" * 300 + ".ckpt",
     ]  # fmt: skip
     original = load_checkpoint(run / "last.ckpt")
     for name in wanted:

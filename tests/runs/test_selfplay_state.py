@@ -62,6 +62,11 @@ def _empty(state: State) -> None:
     buffer.update({name: value[:0] for name, value in buffer.items() if name != "added"}, added=0)
 
 
+def _beyond(state: State) -> None:
+    games = state["ranks"][0]["games"]
+    games["ply"][2] = games["positions"].shape[1]
+
+
 TOWER = 1 << 29  # a ball on the apex, and nothing below it
 
 DAMAGES: dict[str, tuple[Callable[[State], Any], str]] = {
@@ -96,6 +101,7 @@ DAMAGES: dict[str, tuple[Callable[[State], Any], str]] = {
     "outcomes out of range": (_edit("buffer", "outcomes", 7, 1.5), "holds 1.5"),
     "a game before its start": (_edit("games", "ply", 2, -1_000_000), "holds -1000000"),
     "a game beyond its array": (_edit("games", "ply", 2, 500), "one is at ply 500"),
+    "a game just beyond its array": (_beyond, "positions a game, but one is at ply"),
     "a game far beyond it": (_edit("games", "ply", 2, 10**9), "one is at ply 1000000000"),
     "games that are over": (_edit("games", "positions", 2, 2**30 - 1), "game 2"),
     "game actions unknown": (_edit("games", "actions", 2, 400), "holds 400"),
@@ -104,6 +110,7 @@ DAMAGES: dict[str, tuple[Callable[[State], Any], str]] = {
     "epochs a text": (_replace("epochs_filled", "many"), "but is 'many'"),
     "epochs negative": (_replace("epochs_filled", -2), "but is -2"),
     "epochs of the future": (_replace("epochs_filled", 500), "the games of 500 epochs in epoch 0"),
+    "an epoch too many": (_replace("epochs_filled", 2), "the games of 2 epochs in epoch 0"),
     "precision unknown": (_replace("precision", "int4"), "but is 'int4'"),
     "precision of another kind": (_replace("precision", ["float32"]), "but is ['float32']"),
     "sparse": (_set("buffer", "values", torch.zeros(3).to_sparse()), "another kind"),
@@ -149,6 +156,15 @@ def test_ranks_must_be_of_one_run(checkpoint: State):
     check_selfplay_state(state, "standard", 0)
     state["ranks"][1] = {**state["ranks"][1], "epochs_filled": 0}
     with pytest.raises(CheckpointError, match="ranks that were not in the same run"):
+        check_selfplay_state(state, "standard", 0)
+
+
+def test_every_rank_is_checked(checkpoint: State):
+    state = checkpoint["SelfPlayDataModule"]
+    state["ranks"].append(copy.deepcopy(state["ranks"][0]))
+    check_selfplay_state(state, "standard", 0)
+    state["ranks"][1]["buffer"]["positions"][7] = TOWER
+    with pytest.raises(CheckpointError, match=r"\['ranks'\]\[1\]\['buffer'\], sample 7"):
         check_selfplay_state(state, "standard", 0)
 
 

@@ -85,6 +85,19 @@ def test_checkpoints_of_another_run_in_the_same_place_are_not_overwritten(tmp_pa
         choose_start(trainer, None)
 
 
+def test_checkpoints_in_the_folder_of_the_logger_are_not_overwritten_either(tmp_path):
+    trainer = make_trainer(tmp_path, dirpath=tmp_path / "elsewhere")
+    save_checkpoint(tmp_path / "run" / "checkpoints" / "best.ckpt", epoch=1)
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        choose_start(trainer, None)
+
+
+def test_impossible_games_are_refused_before_the_run_leaves_traces(trainer, tmp_path):
+    start = save_checkpoint(tmp_path / "a.ckpt", 1, SelfPlayDataModule={"ranks": []})
+    with pytest.raises(CheckpointError, match=r"a\.ckpt: SelfPlayDataModule\['ranks'\] must have at least 1"):
+        choose_start(trainer, start)
+
+
 def test_a_lock_is_no_data(trainer):
     with locked(last_checkpoint(trainer).parent):
         assert choose_start(trainer, None) is None
