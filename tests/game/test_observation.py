@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pylos.game.board import Board
-from pylos.game.observation import OBSERVATION_SIZE, observe, observe_all
+from pylos.game.observation import OBSERVATION_SIZE, OBSERVATION_SYMMETRY, observe, observe_all
 from pylos.game.rules import RULES
 from pylos.game.symmetry import CELL_SYMMETRY, transform
 from tests.support.boards import boards, colourings
@@ -42,6 +42,7 @@ def test_a_turned_position_gives_the_turned_observation(board, symmetry):
     for plane in planes:
         assert (after[plane[CELL_SYMMETRY[symmetry]]] == before[plane]).all()
     assert (after[30:34] == before[30:34]).all()
+    assert (after[OBSERVATION_SYMMETRY[symmetry]] == before).all()
 
 
 def test_the_first_numbers_are_cells_and_reserves_from_the_movers_view():

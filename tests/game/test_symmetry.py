@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from pylos.game.notation import format_position, parse_position
 from pylos.game.rules import NUM_ACTIONS, RULES, legal_actions, step
-from pylos.game.symmetry import ACTION_SYMMETRY, CELL_SYMMETRY, INVERSE_SYMMETRY, NUM_SYMMETRIES, transform
+from pylos.game.symmetry import (
+    ACTION_SYMMETRY,
+    CELL_SYMMETRY,
+    INVERSE_SYMMETRY,
+    NUM_SYMMETRIES,
+    canonical,
+    canonical_image,
+    transform,
+)
 from tests.support.boards import boards, colourings
 from tests.twins import rules as twin_rules
 from tests.twins import symmetry as twin_symmetry
@@ -51,3 +59,16 @@ def test_symmetry_commutes_with_the_rules(board):
         for action, image in zip(board.legal_actions, images, strict=True):
             after = step(board.position, int(action), code)
             assert transform(after, symmetry) == step(moved, int(image), code)
+
+
+@given(boards())
+def test_the_canonical_image_is_the_smallest_one_with_white_to_move(board):
+    game = twin_rules.parse(board.text)
+    if game.side == "b":
+        game = twin_rules.Game(game.black, game.white, "w", game.pending)
+    as_white = parse_position(twin_rules.format_game(game), board.rules)
+    images = [transform(as_white, symmetry) for symmetry in SYMMETRIES]
+    image, symmetry = canonical_image(board.position)
+    assert image == min(images) == images[symmetry]
+    several = canonical(np.array([*images, transform(board.position, 5)]))
+    assert set(several.tolist()) == {image}

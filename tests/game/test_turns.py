@@ -1,6 +1,7 @@
 """Whole turns against the plain-Python twin."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from pylos.game.board import Board
@@ -60,3 +61,15 @@ def test_turns_in_any_position(coloured):
     assert_same_turns(game, rules)
     position = Board.from_text(twin_rules.format_game(game), rules).position
     assert_earlier_positions_are_those_with_a_turn_here(position, rules)
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("................/.ww.wb.ww/.w.b/. b 0", "mini-standard"),
+        ("................/ww.ww.bw./..w./. b 0", "mini-standard"),
+        ("wwwwwbw.wbbw.bww/bw.ww...w/..../. b 0", "standard"),
+    ],
+)
+def test_who_has_one_ball_in_reserve_has_taken_back_one_at_most(text, rules):
+    assert_earlier_positions_are_those_with_a_turn_here(Board.from_text(text, rules).position, rules)

@@ -303,6 +303,23 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder):
     assert not was_compiled()
 
 
+def test_two_processes_can_write_the_same_file(folder, monkeypatch, capsys):
+    """The other one writes it whole while this one is about to put its own in place."""
+    sync = os.fsync
+
+    def interrupted(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", sync)
+        assert was_compiled()
+        sync(descriptor)
+
+    folder.mkdir()
+    monkeypatch.setattr(os, "fsync", interrupted)
+    assert was_compiled()
+    assert not was_compiled()
+    assert len(list(folder.iterdir())) == 1
+    assert "memory only" not in capsys.readouterr().err
+
+
 def test_the_file_of_another_kernel_is_not_used(folder):
     assert was_compiled()
     (path,) = folder.iterdir()
