@@ -13,10 +13,10 @@ LIMIT = 1000
 
 
 def main() -> None:
-    for name, rules in FULL_RULES.items():
-        playouts(START, rules, 0, 10, LIMIT)
+    for name, code in FULL_RULES.items():
+        playouts(START, code, 0, 10, LIMIT)
         start = time.perf_counter()
-        outcome, actions = playouts(START, rules, 1, GAMES, LIMIT)
+        outcome, actions = playouts(START, code, 1, GAMES, LIMIT)
         seconds = time.perf_counter() - start
         print(
             f"{name:18} {actions / seconds / 1e6:6.1f} million actions/s, "

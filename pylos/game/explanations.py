@@ -8,9 +8,9 @@ from pylos.game.rules import (
     ACTION_SOURCE,
     ACTION_TARGET,
     APEX,
-    LIFTED_TO,
     LINES,
     OPTIONAL,
+    RAISED_TO,
     SQUARES,
     STOP,
     balls_per_player,
@@ -94,7 +94,7 @@ def why_illegal(position: int, action: int, code: int) -> str:
         return f"{CELL_NAMES[target]} is occupied"
     if not supported_cells(occupied) >> target & 1:
         return f"{CELL_NAMES[target]} does not rest on four balls"
-    if source >= 0 and not LIFTED_TO[source] >> target & 1:
+    if source >= 0 and not RAISED_TO[source] >> target & 1:
         return f"{CELL_NAMES[target]} rests on {CELL_NAMES[source]}"
     return f"{side} has no ball in reserve"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pylos.game.position import mover, own_cells, take_backs
 from pylos.game.rules import (
     APEX,
-    LIFTED_TO,
     OPTIONAL,
     PAIR_BASE,
+    RAISED_TO,
     STOP,
     balls_per_player,
     occupied_cells,
@@ -60,7 +60,7 @@ def random_action(position: int, code: int, bits: int) -> int:
         sources = own & uncovered_cells(occupied)
     left = sources
     while left:
-        total += popcount(supported & LIFTED_TO[lowest_bit(left)])
+        total += popcount(supported & RAISED_TO[lowest_bit(left)])
         left &= left - 1
     if total == 0:
         return NO_ACTION
@@ -70,7 +70,7 @@ def random_action(position: int, code: int, bits: int) -> int:
     n -= places
     while True:
         source = lowest_bit(sources)
-        targets = supported & LIFTED_TO[source]
+        targets = supported & RAISED_TO[source]
         count = popcount(targets)
         if n < count:
             return PAIR_BASE[source] + _nth_bit(targets, n)

@@ -79,31 +79,25 @@ def cell_index(level: int, row: int, column: int) -> int:
     return LEVEL_START[level] + row * LEVEL_SIZE[level] + column
 
 
-def _square(level: int, row: int, column: int) -> list[int]:
-    return [cell_index(level, row + i, column + j) for i in (0, 1) for j in (0, 1)]
+def _rests_on(upper: int, lower: int) -> bool:
+    (level, row, column), (level_below, row_below, column_below) = CELLS[upper], CELLS[lower]
+    return level_below == level - 1 and row_below - row in (0, 1) and column_below - column in (0, 1)
 
-
-def _mask(cells: list[int]) -> int:
-    return sum(1 << cell for cell in cells)
-
-
-LIFTED_TO = np.array(
-    [
-        _mask([a for a in range(16, NUM_CELLS) if CELLS[a][0] > CELLS[cell][0]
-               and not (CELLS[a][0] == CELLS[cell][0] + 1 and cell in _square(CELLS[a][0] - 1, *CELLS[a][1:]))])
-        for cell in range(NUM_CELLS)
-    ],
-    np.int64,
-)  # fmt: skip
-"""[30] the cells to which the ball of each cell may be raised: those on higher levels that do not rest on it."""
 
 _PAIRS = [(s, t) for s in range(NUM_CELLS) for t in range(NUM_CELLS) if CELLS[t][0] > CELLS[s][0]]
+RAISED_TO = np.array(
+    [sum(1 << t for s, t in _PAIRS if s == cell and not _rests_on(t, cell)) for cell in range(NUM_CELLS)],
+    np.int64,
+)
+"""[30] the cells to which the ball of each cell may be raised: those on higher levels that do not rest on it."""
+
 ACTION_SOURCE = np.array([-1] * NUM_CELLS + [s for s, _ in _PAIRS], np.int64)
 """[303] the cell from which an action takes a ball; -1 stands for the reserve."""
 ACTION_TARGET = np.array([*range(NUM_CELLS), *(t for _, t in _PAIRS)], np.int64)
 """[303] the cell on which an action puts a ball; after a take-back the apex, which means the reserve."""
 PAIR_BASE = np.array(
-    [next((30 + i - t for i, (p, t) in enumerate(_PAIRS) if p == s), 0) for s in range(NUM_CELLS)], np.int64
+    [next((NUM_CELLS + i - t for i, (p, t) in enumerate(_PAIRS) if p == s), 0) for s in range(NUM_CELLS)],
+    np.int64,
 )
 """[30] `PAIR_BASE[source] + target` is the id of the pair."""
 
@@ -220,7 +214,7 @@ def legal_actions(position: int, code: int, out: np.ndarray) -> int:
     while free:
         source = lowest_bit(free)
         free &= free - 1
-        targets = supported & LIFTED_TO[source]
+        targets = supported & RAISED_TO[source]
         while targets:
             out[n] = PAIR_BASE[source] + lowest_bit(targets)
             n += 1
@@ -240,7 +234,7 @@ def is_over(position: int, code: int) -> bool:
         return supported == 0
     free = own & uncovered_cells(occupied)
     while free:
-        if supported & LIFTED_TO[lowest_bit(free)]:
+        if supported & RAISED_TO[lowest_bit(free)]:
             return False
         free &= free - 1
     return True

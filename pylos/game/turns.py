@@ -11,10 +11,10 @@ import numpy as np
 from pylos.game.position import mover, opponent_cells, own_cells, pack
 from pylos.game.rules import (
     BALLS_PER_PLAYER,
-    LIFTED_TO,
     LINES,
     MAX_LEGAL_ACTIONS,
     OPTIONAL,
+    RAISED_TO,
     SQUARES,
     balls_per_player,
     formation_cells,
@@ -94,7 +94,7 @@ def moves(position: int, code: int, out: np.ndarray) -> tuple[int, int]:
     while sources:
         source = lowest_bit(sources)
         sources &= sources - 1
-        n, m = _moves_to(position, own ^ 1 << source, supported & LIFTED_TO[source], code, out, n, m)
+        n, m = _moves_to(position, own ^ 1 << source, supported & RAISED_TO[source], code, out, n, m)
     return n, m
 
 
@@ -149,7 +149,7 @@ def _undone(own: int, opponent: int, player: int, code: int, take_back: bool, ou
         while sources:
             source = sources & -sources
             sources ^= source
-            if LIFTED_TO[lowest_bit(source)] & bit:
+            if RAISED_TO[lowest_bit(source)] & bit:
                 out[n] = pack(own ^ bit ^ source, opponent, 0, player)
                 n += 1
     return n

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pylos.game.position import NUM_CELLS
-from pylos.game.rules import LIFTED_TO, LINES, SQUARES, occupied_cells, supported_cells, uncovered_cells
+from pylos.game.rules import LINES, RAISED_TO, SQUARES, occupied_cells, supported_cells, uncovered_cells
 from pylos.kernels.bits import lowest_bit
 from pylos.kernels.jit import jit
 from pylos.solution.indexing import Index, shape_of
@@ -47,7 +47,7 @@ def _successor_shapes(index: Index, code: int, shape: int, out: np.ndarray) -> i
         sources ^= source
         targets = supported
         if source >> NUM_CELLS == 0:
-            targets &= LIFTED_TO[lowest_bit(source)]
+            targets &= RAISED_TO[lowest_bit(source)]
         while targets:
             after = pile & ~source | targets & -targets
             targets &= targets - 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pylos.game.position import CELL_MASK, opponent_cells, own_cells
-from pylos.game.rules import LIFTED_TO, RULES, ground_cells, occupied_cells, supported_cells, uncovered_cells
+from pylos.game.rules import RAISED_TO, RULES, ground_cells, occupied_cells, supported_cells, uncovered_cells
 from pylos.game.symmetry import moved_mask
 from pylos.solution.indexing import (
     EMPTY_SLOT,
@@ -151,7 +151,7 @@ def test_turns_that_take_nothing_back_lead_to_earlier_shapes(code):
         after = [pile | target for target in targets]
         for source in range(30):
             if pile & uncovered_cells(pile) & 1 << source:
-                after += [pile ^ 1 << source | t for t in targets if t & LIFTED_TO[source]]
+                after += [pile ^ 1 << source | t for t in targets if t & RAISED_TO[source]]
         assert all(shape_of(index, later) < shape for later in after)
 
 

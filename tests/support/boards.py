@@ -1,4 +1,4 @@
-"""Hypothesis strategies: positions that tests can rely on to be varied."""
+"""Boards for tests, varied on purpose: random games, and Hypothesis strategies of them."""
 
 from __future__ import annotations
 
