@@ -8,7 +8,10 @@ import pytest
 from pylos.analysis.rows import analyse
 from pylos.errors import PlayerError, RulesError, TableError
 from pylos.game.board import Board
+from pylos.game.rules import RULES
 from pylos.players.naming import make_player
+from pylos.search.options import network_options
+from pylos.search.search import Search
 from pylos.solution.tablebase import Tablebase
 from tests.support.boards import random_game
 from tests.support.networks import untrained_player
@@ -68,13 +71,13 @@ def test_priors_are_those_of_the_network_over_the_legal_actions():
 
 
 def test_what_is_found_is_what_the_players_search_finds():
-    player = untrained_player("standard", simulations=40)
+    player, search = untrained_player("standard", 40), Search(1, RULES["standard"], network_options(40))
     for board in [board for board in boards("standard", 30) if min(board.reserves) >= 6]:
         rows = analyse(board, None, player)
         assert sum(row.visits for row in rows) == 40
         best = [row.action for row in rows if row.improved == rows[0].improved]
         assert player.choose([board])[0] in best
-        result = player._room(1).run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
+        result = search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
         improved = {row.action: row.improved for row in rows if row.improved}
         n = len(improved)
         weights = result.weights[0, :n] / result.weights[0].sum()
