@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pylos.errors import ConfigurationError
-from pylos.system.options import Range, checked_options, natural, plain, shown
+from pylos.system.options import Range, checked_options, natural, own_arguments, plain, shown
 
 WHOLE, REAL, POSITIVE = Range(int, 1, 8), Range(float, -1, 2.5), Range(float, 0, 9, above=True)
 
@@ -79,3 +79,16 @@ def test_plain_values_hold_nothing_of_numpy_or_torch():
 )  # fmt: skip
 def test_whole_numbers_in_plain_digits(text, number):
     assert natural(text, 99) == number
+
+
+def test_the_arguments_of_a_constructor():
+    class Base:
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+    class Derived(Base):
+        def __init__(self, width: int, *, size: int = 3) -> None:
+            self.arguments = own_arguments(locals())
+            super().__init__(size)
+
+    assert Derived(2).arguments == {"width": 2, "size": 3}

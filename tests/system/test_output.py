@@ -49,7 +49,7 @@ def prepared(code: str, redirection: str = "", **environment: str) -> str:
 
 
 def test_files_do_not_take_the_place_of_closed_streams(tmp_path):
-    code = f"print('lost'); file = open('{tmp_path}/file', 'w'); import os; os.write(1, b'lost')"
+    code = f"print('lost'); file = open('{tmp_path}/file', 'w'); import os; os.write(1, b'lost'); os.write(2, b'lost')"
     assert prepared(code, "0<&- 1>&- 2>&-") == ""
     assert (tmp_path / "file").read_text() == ""
 
