@@ -2,10 +2,13 @@
 
 import os
 import resource
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from pylos.system import files
 from pylos.system.files import atomic_write, make_folder, open_regular, read_bytes, read_text, set_aside
 
 
@@ -95,3 +98,36 @@ def test_content_is_on_disk_before_the_name_and_the_name_before_the_end(
     atomic_write(path, b"12345")
     part = f"{path}.part"
     assert events == [("fsync", part, 5), ("replace", part, str(path)), ("fsync", str(tmp_path), None)]
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    waits = threading.Timer(
+        30, lambda: os.close(os.open(tmp_path / "pipe", os.O_WRONLY))
+    )  # ends an endless wait
+    waits.start()
+    begin = time.monotonic()
+    for name in ("pipe", "device"):
+        with pytest.raises(OSError, match=f"It is no regular file: '{tmp_path / name}'"):
+            open_regular(tmp_path / name)
+    waits.cancel()
+    assert time.monotonic() - begin < 20
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        open_regular(tmp_path)
+    with pytest.raises(FileNotFoundError, match=str(tmp_path / "file" / "below")):
+        open_regular(tmp_path / "file" / "below")
+
+
+def test_all_folders_above_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+
+    def sync(path: str) -> None:
+        synced.append(path)
+        if path == str(tmp_path):
+            raise PermissionError
+
+    monkeypatch.setattr(files, "sync", sync)
+    files.sync_parents(tmp_path / "a" / "b")
+    assert synced == [str(tmp_path / "a"), *map(str, [tmp_path, *tmp_path.parents])]
