@@ -1,11 +1,19 @@
+import math
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from pylos.cli.lightning_options import hyperparameters, numbers_its_runs, settle_run_names, without_option
-from pylos.errors import ConfigurationError
+from pylos.cli.lightning_options import (
+    check_fits,
+    hyperparameters,
+    numbers_its_runs,
+    settle_run_names,
+    without_option,
+)
+from pylos.errors import ConfigurationError, PylosError
 from pylos.runs.logger import RunLogger
 
 
@@ -72,3 +80,33 @@ def test_a_checkpoint_names_the_class_that_made_it(tmp_path, made_by, warned):
         if warned
         else []
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"state_dict": {}}, "weight is absent there and \\(2,\\) here"),
+        ({"state_dict": {"weight": torch.ones(3)}}, r"weight is \(3,\) there and \(2,\) here"),
+        (
+            {"state_dict": {"weight": torch.ones(2), "more": torch.ones(1)}},
+            r"more is \(1,\) there and absent here",
+        ),
+        ({"state_dict": {"weight": torch.ones(2, dtype=torch.int8)}}, "a.ckpt"),
+        ({"state_dict": {"weight": torch.tensor([1, math.nan])}}, "a.ckpt"),
+        ({"hyper_parameters": {"rules": "mature"}}, "mature"),
+    ],
+    ids=["fits", "lacks", "shape", "more", "kind", "nan", "rules"],
+)
+def test_a_checkpoint_must_fit_the_model(change, message):
+    model = SimpleNamespace(state_dict=lambda: {"weight": torch.zeros(2)}, rules="standard")
+    checkpoint = {
+        "state_dict": {"weight": torch.ones(2)},
+        "hyper_parameters": {"rules": "standard"},
+        **change,
+    }
+    if message is None:
+        check_fits(model, checkpoint, "a.ckpt")
+    else:
+        with pytest.raises(PylosError, match=message):
+            check_fits(model, checkpoint, "a.ckpt")

@@ -118,8 +118,10 @@ def test_a_configuration_of_another_run_is_refused(trainer, last, tmp_path):
     run = tmp_path / "copy"
     own = Path(last).parent / "config.yaml"
     refuse_config_of_another_run(trainer, [own, tmp_path / "config.yaml", run / "config.yaml"])
-    (run / "checkpoints").mkdir(parents=True)
-    shutil.copy(last, run / "checkpoints" / "last.ckpt")
+    for folder in (run, own.parent):
+        (folder / "checkpoints").mkdir(parents=True)
+        shutil.copy(last, folder / "checkpoints" / "last.ckpt")
+    refuse_config_of_another_run(trainer, [own])
     with pytest.raises(
         ConfigurationError, match=r"copy/config.yaml lies .* --trainer.logger.init_args.version copy$"
     ):
