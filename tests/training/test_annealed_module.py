@@ -173,3 +173,16 @@ def test_a_resume_with_more_epochs_follows_the_longer_schedule(tmp_path: Path):
 
 def test_without_a_trainer_nothing_is_over():
     assert tiny_module(schedule_steps=None).schedule_progress == 0.0
+
+
+def test_a_resume_has_the_options_of_its_own_start(tmp_path: Path):
+    first = tiny_trainer(tmp_path, 1, limit_val_batches=0)
+    first.fit(tiny_module(weight_decay=0.1), datamodule=tiny_data())
+    rates = Rates()
+    trainer = tiny_trainer(tmp_path, 2, (rates,), limit_val_batches=0)
+    module = tiny_module(weight_decay=0.3, learning_rate=5e-4, min_learning_rate=1e-4)
+    trainer.fit(module, datamodule=tiny_data(), ckpt_path=tmp_path / "last.ckpt")
+    assert [group["weight_decay"] for group in trainer.optimizers[0].param_groups] == [0.3, 0.0]
+    steps = range(STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH)
+    wanted = [1e-4 + 4e-4 * (1 + math.cos(math.pi * step / (4 * STEPS_PER_EPOCH))) / 2 for step in steps]
+    assert rates.seen == [pytest.approx([rate, rate]) for rate in wanted]

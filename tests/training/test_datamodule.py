@@ -14,7 +14,10 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 import pylos.selfplay.play
 from pylos.errors import ConfigurationError
+from pylos.kernels.randomness import derive_key
+from pylos.selfplay.batches import EpochBatches
 from pylos.training.datamodule import SelfPlayDataModule
+from pylos.truth.suite import load_suite
 from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
 
 
@@ -233,3 +236,41 @@ def test_a_fit_after_an_interrupted_first_epoch_starts_with_nothing(tmp_path: Pa
     with pytest.raises(ZeroDivisionError):
         weights(data)
     assert torch.equal(weights(data), expected)
+
+
+def test_a_fit_measures_on_a_part_of_the_suite_and_validate_on_all(tmp_path: Path):
+    data, module = tiny_data(validation_positions=30), tiny_module(rules="mini-standard")
+    tiny_trainer(tmp_path, fast_dev_run=True).fit(module, datamodule=data)
+    assert module.truth is not None
+    assert module.truth.positions[-1] == 30
+    tiny_trainer(tmp_path).validate(module, datamodule=data, verbose=False)
+    suite = load_suite("mini-standard")
+    assert suite is not None
+    assert module.truth.positions[-1] == len(suite)
+
+
+def test_every_epoch_and_purpose_has_batches_of_its_own(tmp_path: Path, monkeypatch):
+    keys = []
+
+    class Spy(EpochBatches):
+        def __init__(self, *arguments):
+            keys.append(arguments[4])
+            super().__init__(*arguments)
+
+    monkeypatch.setattr("pylos.training.datamodule.EpochBatches", Spy)
+    data, module = tiny_data(seed=7), tiny_module()
+    tiny_trainer(tmp_path).fit(module, datamodule=data)
+    tiny_trainer(tmp_path).test(module, datamodule=data, verbose=False)
+    names = [("train", 0), ("train", 1), ("test", 0)]
+    assert list(dict.fromkeys(keys)) == [derive_key(7, purpose, epoch, 0) for purpose, epoch in names]
+
+
+def test_a_smaller_buffer_keeps_the_newest_samples_and_says_so(tmp_path: Path):
+    data = tiny_data()
+    tiny_trainer(tmp_path, 1).fit(tiny_module(), datamodule=data)
+    lost = len(data.buffer) - 20
+    smaller = tiny_data(buffer_size=20)
+    with pytest.warns(UserWarning, match=f"buffer_size = 20 is less .* the oldest {lost} are dropped"):
+        smaller.load_state_dict(data.state_dict())
+    newest = data.buffer.samples.positions[len(data.buffer) - 20 : len(data.buffer)]
+    assert sorted(smaller.buffer.samples.positions.tolist()) == sorted(newest.tolist())

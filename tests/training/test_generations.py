@@ -6,11 +6,16 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from pylos.selfplay.play import SelfPlay
+from pylos.kernels.randomness import derive_key
+from pylos.selfplay.play import SelfPlay, SelfPlayStats
+from pylos.selfplay.replay_buffer import ReplayBuffer
+from pylos.training.generations import Generations
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 
 
@@ -61,3 +66,44 @@ def test_sigterm_ends_self_play_where_lightning_only_takes_note_of_it(tmp_path: 
         done.set()
         signal.signal(signal.SIGTERM, before)
     assert trainer.received_sigterm
+
+
+def generations(**changes) -> Generations:
+    return Generations(dict(tiny_data(**changes).hparams))
+
+
+def test_games_of_all_ranks_are_logged_as_means_over_them():
+    played = generations()
+    buffer = ReplayBuffer(100, 2)
+    buffer.added = 25
+    assert played.metrics(2, buffer) == {}
+    played.stats = SelfPlayStats(
+        games=10, plies=300, first_player_score=0.25, draw_rate=0.1, positions=400, seconds=8.0
+    )
+    assert played.metrics(2, buffer) == {
+        "selfplay/games": 20,
+        "selfplay/game_length": 30,
+        "selfplay/first_player_score": 0.25,
+        "selfplay/draw_rate": 0.1,
+        "selfplay/buffer_fill": 0.25,
+        "time/network_share": 1.0,
+        "time/positions_per_second": 100.0,
+        "time/simulations_per_second": 400.0,
+    }
+
+
+def test_every_rank_and_every_purpose_has_games_of_its_own(monkeypatch):
+    made = []
+    monkeypatch.setattr("pylos.training.generations.SelfPlay", lambda *args, **options: made.append(options))
+    for rank, purpose in ((0, "selfplay"), (3, "selfplay"), (3, "test")):
+        trainer: Any = SimpleNamespace(global_rank=rank, lightning_module=tiny_module())
+        generations(seed=5).begin(trainer, purpose, 8)
+    assert [options["rank"] for options in made] == [0, 3, 3]
+    keys = [options["key"] for options in made]
+    assert keys == [derive_key(5, "selfplay"), derive_key(5, "selfplay"), derive_key(5, "test")]
+
+
+def test_what_the_cache_saves_is_logged(tmp_path: Path):
+    data = tiny_data()
+    tiny_trainer(tmp_path, fast_dev_run=True).fit(tiny_module(), datamodule=data)
+    assert 0 < data.metrics()["time/network_share"] < 1

@@ -37,11 +37,12 @@ def test_every_validation_counts_anew(tmp_path: Path):
     assert module.truth.metrics() == pytest.approx(found[1])
 
 
-def test_what_is_not_finite_is_neither_validated_nor_tested(tmp_path: Path):
+@pytest.mark.parametrize("which", [0, 1], ids=["value", "policy"])
+def test_what_is_not_finite_is_neither_validated_nor_tested(tmp_path: Path, which: int):
     class Broken(PylosModule):
         def forward(self, observations):
-            values, log_policy = super().forward(observations)
-            return values * torch.nan, log_policy
+            outputs = super().forward(observations)
+            return tuple(output * torch.nan if i == which else output for i, output in enumerate(outputs))
 
     module = Broken(rules="mini-standard", width=16, blocks=1, validation_simulations=0)
     for measure in (tiny_trainer(tmp_path).validate, tiny_trainer(tmp_path).test):

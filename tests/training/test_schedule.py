@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
 
 from callbacks import PlainReport
-from pylos.training.schedule import planned_steps
+from pylos.training.schedule import planned_steps, steps_after, steps_before_epoch
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 
 
@@ -93,3 +94,22 @@ def test_a_training_that_ends_within_an_epoch_is_warned_of(tmp_path: Path):
     module = tiny_module(schedule_steps=5)
     with pytest.warns(UserWarning, match=r"ends after 5 steps, within an epoch of 4"):
         tiny_trainer(tmp_path, max_epochs=2, max_steps=5).fit(module, datamodule=tiny_data())
+
+
+@pytest.mark.parametrize(("mid_epoch", "before"), [(True, 8), (False, 10)])
+def test_steps_before_an_epoch_leave_out_those_of_its_first_part(mid_epoch: bool, before: int):
+    """As after a resume within an epoch; five batches of which, in steps of two, have been trained on."""
+    trainer: Any = SimpleNamespace(
+        global_step=10,
+        current_epoch=2,
+        accumulate_grad_batches=2,
+        limit_train_batches=1.0,
+        datamodule=tiny_data(batches_per_epoch=7),
+        fit_loop=SimpleNamespace(
+            restarted_mid_epoch=mid_epoch,
+            epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(current=SimpleNamespace(processed=5))),
+            epoch_progress=SimpleNamespace(current=SimpleNamespace(processed=3)),
+        ),
+    )
+    assert steps_before_epoch(trainer) == before
+    assert steps_after(trainer, 5) == before + (5 - 3) * 4
