@@ -11,7 +11,8 @@ def test_games_of_several_ranks_add_up():
     ranks[0].update(
         [MatchResult("a", "b", (1, 0, 2), (0, 0, 3)), MatchResult("a", "random", (3, 0, 0), (2, 1, 0))]
     )
-    ranks[1].update([MatchResult("a", "b", (0, 1, 0), (1, 0, 0))])
+    ranks[1].update([MatchResult("a", "b", (0, 0, 0), (1, 0, 0))])
+    ranks[1].update([MatchResult("a", "b", (0, 1, 0), (0, 0, 0))])
     ranks[2].update([])
     for rank in ranks[1:]:
         ranks[0].merge_state(rank)

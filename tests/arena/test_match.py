@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.arena.match import match_results, play_games, play_match
+from pylos.arena.match import BLACK_WINS, DRAW, WHITE_WINS, match_results, play_games, play_match
 from pylos.arena.results import MatchResult
 from pylos.errors import ConfigurationError, IllegalActionError, RulesError
 from pylos.game.actions import parse_action
@@ -68,6 +68,20 @@ def test_results_are_those_of_the_games_played_one_by_one(rules):
     assert result.as_first == tuple(as_first.count(end) for end in ("white", "draw", "black"))
     assert result.as_second == tuple(as_second.count(end) for end in ("black", "draw", "white"))
     assert (result.player, result.opponent, result.games) == ("a", "b", 20)
+
+
+def test_every_opponent_plays_its_own_games():
+    agent, others = Scripted("a", _pick), [Scripted("b", _first), Scripted("c", _pick)]
+    games = play_games(agent, others, 6, key=2)
+    results = match_results(games, agent, others)
+    assert [result.opponent for result in results] == ["b", "c"]
+    for row in range(12):
+        sides = [_pick, others[row // 6].script]
+        opening = Board.from_position(int(games.positions[row, 4]))
+        end = _replay(*(sides if row % 2 == 0 else sides[::-1]), opening, 4)
+        assert games.outcome[row] == {"draw": DRAW, "white": WHITE_WINS, "black": BLACK_WINS}[end]
+    assert results[0].score != results[1].score
+    assert len({*others[0].keys, *others[1].keys, *agent.keys}) == 3
 
 
 def _openings(a: Scripted, b: Scripted) -> list[Board]:

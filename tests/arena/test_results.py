@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pylos.arena.results import MatchResult, strength_label, wilson_interval
+from pylos.arena.results import MatchResult, interval_text, strength_label, wilson_interval
 from pylos.errors import CheckpointError, PylosError
 
 RESULT = MatchResult("a", "b", as_first=(92, 2, 6), as_second=(98, 0, 2))
@@ -38,6 +38,12 @@ def test_label_changes_exactly_at_its_bounds() -> None:
         assert strength_label(bound) == name
         below = name
     assert strength_label(1.0) == "Expert"
+
+
+def test_an_interval_has_an_open_end_where_nothing_is_known() -> None:
+    assert interval_text(1350.4, 1474.6) == "[1350, 1475]"
+    assert interval_text(0.0, None) == "[0, inf)"
+    assert interval_text(None, 0.0) == "(-inf, 0]"
 
 
 def test_json_round_trip() -> None:

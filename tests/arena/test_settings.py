@@ -91,6 +91,9 @@ def test_metrics_are_named_after_paths_without_being_paths(checkpoint: Path):
     checkpoint.rename("old/x y.ckpt")
     settings = EvaluationSettings(anchors=("rollouts:2", "./old//x y.ckpt:4"))
     assert settings.names_in_metrics == ["random", "rollouts:2", "old-x-y.ckpt:4"]
+    Path("-").mkdir()
+    Path("old/x y.ckpt").rename("-/x.ckpt")
+    assert EvaluationSettings(anchors=("-/x.ckpt",)).names_in_metrics[1] == "x.ckpt:64"
 
 
 def test_a_damaged_checkpoint_is_found_where_it_is_loaded(checkpoint: Path):
