@@ -14,10 +14,13 @@ from pylos.arena.evaluation import (
     play_anchors,
     play_perfect,
 )
+from pylos.arena.match import play_games
 from pylos.arena.results import MatchResult
 from pylos.arena.settings import EvaluationSettings
+from pylos.game.board import Board
 from pylos.players.baselines import RandomPlayer
 from pylos.players.perfect_player import load_perfect
+from pylos.solution.tablebase import Tablebase
 
 RULES = "mini-standard"
 SETTINGS = EvaluationSettings(games=6, anchors=("rollouts:1", "rollouts:2"))
@@ -87,8 +90,16 @@ def test_anchors_that_have_met_do_not_meet_again():
     assert anchor_pairings(fixed, known) == [("rollouts:200", "rollouts:20")]
 
 
-def test_every_anchor_plays_the_next_weaker_one():
+def test_every_anchor_plays_the_next_weaker_one(monkeypatch):
+    keys = []
+
+    def play(agent, opponents, games, rules, key, **options):
+        keys.append(key)
+        return play_games(agent, opponents, games, rules, key, **options)
+
+    monkeypatch.setattr("pylos.arena.evaluation.play_games", play)
     whole = play_anchors(SETTINGS, [], RULES, show=False)
+    assert len({*keys}) == 2
     assert _pairs(whole) == [("rollouts:1", "random"), ("rollouts:2", "rollouts:1")]
     assert [result.games for result in whole] == [ANCHOR_GAMES_FACTOR * 6] * 2
     # The names of both are what names their games: what was played before changes nothing.
@@ -109,10 +120,25 @@ def test_perfect_play_counts_the_turns_of_the_games_that_the_agent_lost(solved):
     counts = play_perfect(EvaluationSettings(games=20), agent, perfect, show=False)
     assert set(agent.first) == {0}  # from the start position
     assert counts[:3].sum() == counts[3:6].sum() == 10
-    assert counts[2] == 10  # the first player loses
     lost = counts[2] + counts[5]
     assert 5 * lost < counts[6] < 20 * lost
     assert counts.dtype == np.int64
+
+
+def test_perfect_play_against_itself_counts_the_turns_of_the_lost_half_alone(solved):
+    perfect = load_perfect(RULES)
+    counts = play_perfect(EvaluationSettings(games=20), perfect, load_perfect(RULES), show=False)
+    turns = Tablebase(RULES).probe([Board(RULES)])[1][0]
+    assert counts.tolist() == [10, 0, 0, 0, 0, 10, 10 * turns]
+
+
+def test_the_weights_name_the_games_of_perfect_play(solved):
+    def counts(name: str) -> list[int]:
+        return play_perfect(
+            EvaluationSettings(games=20), Agent(name), load_perfect(RULES), show=False
+        ).tolist()
+
+    assert counts("step-8:4") == counts("step-8:64") != counts("step-9:4")
 
 
 def test_the_metrics_of_perfect_play():

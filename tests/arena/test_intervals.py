@@ -8,6 +8,7 @@ import pytest
 from numpy.random import Generator, default_rng
 from scipy import optimize
 
+from pylos.arena import intervals
 from pylos.arena.ratings import PRIOR_ELO, Rating, fit_ratings
 from pylos.arena.results import Counts, MatchResult
 
@@ -128,3 +129,24 @@ def test_ends_are_those_of_the_profile_likelihood() -> None:
         low, high = _likelihood_ends(results, ["a", "b", "c"], player)
         assert low - 8 < found[player].low < low + 1
         assert high - 1 < found[player].high < high + 8
+
+
+def test_with_few_games_the_virtual_draws_make_no_interval_narrower() -> None:
+    results = [MatchResult("a", "random", (2, 0, 2), (2, 0, 2))]
+    low, high = _likelihood_ends(results, ["a"], "a")
+    found = fit_ratings(results).elo["a"]
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.5), pytest.approx(high, abs=0.5))
+
+
+def test_of_many_opponents_those_that_say_the_most_count_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent won all games against most of them, which say little, and lost to two of them."""
+    weak = [f"weak-{i}" for i in range(4)]
+    known = [("middle", "random", (15, 0, 10)), ("strong", "middle", (20, 0, 5))]
+    known += [(name, "random", (12, 0, 13)) for name in weak]
+    swept = [("agent", name, (25, 0, 0)) for name in (*weak, "random")]
+    lost = [("agent", "middle", (24, 0, 1)), ("agent", "strong", (2, 0, 1))]
+    exact = _rating(*known, *swept, *lost)["agent"]
+    monkeypatch.setattr(intervals, "OPPONENTS", 3)
+    found = _rating(*known, *swept, *lost)["agent"]
+    assert found != exact
+    assert (found.low, found.high) == (pytest.approx(exact.low, abs=10), pytest.approx(exact.high, abs=30))

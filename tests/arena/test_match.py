@@ -1,4 +1,4 @@
-"""Matches: openings, colours, ends of games and bookkeeping, told by players that follow a script."""
+"""Matches: openings, colours, ends of games and results, seen by players that follow a script."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -187,7 +187,7 @@ def test_a_player_that_does_not_choose_for_every_board_is_named():
         play_match(Scripted("a", _first), lazy, games=6)
 
 
-def test_the_number_of_finished_games_is_told():
+def test_the_number_of_finished_games_is_reported():
     heard = []
     play_match(RandomPlayer(), RandomPlayer(), games=10, on_move=heard.append)
     assert heard == sorted(heard)
