@@ -71,7 +71,7 @@ class SelfPlay:
         threads: how many threads search.
 
     Raises:
-        ConfigurationError: a number is out of its range, or no memory holds so many games.
+        ConfigurationError: a number is out of its range, or there is too little memory for the games.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class SelfPlay:
         threads: int = 1,
     ) -> None:
         given = {"parallel_games": parallel_games, "rank": rank, "threads": threads}
-        number = checked_options(given, _RANGES)
-        size, moves, width = number["parallel_games"], game_options.max_moves, search_options.width
+        numbers = checked_options(given, _RANGES)
+        size, moves, width = numbers["parallel_games"], game_options.max_moves, search_options.width
         self._code = code
         self._options = game_options
-        self._key = derive_key(key, "selfplay", number["rank"])
+        self._key = derive_key(key, "selfplay", numbers["rank"])
         self._next_number = size
         needed = size * (32 + moves * (16 + 4 * width))
         with memory_for("games in flight", needed, f"lower parallel_games ({size:,}) or max_moves"):
@@ -104,7 +104,7 @@ class SelfPlay:
                 values=np.zeros((size, moves), np.float32),
                 surprises=np.zeros((size, moves), np.float32),
             )
-        self._search = Search(size, code, search_options, number["threads"])
+        self._search = Search(size, code, search_options, numbers["threads"])
         for g in range(size):
             begin_game(self._games, g, g, self._key, game_options.opening_plies, code)
 
@@ -125,6 +125,9 @@ class SelfPlay:
 
         Returns:
             Statistics of the finished games.
+
+        Raises:
+            NonFiniteNetworkError: see `pick_actions`.
         """
         start = time.perf_counter()
         totals = np.zeros(4)
@@ -143,6 +146,7 @@ class SelfPlay:
         )
 
     def _play_ply(self, evaluate: Evaluator, buffer: ReplayBuffer, totals: np.ndarray) -> None:
+        """Plays one action in every game; finished games go to the buffer and are counted in `totals`."""
         games, options = self._games, self._options
         rows = np.arange(len(games.ply))
         positions, noise_keys, choice_keys = (np.empty(len(rows), np.int64) for _ in range(3))
@@ -170,7 +174,7 @@ class SelfPlay:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The games in flight as tensors (only the plies played), and the number of the next game."""
+        """The games in flight as tensors (what was played, with zeros behind it), and the number of the next game."""
         ply = self._games.ply
         plies = int(ply.max()) + 1
         arrays = {}
