@@ -37,6 +37,12 @@ def test_every_iteration_yields_the_same_batches_and_no_batch_twice():
     assert not _equal(first, list(_batches(key=1)))
 
 
+def test_no_batch_is_drawn_beyond_the_epoch(monkeypatch):
+    drawn, draw = [], ReplayBuffer.batch
+    monkeypatch.setattr(ReplayBuffer, "batch", lambda *given: drawn.append(given) or draw(*given))
+    assert len(list(_batches())) == len(drawn) == 5
+
+
 @pytest.mark.parametrize("yielded", [0, 1, 3, 5])
 def test_a_state_goes_on_behind_the_last_batch_that_was_yielded(yielded):
     halted, whole = _batches(), list(_batches())
