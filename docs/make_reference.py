@@ -2,7 +2,7 @@
 
     python docs/make_reference.py lightning_logs/laptop
 
-Needs matplotlib (``pip install 'pylos[docs]'``). What ships is the network of the run's last checkpoint.
+Needs matplotlib (`pip install 'pylos[docs]'`). What ships is the network of the last checkpoint of the run.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ import shutil
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pylos.network.checkpoint_format import REQUIRED, VERSION_KEY
 from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.folder import CHECKPOINTS
 from pylos.system.files import replacing
 
+KEPT = (*REQUIRED, VERSION_KEY, "pytorch-lightning_version")
+"""What a player needs of a checkpoint."""
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ("metrics.csv", "config.yaml", f"{CHECKPOINTS}/manifest.json")
 TRUTH = {
@@ -34,18 +31,22 @@ COLOURS = ["#4c9f70", "#c8553d", "#c9c9c9"]
 
 
 def ship(run: Path) -> Path:
-    """Writes what a player needs of the last checkpoint into the package."""
+    """Writes what a player needs of the last checkpoint into the package, and returns the file."""
     checkpoint = load_checkpoint(run / CHECKPOINTS / "last.ckpt")
     path = ROOT / "pylos" / "players" / "reference" / f"{checkpoint['hyper_parameters']['rules']}.ckpt"
     with replacing(path) as file:
-        torch.save(
-            {name: checkpoint[name] for name in (*REQUIRED, VERSION_KEY, "pytorch-lightning_version")}, file
-        )
+        torch.save({name: checkpoint[name] for name in KEPT}, file)
     return path
 
 
 def plot(run: Path, path: Path) -> None:
-    """Truth accuracy and Elo over the minutes since the run began."""
+    """Draws the accuracy against the truth, and Elo, over the minutes since the run began."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     # A run that was interrupted has several of them, and no common clock.
     [events] = run.glob("events.out.tfevents.*")
     scalars = EventAccumulator(str(events)).Reload()
@@ -71,7 +72,7 @@ def plot(run: Path, path: Path) -> None:
     minutes, elo = series("eval/elo")
     steps = [event.step for event in scalars.Scalars("eval/elo")]
     low, high = by_step("eval/elo_low"), by_step("eval/elo_high")
-    # An open end was not logged: there the band goes on to the edge of the picture.
+    # An open end of an interval was not logged. There the band reaches the edge of the picture.
     bottom, top = min([*low.values(), *elo]) - 100, max([*high.values(), *elo]) + 100
     ends = [low.get(step, bottom) for step in steps], [high.get(step, top) for step in steps]
     right.fill_between(minutes, *ends, color="#4c9f7040", linewidth=0)
@@ -84,7 +85,7 @@ def plot(run: Path, path: Path) -> None:
 
 
 def main(run: Path) -> None:
-    """Does both, and copies the records."""
+    """Ships the network of a run, copies its records, and draws its progress."""
     shipped = ship(run)
     kept = ROOT / "lightning_logs" / "reference"
     if shipped.stem != "standard":

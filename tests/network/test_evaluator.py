@@ -1,10 +1,12 @@
 """The evaluator computes what the network does, frozen, and in the precision that is asked for."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from pylos.errors import ConfigurationError
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.playouts import random_action
 from pylos.game.position import START
@@ -12,7 +14,7 @@ from pylos.game.rules import NUM_ACTIONS, RULES, step
 from pylos.kernels.randomness import draw
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import SQUARE, PylosNetwork
-from tests.support.evaluators import direct, small_network
+from tests.support.evaluators import direct, let_overflow, small_network
 
 STANDARD = RULES["standard"]
 
@@ -106,3 +108,57 @@ def test_an_evaluator_of_a_validation_serves_outside_of_it(network, positions):
             evaluate = NetworkEvaluator(network, STANDARD, "cpu", "float32")
         assert np.array_equal(evaluate(positions)[0], direct(network, positions)[0])
         torch.nn.init.normal_(network.value_head.weight)
+
+
+@pytest.mark.parametrize("count", [1, 5, 8, 31])
+def test_any_number_of_positions_is_evaluated(network, positions, count: int):
+    values, log_policy = NetworkEvaluator(network, STANDARD, "cpu", "float32")(positions[:count])
+    assert (values.shape, log_policy.shape) == ((count,), (count, NUM_ACTIONS))
+    expected_values, expected_policy = direct(network, positions)
+    np.testing.assert_allclose(values, expected_values[:count], atol=1e-5)
+    np.testing.assert_allclose(log_policy, expected_policy[:count], atol=1e-4)
+
+
+def test_on_a_cpu_searches_have_a_cache(network, positions):
+    evaluate = NetworkEvaluator(network, STANDARD, "cpu", "float32")
+    assert evaluate.network_share == 1
+    cached = evaluate.cached()
+    cached(positions[:8])
+    cached(positions[:8])
+    assert cached.network_share <= 0.5
+    evaluate.on_accelerator = True
+    assert evaluate.cached() is evaluate
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_answers_that_are_not_finite_are_refused_with_the_name_of_the_network(precision: str):
+    evaluate = NetworkEvaluator(let_overflow(small_network()), STANDARD, "cpu", precision, "this one")
+    with pytest.raises(NonFiniteNetworkError, match="this one"):
+        evaluate(np.zeros(3, np.int64))
+
+
+class _Answers(torch.nn.Module):
+    """Replaces a value, or the log policy of an action, by a number."""
+
+    def __init__(self, action: int | None, number: float) -> None:
+        super().__init__()
+        self.network, self.action, self.number = small_network(), action, number
+
+    def forward(self, observations):
+        values, log_policy = self.network(observations)
+        if self.action is None:
+            return torch.full_like(values, self.number), log_policy
+        return values, log_policy.index_fill(1, torch.tensor([self.action]), self.number)
+
+
+@pytest.mark.parametrize("number", [-math.inf, math.nan])
+@pytest.mark.parametrize(("action", "usable"), [(None, False), (0, False), (15, False), (29, True)])
+def test_values_and_the_policy_of_legal_actions_must_be_finite(action, usable: bool, number: float):
+    """On the empty board 0 to 15 are legal, and 29, the apex, is not: a network may mask it."""
+    evaluate = NetworkEvaluator(_Answers(action, number), STANDARD, "cpu", "float32")
+    start = np.array([START])
+    if usable:
+        evaluate(start)
+    else:
+        with pytest.raises(NonFiniteNetworkError, match="the network gives values or policies"):
+            evaluate(start)

@@ -46,8 +46,9 @@ def test_it_computes_in_the_precision_that_is_asked_for():
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
-def test_it_is_a_copy_and_making_it_draws_no_random_numbers():
-    network = small_network()
+@pytest.mark.parametrize("kind", SIZES)
+def test_it_is_a_copy_and_making_it_draws_no_random_numbers(kind: str):
+    network = network_of(kind)
     before = torch.random.get_rng_state()
     copy = frozen(network, CPU, torch.float32)
     assert torch.equal(before, torch.random.get_rng_state())

@@ -1,5 +1,7 @@
 """Layers with tied weights: what they share, what their gradients are, and where they go."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.layers import TiedHead
-from pylos.network.network import PylosNetwork, Symmetries, pylos_network
+from pylos.network.network import SQUARE, PylosNetwork, Symmetries, pylos_network
 from tests.support.networks import perturbed
 
 
@@ -75,4 +77,14 @@ def test_averaging_weights_leaves_the_symmetries_alone():
 
 def test_the_symmetries_go_along_to_another_device():
     network = pylos_network(16, 1).to("meta")
-    assert network(torch.zeros(4, OBSERVATION_SIZE, device="meta"))[1].shape == (4, NUM_ACTIONS)
+    values, log_policy = network(torch.zeros(4, OBSERVATION_SIZE, device="meta"))
+    assert log_policy.shape == (4, NUM_ACTIONS)
+    (values.sum() + log_policy.sum()).backward()
+    assert network.stem.moves.is_meta
+    assert network.policy_head.weight.grad.is_meta
+
+
+def test_a_fresh_head_has_weights_for_the_inputs_that_it_has():
+    """torch draws from +-1 / sqrt(inputs), and knows of an eighth of the inputs."""
+    most = TiedHead(512, SQUARE.actions).weight.abs().max().item()
+    assert 0.95 / math.sqrt(512) < most <= 1 / math.sqrt(512)

@@ -111,9 +111,10 @@ def test_a_turned_position_has_the_same_value_and_the_policy_turned(symmetric, s
     assert symmetry == 0 or not torch.allclose(policy, turned_policy, atol=0.1)
 
 
-def test_a_width_that_the_symmetries_do_not_divide_is_refused():
-    with pytest.raises(ConfigurationError, match="multiple of 8, got 36"):
-        pylos_network(36, 4)
+@pytest.mark.parametrize("width", [36, 0, -8])
+def test_a_width_that_is_no_multiple_of_the_symmetries_is_refused(width: int):
+    with pytest.raises(ConfigurationError, match=f"multiple of 8, got {width}"):
+        pylos_network(width, 4)
 
 
 def test_every_parameter_is_used(network):

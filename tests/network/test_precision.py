@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from torch import nn
 
 from pylos.network import precision
 from pylos.network.evaluator import PRECISIONS
@@ -55,3 +56,25 @@ def test_nowhere_to_keep_it_costs_a_measurement(network, tmp_path, monkeypatch, 
     monkeypatch.setenv("PYLOS_HOME", str(tmp_path / place))
     monkeypatch.setattr(precision, "_measure_precisions", lambda *_: "bfloat16")
     assert fastest_precision(network, "cpu", 16) == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "faster"),
+    [(0.5, "bfloat16"), (0.85, "bfloat16"), (0.95, "float32"), (1.0, "float32"), (3.0, "float32")],
+)
+def test_bfloat16_must_be_clearly_faster(tmp_path, monkeypatch, seconds: float, faster: str):
+    """Measured by a clock that only an evaluation moves."""
+    clock = [0.0]
+
+    class Evaluator:
+        def __init__(self, network, code, device, precision) -> None:
+            self.seconds = {"float32": 1.0, "bfloat16": seconds}[precision]
+
+        def __call__(self, positions) -> None:
+            assert len(positions) == 24
+            clock[0] += self.seconds
+
+    monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
+    monkeypatch.setattr(precision, "NetworkEvaluator", Evaluator)
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: clock[0])
+    assert fastest_precision(nn.Identity(), "cpu", 24) == faster

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -16,25 +15,14 @@ from pylos.cli.main import main
 from pylos.errors import NonFiniteNetworkError
 from pylos.game.board import Board
 from pylos.game.rules import NUM_ACTIONS, RULES
-from pylos.network.evaluator import NetworkEvaluator
 from pylos.players.naming import make_player
-from pylos.players.network_player import NetworkPlayer
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import Search
-from tests.support.evaluators import small_network
+from tests.support.evaluators import let_overflow
 from tests.support.training import config_text, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
 STANDARD = RULES["standard"]
-
-
-def let_overflow(network: torch.nn.Module) -> torch.nn.Module:
-    """Gives finite weights to a network of which nothing finite comes out."""
-    with torch.no_grad():
-        network.norm.weight.fill_(1e38)
-        network.norm.bias.fill_(1e38)
-        network.policy_head.weight.mul_(1e30)
-    return network
 
 
 @pytest.fixture(scope="module")
@@ -104,34 +92,6 @@ def test_what_the_last_step_broke_is_neither_evaluated_nor_saved(tmp_path: Path)
     with pytest.raises(NonFiniteNetworkError, match="not saved"):
         trainer.save_checkpoint(tmp_path / "by_hand.ckpt")
     assert not (tmp_path / "by_hand.ckpt").exists()
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_an_evaluator_refuses_answers_that_are_not_finite_and_says_whose(precision: str):
-    evaluate = NetworkEvaluator(let_overflow(small_network()), STANDARD, "cpu", precision, "this one")
-    with pytest.raises(NonFiniteNetworkError, match="this one"):
-        evaluate(np.zeros(3, np.int64))
-
-
-@pytest.mark.parametrize(("action", "usable"), [(0, False), (29, True)])
-def test_only_the_policy_of_legal_actions_must_be_finite(action: int, usable: bool):
-    """On the empty board 0 is legal, and 29, the apex, is not: networks may mask it."""
-
-    class Masks(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = small_network()
-
-        def forward(self, observations: torch.Tensor) -> Any:
-            values, log_policy = self.network(observations)
-            return values, log_policy.index_fill(1, torch.tensor([action]), -math.inf)
-
-    player = NetworkPlayer("masked", Masks(), "standard", simulations=0)
-    if usable:
-        assert player.choose([Board()])[0] < 16
-    else:
-        with pytest.raises(NonFiniteNetworkError):
-            player.choose([Board()])
 
 
 @pytest.mark.parametrize("root", ["puct", "gumbel"])

@@ -1,5 +1,6 @@
 """The agent that ships with the package: that it is there, plays by its name, and plays well."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from pylos.network.checkpoint_format import REQUIRED, VERSION_KEY
 from pylos.network.checkpoints import read_torch_file
 from pylos.players.naming import load_player, make_player, reference_file
 from pylos.truth.suite import load_suite
+from tests.support.players import save_player
 
 SHIPPED = sorted(path.stem for path in (Path(pylos.__file__).parent / "players" / "reference").glob("*.ckpt"))
 
 
 def kept_share(spec: str, every: int, rules: str = "standard") -> float:
-    """How often a player's choice keeps the exact value, in every so manieth position of the suite."""
+    """How often a player's choice keeps the exact value, in one of `every` positions of the suite."""
     suite = load_suite(rules)
     rows = np.arange(0, len(suite), every)
     return float(suite.keeping[rows, make_player(spec, rules).choose(suite.positions[rows])].mean())
@@ -41,6 +43,24 @@ def test_it_holds_no_more_than_a_player_needs(rules):
     assert checkpoint["hyper_parameters"]["rules"] == rules
     assert path.stat().st_size < 1_000_000
     assert all(torch.isfinite(weight).all() for weight in checkpoint["state_dict"].values())
+
+
+def test_what_ships_of_a_run_is_what_a_player_needs(tmp_path: Path, monkeypatch):
+    path = Path(__file__).parents[2] / "docs" / "make_reference.py"
+    spec = importlib.util.spec_from_file_location("make_reference", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    last.parent.mkdir(parents=True)
+    save_player(
+        last, "mature", **{"pytorch-lightning_version": "2.6.6", "loops": {}, "SelfPlayDataModule": 5}
+    )
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    shipped = script.ship(tmp_path / "run")
+    assert shipped == tmp_path / "pylos" / "players" / "reference" / "mature.ckpt"
+    assert set(read_torch_file(shipped)) == {*REQUIRED, VERSION_KEY, "pytorch-lightning_version"}
+    assert make_player(f"{shipped}:8").rules == "mature"
+    assert Path(str(reference_file("mature"))).parts[-4:] == shipped.relative_to(tmp_path).parts
 
 
 def test_it_plays_nearly_perfectly():
