@@ -196,6 +196,7 @@ def test_win_rate_vs_previous_is_against_the_latest_earlier_one(tmp_path: Path) 
         MatchResult(name, "step-9:32", (1, 0, 0), (1, 0, 0)),
         MatchResult(name, "step-20:32", (1, 0, 0), (0, 0, 1)),
         MatchResult(name, "step-300:32", (0, 0, 1), (0, 0, 1)),
+        MatchResult(name, "step-100:0", (0, 0, 1), (0, 0, 1)),
         MatchResult(name, "step-50", (0, 0, 1), (0, 0, 1)),
         MatchResult(name, "step-60-3f2a91c0:32", (0, 0, 1), (0, 0, 1)),
     ]

@@ -151,9 +151,10 @@ def test_unreadable_files_are_refused_in_one_line(tmp_path: Path, text: str) -> 
 
 
 def test_a_newer_format_is_named(tmp_path: Path) -> None:
-    path = _write(tmp_path, '{"version": 9, "news": []}')
-    with pytest.raises(CheckpointError, match="format 9, this program reads up to 2"):
-        read_manifest(path)
+    for version in (VERSION + 1, 9):
+        path = _write(tmp_path, json.dumps({"version": version, "news": []}))
+        with pytest.raises(CheckpointError, match=f"format {version}, this program reads up to 2"):
+            read_manifest(path)
     with pytest.raises(CheckpointError, match="cannot read"):
         read_manifest(tmp_path)
 
