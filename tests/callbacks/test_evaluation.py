@@ -4,18 +4,20 @@ import itertools
 import json
 import re
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 import callbacks.evaluation
 from pylos.errors import CheckpointError, ConfigurationError, PlayerError
 from pylos.runs.manifest import Manifest
 from pylos.runs.manifest_format import EVALUATED, FAILED
 from pylos.training.datamodule import SelfPlayDataModule
-from tests.support.evaluated import train
+from tests.support.evaluated import EvaluationMetrics, train
 from tests.support.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
 
@@ -226,3 +228,62 @@ def test_bad_settings_are_refused_in_one_line(epochs):
     with pytest.raises(ConfigurationError, match="every_n_epochs") as caught:
         tiny_evaluation(every_n_epochs=epochs)
     assert "\n" not in str(caught.value)
+
+
+def test_a_resume_warns_of_what_is_lost_and_of_nothing_else(tmp_path: Path):
+    train(tmp_path, max_epochs=1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train(tmp_path, max_epochs=2, ckpt_path=tmp_path / "last.ckpt")
+    assert not [w for w in caught if "evaluations so far" in str(w.message) or "missing" in str(w.message)]
+    (tmp_path / "manifest.json").unlink()
+    with pytest.warns(
+        UserWarning, match=r"the run goes on, but \S*manifest\.json is missing: ratings begin anew"
+    ):
+        train(tmp_path, max_epochs=3, ckpt_path=tmp_path / "last.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda name, weight: (f"{name}x", weight), "does not fit the network"),
+        (lambda name, weight: (name, weight[..., None]), "does not fit the network"),
+        (lambda name, weight: (name, weight.int()), "makes no sense"),
+    ],
+)
+def test_a_previous_agent_that_is_another_network_is_refused(tmp_path: Path, spoil, message: str):
+    module = tiny_module()
+    weights = dict(spoil(name, weight) for name, weight in module.network.state_dict().items())
+    evaluation = tiny_evaluation()
+    evaluation.load_state_dict({"previous_step": 4, "previous_weights": weights})
+    with pytest.raises(CheckpointError, match=f"the checkpoint's previous agent {message}"):
+        tiny_trainer(tmp_path, 1, callbacks=(evaluation,)).fit(module, datamodule=tiny_data())
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"previous_step": 4},
+        {"previous_step": "4", "previous_weights": {}},
+        {"previous_step": -1, "previous_weights": {}},
+        {"previous_step": 4, "previous_weights": []},
+        {"previous_step": 4, "previous_weights": {"a": 1.0}},
+    ],
+)
+def test_a_state_that_is_none_of_ours_is_refused(state):
+    with pytest.raises(CheckpointError, match="the state of the evaluation"):
+        tiny_evaluation().load_state_dict(state)
+
+
+@pytest.mark.parametrize("perfect", [True, False])
+def test_perfect_play_is_measured_where_the_rules_are_solved(solved: Path, tmp_path: Path, perfect: bool):
+    watch = EarlyStopping("eval/turns_survived_vs_perfect", patience=9)
+    metrics = EvaluationMetrics()
+    callbacks = (tiny_evaluation(perfect=perfect), metrics, *([watch] if perfect else []))
+    tiny_trainer(tmp_path, 1, callbacks=callbacks).fit(
+        tiny_module(rules="mini-standard"), datamodule=tiny_data()
+    )
+    assert any("perfect" in name for name in metrics.epochs[0]) == perfect
+    assert watch.strict == (not perfect)  # where it is not measured, to watch it would be a mistake
+    assert Manifest.load(tmp_path).entries[STEPS_PER_EPOCH, 4].games == 2 * 4

@@ -4,7 +4,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
 
 from callbacks.plain_report import PlainReport, manifest_metrics
 from callbacks.report import Report
@@ -90,3 +90,52 @@ def test_a_plain_report_goes_with_another_bar_and_takes_up_the_state_of_a_live_o
     )
     fit_and_report(folder, 1, Report(), ckpt_path=folder / "checkpoints" / "last.ckpt")
     assert "value loss" in capsys.readouterr().out
+
+
+def test_a_trial_has_no_table(folder, capsys):
+    fit(folder, 1, fast_dev_run=True)
+    out = capsys.readouterr().out
+    assert "epoch 1/1" in out
+    assert "value loss" not in out
+    assert "What to run next" not in out
+
+
+class LogsAnEnd(pl.Callback):
+    def on_train_epoch_end(self, trainer, pl_module):
+        pl_module.log("eval/elo_high", 1300.0)
+
+
+def test_the_ratings_of_the_table_are_those_of_the_manifest(folder, capsys):
+    """Which may have been fitted anew, and may have lost an end that was logged."""
+    settings = {"games": 10, "simulations": 8, "anchors": [], "seed": 0}
+    manifest = Manifest(folder / "checkpoints", "standard", settings)
+    manifest.record(0, 10, 8, [MatchResult("step-10:8", "random", (5, 0, 0), (5, 0, 0))], 1.0)
+    manifest.update_ratings()
+    manifest.save()
+    entry = manifest.entries[10, 8]
+    fit_and_report(folder, 1, PlainReport(), LogsAnEnd(), enable_progress_bar=False)
+    line, _, table = capsys.readouterr().out.partition("\n")
+    assert line.endswith("Elo 1234 (-inf, 1300]")
+    assert f"{entry.elo:.0f} [{entry.elo_low:.0f}, inf)" in table
+
+
+@pytest.mark.parametrize("remaining", [-1.0, 0.0, 0.5])
+def test_a_fit_that_is_out_of_time_needs_another_limit_to_go_on(folder, capsys, monkeypatch, remaining):
+    monkeypatch.setattr(Timer, "time_remaining", lambda *_: remaining)
+    (folder / "config.yaml").touch()
+    fit(folder, 1, max_time={"seconds": 1000})
+    out = capsys.readouterr().out
+    assert ("max_time is used up" in out) == (remaining <= 0)
+    assert ("--trainer.max_time null" in out) == (remaining <= 0)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_line_that_cannot_be_printed_ends_the_fit_after_the_checkpoint(folder, monkeypatch, epochs):
+    def print_nothing(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Tiny, "print", print_nothing)
+    with pytest.raises(OSError, match="No space left on device: 'standard output'"):
+        fit(folder, epochs)
+    state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert (state["epoch"], state["global_step"]) == (0, 2)
