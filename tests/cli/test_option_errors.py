@@ -32,12 +32,40 @@ def test_complaints_are_short():
     assert len(shorten("x" * 10_000)) == MOST_CHARACTERS
 
 
+def test_types_of_types_are_one_list_of_reasons():
+    inner = """Does not validate against any of the Union subtypes
+      Subtypes: [<class 'str'>, <class 'bool'>]
+      Errors:
+        - Expected a <class 'str'>
+        - Expected a <class 'bool'>
+      Given value type: <class 'float'>
+      Given value: 1.5"""
+    outer = f"""Parser key "a":
+  Does not validate against any of the Union subtypes
+  Subtypes: [<class 'int'>, list]
+  Errors:
+    - Expected a <class 'int'>
+    - {inner}
+  Given value type: <class 'float'>
+  Given value: 1.5"""
+    assert shorten(outer) == "a: Expected a int; Expected a str; Expected a bool; got 1.5; got 1.5"
+
+
 def test_the_reason_is_found_behind_other_errors():
     def fail(error):
         with errors_in_one_line():
             raise ValueError("Does not validate against any of the Union subtypes") from error
 
+    def fail_while_handling(error):
+        with errors_in_one_line():
+            try:
+                raise error
+            except RulesError:
+                raise ValueError("it does not name its cause")  # noqa: B904  # as jsonargparse does, too
+
     with pytest.raises(RulesError, match="no rules"):
         fail(RulesError("no rules"))
+    with pytest.raises(RulesError, match="no rules"):
+        fail_while_handling(RulesError("no rules"))
     with pytest.raises(ConfigurationError, match="Does not validate"):
         fail(IndexError())
