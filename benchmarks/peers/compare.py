@@ -1,6 +1,6 @@
 """Self-play of this package beside what a user would pick instead: the same number of simulations, the same layers.
 
-Each peer runs in an environment of its own in ``$PYLOS_HOME/peers``, made on the first call; one that cannot be
+Each peer runs in an environment of its own in `$PYLOS_HOME/peers`, made on the first call; one that cannot be
 installed is left out with a line that says so. OpenSpiel and pgx have no Pylos: they play Othello, whose rules are
 cheaper and whose positions have fewer legal actions.
 """

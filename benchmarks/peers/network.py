@@ -21,7 +21,7 @@ def weights(inputs: int) -> list[Any]:
 
 
 def forward(xp: ModuleType, layers: list[Any], x: Any) -> tuple[Any, Any]:
-    """Values [B] and logits [B, 303] of observations [B, inputs]; ``xp`` is numpy or jax.numpy."""
+    """Values [B] and logits [B, 303] of observations [B, inputs]; `xp` is numpy or jax.numpy."""
 
     def linear(i: int, x: Any) -> Any:
         return x @ layers[i][0] + layers[i][1]

@@ -28,7 +28,7 @@ SMALLER = {
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"``{language}\n(.*?)``", README, flags=re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_notebook_lines_run(tmp_path: Path, monkeypatch, capsys):
