@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pylos.errors import IllegalActionError, RulesError
+from pylos.errors import IllegalActionError, PositionError, RulesError
 from pylos.game.actions import action_name
 from pylos.game.board import BLACK, WHITE, Board, as_positions
 from pylos.game.rules import NUM_ACTIONS
@@ -141,6 +141,25 @@ def test_a_take_back_alone_is_one_step():
     assert (board.turn, board.pending, board.last_turn) == ("white", 1, "1B2-1A1")
 
 
+def test_a_board_from_the_middle_of_a_turn_writes_the_stop_that_nothing_implies():
+    board = Board.from_text("ww..ww..bbb...../........./..../. w 2")
+    board.push("-1A1")
+    board.push("=")
+    assert board.turns == ["-1A1="]
+    again = Board.from_text("ww..ww..bbb...../........./..../. w 2")
+    again.push(board.last_turn)
+    assert again == board
+
+
+def test_the_apex_is_among_the_last_cells_and_the_reserve_is_not():
+    board = Board.from_text("bbbbwwwwbwbwwbwb/wbwbwbwbw/wbwb/. b 0", "children")
+    board.push("4A1")
+    assert board.last_cells == (29,)
+    board = square_board()
+    board.push("1B2-1A1")
+    assert board.last_cells == (5, 0)
+
+
 @pytest.mark.parametrize(
     ("before", "action", "reason"),
     [
@@ -221,3 +240,13 @@ def test_as_positions():
     assert positions.tolist() == [board.position for board in games]
     assert as_positions(positions) is positions
     assert as_positions([]).shape == (0,)
+
+
+@pytest.mark.parametrize("array", [np.zeros(2), np.zeros(2, bool), np.zeros((1, 1), np.int64), np.array(0)])
+def test_arrays_of_anything_else_are_no_positions(array):
+    with pytest.raises(PositionError, match=re.escape(f"not {array.dtype} {list(array.shape)}")):
+        as_positions(array)
+
+
+def test_an_empty_array_holds_no_position_whatever_its_kind():
+    assert as_positions(np.array([])).dtype == np.int64
