@@ -66,7 +66,7 @@ def _play(tablebase: Tablebase, rng: np.random.Generator) -> Iterator[np.ndarray
         counts = np.diff(found.starts)
         rows, keeping = found.rows(), found.keeping()
         kept = np.bincount(rows, keeping, minlength=len(positions))
-        yield canonical(positions[(kept > 0) & (kept < counts)])
+        yield canonical(positions[kept < counts])
         random = rng.random(len(positions)) < mistakes
         # The action with the highest of uniform draws is a fair choice among the allowed ones.
         draws = np.where(keeping | random[rows], rng.random(len(rows)), -1.0)

@@ -5,13 +5,14 @@ import doctest
 import numpy as np
 import pytest
 
-from pylos.analysis.rows import analyse
+from pylos.analysis.rows import analyse, network_opinion
 from pylos.errors import PlayerError, RulesError, TableError
 from pylos.game.board import Board
 from pylos.game.rules import RULES
 from pylos.players.naming import make_player
 from pylos.search.options import network_options
 from pylos.search.search import Search
+from pylos.search.softmax import legal_policy
 from pylos.solution.tablebase import Tablebase
 from tests.support.boards import random_game
 from tests.support.networks import untrained_player
@@ -68,6 +69,27 @@ def test_priors_are_those_of_the_network_over_the_legal_actions():
         assert [row.prior for row in rows] == sorted(priors.values(), reverse=True)
         assert rows[0].action == player.choose([board])[0]
         assert all(row.visits is None and row.mean is None for row in rows)
+
+
+def test_the_network_is_asked_as_the_player_asks_it():
+    """A search asks about canonical images: to the last bit this is another answer than the bare network's."""
+    searching, bare = (untrained_player("standard", simulations) for simulations in (1, 0))
+    differences = 0
+    for board in boards("standard", 20):
+        positions = np.array([board.position])
+        answers = searching.evaluator(positions), bare.network(positions)
+        for player, (values, log_policy) in zip((searching, bare), answers, strict=True):
+            value, policy = network_opinion(board, player)
+            assert value == values[0]
+            assert policy.tolist() == legal_policy(log_policy[0], board.legal_actions).tolist()
+        differences += answers[0][0][0] != answers[1][0][0]
+    assert differences
+
+
+def test_one_simulation_is_a_search():
+    for board in boards("standard", 5):
+        rows = analyse(board, None, untrained_player("standard", 1))
+        assert sum(row.visits for row in rows) == 1
 
 
 def test_what_is_found_is_what_the_players_search_finds():

@@ -1,11 +1,23 @@
 """The search that is measured against the truth."""
 
 import numpy as np
+import torch
 
 from pylos.players.network_player import NetworkPlayer
 from pylos.truth.searcher import Searcher
 from tests.support.suites import shipped
 from tests.support.training import tiny_module
+
+
+def test_the_choice_among_equals_depends_on_the_position_alone():
+    """A network without an opinion leaves everything to chance."""
+    suite, module = shipped(), tiny_module(rules="mini-standard")
+    for parameter in module.network.parameters():
+        torch.nn.init.zeros_(parameter)
+    searcher = Searcher(module.network, module.rules, 2, module.device)
+    searched = searcher.choose(suite.positions[:200])
+    assert (searcher.choose(suite.positions[100:200]) == searched[100:]).all()
+    assert (searched != suite.legal[:200].argmax(1)).mean() > 0.3  # it is not just the first action
 
 
 def test_search_plays_like_a_player_of_matches():

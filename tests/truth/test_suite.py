@@ -7,10 +7,10 @@ import pytest
 
 from pylos.errors import RulesError
 from pylos.game.board import Board
-from pylos.game.position import opponent_cells, own_cells
+from pylos.game.position import START, opponent_cells, own_cells
 from pylos.game.rules import FULL_RULES, MINI_RULES, RULES
 from pylos.solution.tablebase import not_solved_message, open_if_present
-from pylos.truth.suite import STRATA, load_suite, read_suite, write_suite
+from pylos.truth.suite import STRATA, describe_suite, load_suite, read_suite, suite_from_values, write_suite
 from tests.support import endgames
 from tests.support.suites import assert_same, assert_structure, shipped
 
@@ -20,6 +20,26 @@ def test_a_suite_is_read_as_it_was_written(tmp_path):
     with path.open("wb") as file:
         write_suite(file, shipped("mini-mature"))
     assert_same(read_suite(path), shipped("mini-mature"))
+
+
+def test_a_lost_position_is_worth_a_loss():
+    n = len(Board("mini-standard").legal_actions)
+    for values, worth in ((np.full(n, -1), -1), (np.append(np.full(n - 1, -1), 0), 0), (np.eye(n)[3], 1)):
+        suite = suite_from_values(
+            np.array([START]), np.array([0]), values.astype(np.int8), {"rules": "mini-standard"}
+        )
+        assert suite.values.tolist() == [worth]
+        assert suite.keeping.sum() == (values == worth).sum()
+        assert suite.action_values[suite.legal].tolist() == values.tolist()
+
+
+def test_a_suite_is_described_in_a_sentence():
+    suite = shipped("mini-children")
+    opening = int((suite.strata == 0).sum())
+    text = describe_suite(suite)
+    assert text.startswith(f"mini-children: 1,218 decision positions (opening {opening:,}, middle ")
+    assert "take-back 0)" in text
+    assert text.endswith(f"is right in {np.mean(suite.uniform_accuracy):.3f} of them")
 
 
 def test_there_is_no_suite_of_rules_that_do_not_exist():
