@@ -9,8 +9,9 @@ from scipy import stats
 from pylos.game.board import Board
 from pylos.game.rules import FULL_RULES, RULES
 from pylos.search.options import SearchOptions
-from pylos.search.root import pick_actions
+from pylos.search.root import measure_surprises, pick_actions
 from pylos.search.search import Search
+from pylos.search.tree import ROOT, new_tree
 from tests.support.boards import random_game
 from tests.support.endgames import LOSS, LOSS_IN_ONE, WIN, Endgame, endgames, losing_at_once, solve
 from tests.support.evaluators import Evaluation, hashed, single, uninformed
@@ -134,3 +135,25 @@ def test_root_edges_hold_what_the_search_knows_about_each_action():
             assert value == pytest.approx(edge.proof or known, abs=1e-5, nan_ok=True)
             kinds.add((edge.proof, edge.visits > 0))
     assert kinds == {(1, False), (1, True), (-1, True), (0, True), (0, False)}
+
+
+@pytest.mark.parametrize(
+    ("priors", "weights", "expected"),
+    [
+        ([0.5, 0.25, 0.25], [1, 0, 3], 0.25 * np.log(0.25 / 0.5) + 0.75 * np.log(0.75 / 0.25)),
+        ([1 / 3, 1 / 3, 1 / 3], [5, 5, 5], 0.0),  # rounded to 32 bits, these priors add up to more than 1
+    ],
+)
+def test_surprise_is_the_divergence_of_the_result_from_the_prior_and_never_negative(
+    priors, weights, expected
+):
+    tree, out = new_tree(1, 1), np.empty(1, np.float32)
+    tree.num_edges[0, ROOT] = 3
+    tree.edge_action[0, :3] = [4, 7, 9]
+    tree.edge_prior[0, :3] = priors
+    found = np.zeros((2, 1, 5), np.int16)
+    for k, (action, weight) in enumerate((a, w) for a, w in zip([4, 7, 9], weights, strict=True) if w):
+        found[:, 0, k] = action, weight
+    measure_surprises(tree, 1, found[0], found[1], out)
+    assert out[0] == pytest.approx(expected, abs=1e-6)
+    assert out[0] >= 0
