@@ -158,11 +158,9 @@ def _add_edges(
         tree.edge_value_sum[g, edge] = 0.0
         tree.edge_child[g, edge] = NO_NODE
         tree.edge_proven[g, edge] = UNPROVEN
-        if opponent_spent:
-            after = step(position, actions[i], code)
-            if mover(after) != mover(position) and is_over(after, code):
-                tree.edge_proven[g, edge] = PROVEN_WIN
-                wins = True
+        if opponent_spent and is_over(step(position, actions[i], code), code):
+            tree.edge_proven[g, edge] = PROVEN_WIN
+            wins = True
     return wins
 
 
