@@ -64,12 +64,39 @@ def test_nothing_is_decompressed_and_no_member_is_larger_than_the_file(
         content[size : size + 4] = (1 << 31).to_bytes(4, "little")
     liar.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            zipfile.ZipExtFile, "read", None
-        )  # nothing is read before the sizes are known to be true
+        # Nothing is read before the sizes are known to be true.
+        patch.setattr(zipfile.ZipExtFile, "read", None)
         for path in (bomb, liar):
             message = error_of(lambda path=path: check_archive(path, structure_only))
             assert message == f"{path} is damaged: its table of contents is missing or broken"
+
+
+def test_a_size_that_reaches_into_the_directory_is_refused(tmp_path: Path) -> None:
+    """Without checksums after the data, which other programs leave out, nothing else shows it."""
+    path = tmp_path / "a.ckpt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("archive/data.pkl"), b"0123456789")
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"archive/data.pkl") - 46
+    content[entry + 38 : entry + 42] = bytes(4)  # permissions, which torch does not write
+    path.write_bytes(content)
+    check_archive(path, structure_only=False)
+    for size in (entry + 20, entry + 24):
+        content[size : size + 4] = (11).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert "table of contents" in error_of(lambda: check_archive(path, structure_only=True))
+
+
+@pytest.mark.parametrize("bit", range(9))
+def test_the_data_of_a_tensor_lies_where_the_directory_says(tmp_path: Path, bit: int) -> None:
+    """The length of the padding before it is in its own header alone. Numbers that are not read have no checksum."""
+    path = tmp_path / "a.ckpt"
+    IO.save_checkpoint(sample_checkpoint(), path)
+    content = bytearray(path.read_bytes())
+    length = content.index(b"archive/data/1") - 2
+    content[length + bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    assert "table of contents" in error_of(lambda: check_archive(path, structure_only=True))
 
 
 def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:

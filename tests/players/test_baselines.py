@@ -7,7 +7,7 @@ import numpy as np
 from pylos.arena.match import play_match
 from pylos.game.board import Board
 from pylos.players.baselines import ROLLOUT_ROWS, RandomPlayer, RolloutPlayer
-from tests.support.players import assert_legal
+from tests.support.players import assert_legal, some_boards
 
 
 def test_the_random_player_is_spread_over_all_actions():
@@ -27,3 +27,21 @@ def test_more_rollouts_beat_fewer():
 def test_rollouts_are_asked_for_more_boards_than_their_rows():
     boards = [Board()] * (ROLLOUT_ROWS + 3)
     assert_legal(RolloutPlayer(3).choose(boards), boards)
+
+
+def test_keys_name_the_same_choices_for_ever():
+    """Recorded matches can be played again."""
+    boards = some_boards(count=6)
+    assert RandomPlayer(key=5).choose(boards).tolist() == [6, 10, 8, 2, 169, 6]
+    assert RolloutPlayer(20, key=5).choose(boards).tolist() == [4, 3, 8, 2, 169, 9]
+
+
+def test_the_playout_from_a_position_does_not_depend_on_the_batch():
+    evaluate = RolloutPlayer(1)._evaluator(7)
+    positions = np.array([board.position for board in some_boards(count=12)])
+    values, log_policy = evaluate(positions)
+    assert evaluate(positions[::-1])[0].tolist() == values.tolist()[::-1]
+    assert set(values.tolist()) == {-1.0, 1.0}
+    assert not log_policy.any()
+    others = RolloutPlayer(1)._evaluator(8)(positions)[0]
+    assert others.tolist() != values.tolist()

@@ -7,9 +7,10 @@ import torch
 
 from pylos.errors import CheckpointError, PlayerError, RulesError
 from pylos.game.board import Board
+from pylos.network.checkpoints import load_network
 from pylos.network.network import pylos_network
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
-from pylos.players.naming import check_player, make_player, player_text
+from pylos.players.naming import check_player, make_player, player_text, reference_file
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
 from tests.support.players import drawn_network, save_player, some_boards
@@ -61,7 +62,9 @@ def test_players_are_made_from_texts(tmp_path):
 def test_a_checkpoint_plays_as_its_network(tmp_path, simulations):
     boards, path = some_boards(), save_player(tmp_path / "a.ckpt")
     expected = NetworkPlayer("net", drawn_network(), "standard", simulations).choose(boards)
-    assert make_player(f"{path}:{simulations}").choose(boards).tolist() == expected.tolist()
+    player = make_player(f"{path}:{simulations}")
+    assert player.choose(boards).tolist() == expected.tolist()
+    assert player.weights_digest == load_network(path).weights_digest
 
 
 def _rules(player: Player) -> str:
@@ -110,6 +113,8 @@ def test_one_player_has_one_text():
         "./a//b.ckpt": "a/b.ckpt:64",
         "a/../b.ckpt:08": "b.ckpt:8",
         "reference": "reference:64",
+        "reference:0": "reference:0",
+        "a.ckpt:0": "a.ckpt:0",
         "perfect:0": "perfect",
         "perfect:.10": "perfect:0.1",
         "perfect:1.0": "perfect:1",
@@ -165,3 +170,13 @@ def test_a_flipped_bit_in_a_weight_is_noticed(tmp_path):
 def test_a_folder_is_refused_with_a_hint(tmp_path):
     with pytest.raises(PlayerError, match=r"is a folder: the players in it are its checkpoints"):
         make_player(str(tmp_path))
+
+
+def test_an_agent_ships_for_the_rules_that_are_asked_for():
+    assert make_player("reference:0", "mature").rules == "mature"
+    assert make_player("reference:0").rules == "standard"
+    assert reference_file("children").name == "children.ckpt"
+    with pytest.raises(
+        PlayerError, match="no reference agent ships for the mini-mature rules, only for children, m"
+    ):
+        reference_file("mini-mature")

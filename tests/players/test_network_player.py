@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.errors import ConfigurationError
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.game.board import Board
+from pylos.game.rules import NUM_ACTIONS
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.players.baselines import RolloutPlayer
 from pylos.players.network_player import NetworkPlayer
-from tests.support.evaluators import single
+from tests.support.evaluators import let_overflow, single, small_network
 from tests.support.players import drawn_network, some_boards
 from tests.twins import gumbel as twin_gumbel
 
@@ -63,3 +64,30 @@ def test_training_does_not_reach_the_network_of_a_player():
     assert network.training
     assert player.choose(boards).tolist() == before
     assert NetworkPlayer("net", network, "standard", 0).choose(boards).tolist() != before
+
+
+class _Prefers(torch.nn.Module):
+    """Prefers the actions of high numbers, or of low ones."""
+
+    def __init__(self, sign: int) -> None:
+        super().__init__()
+        self.sign = sign
+
+    def forward(self, observations):
+        policy = self.sign * torch.arange(NUM_ACTIONS, dtype=torch.float32)
+        return observations[:, :1] * 0, policy.log_softmax(0).expand(len(observations), -1)
+
+
+def test_the_bare_policy_looks_at_all_legal_actions():
+    boards = some_boards()
+    highest = NetworkPlayer("highest", _Prefers(1), "standard", 0).choose(boards)
+    lowest = NetworkPlayer("lowest", _Prefers(-1), "standard", 0).choose(boards)
+    assert highest.tolist() == [max(board.legal_actions) for board in boards]
+    assert lowest.tolist() == [min(board.legal_actions) for board in boards]
+
+
+@pytest.mark.parametrize("simulations", [0, 4])
+def test_a_network_whose_answers_are_not_finite_is_named_as_the_player(simulations: int):
+    player = NetworkPlayer("mine", let_overflow(small_network()), "standard", simulations)
+    with pytest.raises(NonFiniteNetworkError, match=r"^mine gives"):
+        player.choose([Board()])

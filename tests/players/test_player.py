@@ -65,8 +65,12 @@ def test_boards_of_other_rules_are_refused(make):
 def test_finished_games_and_what_is_no_board_are_refused(make):
     player, boards = make(), some_boards()
     over = next(board for board in (random_game("standard", 200, i) for i in range(9)) if board.is_over)
-    for asked in ([over], [*boards[:3], over, boards[3]], np.array([boards[0].position, over.position])):
-        with pytest.raises(PositionError, match=r"nothing to choose: the game on board \d of \d is over"):
+    for asked, where in (
+        ([over], "1 of 1"),
+        ([*boards[:3], over, boards[3]], "4 of 5"),
+        (np.array([boards[0].position, over.position]), "2 of 2"),
+    ):
+        with pytest.raises(PositionError, match=f"nothing to choose: the game on board {where} is over"):
             player.choose(asked)
     for asked in (np.zeros(3), np.zeros((2, 2), np.int64), np.array(["x"])):
         with pytest.raises(PositionError, match="packed positions are int64"):
