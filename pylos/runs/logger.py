@@ -78,7 +78,7 @@ class RunLogger(TensorBoardLogger):
         """
         rows = read_metrics(self._path)  # first, since it may refuse the file
         # For TensorBoard a session that starts at a step replaces what earlier sessions logged from there on.
-        start = Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))
+        start = Event(session_log=SessionLog(status=SessionLog.START))
         self.experiment._get_file_writer().add_event(start, step + 1)
         sync_parents(self.log_dir)  # TensorBoard may have made the folder just now
         kept = [row for row in rows if int(row["step"]) <= step]
