@@ -15,8 +15,10 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 import pylos.selfplay.play
 from pylos.errors import ConfigurationError
 from pylos.kernels.randomness import derive_key
+from pylos.runs.selfplay_state import UNFINISHED
 from pylos.selfplay.batches import EpochBatches
 from pylos.training.datamodule import SelfPlayDataModule
+from pylos.training.generations import Generations
 from pylos.truth.suite import load_suite
 from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
 
@@ -235,6 +237,7 @@ def test_a_fit_after_an_interrupted_first_epoch_starts_with_nothing(tmp_path: Pa
     monkeypatch.setattr(pylos.selfplay.play.SelfPlay, "_play_ply", interrupted)
     with pytest.raises(ZeroDivisionError):
         weights(data)
+    assert data.state_dict()["ranks"][0]["epochs_filled"] == UNFINISHED
     assert torch.equal(weights(data), expected)
 
 
@@ -249,7 +252,7 @@ def test_a_fit_measures_on_a_part_of_the_suite_and_validate_on_all(tmp_path: Pat
     assert module.truth.positions[-1] == len(suite)
 
 
-def test_every_epoch_and_purpose_has_batches_of_its_own(tmp_path: Path, monkeypatch):
+def test_every_epoch_and_purpose_has_draws_of_its_own(tmp_path: Path, monkeypatch):
     keys = []
 
     class Spy(EpochBatches):
@@ -258,11 +261,19 @@ def test_every_epoch_and_purpose_has_batches_of_its_own(tmp_path: Path, monkeypa
             super().__init__(*arguments)
 
     monkeypatch.setattr("pylos.training.datamodule.EpochBatches", Spy)
+    begin, games = Generations.begin, []
+
+    def spy(self, trainer, purpose, parallel_games):
+        games.append(purpose)
+        return begin(self, trainer, purpose, parallel_games)
+
+    monkeypatch.setattr(Generations, "begin", spy)
     data, module = tiny_data(seed=7), tiny_module()
     tiny_trainer(tmp_path).fit(module, datamodule=data)
     tiny_trainer(tmp_path).test(module, datamodule=data, verbose=False)
     names = [("train", 0), ("train", 1), ("test", 0)]
     assert list(dict.fromkeys(keys)) == [derive_key(7, purpose, epoch, 0) for purpose, epoch in names]
+    assert games == ["selfplay", "test"]
 
 
 def test_a_smaller_buffer_keeps_the_newest_samples_and_says_so(tmp_path: Path):

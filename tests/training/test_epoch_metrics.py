@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import lightning.pytorch as pl
 import pytest
@@ -213,3 +215,13 @@ def test_another_logger_gets_the_same(tmp_path: Path):
     text = (tmp_path / "lightning_logs" / "csv" / "metrics.csv").read_text().splitlines()
     assert len(text) == 3
     assert "eval/elo" in text[0]
+
+
+@pytest.mark.parametrize("mid_epoch", [True, False])
+def test_what_the_first_part_of_an_epoch_logged_is_seen_in_the_second(mid_epoch: bool):
+    metrics = EpochMetrics()
+    metrics.load_state_dict({"newest": {"a": 1.0}, "epoch": {"b": 2.0}, "sums": {}})
+    fit_loop = SimpleNamespace(restarted_mid_epoch=mid_epoch)
+    trainer: Any = SimpleNamespace(callback_metrics={}, fit_loop=fit_loop)
+    metrics.resume(trainer)
+    assert trainer.callback_metrics == ({"b": torch.tensor(2.0)} if mid_epoch else {})

@@ -36,6 +36,15 @@ def test_illegal_actions_do_not_count():
     assert there.loss == there.policy_loss + there.value_loss
 
 
+def test_entropy_and_spread_are_those_of_the_outputs():
+    batch = random_batch(3, 0, "cpu")
+    values, log_policy = torch.tensor([[0.5], [-0.5], [0.0]]), torch.rand(3, NUM_ACTIONS)
+    found = losses(values, log_policy, batch, 1.0)
+    rows = [torch.distributions.Categorical(logits=log_policy[i, batch.legal[i]]) for i in range(3)]
+    torch.testing.assert_close(found.policy_entropy, torch.stack([row.entropy() for row in rows]).mean())
+    torch.testing.assert_close(found.value_std, torch.tensor((0.5**2 * 2 / 3) ** 0.5))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
 def test_captured_losses_train_as_the_others_do():
     torch.manual_seed(0)

@@ -12,7 +12,13 @@ import pytest
 import torch
 
 from pylos import Board
-from pylos.errors import CheckpointError, ConfigurationError, NonFiniteLossError, RulesError
+from pylos.errors import (
+    CheckpointError,
+    ConfigurationError,
+    NonFiniteLossError,
+    NonFiniteNetworkError,
+    RulesError,
+)
 from pylos.network.checkpoints import load_checkpoint
 from pylos.network.compiled import uncompiled
 from pylos.network.weights import check_finite
@@ -38,6 +44,36 @@ def test_non_finite_loss_stops_with_the_step_named(tmp_path: Path):
     with pytest.raises(NonFiniteLossError, match=r"step 0 \(epoch 0, batch 0\)"):
         tiny_trainer(tmp_path, callbacks=(Breaks(),)).fit(tiny_module(), datamodule=tiny_data())
     assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_weights_that_an_epoch_has_made_infinite_are_not_measured_and_not_saved(tmp_path: Path):
+    measured = []
+
+    class Breaks(pl.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_index):
+            if trainer.is_last_batch:
+                torch.nn.init.constant_(pl_module.network.value_head.weight, math.inf)
+
+        def on_validation_start(self, trainer, pl_module):
+            measured.append(trainer.sanity_checking)
+
+    with pytest.raises(NonFiniteNetworkError, match=r"stopped after step 4 \(epoch 0\)"):
+        tiny_trainer(tmp_path, callbacks=(Breaks(),)).fit(tiny_module(), datamodule=tiny_data())
+    assert not [sanity for sanity in measured if not sanity]
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_checkpoint_of_infinite_weights_is_neither_saved_nor_loaded(tmp_path: Path):
+    trainer, module = tiny_trainer(tmp_path, 1), tiny_module()
+    trainer.fit(module, datamodule=tiny_data())
+    before = (tmp_path / "last.ckpt").read_bytes()
+    torch.nn.init.constant_(module.network.value_head.weight, math.inf)
+    with pytest.raises(NonFiniteNetworkError, match="not saved"):
+        trainer.save_checkpoint(tmp_path / "last.ckpt")
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    with pytest.raises(NonFiniteNetworkError, match="the checkpoint"):
+        tiny_module().on_load_checkpoint({**checkpoint, "state_dict": module.state_dict()})
 
 
 def test_non_finite_gradient_stops_before_it_reaches_the_weights(tmp_path: Path):

@@ -9,6 +9,7 @@ import torch
 
 from pylos.errors import CheckpointError
 from pylos.runs.identity import RUN_KEY, read_identity
+from pylos.runs.logger import RunLogger, read_metrics
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 
 
@@ -64,3 +65,17 @@ def test_states_of_other_optimizers_are_refused_before_the_first_game(tmp_path: 
     with pytest.raises(CheckpointError, match="the state of 0 "):
         tiny_trainer(tmp_path, 2).fit(tiny_module(), datamodule=data, ckpt_path=tmp_path / "other.ckpt")
     assert data.stats is None
+
+
+def test_a_resume_brings_the_history_of_its_checkpoint(tmp_path: Path):
+    def fit(epochs: int, start: Path | None) -> None:
+        logger = RunLogger(str(tmp_path), version="run")
+        trainer = tiny_trainer(tmp_path, epochs, logger=logger)
+        trainer.fit(tiny_module(), datamodule=tiny_data(), ckpt_path=start)
+
+    path = tmp_path / "run" / "metrics.csv"
+    fit(1, None)
+    path.unlink()
+    with pytest.warns(UserWarning, match="is missing; it is written again, from the checkpoint"):
+        fit(2, tmp_path / "last.ckpt")
+    assert [row["step"] for row in read_metrics(path)] == ["4", "8"]
