@@ -23,8 +23,9 @@ RENAMED = {
     "pylos.checkpoint_io.AtomicCheckpointIO": "pylos.AtomicCheckpointIO",
     "pylos.module.PylosModule": "pylos.PylosModule",
     "pylos.datamodule.SelfPlayDataModule": "pylos.SelfPlayDataModule",
+    "callbacks.live_report.Report": "callbacks.Report",
 }
-"""Class paths that earlier versions wrote into configurations and checkpoints, and what they are called now."""
+"""Class paths that are in configurations and checkpoints of earlier versions, and what they are called now."""
 _RENAMED = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, RENAMED))})(?![\w.])")
 
 

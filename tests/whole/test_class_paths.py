@@ -68,3 +68,10 @@ def test_configurations_name_what_exists(config):
     for path in paths:
         assert isinstance(resolve(path), type)
         assert path.startswith("lightning.") or path.count(".") == 1, f"{path} is not the name of a face"
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_what_was_renamed_has_a_new_name_and_no_old_one(old):
+    assert isinstance(resolve(RENAMED[old]), type)
+    with pytest.raises((AttributeError, ModuleNotFoundError)):
+        resolve(old)
