@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import lightning.pytorch as pl
@@ -26,10 +26,10 @@ from pylos.arena.evaluation import (
 )
 from pylos.arena.results import MatchResult
 from pylos.arena.settings import EvaluationSettings
-from pylos.errors import CheckpointError, ConfigurationError
+from pylos.errors import ConfigurationError
 from pylos.network.compiled import uncompiled
 from pylos.network.network import PylosNetwork
-from pylos.network.weights import check_numbers
+from pylos.network.weights import check_fit
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.perfect_player import PerfectPlayer
 from pylos.players.player import Player
@@ -120,7 +120,8 @@ class EvaluationCallback(pl.Callback):
         """
         self._early_stopping.begin(trainer)
         if self._previous_step is not None:
-            _check_previous(self._previous_weights, _network(pl_module))
+            ours = _network(pl_module).state_dict()
+            check_fit(self._previous_weights, ours, "the checkpoint's previous agent")
         folder = checkpoint_folder(trainer)
         self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
         if self.manifest.entries and begins_run(trainer):
@@ -271,14 +272,6 @@ class EvaluationCallback(pl.Callback):
         if trainer.is_global_zero and not is_trial(trainer) and known:
             self.manifest.update_files(find_checkpoints(self.manifest.folder)[0])
             self.manifest.save()
-
-
-def _check_previous(weights: Mapping[str, torch.Tensor], network: PylosNetwork) -> None:
-    """Raises CheckpointError if a checkpoint's weights of the previous evaluation do not fit the network."""
-    ours = network.state_dict()
-    if {name: w.shape for name, w in weights.items()} != {name: w.shape for name, w in ours.items()}:
-        raise CheckpointError("the checkpoint's previous agent does not fit the network")
-    check_numbers(weights, ours, "the checkpoint's previous agent")
 
 
 def _network(module: pl.LightningModule) -> PylosNetwork:

@@ -11,9 +11,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.cli.lightning_parser import with_new_class_paths
-from pylos.errors import CheckpointError, ConfigurationError
+from pylos.errors import ConfigurationError
 from pylos.network.checkpoints import check_rules, load_checkpoint
-from pylos.network.weights import check_finite, check_numbers
+from pylos.network.weights import check_finite, check_fit
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
 
@@ -106,14 +106,6 @@ def without_option(arguments: Sequence[str], option: str) -> list[str]:
 
 def check_fits(model: PylosModule, checkpoint: Mapping[str, Any], path: str) -> None:
     """Raises CheckpointError if a checkpoint has other rules than the model, or weights of other shapes."""
-    theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
-    ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name):
-            raise CheckpointError(
-                f"{path} does not fit the network of this configuration: {name} is "
-                f"{theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here (model.width, model.blocks)"
-            )
-    check_numbers(checkpoint["state_dict"], model.state_dict(), path)
+    check_fit(checkpoint["state_dict"], model.state_dict(), path)
     check_rules(checkpoint, model.rules, path)
     check_finite(checkpoint["state_dict"], path)

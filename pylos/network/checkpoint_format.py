@@ -112,8 +112,8 @@ def with_file_names(state: Mapping[str, Any]) -> dict[str, Any]:
 def _name(path: Any, folder: Any) -> str:
     """The name of a file in a folder; "" if it does not lie there."""
     try:
-        return str(PurePath(path).relative_to(folder)) if path else ""
-    except (ValueError, TypeError):  # the latter where one of the two is no text
+        return str(PurePath(path).relative_to(folder)) if isinstance(path, str) and path else ""
+    except (ValueError, TypeError):  # the latter where the folder is no text
         return ""
 
 

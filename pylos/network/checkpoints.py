@@ -46,7 +46,7 @@ def load_network(path: StrPath) -> LoadedNetwork:
     """
     from pylos.network.compiled import plain_name
     from pylos.network.network import pylos_network
-    from pylos.network.weights import check_finite, check_numbers, weights_digest
+    from pylos.network.weights import check_finite, check_fit, weights_digest
 
     checkpoint = load_checkpoint(path)
     options, prefix = checkpoint["hyper_parameters"], "network."
@@ -58,7 +58,7 @@ def load_network(path: StrPath) -> LoadedNetwork:
         network.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
-    check_numbers(weights, network.state_dict(), path)
+    check_fit(weights, network.state_dict(), path)
     check_finite(weights, path)
     return LoadedNetwork(network, rules, weights_digest(weights))
 

@@ -19,15 +19,23 @@ def check_finite(weights: Mapping[str, Tensor], owner: StrPath) -> None:
             raise NonFiniteNetworkError(f"{owner}: the weights {name} are not finite numbers")
 
 
-def check_numbers(theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path: StrPath) -> None:
-    """Raises CheckpointError where weights of the same name are of different kinds of numbers; precisions may differ.
+def check_fit(theirs: Mapping[str, Tensor], ours: Mapping[str, Tensor], path: StrPath) -> None:
+    """Raises CheckpointError where weights are not of the same names, shapes and kinds of numbers.
+
+    Precisions may differ.
 
     Args:
         theirs: the weights in a file.
         ours: those that they are to replace.
         path: the name of the file.
     """
-    for name in sorted(ours.keys() & theirs.keys()):
+    for name in sorted(ours.keys() | theirs.keys()):
+        there, here = (tuple(part[name].shape) if name in part else "absent" for part in (theirs, ours))
+        if there != here:
+            raise CheckpointError(
+                f"{path} does not fit the network of this configuration: {name} is {there} there and {here} here "
+                "(model.width, model.blocks)"
+            )
         found, wanted = theirs[name].dtype, ours[name].dtype
         if found != wanted and not (found.is_floating_point and wanted.is_floating_point):
             raise CheckpointError(f"{path} makes no sense: {name} is {found}, not {wanted}")

@@ -135,6 +135,11 @@ def test_what_an_older_checkpoint_has_stays(tmp_path: Path) -> None:
     assert older["fingerprint"] == {"pylos": "0"}
 
 
+def test_what_is_no_path_has_no_name() -> None:
+    named = with_file_names({**KEPT, "best_model_path": torch.ones(2), "last_model_path": 5})
+    assert (named["best_model_path"], named["last_model_path"]) == ("", "")
+
+
 @pytest.mark.parametrize("folder", [None, 5, "/elsewhere"])
 def test_files_outside_of_the_folder_have_no_name(folder: Any) -> None:
     named = with_file_names({**KEPT, "dirpath": folder})

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError, NonFiniteNetworkError
-from pylos.network.weights import check_finite, check_numbers, weights_digest
+from pylos.network.weights import check_finite, check_fit, weights_digest
 
 WEIGHTS = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3, 4])}
 
@@ -31,17 +31,29 @@ def test_weights_that_are_no_finite_numbers_are_named_with_their_owner(number: f
     ],
 )
 def test_precisions_may_differ_and_kinds_of_numbers_may_not(found, wanted, sound: bool):
-    theirs, ours = (
-        {"w": torch.ones(1, dtype=found)},
-        {"w": torch.ones(1, dtype=wanted), "other": WEIGHTS["b"]},
-    )
+    theirs, ours = {"w": torch.ones(1, dtype=found)}, {"w": torch.ones(1, dtype=wanted)}
     if sound:
-        check_numbers(theirs, ours, "x.ckpt")
+        check_fit(theirs, ours, "x.ckpt")
     else:
         with pytest.raises(
             CheckpointError, match=re.escape(f"x.ckpt makes no sense: w is {found}, not {wanted}")
         ):
-            check_numbers(theirs, ours, "x.ckpt")
+            check_fit(theirs, ours, "x.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "there", "here"),
+    [
+        ({"a": WEIGHTS["a"]}, "b is absent there", "(2,) here"),
+        ({**WEIGHTS, "c": torch.ones(3, 1)}, "c is (3, 1) there", "absent here"),
+        ({**WEIGHTS, "a": torch.ones(2, 1)}, "a is (2, 1) there", "(2,) here"),
+    ],
+)
+def test_weights_must_have_the_same_names_and_shapes(theirs, there: str, here: str):
+    check_fit(WEIGHTS, WEIGHTS, "x.ckpt")
+    message = f"x.ckpt does not fit the network of this configuration: {there} and {here} (model.width, model.blocks)"
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        check_fit(theirs, WEIGHTS, "x.ckpt")
 
 
 def test_a_digest_names_weights_by_names_and_numbers():
