@@ -27,7 +27,7 @@ VARIED = [
 
 
 def _pending_board(rules: str, pending: int) -> Board:
-    """A board on which so many balls may still be taken back, with some choice."""
+    """A board on which this many balls may still be taken back, with some choice."""
     found = (random_game(rules, steps, seed) for seed in range(50) for steps in range(10, 40))
     return next(b for b in found if b.pending == pending and len(b.legal_actions) > 3)
 

@@ -1,4 +1,4 @@
-"""Compiled kernels on disk: never of other functions or constants, never damaged, never needed."""
+"""Kernels on disk are used only if they are undamaged and of the same functions and constants; none is needed."""
 
 import errno
 import os
@@ -70,7 +70,7 @@ BEFORE = (45, 1)  # 2 * (10 + 3) + 5 + 1 + 1 + 10 + 2
 
 
 def write_package(folder: Path) -> Path:
-    """A package of this name with hardly more than our way of compiling."""
+    """Writes a small package of our name: what compiles kernels, and the modules above."""
     (folder / "wing").mkdir(parents=True)
     for name, text in SOURCES.items():
         (folder / name).write_text(text)
@@ -158,7 +158,7 @@ def test_what_depends_on_a_change_is_compiled_again(compiled_package, name, old,
     files = {path.name for path in home.rglob("*.kernel")}
     change(compiled_package / name, old, new)
     assert run(compiled_package, PYLOS_HOME=str(home))[:2] == (values, compiled_again)
-    if "bonus=" not in new:  # numba puts a default that is used into the signature, which names the file
+    if "bonus=" not in new:  # a default that is used is part of the signature, and so of the file's name
         assert {path.name for path in home.rglob("*") if path.is_file()} == files, (
             "the new code replaces the old"
         )
@@ -239,7 +239,7 @@ def test_kernels_are_kept_where_one_says_or_in_memory(package, tmp_path, place):
 
 
 def test_kernels_can_be_run_uncompiled(package, tmp_path):
-    change(package / "high.py", " + popcount(x)", "")  # which is none of Python's
+    change(package / "high.py", " + popcount(x)", "")  # it exists in compiled code only
     assert run(package, PYLOS_HOME=str(tmp_path), NUMBA_DISABLE_JIT="1") == ((43, 1), set(), "")
 
 

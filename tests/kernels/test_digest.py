@@ -1,4 +1,4 @@
-"""The digest of what a kernel depends on: exact, and never of less than everything."""
+"""The digest of a kernel changes with everything that its machine code depends on, and with nothing else."""
 
 import collections
 import enum
@@ -125,8 +125,8 @@ def test_values_count(place, one, other):
         ("x + 1", "abs(x)"),
         ("(x)", "(x, y=1)"),
         ("def kernel(x)", "def kernel(x, *y)"),
-        ("kernel", "other"),  # another kernel may be of the same code
-        ("x + 1", "'x'"),  # which is what a docstring is, were it not loaded
+        ("kernel", "other"),  # another kernel may have the same code
+        ("x + 1", "'x'"),  # a docstring looks the same but is not loaded
         ("return x + 1", "return [y for y in x]"),
     ],
 )
@@ -245,7 +245,7 @@ def test_types_of_arguments_count(other):
     assert digest_of(PLAIN) != digest_of(PLAIN, (other,))
 
 
-# What cannot be told -----------------------------------------------------------------------------------------------
+# What cannot be described ------------------------------------------------------------------------------------------
 
 
 class Constants:

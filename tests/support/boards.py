@@ -23,7 +23,7 @@ def moved(board: Board, action: int) -> Board:
 
 
 def random_game(rules: str, steps: int, seed: int) -> Board:
-    """A board after so many random steps, or at the end of the game.
+    """A board after this many random steps, or at the end of the game.
 
     Half of the choices go to formations or else to higher levels: uniform play rarely gets to either.
     """
