@@ -105,12 +105,13 @@ def array(*numbers, **options):
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("place", ["global", "closure", "default"])
+@pytest.mark.parametrize("place", ["global", "closure", "default", "keyword"])
 def test_values_count(place, one, other):
     text = {
         "global": "@jit\ndef kernel(x): return VALUE",
         "closure": "def make(y):\n    @jit\n    def kernel(x): return y\n    return kernel\nkernel = make(VALUE)",
         "default": "@jit\ndef kernel(x, y=VALUE): return y",
+        "keyword": "@jit\ndef kernel(x, *, y=VALUE): return y",
     }[place]
     first, again, second = (digest_of(text, VALUE=value) for value in (one, one, other))
     assert first == again
