@@ -367,6 +367,13 @@ def test_a_kernel_with_unknown_dependencies_lives_in_memory(folder):
     assert not folder.exists()
 
 
+def test_a_kernel_with_a_table_too_large_for_its_code_lives_in_memory(folder):
+    """numba puts the address of such a table into the code, which is of this process only."""
+    names = define("import numpy as np\nTABLE = np.arange(200_000)\n@jit\ndef kernel(x): return TABLE[x]")
+    assert names["kernel"](3) == 3
+    assert not folder.exists()
+
+
 def test_files_that_are_old_are_removed(folder):
     other = folder.with_name("other")
     other.mkdir()
