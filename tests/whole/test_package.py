@@ -58,6 +58,13 @@ def test_training_never_sees_the_solution():
     assert not [module for module in modules if module.startswith(truth)]
 
 
+def test_the_tests_mirror_the_files():
+    sources = [*ROOT.glob("pylos/*/*.py"), *ROOT.glob("callbacks/*.py")]
+    files = {f"{path.parent.name}/test_{path.name}" for path in sources if path.stem != "__init__"}
+    tests = {f"{path.parent.name}/{path.name}" for path in ROOT.glob("tests/*/test_*.py")}
+    assert files == {name for name in tests if not name.startswith(("twins/", "whole/"))}
+
+
 @pytest.mark.parametrize("name", pylos.__all__)
 def test_every_exported_name_exists(name):
     assert getattr(pylos, name) is not None
