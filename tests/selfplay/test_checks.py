@@ -43,12 +43,14 @@ def test_samples_of_a_game_are_possible_and_changed_ones_are_not(rules):
     positions, actions, weights = _decisions(rules)
     code = RULES[rules]
     assert first_impossible_sample(positions, actions, weights, code) == -1
+    full = np.flatnonzero(weights[:, 2])[3]  # a row with three actions
     for array, row, changed in [
         (positions, 5, 1 << 29),
         (actions, 6, 302),
         (actions, 7, actions[7, ::-1].copy()),
         (weights, 8, 0),
-        (weights, 9, -1),
+        (weights, full, [-1, 5, 5, 0]),
+        (actions, full, actions[full, [0, 0, 2, 3]]),
     ]:
         kept = array[row].copy()
         array[row] = changed
