@@ -107,3 +107,10 @@ def test_analyse_names_a_damaged_table_in_one_line(solved_folder, tmp_path, monk
     assert captured.err.endswith(
         "is damaged, its header cannot be read: delete it and run `pylos solve --rules mini-mature`\n"
     )
+
+
+def test_simulations_need_a_checkpoint_to_search_with(capsys):
+    assert main(["analyse", "--simulations", "4"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("pylos: error: --simulations are those of a checkpoint's search: ")

@@ -117,3 +117,11 @@ def test_the_working_directory_comes_behind_installed_packages(folder, monkeypat
     user_modules.open_working_directory()
     assert sys.path == ["/somewhere", str(folder)]
     assert user_modules.name_clash() == ""
+
+
+def test_our_own_callbacks_hide_nothing_in_the_checkout(folder, monkeypatch):
+    monkeypatch.chdir(Path(user_modules.__file__).parents[2])
+    assert user_modules.name_clash() == ""
+    monkeypatch.chdir(folder)
+    (folder / "callbacks.py").touch()
+    assert "callbacks.py is hidden by" in user_modules.name_clash()
