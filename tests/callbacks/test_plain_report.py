@@ -72,8 +72,13 @@ def test_a_finished_run_prints_its_table_again(folder, capsys):
     assert "Elo" in again
 
 
+class LogsSpeed(pl.Callback):
+    def on_train_epoch_end(self, trainer, pl_module):
+        pl_module.log_dict({"time/positions_per_second": 1000.0, "selfplay/games": 10.0})
+
+
 def test_the_state_is_plain_and_holds_no_times(folder):
-    fit(folder, 1)
+    fit_and_report(folder, 1, PlainReport(), LogsSpeed(), enable_progress_bar=False)
     state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["Report"]
     assert set(state["metrics"]) == {"train/value_loss", "eval/elo"}
     assert {type(value) for value in state["metrics"].values()} == {float}

@@ -49,7 +49,7 @@ def test_what_was_not_measured_is_left_out():
     assert epoch_line(3, -1, {}) == "epoch 3"
     assert epoch_line(3, None, {"train/policy_loss": 1.83}) == "epoch 3 | loss policy 1.830"
     assert epoch_line(3, 4, {"eval/elo": 1412.4}) == "epoch 3/4 | Elo 1412"
-    assert summary_rows({}) == []
+    assert summary_rows({}) == summary_rows({"truth/policy_accuracy": 0.7}) == []
 
 
 def test_open_ends_of_the_interval():
