@@ -72,9 +72,8 @@ class PlainReport(pl.Callback):
                 # Not the built-in function: a bar of Lightning that is being drawn makes room for this one.
                 pl_module.print(line)
                 sys.stdout.flush()
-            except (
-                OSError
-            ) as error:  # raised later: the epoch's checkpoint is not written yet, and worth more
+            except OSError as error:
+                # Raised later: the epoch's checkpoint is not written yet, and worth more.
                 self._unwritten = OSError(error.errno, error.strerror, "standard output")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
