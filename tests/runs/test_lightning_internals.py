@@ -177,3 +177,26 @@ def test_what_lightnings_classes_set_in_themselves_is_theirs():
             return self._trainer
 
     assert own_private_names(Module) & private_names_of(pl.LightningModule) == {"_trainer"}
+
+
+def plain_trainer(**options: Any) -> pl.Trainer:
+    return pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **options)
+
+
+def test_to_look_for_a_checkpoint_leaves_the_trainer_as_it_was():
+    trainer = plain_trainer()
+    assert lightning_internals.checkpoint_found_unasked(trainer) is None
+    assert trainer.state.fn is None
+
+
+def test_processes_that_are_copies_are_known():
+    assert lightning_internals.starts_copies(plain_trainer(devices=2, strategy="ddp_spawn"))
+    assert not lightning_internals.starts_copies(plain_trainer(devices=2, strategy="ddp"))
+    assert not lightning_internals.starts_copies(plain_trainer())
+
+
+def test_a_module_without_a_trainer_has_none():
+    module = BoringModel()
+    assert lightning_internals.trainer_of(module) is None
+    module.trainer = trainer = plain_trainer()
+    assert lightning_internals.trainer_of(module) is trainer
