@@ -118,6 +118,12 @@ def without_images(sweeper: Sweeper) -> set[int]:
     return set(np.flatnonzero(sweeper.index.symmetries == 1).tolist())
 
 
+def layer(pile: int) -> tuple[int, int]:
+    """What orders the layers: first by falling number of balls, then by falling height."""
+    levels = [level for cell, (level, _, _) in enumerate(CELLS) if pile >> cell & 1]
+    return -len(levels), -sum(levels)
+
+
 def test_only_what_depends_on_a_change_is_looked_at_again(one_thread):
     sweeper, successors = new_sweeper()
     plain = without_images(sweeper)
@@ -128,6 +134,22 @@ def test_only_what_depends_on_a_change_is_looked_at_again(one_thread):
     before = first[: first.index(changed) + 1]  # the later ones saw the change at the first look
     assert again == [shape for shape in before if changed in successors[shape]]
     assert len(again) > 1
+
+
+def test_a_look_at_the_images_does_not_count_as_a_look_at_the_shape(one_thread):
+    """What changes between the two is news for all but the images."""
+    sweeper, successors = new_sweeper()
+    index = sweeper.index
+    layers = [layer(int(pile)) for pile in index.shapes]
+    shape, changed = next(
+        (shape, successor)
+        for shape in np.flatnonzero(index.symmetries != 1).tolist()
+        for successor in successors[shape]
+        if successor > shape and layers[successor] == layers[shape]
+    )
+    looked_at = Kernel(sweeper, (changed,)).run()
+    assert looked_at.index(shape) < looked_at.index(changed)
+    assert looked_at.count(shape) == 4
 
 
 def test_what_a_kernel_writes_elsewhere_counts_as_a_change_there(one_thread):
@@ -164,12 +186,6 @@ def test_a_stage_begins_with_all_shapes(one_thread):
     sweeper.begin("another")
     assert (sweeper.stage, sweeper.last_written) == ("another", COLOURINGS)
     assert set(kernel.run()) == set(range(len(successors)))
-
-
-def layer(pile: int) -> tuple[int, int]:
-    """What orders the layers: first by falling number of balls, then by falling height."""
-    levels = [level for cell, (level, _, _) in enumerate(CELLS) if pile >> cell & 1]
-    return -len(levels), -sum(levels)
 
 
 def test_layers_come_in_order_and_the_images_of_each_last(one_thread):
