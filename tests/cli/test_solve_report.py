@@ -87,7 +87,7 @@ def test_a_suite_that_cannot_be_written_is_refused_before_it_is_made(solved, tmp
 
 @pytest.mark.parametrize("stages", [STAGES[:2], STAGES[2:], STAGES])
 def test_estimates_become_shorter(stages, monkeypatch, capsys):
-    clock = [100.0]
+    clock = [1e6]
     monkeypatch.setattr(solve_report.time, "monotonic", lambda: clock[0])
     with SolveReport("standard") as report:
         for stage in stages:
@@ -100,6 +100,7 @@ def test_estimates_become_shorter(stages, monkeypatch, capsys):
     assert left[-1] < left[0]
     assert min(left) >= 0
     assert left[-1] <= 1
+    assert max(left) < 1000  # counted from the start, not from where the clock began
 
 
 @pytest.mark.parametrize("stages", [STAGES[:1], STAGES[2:4]])
@@ -130,4 +131,5 @@ def test_the_published_solution_is_compared():
     }
     assert ", as published (a loss after 40)" in describe_solution(facts)
     assert ", NOT as published (a loss after 40)" in describe_solution({**facts, "start_distance": 38})
+    assert ", NOT as published" in describe_solution({**facts, "start": 1})
     assert "published" not in describe_solution({**facts, "rules": "standard-optional"})
