@@ -92,9 +92,27 @@ def test_failed_evaluation_is_recorded_and_training_goes_on(tmp_path: Path, monk
     assert trainer.global_step == 2 * STEPS_PER_EPOCH
     assert not metrics.epochs[0]
     assert metrics.epochs[1]["eval/elo"]
-    first, second = Manifest.load(tmp_path).entries.values()
+    entries = Manifest.load(tmp_path).entries
+    assert list(entries) == [(STEPS_PER_EPOCH, 4), (2 * STEPS_PER_EPOCH, 4)]
+    first, second = entries.values()
     assert (first.status, first.reason) == (FAILED, "OSError: the disk is on fire")
     assert second.status == EVALUATED
+
+
+def test_the_previous_agent_has_the_weights_of_the_previous_evaluation(tmp_path: Path, monkeypatch):
+    play, judged = callbacks.evaluation.evaluate_agent, []
+
+    def judge(settings, agent, previous, *rest, **options):
+        judged.append(
+            [player and float(player.network(np.zeros(1, np.int64))[0][0]) for player in (agent, previous)]
+        )
+        return play(settings, agent, previous, *rest, **options)
+
+    monkeypatch.setattr(callbacks.evaluation, "evaluate_agent", judge)
+    train(tmp_path, max_epochs=3)
+    agents, previous = zip(*judged, strict=True)
+    assert previous == (None, *agents[:2])
+    assert len({*agents}) == 3
 
 
 def test_resumed_run_plays_its_former_self_and_keeps_the_manifest(tmp_path: Path):
