@@ -15,7 +15,8 @@ from pylos.solution.distances import (
 )
 from pylos.solution.indexing import build_index, list_positions, position_at
 from pylos.solution.tables import DISTANCES, VALUES, open_table, table_path
-from pylos.solution.values import UNKNOWN, read_value
+from pylos.solution.values import LOSS, UNKNOWN, WIN, read_value
+from tests.support.tables import packed, unpacked
 
 MINI = "mini-mature"
 CODE = RULES[MINI]
@@ -114,6 +115,24 @@ def test_every_entry_of_a_solved_table_follows_and_any_other_does_not(tables):
             distances[number] = wrong
             assert check_distances(INDEX, values, distances, CODE, first, rows, positions) >= 1
         distances[number] = sound
+
+
+def test_a_won_position_cannot_pass_for_a_lost_one_at_any_distance(tables):
+    values, distances = unpacked(tables[0]), tables[1]
+    tried = 0
+    for shape in some_shapes():
+        first, rows, positions = numbers_of(shape)
+        for row in np.flatnonzero((values[first : first + len(rows)] == WIN) & (positions >= 0))[:2].tolist():
+            lie = values.copy()
+            lie[first + row] = LOSS
+            table, sound = packed(lie), distances[first + row]
+            for distance in range(1, OPEN, 2):
+                distances[first + row] = distance
+                one = slice(row, row + 1)
+                assert check_distances(INDEX, table, distances, CODE, first, rows[one], positions[one]) == 1
+            distances[first + row] = sound
+            tried += 1
+    assert tried > 20
 
 
 @pytest.mark.parametrize("excess", [0, 1, 5, 30, 63])
