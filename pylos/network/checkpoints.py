@@ -44,6 +44,8 @@ def load_network(path: StrPath) -> LoadedNetwork:
         CheckpointError: as `load_checkpoint`, or the checkpoint holds no network of this version of the package.
         NonFiniteNetworkError: a weight is infinite or not a number.
     """
+    from torch.random import fork_rng
+
     from pylos.network.compiled import plain_name
     from pylos.network.network import pylos_network
     from pylos.network.weights import check_finite, check_fit, weights_digest
@@ -54,7 +56,9 @@ def load_network(path: StrPath) -> LoadedNetwork:
     weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     try:
         rules = options["rules"]
-        network = pylos_network(options["width"], options["blocks"])
+        # The initial weights are replaced at once. The caller's random draws must not depend on them.
+        with fork_rng(devices=()):
+            network = pylos_network(options["width"], options["blocks"])
         network.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None

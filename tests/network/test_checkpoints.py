@@ -32,6 +32,14 @@ def test_the_network_of_a_checkpoint_is_the_one_that_was_saved(tmp_path: Path, c
     assert digest != load_network(save_player(tmp_path / "c.ckpt", state_dict=other)).weights_digest
 
 
+def test_loading_a_network_draws_nothing_from_the_generator_of_torch(tmp_path: Path) -> None:
+    """A run with a checkpoint among its anchors has the same initial weights as one without."""
+    path = save_player(tmp_path / "a.ckpt")
+    before = torch.get_rng_state()
+    load_network(path)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_what_is_no_network_of_ours_is_refused(tmp_path: Path) -> None:
     weights = {f"network.{name}": weight for name, weight in drawn_network().state_dict().items()}
     options = {"rules": "standard", "width": 32, "blocks": 1}
