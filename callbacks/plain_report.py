@@ -105,7 +105,7 @@ class PlainReport(pl.Callback):
         # Not current_epoch, which a run that is resumed with nothing left to do does not bring up to date.
         epochs = epochs_done(trainer)
         if rows:
-            print_table(f"after {epochs} epochs", rows)
+            print_table(f"after {epochs} {'epoch' if epochs == 1 else 'epochs'}", rows)
         if checkpoint:
             print_next_steps(trainer, checkpoint, epochs)
 

@@ -53,7 +53,8 @@ def command_parser() -> argparse.ArgumentParser:
         description="Players: random, rollouts:N (search with N random playouts per decision), perfect (by "
         "the solution of the rules, see pylos solve), perfect:P (random actions with probability P), PATH.ckpt, "
         "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy), reference, reference:N (the "
-        "agent that ships).",
+        "agent that ships). Games come in pairs that begin with the same four random actions, with the colours "
+        "swapped.",
     )
     command.add_argument("a", metavar="A", help="a player")
     command.add_argument("b", metavar="B", help="its opponent")

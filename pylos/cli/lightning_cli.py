@@ -195,6 +195,9 @@ class PylosCLI(LightningCLI):
             check_start(trainer, command, self.model, self.datamodule, start)
         if trains:
             self._until_end.enter_context(owning_run(trainer, wanted, start, self._resume_command()))
+        if command != "fit":
+            # They keep the history of the training. A row of something else would be taken for an epoch of it.
+            trainer.loggers = []
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:

@@ -36,7 +36,7 @@ def parse_position(text: str, rules: str) -> int:
     fields = text.split()
     if len(fields) != 3:
         raise PositionError(
-            f"{text!r}: expected levels, side to move and take-backs, but got {len(fields)} fields"
+            f"{text!r}: expected three fields (levels, side to move, take-backs), but got {len(fields)}"
         )
     board, side, pending = fields
     levels = board.split("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -49,11 +50,13 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     kind, number = parse_player(spec)
     if _is_checkpoint(kind):
         return load_player(kind, rules, simulations if number is None else int(number), device)
-    if kind == "random":
-        return RandomPlayer(rules or "standard")
-    if kind == "rollouts":
-        return RolloutPlayer(int(number or 0), rules or "standard")
-    return load_perfect(rules or "standard", number or 0.0)
+    rules = rules or "standard"
+    makers: dict[str, Callable[[], Player]] = {
+        "random": lambda: RandomPlayer(rules),
+        "rollouts": lambda: RolloutPlayer(int(number or 0), rules),
+        "perfect": lambda: load_perfect(rules, number or 0.0),
+    }
+    return makers[kind]()
 
 
 def parse_player(spec: str) -> tuple[str, float | None]:

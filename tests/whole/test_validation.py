@@ -173,6 +173,15 @@ def test_the_command_reports_the_truth(tmp_path: Path, monkeypatch, capfd):
     assert len(rows) == 2
     assert all({"truth/search_accuracy", "train/loss", "eval/elo"} <= row.keys() for row in rows)
 
+    left = {path: path.read_bytes() for path in Path("logs").rglob("*") if path.is_file()}
+    for command in ("validate", "test", "predict"):
+        assert main([command, "-c", "mini.yaml", "--ckpt_path", "last"]) == 0
+    assert {path: path.read_bytes() for path in Path("logs").rglob("*") if path.is_file()} == left
+    elsewhere = ["-c", "mini.yaml", "--trainer.logger.init_args.version", "other", "--ckpt_path", LAST]
+    assert main(["validate", *elsewhere]) == 0
+    assert not Path("logs/other").exists()  # or a fit would take it for a run
+    capfd.readouterr()
+
     assert main(["validate", "--ckpt_path", LAST]) == 0
     table = capfd.readouterr().out
     assert re.search(r"positions +uniform +policy +search \(4\)\n", table)
