@@ -20,6 +20,7 @@ from pylos.cli.lightning_options import BASES, explain, hyperparameters, settle_
 from pylos.cli.lightning_parser import ConfigOrPreset, Parser
 from pylos.cli.option_errors import errors_in_one_line
 from pylos.cli.preflight import (
+    check_opponents,
     check_start,
     find_start,
     is_numbered,
@@ -191,6 +192,8 @@ class PylosCLI(LightningCLI):
         if trains and wanted in ("last", "auto") and not names_its_run(self._arguments):
             refuse_config_of_another_run(trainer, self.config[command].config or [])
         arguments.ckpt_path = start = find_start(trainer, command, wanted)
+        if command == "fit":
+            check_opponents(trainer, self.model.rules)
         if start is not None:
             check_start(trainer, command, self.model, self.datamodule, start)
         if trains:

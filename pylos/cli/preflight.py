@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from pylos.arena.settings import EvaluationSettings
 from pylos.cli.lightning_options import check_fits, numbers_its_runs
 from pylos.errors import ConfigurationError
 from pylos.network.checkpoints import load_checkpoint, read_progress
@@ -23,7 +24,7 @@ from pylos.runs.folder import (
     resume_callback,
     run_folder,
 )
-from pylos.runs.lightning_internals import starts_copies
+from pylos.runs.lightning_internals import callbacks_of, starts_copies
 from pylos.runs.resuming import check_states
 from pylos.runs.starting_point import choose_start, refuse_unasked_checkpoint, resume_point
 from pylos.system.output import print_stderr
@@ -77,6 +78,18 @@ def find_start(trainer: pl.Trainer, command: str, wanted: str | None) -> str | N
     if start is None and command != "fit":
         raise ConfigurationError(f"{command} needs a checkpoint: name one with --ckpt_path")
     return start
+
+
+def check_opponents(trainer: pl.Trainer, rules: str) -> None:
+    """Loads what evaluations are to play against, before the folder of a run is touched.
+
+    Raises:
+        PylosError: a player cannot be loaded, or plays other rules.
+    """
+    for callback in callbacks_of(trainer):
+        settings = getattr(callback, "settings", None)
+        if isinstance(settings, EvaluationSettings):
+            settings.fixed_opponents(rules)
 
 
 def check_start(trainer: pl.Trainer, command: str, model: PylosModule, datamodule: Any, start: str) -> None:

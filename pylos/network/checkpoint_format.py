@@ -93,7 +93,7 @@ def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
     checkpoint.setdefault("fingerprint", {})
     checkpoint.setdefault("metrics", {"newest": {}, "epoch": {}, "sums": {}})
     states = checkpoint.get("callbacks", {})
-    for key, state in states.items():
+    for key, state in states.items() if isinstance(states, dict) else ():
         if "dirpath" in state and isinstance(state.get("best_k_models"), dict):
             states[key] = with_file_names(state)
     checkpoint[VERSION_KEY] = VERSION
@@ -109,10 +109,12 @@ def with_file_names(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _name(path: Any, folder: Any) -> str:
-    """The name of a file in a folder; "" if it does not lie there."""
+def _name(path: Any, folder: Any) -> Any:
+    """The name of a file in a folder; "" if it does not lie there. What is no text stays, to be refused later."""
+    if not isinstance(path, str):
+        return path
     try:
-        return str(PurePath(path).relative_to(folder)) if isinstance(path, str) and path else ""
+        return str(PurePath(path).relative_to(folder)) if path else ""
     except (ValueError, TypeError):  # the latter where the folder is no text
         return ""
 

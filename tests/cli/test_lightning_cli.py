@@ -61,6 +61,14 @@ def test_going_on_with_a_run_is_refused_where_that_may_not_be_meant(folder, caps
     assert snapshot(Path("logs/run")) == before["run"]
 
 
+def test_an_opponent_that_cannot_be_loaded_is_refused_before_the_folder_of_the_run_is_touched(folder, capsys):
+    Path("bad.ckpt").write_text("nonsense")
+    Path("tiny.yaml").write_text(TINY.replace("rollouts:4", "bad.ckpt:4"))
+    assert main(["fit", "-c", "tiny.yaml"]) == 2
+    assert capsys.readouterr().err == "pylos: error: bad.ckpt is not a checkpoint\n"
+    assert sorted(path.name for path in Path().iterdir()) == ["bad.ckpt", "tiny.yaml"]
+
+
 def test_an_epoch_is_saved_whose_line_cannot_be_printed(folder):
     command = f"{PYLOS} fit -c tiny.yaml --trainer.max_epochs 3 > /dev/full"
     result = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True)

@@ -135,9 +135,17 @@ def test_what_an_older_checkpoint_has_stays(tmp_path: Path) -> None:
     assert older["fingerprint"] == {"pylos": "0"}
 
 
-def test_what_is_no_path_has_no_name() -> None:
-    named = with_file_names({**KEPT, "best_model_path": torch.ones(2), "last_model_path": 5})
-    assert (named["best_model_path"], named["last_model_path"]) == ("", "")
+def test_what_is_no_path_stays_to_be_refused() -> None:
+    named = with_file_names({**KEPT, "last_model_path": 5, "best_k_models": {3: torch.tensor(1.0)}})
+    assert named["last_model_path"] == 5
+    assert list(named["best_k_models"]) == [3]
+
+
+def test_an_older_checkpoint_with_an_empty_list_of_callbacks_loads() -> None:
+    older = {**sample_checkpoint(), "callbacks": []}
+    del older[VERSION_KEY]
+    check_and_upgrade(older, "it")
+    assert older[VERSION_KEY] == VERSION
 
 
 @pytest.mark.parametrize("folder", [None, 5, "/elsewhere"])
