@@ -39,6 +39,7 @@ from pylos.runs.lightning_internals import (
     count_as_first_rank,
     subcommand_parsers,
 )
+from pylos.runs.renamed import argument_with_new_class_paths
 from pylos.runs.slurm import was_requeued
 from pylos.runs.starting_point import run_has_begun
 from pylos.system.signals import Terminated
@@ -83,7 +84,7 @@ class PylosCLI(LightningCLI):
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        self._arguments = list(arguments)
+        self._arguments = [argument_with_new_class_paths(argument) for argument in arguments]
         self._until_end = ExitStack()
         self._is_numbered = False
         # A parser for one class lists its options, a parser for subclasses does not.

@@ -10,10 +10,10 @@ from typing import Any
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.utilities import rank_zero_warn
 
-from pylos.cli.lightning_parser import with_new_class_paths
 from pylos.errors import ConfigurationError
 from pylos.network.checkpoints import check_rules, load_checkpoint
 from pylos.network.weights import check_finite, check_fit
+from pylos.runs.renamed import with_new_class_paths
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,23 +14,8 @@ import pylos
 from pylos.cli.option_errors import shorten
 from pylos.cli.user_modules import CALLBACKS, name_clash
 from pylos.errors import ConfigurationError
+from pylos.runs.renamed import with_new_class_paths
 from pylos.system.files import open_regular
-
-RENAMED = {
-    "pylos.logger.RunLogger": "pylos.RunLogger",
-    "pylos.checkpoints.AtomicCheckpointIO": "pylos.AtomicCheckpointIO",
-    "pylos.checkpoint_io.AtomicCheckpointIO": "pylos.AtomicCheckpointIO",
-    "pylos.module.PylosModule": "pylos.PylosModule",
-    "pylos.datamodule.SelfPlayDataModule": "pylos.SelfPlayDataModule",
-    "callbacks.live_report.Report": "callbacks.Report",
-}
-"""Class paths that are in configurations and checkpoints of earlier versions, and what they are called now."""
-_RENAMED = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, RENAMED))})(?![\w.])")
-
-
-def with_new_class_paths(text: str) -> str:
-    """A configuration, or one class path, without the names of earlier versions."""
-    return _RENAMED.sub(lambda found: RENAMED[found[0]], text)
 
 
 class Parser(LightningArgumentParser):

@@ -10,6 +10,7 @@ The way of a run, by files:
 - Every epoch: `logger` keeps the metrics, `manifest` how strong the agents are (`manifest_format` reads its file),
   `checkpoint_io` writes the checkpoints, `config_files` keeps the configurations.
 - Going on: `relocation` lets a run go on where its folder was moved or copied, `slurm` where its job was stopped.
+  `renamed` knows the names that classes had in earlier versions.
 - Afterwards: `checkpoint_files` finds the checkpoints, `backfill` evaluates those that are not evaluated yet.
 
 What all of this uses of Lightning beyond its documentation lies in `lightning_internals`.

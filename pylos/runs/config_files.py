@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pylos.runs.renamed import with_new_class_paths
 from pylos.system.files import atomic_write, read_bytes
 
 
@@ -14,11 +15,11 @@ def config_files(folder: Path) -> list[Path]:
 
 
 def record_config(folder: Path, text: str) -> None:
-    """Adds a configuration to the numbered files of a run's folder, unless the newest one holds the same."""
+    """Adds a configuration to the numbered files of a run's folder, unless the newest one says the same."""
     kept = _numbered_configs(folder)
     if not kept:
         atomic_write(folder / "config.yaml", text)
-    elif not _holds(kept[-1][1], text):
+    elif not _says(kept[-1][1], text):
         atomic_write(folder / f"config-{kept[-1][0] + 1}.yaml", text)
 
 
@@ -30,8 +31,8 @@ def _numbered_configs(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(name[1] or 1), path) for name, path in names if name)
 
 
-def _holds(path: Path, text: str) -> bool:
+def _says(path: Path, text: str) -> bool:
     try:
-        return read_bytes(path) == text.encode()
-    except OSError:  # a file that cannot be read does not hold this text
+        return with_new_class_paths(read_bytes(path).decode()) == text
+    except (OSError, UnicodeDecodeError):  # a file that cannot be read does not say this
         return False

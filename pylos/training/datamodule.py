@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import NoneType
 from typing import Any
 
@@ -13,9 +14,11 @@ from pylos.errors import ConfigurationError
 from pylos.game.board import Board
 from pylos.game.rules import rules_code
 from pylos.kernels.randomness import derive_key
+from pylos.network.checkpoints import load_checkpoint
 from pylos.network.evaluator import CACHE_SIZE
 from pylos.runs.folder import is_trial
 from pylos.runs.lightning_internals import ask_for_batches_again, checkpoint_in_restoration
+from pylos.runs.renamed import renamed_class
 from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
@@ -151,6 +154,18 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """The number of epochs whose games are in the buffer; `UNFINISHED` while games are played."""
         self._fitted: tuple[pl.Trainer, pl.LightningModule] | None = None
         """The trainer and the module of the newest fit."""
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Loads a data module as Lightning does, after checking the file.
+
+        Raises:
+            CheckpointError: the file is missing, damaged or not ours.
+        """
+        if isinstance(checkpoint_path, str | os.PathLike):
+            checkpoint = load_checkpoint(checkpoint_path, mmap=True)
+            kwargs = {**renamed_class(checkpoint.get("datamodule_hyper_parameters", {})), **kwargs}
+        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
 
     @property
     def buffer(self) -> ReplayBuffer:

@@ -22,6 +22,7 @@ from pylos.network.weights import check_finite
 from pylos.runs.lightning_internals import datamodule_of, forget_validation, is_compiled, trainer_of
 from pylos.runs.logger import RunLogger
 from pylos.runs.relocation import names_to_paths, paths_to_names
+from pylos.runs.renamed import renamed_class
 from pylos.runs.resuming import check_resumable
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.selfplay.replay_buffer import Batch
@@ -111,6 +112,7 @@ class PylosModule(AnnealedModule, MeasuredModule):
             check_rules(
                 checkpoint, kwargs.get("rules", checkpoint["hyper_parameters"].get("rules")), checkpoint_path
             )
+            kwargs = {**renamed_class(checkpoint["hyper_parameters"]), **kwargs}
         return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
 
     def setup(self, stage: str) -> None:

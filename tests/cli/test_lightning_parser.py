@@ -6,9 +6,10 @@ import torch
 import yaml
 
 import pylos
-from pylos.cli.lightning_parser import RENAMED, config_file, with_new_class_paths
+from pylos.cli.lightning_parser import config_file
 from pylos.cli.main import main
 from pylos.errors import ConfigurationError
+from pylos.runs.renamed import RENAMED, with_new_class_paths
 from tests.support.training import config_text
 
 ROOT = Path(__file__).parents[2]
@@ -64,13 +65,6 @@ def test_presets_are_those_of_the_code_that_runs(tmp_path, monkeypatch, place):
 # Class paths of earlier versions -----------------------------------------------------------------------------
 
 
-def test_class_paths_are_renamed_as_a_whole():
-    for old, new in RENAMED.items():
-        assert with_new_class_paths(f"class_path: '{old}'\n") == f"class_path: '{new}'\n"
-        for other in (f"my.{old}", f"my_{old}", f"{old}s", f"{old}.Inner", new):
-            assert with_new_class_paths(other) == other
-
-
 @pytest.mark.parametrize("path", REFERENCE_RUNS, ids=lambda path: path.parent.name)
 def test_configurations_of_the_reference_runs_are_read(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -102,6 +96,24 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path, monkeypatch):
         text = text.replace(f"class_path: {new}\n", f"class_path: {old}\n")
     assert text.count("pylos.logger.RunLogger") == 1
     config.write_text(text)
+    assert main(["fit", "-c", str(config), "--ckpt_path", "last"]) == 0
+    assert not Path("logs/run/config-2.yaml").exists()  # it says the same in new words
     assert main(["fit", "-c", str(config), "--ckpt_path", "last", "--trainer.max_epochs", "2"]) == 0
     assert torch.load(last, weights_only=True)["epoch"] == 1
     assert "class_path: pylos.RunLogger" in Path("logs/run/config-2.yaml").read_text()
+
+
+def test_class_paths_on_the_command_line_are_renamed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    arguments = ["--model", "pylos.module.PylosModule", "--data=pylos.datamodule.SelfPlayDataModule"]
+    arguments += ["--trainer.logger", "pylos.logger.RunLogger"]
+    arguments += ["--trainer.plugins", '{"class_path": "pylos.checkpoints.AtomicCheckpointIO"}']
+    arguments += ["--trainer.callbacks+=callbacks.live_report.Report"]
+    assert main(["fit", "-c", "quick", *arguments, "--print_config"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["model"]["class_path"] == "pylos.PylosModule"
+    assert printed["data"]["class_path"] == "pylos.SelfPlayDataModule"
+    assert printed["trainer"]["logger"]["class_path"] == "pylos.RunLogger"
+    assert printed["trainer"]["plugins"]["class_path"] == "pylos.AtomicCheckpointIO"
+    assert printed["trainer"]["callbacks"][-1]["class_path"] == "callbacks.Report"

@@ -23,6 +23,7 @@ from pylos.network.checkpoints import load_checkpoint
 from pylos.network.compiled import uncompiled
 from pylos.network.weights import check_finite
 from pylos.players.naming import make_player
+from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
 from tests.support.training import (
     STEPS_PER_EPOCH,
@@ -206,6 +207,22 @@ def test_a_checkpoint_of_other_rules_is_not_loaded(tmp_path: Path):
     path.write_bytes(data)
     with pytest.raises(CheckpointError, match="damaged"):
         PylosModule.load_from_checkpoint(path)
+
+
+def test_the_class_paths_of_an_earlier_version_are_taken(tmp_path: Path):
+    tiny_trainer(tmp_path, 1).fit(tiny_module(), datamodule=tiny_data())
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    made = {"_instantiator": "lightning.pytorch.cli.instantiate_module"}
+    checkpoint["hyper_parameters"] |= {**made, "_class_path": "pylos.module.PylosModule"}
+    checkpoint["datamodule_hyper_parameters"] |= {
+        **made,
+        "_class_path": "pylos.datamodule.SelfPlayDataModule",
+    }
+    torch.save(checkpoint, tmp_path / "old.ckpt")
+    module = PylosModule.load_from_checkpoint(tmp_path / "old.ckpt", learning_rate=0.5)
+    assert (type(module), module.hparams["width"], module.hparams["learning_rate"]) == (PylosModule, 16, 0.5)
+    data = SelfPlayDataModule.load_from_checkpoint(tmp_path / "old.ckpt", seed=3)
+    assert (type(data), data.hparams["games_per_epoch"], data.hparams["seed"]) == (SelfPlayDataModule, 6, 3)
 
 
 def test_an_example_input_goes_through_the_network(tmp_path: Path):
