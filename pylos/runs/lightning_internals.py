@@ -41,7 +41,7 @@ def datamodule_of(trainer: pl.Trainer) -> Any:
 
 def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
     """The callbacks of a trainer, in the order of their calls. Lightning sets them from outside the class."""
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set from outside the class
     return callbacks
 
 
@@ -51,7 +51,7 @@ def call_last(trainer: pl.Trainer, callback: pl.Callback) -> None:
     The list is a new one, because Lightning may be iterating over the old one.
     """
     others = [other for other in callbacks_of(trainer) if other is not callback]
-    trainer.callbacks = [*others, callback]  # type: ignore[attr-defined]
+    trainer.callbacks = [*others, callback]  # type: ignore[attr-defined]  # as above
 
 
 def given_to_predict(trainer: pl.Trainer) -> Any:
@@ -79,7 +79,7 @@ def count_as_first_rank() -> None:
 
     Lightning sets the number in the same way when a strategy starts processes, but not for a single process.
     """
-    rank_zero_only.rank = 0  # type: ignore[attr-defined]
+    rank_zero_only.rank = 0  # type: ignore[attr-defined]  # an attribute of a function
 
 
 def subcommand_parsers(cli: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_the_command_takes_other_callbacks_beside_it(folder, capsys):
 @pytest.mark.parametrize("loggers", [["Remote"], ["Remote", "TensorBoardLogger"]])
 def test_the_command_finds_its_run_again_with_loggers_that_have_no_folder(folder, capsys, loggers):
     named = {
-        "Remote": {"class_path": "tests.runs.test_folder.Remote"},
+        "Remote": {"class_path": "tests.support.runs.Remote"},
         "TensorBoardLogger": {
             "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
             "init_args": {"save_dir": "logs", "name": "", "version": "board"},

@@ -8,13 +8,11 @@ import torch
 
 from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.game.observation import OBSERVATION_SIZE
-from pylos.game.playouts import random_action
 from pylos.game.position import START
-from pylos.game.rules import NUM_ACTIONS, RULES, step
-from pylos.kernels.randomness import draw
+from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import SQUARE, PylosNetwork
-from tests.support.evaluators import direct, let_overflow, small_network
+from tests.support.evaluators import direct, let_overflow, random_positions, small_network
 
 STANDARD = RULES["standard"]
 
@@ -26,11 +24,7 @@ def network() -> PylosNetwork:
 
 @pytest.fixture
 def positions() -> np.ndarray:
-    positions = [START]
-    while len(positions) < 32:
-        action = random_action(positions[-1], STANDARD, draw(0, len(positions)))
-        positions.append(step(positions[-1], action, STANDARD))
-    return np.array(positions)
+    return random_positions(32)
 
 
 def test_it_computes_what_the_network_does_to_the_last_bit_in_every_padded_batch(network, positions):

@@ -8,14 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pylos.game.playouts import random_action
-from pylos.game.position import START
-from pylos.game.rules import RULES, is_over, step
-from pylos.kernels.randomness import draw
+from pylos.game.rules import RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.fixed_batch import ROWS
 from pylos.network.network import PylosNetwork
-from tests.support.evaluators import direct, small_network
+from tests.support.evaluators import direct, random_positions, small_network
 
 STANDARD = RULES["standard"]
 # Without a GPU the same code computes here, only without a graph.
@@ -29,12 +26,7 @@ def network() -> PylosNetwork:
 
 @pytest.fixture
 def positions() -> np.ndarray:
-    positions = [START]
-    while len(positions) < 2 * ROWS + 8:
-        action = random_action(positions[-1], STANDARD, draw(0, len(positions)))
-        after = step(positions[-1], action, STANDARD)
-        positions.append(START if is_over(after, STANDARD) else after)
-    return np.array(positions)
+    return random_positions(2 * ROWS + 8)
 
 
 @pytest.mark.parametrize("device", DEVICES)

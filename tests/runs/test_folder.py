@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
-from lightning.pytorch.loggers import CSVLogger, Logger
 
 from pylos.runs.folder import (
     checkpoint_folder,
@@ -17,25 +16,7 @@ from pylos.runs.folder import (
     saved_checkpoint,
     set_checkpoint_folders,
 )
-
-
-class Remote(Logger):
-    """A logger without a folder, whose run has no name before it starts."""
-
-    name = version = None
-    save_dir = "."
-
-    def log_hyperparams(self, *arguments, **options): ...
-
-    def log_metrics(self, *arguments, **options): ...
-
-
-def csv(folder):
-    return CSVLogger(folder, name="", version="run")
-
-
-def make_trainer(folder, **options):
-    return Trainer(accelerator="cpu", logger=csv(folder), callbacks=[ModelCheckpoint(**options)])
+from tests.support.runs import Remote, csv, make_trainer
 
 
 @pytest.fixture

@@ -3,22 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.runs.first_epoch import begin_first_epoch, end_first_epoch
 from pylos.runs.folder import NOTE, checkpoint_folder, last_checkpoint, locked, run_folder
 from pylos.runs.identity import RUN_KEY, write_identity
 from pylos.runs.starting_point import choose_start, holds_run, resume_point, run_has_begun
-
-
-def csv(folder):
-    return CSVLogger(folder, name="", version="run")
-
-
-def make_trainer(folder, **options):
-    return Trainer(accelerator="cpu", logger=csv(folder), callbacks=[ModelCheckpoint(**options)])
+from tests.support.runs import make_trainer
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
-from pylos.game.position import mover
-from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.game.playouts import random_action
+from pylos.game.position import START, mover
+from pylos.game.rules import NUM_ACTIONS, RULES, is_over, step
+from pylos.kernels.randomness import draw
 from pylos.network.network import PylosNetwork, pylos_network
 
 Evaluation = tuple[np.ndarray, np.ndarray]
@@ -71,3 +73,13 @@ def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np
     with torch.no_grad():
         values, log_policy = network(torch.from_numpy(observations))
     return values[:, 0].numpy(), log_policy.numpy()
+
+
+def random_positions(count: int) -> np.ndarray:
+    """The positions [count] of random games of the standard rules, one game after the other."""
+    code = RULES["standard"]
+    positions = [START]
+    while len(positions) < count:
+        after = step(positions[-1], random_action(positions[-1], code, draw(0, len(positions))), code)
+        positions.append(START if is_over(after, code) else after)
+    return np.array(positions)
