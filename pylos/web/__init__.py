@@ -1,0 +1,1 @@
+"""The page: play, analyse, learn and watch runs in the browser. The server keeps no state."""

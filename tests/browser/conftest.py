@@ -1,0 +1,66 @@
+"""A real browser on a real server. Where there is no Chromium these tests are skipped; CI installs one."""
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed here: the pages are not tested")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server(solved_folder) -> Iterator[str]:
+    """The address of a server."""
+    import uvicorn
+
+    from pylos.web.app import make_app
+
+    with socket.socket() as listening, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYLOS_HOME", str(solved_folder))
+        listening.bind(("127.0.0.1", 0))
+        running = uvicorn.Server(uvicorn.Config(make_app(), log_level="warning"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        running.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def page(browser, server):
+    """An empty page. A message in its console fails the test."""
+    context = browser.new_context(base_url=server, reduced_motion="reduce")
+    page = context.new_page()
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: messages.append(f"error: {error}"))
+    yield page
+    context.close()
+    assert not messages
