@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from importlib.metadata import version
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,7 +13,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-import pylos
 from pylos.errors import PylosError
 from pylos.game.actions import CELL_NAMES
 from pylos.game.rules import CELLS, cell_index
@@ -27,7 +27,7 @@ async def info(request: Request) -> Response:
     for (level, row, column), name in zip(CELLS, CELL_NAMES, strict=True):
         below = [cell_index(level - 1, row + i, column + j) for i in (0, 1) for j in (0, 1)] if level else []
         cells.append({"name": name, "level": level, "row": row, "column": column, "below": below})
-    return JSONResponse({"version": pylos.__version__, "cells": cells})
+    return JSONResponse({"version": version("pylos"), "cells": cells})
 
 
 async def position(request: Request) -> Response:
