@@ -1,5 +1,6 @@
 """A real browser on a real server. Where there is no Chromium these tests are skipped; CI installs one."""
 
+import os
 import shutil
 import socket
 import threading
@@ -26,7 +27,8 @@ def browser():
     """Chromium, without a window."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
-        pytest.skip("no Chromium is installed here: the pages are not tested")
+        complain = pytest.fail if os.environ.get("PYLOS_TEST_BROWSER") == "required" else pytest.skip
+        complain("no Chromium is installed here: the pages are not tested")
     with playwright.sync_playwright() as running:
         chromium = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
