@@ -1,0 +1,150 @@
+// The flat view: the pyramid from above, each level alone beside it, and the reserves.
+
+import { svg } from "./svg.js";
+
+const PITCH = 100;
+/** Higher balls are smaller, so that a ring of each ball below is seen. */
+const RADIUS = [0.47, 0.335, 0.235, 0.145].map((radius) => radius * PITCH);
+const LAYER = 34;
+const SLOT = 27;
+const LETTERS = "ABCD";
+
+/** Draws scenes as SVG. */
+export class FlatView {
+  constructor(element, cells) {
+    this.cells = cells;
+    this.root = svg("svg", { class: "board-flat", "aria-hidden": "true" });
+    element.append(this.root);
+    this.resize(600, 600);
+  }
+
+  destroy() {
+    this.root.remove();
+  }
+
+  /** Fits the drawing to a size in CSS pixels. Levels alone stand at the right of a wide board, and below a high one. */
+  resize(width, height) {
+    this.width = width;
+    this.height = height;
+    this.wide = width > 1.15 * height;
+    // Drawing units: the square, a margin for coordinates, the levels alone, two lines of reserves.
+    const [w, h] = this.wide ? [690, 560] : [500, 740];
+    this.scale = Math.min(width / w, height / h);
+    this.origin = [(width / this.scale - w) / 2, (height / this.scale - h) / 2];
+    this.root.setAttribute("viewBox", `${-this.origin[0]} ${-this.origin[1]} ${width / this.scale} ${height / this.scale}`);
+  }
+
+  /** Where a ball lies: x and y in drawing units, and its radius. */
+  place({ cell, slot, side }) {
+    if (cell === null) {
+      const line = side === "white" ? 0 : 1;
+      return [60 + slot * SLOT, 497 + line * 34, 12];
+    }
+    const { level, row, column } = this.cells[cell];
+    const right = column + level / 2 + 0.5;
+    const up = row + level / 2 + 0.5;
+    const [x, y] = this.flipped ? [4 - right, up] : [right, 4 - up];
+    return [48 + x * PITCH, 20 + y * PITCH, RADIUS[level]];
+  }
+
+  /** Where a cell lies among the levels alone. */
+  layerPlace(cell) {
+    const { level, row, column } = this.cells[cell];
+    const size = 4 - level;
+    const [left, bottom] = this.layerCorner(level);
+    const [x, y] = this.flipped ? [size - column - 0.5, size - row - 0.5] : [column + 0.5, row + 0.5];
+    return [left + x * LAYER, bottom - y * LAYER, 0.42 * LAYER];
+  }
+
+  layerCorner(level) {
+    const size = (4 - level) * LAYER;
+    if (!this.wide) return [[56, 212, 334, 422][level], 588 + size];
+    return [526, [20 + size + 10 * LAYER * 0.5 + 94, 186 + size - 42, 106 + size - 42, 20 + size][level]];
+  }
+
+  draw(scene) {
+    this.flipped = scene.flipped;
+    this.base = scene.base;
+    this.drawn = [...scene.supported, ...scene.balls.flatMap(({ cell }) => cell ?? [])];
+    const parts = [...this.board(scene.base)];
+    const byCell = (a, b) => (a.cell ?? -1) - (b.cell ?? -1);
+    const still = scene.balls.filter(({ at }) => !at).sort(byCell);
+    const things = [
+      ...scene.supported.map((cell) => ({ cell, order: 0, draw: (place) => hollow(place) })),
+      ...still.filter(({ cell }) => cell !== null).map((b) => ({ cell: b.cell, order: 1, draw: (place) => ball(b, place) })),
+      ...scene.ghosts.map((ghost) => ({ cell: ghost.cell, order: 2, draw: (place) => ghostBall(ghost, place) })),
+      ...scene.empty.map(({ cell, rim }) => ({ cell, order: 3, draw: ([x, y, r]) => [ring([x, y, 0.6 * r], rim, true)] })),
+    ].sort((a, b) => a.cell - b.cell || a.order - b.order);
+    for (const { cell, draw } of things) parts.push(...draw(this.place({ cell })));
+    for (const { cell, draw } of things) parts.push(...draw(this.layerPlace(cell)));
+    for (const reserve of still.filter(({ cell }) => cell === null)) parts.push(...ball(reserve, this.place(reserve)));
+    for (const moving of scene.balls.filter(({ at }) => at)) parts.push(...ball(moving, moving.at));
+    this.root.replaceChildren(...parts);
+  }
+
+  *board(base) {
+    const size = 4 - base;
+    const left = 48 + (base / 2) * PITCH;
+    const top = 20 + (base / 2) * PITCH;
+    const side = size * PITCH;
+    const [w, h] = this.wide ? [690, 560] : [500, 740];
+    yield svg("rect", { class: "wood", x: 1, y: 1, width: w - 2, height: h - 2, rx: 16 });
+    yield svg("rect", { class: "field", x: left - 8, y: top - 8, width: side + 16, height: side + 16, rx: 10 });
+    for (let i = 0; i < size; i++) {
+      const k = this.flipped ? size - 1 - i : i;
+      yield text(left - 27, top + side - (i + 0.5) * PITCH, LETTERS[k], 19);
+      yield text(left + (i + 0.5) * PITCH, top + side + 23, String(k + 1), 19);
+    }
+    yield svg("rect", { class: "field", x: 36, y: 478, width: 428, height: 72, rx: 10 });
+    for (let level = base; level < 4; level++) {
+      const [x, bottom] = this.layerCorner(level);
+      const width = (4 - level) * LAYER;
+      yield svg("rect", { class: "field", x, y: bottom - width, width, height: width, rx: 6 });
+      yield text(x + width / 2, bottom + 12, level === base || !this.wide ? `level ${level + 1}` : String(level + 1), 14);
+    }
+  }
+
+  /** The cell at a point in CSS pixels, of those that `catches` accepts or that hold a ball. */
+  pick(x, y, catches) {
+    const point = [x / this.scale - this.origin[0], y / this.scale - this.origin[1]];
+    const hit = ([cx, cy, r]) => Math.hypot(point[0] - cx, point[1] - cy) <= r;
+    const cells = [...this.cells.keys()].reverse().filter(catches);
+    return cells.find((cell) => hit(this.place({ cell })) || hit(this.layerPlace(cell))) ?? null;
+  }
+
+  /** The middle of a ball and its radius, in CSS pixels. */
+  project(ball) {
+    const [x, y, r] = this.place(ball);
+    return { x: (x + this.origin[0]) * this.scale, y: (y + this.origin[1]) * this.scale, r: r * this.scale };
+  }
+}
+
+const circle = (name, [x, y, r]) => svg("circle", { class: name, cx: x, cy: y, r });
+
+function hollow([x, y, r]) {
+  return [circle("hollow", [x, y, 0.28 * r])];
+}
+
+function ball({ side, rim }, [x, y, r]) {
+  const parts = [circle(`ball ${side}`, [x, y, r])];
+  parts.push(circle(`shine ${side}`, [x - 0.33 * r, y - 0.36 * r, 0.2 * r]));
+  if (rim) parts.push(ring([x, y, r], rim, false));
+  return parts;
+}
+
+function ghostBall({ side, bright }, place) {
+  return [circle(`ghost ${side}${bright ? " bright" : ""}`, place)];
+}
+
+function ring([x, y, r], rim, empty) {
+  const mark = circle(`rim rim-${rim}${empty ? " empty" : ""}`, [x, y, r]);
+  mark.setAttribute("stroke-width", String(Math.min(6, 0.24 * r)));
+  if (rim === "take" || empty) mark.setAttribute("stroke-dasharray", `${0.4 * r} ${0.22 * r}`);
+  return mark;
+}
+
+function text(x, y, content, size) {
+  const element = svg("text", { class: "coordinate", x, y, "font-size": size });
+  element.textContent = content;
+  return element;
+}
