@@ -10,6 +10,7 @@ import numpy as np
 from pylos.arena.results import MatchResult
 from pylos.errors import ConfigurationError, IllegalActionError, RulesError
 from pylos.game.actions import action_name
+from pylos.game.outcome import MOST_PLIES, REPETITION_LIMIT
 from pylos.game.playouts import random_action
 from pylos.game.position import START, mover, take_backs
 from pylos.game.rules import (
@@ -110,8 +111,8 @@ def play_match(
     rules: str = "standard",
     seed: int = 0,
     opening_plies: int = 4,
-    max_moves: int = 200,
-    repetition_limit: int = 3,
+    max_moves: int = MOST_PLIES,
+    repetition_limit: int = REPETITION_LIMIT,
     on_move: Callable[[int], None] = lambda finished: None,
 ) -> MatchResult:
     """Plays a match.
@@ -150,8 +151,8 @@ def play_games(
     rules: str = "standard",
     key: int = 0,
     opening_plies: int = 4,
-    max_moves: int = 200,
-    repetition_limit: int = 3,
+    max_moves: int = MOST_PLIES,
+    repetition_limit: int = REPETITION_LIMIT,
     on_move: Callable[[int], None] = lambda finished: None,
 ) -> MatchGames:
     """Plays a match against each of several opponents, all games at once.

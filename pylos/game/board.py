@@ -14,7 +14,7 @@ from pylos.game.actions import action_name, parse_action
 from pylos.game.drawing import ascii_drawing, svg
 from pylos.game.explanations import why_illegal, why_impossible
 from pylos.game.notation import format_position, parse_position, split_turn
-from pylos.game.position import START, mover, take_backs
+from pylos.game.position import NUM_CELLS, START, mover, take_backs
 from pylos.game.rules import (
     ACTION_SOURCE,
     ACTION_TARGET,
@@ -23,9 +23,11 @@ from pylos.game.rules import (
     STOP,
     is_over,
     legal_actions,
+    occupied_cells,
     reserves,
     rules_code,
     step,
+    supported_cells,
 )
 
 Side = Literal["white", "black"]
@@ -133,6 +135,12 @@ class Board:
         return out[: legal_actions(self._position, self._code, out)]
 
     @property
+    def supported_cells(self) -> tuple[int, ...]:
+        """The numbers of the empty cells that can carry a ball, ascending."""
+        supported = supported_cells(occupied_cells(self._position, self._code))
+        return tuple(cell for cell in range(NUM_CELLS) if supported >> cell & 1)
+
+    @property
     def is_over(self) -> bool:
         """Whether the side to move cannot move, and so has lost."""
         return is_over(self._position, self._code)
@@ -203,6 +211,11 @@ class Board:
     def actions(self) -> tuple[int, ...]:
         """The actions since the board was made, oldest first."""
         return tuple(action for _, action in self._history)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The packed positions since the board was made, the present one last."""
+        return (*(position for position, _ in self._history), self._position)
 
     @property
     def turns(self) -> list[str]:

@@ -25,10 +25,20 @@ _TIMES = {
     "distances": "25 to 35 minutes on two cores",
 }
 """About how long it takes to solve the full game: see docs/performance.md."""
+_SIZES = {"values": "0.6 GB", "distances": "3 GB"}
+"""What the files of the full game take."""
 _CHUNK = 1 << 14
 """Positions that a thread looks up at a time."""
 _MOST_ENDS = (BALLS_PER_PLAYER + 1) ** 2
 """Ways to end an unfinished turn: twice a stop or one of the balls."""
+
+
+class SolveCost(NamedTuple):
+    """What it takes to solve a rule set, in words."""
+
+    command: str
+    time: str
+    disk: str
 
 
 class ActionValues(NamedTuple):
@@ -175,12 +185,36 @@ class Tablebase:
 
 def not_solved_message(rules: str, distances: bool = False) -> str:
     """The sentence that says that a table is not there, which command computes it, and how long that takes."""
+    what, cost = "distances" if distances else "values", solve_cost(rules, distances)
+    return f"the {what} of the {rules} rules are not computed here: `{cost.command}` does it in {cost.time}"
+
+
+def solve_cost(rules: str, distances: bool = False) -> SolveCost:
+    """The command that computes a table, and about what it costs.
+
+    Args:
+        rules: the name of the rule set.
+        distances: whether the distances are wanted, too.
+
+    Raises:
+        RulesError: there is no such rule set.
+    """
     what, option = ("distances", " --distance") if distances else ("values", "")
-    time = "some seconds" if rules_code(rules) & MINI else _TIMES[what]
-    return (
-        f"the {what} of the {rules} rules are not computed here: "
-        f"`pylos solve --rules {rules}{option}` does it in {time}"
+    mini = rules_code(rules) & MINI
+    return SolveCost(
+        f"pylos solve --rules {rules}{option}",
+        "some seconds" if mini else _TIMES[what],
+        "a few MB" if mini else _SIZES[what],
     )
+
+
+def is_solved(rules: str, distances: bool = False) -> bool:
+    """Whether the rules are solved on this machine; the files are not read.
+
+    Raises:
+        RulesError: there is no such rule set.
+    """
+    return table_exists(table_path(rules, DISTANCES if distances else VALUES))
 
 
 def open_if_present(rules: str) -> Tablebase | None:
@@ -189,7 +223,7 @@ def open_if_present(rules: str) -> Tablebase | None:
     Raises:
         TableError: there is a file, but it is damaged.
     """
-    return Tablebase(rules) if table_exists(table_path(rules, VALUES)) else None
+    return Tablebase(rules) if is_solved(rules) else None
 
 
 @jit

@@ -1,83 +1,68 @@
-"""The application: pages, and the HTTP interface that they and other programs use."""
+"""The application: pages, and the HTTP interface that they and other programs use. It keeps no game."""
 
 from __future__ import annotations
 
+import re
 from importlib import resources
-from importlib.metadata import version
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pylos.errors import PylosError
-from pylos.game.actions import CELL_NAMES
-from pylos.game.rules import CELLS, cell_index
-from pylos.web.states import read_game, start_board, state_of
+from pylos.web import info, positions
+from pylos.web.settings import Settings
 
 PAGES = str(resources.files("pylos.web") / "pages")
+_POSITION = re.compile(r" in '[.wb/]{33} [wb] [012]'")
+_static = StaticFiles(directory=PAGES)
 
 
-async def info(request: Request) -> Response:
-    """What there is: rules, cells, defaults."""
-    cells = []
-    for (level, row, column), name in zip(CELLS, CELL_NAMES, strict=True):
-        below = [cell_index(level - 1, row + i, column + j) for i in (0, 1) for j in (0, 1)] if level else []
-        cells.append({"name": name, "level": level, "row": row, "column": column, "below": below})
-    return JSONResponse({"version": version("pylos"), "cells": cells})
+def make_app(settings: Settings | None = None) -> Starlette:
+    """Makes the application.
+
+    Args:
+        settings: what was asked for; None stands for the defaults.
+    """
+    app = Starlette(
+        routes=[
+            _page("/", "index"),
+            _page("/puzzles", "puzzles"),
+            _page("/runs", "runs"),
+            *info.routes,
+            *positions.routes,
+            Mount("/static", _static),
+        ],
+        exception_handlers={PylosError: _explained, HTTPException: _refused},
+    )
+    app.state.settings = settings or Settings()
+    return app
 
 
-async def position(request: Request) -> Response:
-    """The positions of a game."""
-    body: Any = await request.json()
-    game = read_game(body.get("game") if isinstance(body, dict) else None)
-    board = start_board(game)
-    first = state_of(board)
-    turns: list[dict[str, Any]] = []
-    for action in game.actions:
-        side, begun = board.turn, board.pending > 0 and bool(turns)
-        board.push(action)
-        if not begun:
-            turns.append({"by": side, "actions": [], "states": []})
-        turn = turns[-1]
-        turn["actions"].append(action)
-        turn["states"].append(state_of(board))
-        turn |= {"turn": board.last_turn, "complete": board.turn != side or board.is_over}
-        turn["state"] = turn["states"][-1]
-    return JSONResponse({"state": state_of(board), "first": first, "turns": turns})
-
-
-async def explained(request: Request, error: Exception) -> Response:
-    """Bad input as one sentence."""
-    return JSONResponse({"error": str(error)}, status_code=400)
-
-
-async def refused(request: Request, error: Exception) -> Response:
-    """Errors of HTTP as one sentence."""
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, status_code=error.status_code)
-
-
-def page(name: str) -> Route:
-    """The route of a page."""
+def _page(path: str, name: str) -> Route:
+    """The route of a page; a browser that has it asks only whether it has changed."""
 
     async def send(request: Request) -> Response:
-        return FileResponse(f"{PAGES}/{name}.html")
+        return await _static.get_response(f"{name}.html", request.scope)
 
-    return Route("/" if name == "index" else f"/{name}", send)
+    return Route(path, send)
 
 
-def make_app() -> Starlette:
-    """Makes the application."""
-    routes = [
-        page("index"),
-        page("puzzles"),
-        page("runs"),
-        Route("/api/1/info", info),
-        Route("/api/1/position", position, methods=["POST"]),
-        Mount("/static", StaticFiles(directory=PAGES)),
-    ]
-    return Starlette(routes=routes, exception_handlers={PylosError: explained, HTTPException: refused})
+async def _explained(request: Request, error: Exception) -> Response:
+    """Bad input as one sentence. The page shows the position, so the sentence need not hold it."""
+    return JSONResponse({"error": _POSITION.sub("", str(error))}, status_code=400)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Errors of HTTP as one sentence."""
+    assert isinstance(error, HTTPException)
+    usual = {
+        404: f"there is nothing at {request.url.path}",
+        405: f"{request.method} is not what {request.url.path} answers",
+    }
+    was_said = error.detail not in ("Not Found", "Method Not Allowed")
+    sentence = error.detail if was_said else usual.get(error.status_code, error.detail)
+    return JSONResponse({"error": sentence}, status_code=error.status_code, headers=error.headers)

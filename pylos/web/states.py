@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from pylos.errors import PositionError
 from pylos.game.actions import action_name
 from pylos.game.board import Board
-from pylos.game.position import NUM_CELLS
-from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, STOP, occupied_cells, rules_code, supported_cells
+from pylos.game.outcome import outcome_on, play_on
+from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, NUM_ACTIONS, STOP, rules_code
+from pylos.system.options import Range
 
 MOST_ACTIONS = 1000
 """The longest game that is taken."""
+LONGEST_POSITION = 100
+"""Characters; the text of a position has 37, and may have more blanks."""
+_IDS = Range(int, 0, NUM_ACTIONS - 1)
 
 
 class Game(NamedTuple):
@@ -24,18 +29,20 @@ class Game(NamedTuple):
 
 
 def read_game(value: Any) -> Game:
-    """Checks a game of a request.
+    """Checks a game of a request. Whether its actions are legal is found when it is replayed.
 
     Raises:
         PositionError: it is no game.
+        RulesError: there is no such rule set.
     """
     if not isinstance(value, dict) or not isinstance(value.get("rules"), str):
         raise PositionError('a game is {"rules": ..., "start": null or a position, "actions": [...]}')
+    rules_code(value["rules"])
     start, actions = value.get("start"), value.get("actions", [])
-    if not (start is None or isinstance(start, str)):
+    if not (start is None or (isinstance(start, str) and len(start) <= LONGEST_POSITION)):
         raise PositionError("the start of a game is null or the text of a position")
-    if not isinstance(actions, list) or not all(type(action) is int for action in actions):
-        raise PositionError("the actions of a game are a list of numbers")
+    if not isinstance(actions, list) or not all(action in _IDS for action in actions):
+        raise PositionError(f"the actions of a game are a list of numbers, each {_IDS}")
     if len(actions) > MOST_ACTIONS:
         raise PositionError(f"a game may have {MOST_ACTIONS} actions, not {len(actions)}")
     return Game(value["rules"], start, actions)
@@ -46,10 +53,50 @@ def start_board(game: Game) -> Board:
     return Board(game.rules) if game.start is None else Board.from_text(game.start, game.rules)
 
 
+def replay(game: Game) -> Board:
+    """The board after all actions of a game.
+
+    Raises:
+        PositionError: its start cannot be read or cannot occur.
+        IllegalActionError: an action is not legal, or follows the end of the game.
+    """
+    board = start_board(game)
+    for action in game.actions:
+        play_on(board, action)
+    return board
+
+
+def play_turns(board: Board, actions: list[int]) -> list[dict[str, Any]]:
+    """Plays actions on a board.
+
+    Returns:
+        The turns that they make, as the page shows them. The first may go on with one that is begun on the board.
+
+    Raises:
+        IllegalActionError: an action is not legal, or follows the end of the game.
+    """
+    turns: list[dict[str, Any]] = []
+    for action in actions:
+        side, begins = board.turn, not board.pending
+        play_on(board, action)
+        if begins or not turns:
+            turns.append({"by": side, "actions": [], "states": []})
+        turn = turns[-1]
+        state = state_of(board)
+        turn["actions"].append(action)
+        turn["states"].append(state)
+        complete = board.turn != side or state["over"] is not None
+        turn |= {"turn": board.last_turn, "complete": complete, "state": state}
+    return turns
+
+
 def state_of(board: Board) -> dict[str, Any]:
-    """All that the page needs to know about a position."""
-    text = board.text
-    occupied = occupied_cells(board.position, rules_code(board.rules))
+    """All that the page needs to know about a position, as the interface describes it."""
+    text, outcome = board.text, outcome_on(board)
+    over = None
+    if outcome is not None:
+        over = {"winner": outcome.winner, "reason": outcome.reason, "text": outcome.text}
+    legal = [] if over else board.legal_actions.tolist()
     return {
         "rules": board.rules,
         "text": text,
@@ -57,17 +104,30 @@ def state_of(board: Board) -> dict[str, Any]:
         "turn": board.turn,
         "pending": board.pending,
         "reserves": board.reserves._asdict(),
-        "supported": [c for c in range(NUM_CELLS) if supported_cells(occupied) >> c & 1],
-        "legal": [legal_entry(int(action), board.pending) for action in board.legal_actions],
+        "supported": list(board.supported_cells),
+        "legal": [legal_entry(action, board.pending > 0) for action in legal],
         "ply": len(board.actions),
-        "over": None,
+        "over": over,
         "last": list(board.last_cells),
-        "say": str(board).splitlines()[-1].split(";")[0],
+        "say": over["text"] if over else _who_acts(board),
     }
 
 
-def legal_entry(action: int, pending: int) -> dict[str, Any]:
-    """An action as the page shows it."""
+def _who_acts(board: Board) -> str:
+    side = board.turn.capitalize()
+    if not board.pending:
+        return f"{side} to move"
+    return f"{side} to take back {'a ball' if board.pending == 2 else 'another ball or stop'}"
+
+
+@cache
+def legal_entry(action: int, pending: bool) -> dict[str, Any]:
+    """An action as the page shows it.
+
+    Args:
+        action: its id.
+        pending: whether a take-back is pending in the position.
+    """
     source, target = int(ACTION_SOURCE[action]), int(ACTION_TARGET[action])
     if pending and action == STOP:
         kind, source, target = "stop", -1, -1
@@ -75,10 +135,9 @@ def legal_entry(action: int, pending: int) -> dict[str, Any]:
         kind, target = "take", -1
     else:
         kind = "place" if source < 0 else "raise"
-    name = action_name(action, pending)
     return {
         "action": action,
-        "name": name,
+        "name": action_name(action, int(pending)),
         "kind": kind,
         "source": None if source < 0 else source,
         "target": None if target < 0 else target,

@@ -1,0 +1,38 @@
+"""What there is, as the page asks for it."""
+
+from starlette.testclient import TestClient
+
+from pylos.game.rules import RULES
+from pylos.web.app import make_app
+from pylos.web.info import rules_title
+from pylos.web.settings import Settings
+
+
+def info(**settings):
+    return TestClient(make_app(Settings(**settings)), base_url="http://127.0.0.1").get("/api/1/info").json()
+
+
+def test_rules_cells_and_defaults(solved, tmp_path):
+    found = info(rules="mature", level="club", ckpt_path="mine.ckpt", runs=tmp_path)
+    assert [entry["name"] for entry in found["rules"]] == list(RULES)
+    assert {entry["name"] for entry in found["rules"] if entry["distances"]} == {
+        r for r in RULES if "mini" in r
+    }
+    assert found["defaults"] == {"rules": "mature", "level": "club", "opponent": "given"}
+    assert (found["version_api"], found["runs"]) == (1, True)
+    assert len({entry["title"] for entry in found["rules"]}) == len(RULES)
+    apex = found["cells"][29]
+    assert (apex["name"], apex["level"], apex["below"]) == ("4A1", 3, [25, 26, 27, 28])
+    assert str(tmp_path) not in str(found)
+
+
+def test_what_is_not_there(unsolved):
+    found = info()
+    assert not any(entry["solved"] for entry in found["rules"])
+    assert found["rules"][1]["solve"]["command"] == "pylos solve --rules standard --distance"
+    assert (found["runs"], found["defaults"]["opponent"]) == (False, None)
+
+
+def test_rules_have_titles():
+    assert rules_title("standard") == "Standard"
+    assert rules_title("mini-mature-optional") == "Mature (small board, take-back optional)"
