@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,13 +13,11 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from pylos.errors import CheckpointError
 from pylos.runs.folder import METRICS
-from pylos.system.files import atomic_write, read_bytes, replacing, set_aside, sync, sync_parents
+from pylos.runs.metrics_file import metrics_text, parse_metrics, read_metrics
+from pylos.system.files import atomic_write, replacing, set_aside, sync, sync_parents
 
-_OLD_NAME = re.compile("(?<=_accuracy)/|(?<=_rate)/")
-"""The slash that earlier versions wrote before a part of a metric: for some loggers it made a file a folder, too."""
 TIME_PREFIX = "time/"
 """The prefix of metrics that depend on the clock. No two runs agree on them, so `metrics.csv` leaves them out."""
-_STEP = re.compile(r"[0-9]{1,18}")
 
 
 class RunLogger(TensorBoardLogger):
@@ -42,7 +37,7 @@ class RunLogger(TensorBoardLogger):
 
     def history(self) -> str:
         """The text of `metrics.csv`. It belongs in every checkpoint, for `restore`."""
-        return _rows_text(read_metrics(self._path))
+        return metrics_text(read_metrics(self._path))
 
     @rank_zero_only
     def restore(self, history: str) -> None:
@@ -56,7 +51,7 @@ class RunLogger(TensorBoardLogger):
         Raises:
             CheckpointError: that is no history.
         """
-        wanted = _parse(history, "the checkpoint holds no history of metrics") if history else []
+        wanted = parse_metrics(history, "the checkpoint holds no history of metrics") if history else []
         try:
             known = {row["step"]: row for row in read_metrics(self._path)}
         except CheckpointError:
@@ -125,48 +120,6 @@ class RunLogger(TensorBoardLogger):
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Replaces `metrics.csv`; without rows there is no such file."""
     if rows:
-        atomic_write(path, _rows_text(rows))
+        atomic_write(path, metrics_text(rows))
     else:
         path.unlink(missing_ok=True)
-
-
-def _rows_text(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows as CSV; columns are in the order of their first appearance."""
-    if not rows:
-        return ""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def read_metrics(path: Path) -> list[dict[str, str]]:
-    """The rows of a `metrics.csv`, without values that were not logged; no rows if there is no file.
-
-    Raises:
-        CheckpointError: the file is not one that a `RunLogger` wrote.
-    """
-    try:
-        text = read_bytes(path).decode()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        text = ""
-    return _parse(text, f"{path} is damaged: move it away, and the run goes on without its earlier rows")
-
-
-def _parse(text: str, complaint: str) -> list[dict[str, str]]:
-    """The rows in a text; raises CheckpointError with the complaint if they are not those of a `RunLogger`."""
-    try:
-        lines = csv.DictReader(io.StringIO(text, newline=""))
-        rows = [{_OLD_NAME.sub("_", str(name)): v for name, v in row.items() if v} for row in lines]
-    except csv.Error:
-        raise CheckpointError(complaint) from None
-    sound = bool(rows) and lines.fieldnames is not None and "step" in lines.fieldnames
-    if not sound or not all(_STEP.fullmatch(row.get("step", "")) and "None" not in row for row in rows):
-        raise CheckpointError(complaint)
-    return rows

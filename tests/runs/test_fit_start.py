@@ -11,7 +11,8 @@ from pylos.errors import CheckpointError, ConfigurationError
 from pylos.runs.first_epoch import begin_first_epoch
 from pylos.runs.folder import METRICS
 from pylos.runs.identity import RUN_KEY, read_identity
-from pylos.runs.logger import RunLogger, read_metrics
+from pylos.runs.logger import RunLogger
+from pylos.runs.metrics_file import read_metrics
 from pylos.runs.resuming import check_games
 from pylos.training.generations import Generations
 from tests.support.training import tiny_data, tiny_evaluation, tiny_module, tiny_trainer

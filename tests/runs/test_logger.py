@@ -6,7 +6,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pylos.errors import CheckpointError
-from pylos.runs.logger import RunLogger, read_metrics
+from pylos.runs.logger import RunLogger
+from pylos.runs.metrics_file import read_metrics
 from tests.support.power_cut import Disk
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 

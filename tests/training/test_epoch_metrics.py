@@ -17,8 +17,9 @@ from lightning.pytorch.loggers.logger import DummyLogger
 from callbacks import BlunderRate
 from pylos.errors import CheckpointError
 from pylos.network.checkpoints import load_checkpoint
-from pylos.runs.logger import RunLogger, read_metrics
+from pylos.runs.logger import RunLogger
 from pylos.runs.manifest import Manifest
+from pylos.runs.metrics_file import read_metrics
 from pylos.training.epoch_metrics import EpochMetrics
 from pylos.training.module import PylosModule
 from tests.support.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer

@@ -9,7 +9,8 @@ import torch
 
 from pylos.errors import CheckpointError
 from pylos.runs.identity import RUN_KEY, read_identity
-from pylos.runs.logger import RunLogger, read_metrics
+from pylos.runs.logger import RunLogger
+from pylos.runs.metrics_file import read_metrics
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 
 

@@ -9,8 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from pylos.cli.main import main
 from pylos.network.checkpoints import load_checkpoint
-from pylos.runs.logger import read_metrics
 from pylos.runs.manifest import Manifest
+from pylos.runs.metrics_file import read_metrics
 from tests.support.power_cut import Disk
 from tests.support.training import config_text
 

@@ -13,8 +13,8 @@ from pylos.errors import PylosError
 from pylos.game.board import Board
 from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.checkpoint_files import find_checkpoints
-from pylos.runs.logger import read_metrics
 from pylos.runs.manifest import Manifest
+from pylos.runs.metrics_file import read_metrics
 from pylos.solution.tables import open_table, read_header
 from pylos.training.prediction import read_boards
 

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 import pylos.training.datamodule
 from pylos.cli.main import main
 from pylos.errors import ConfigurationError
-from pylos.runs.logger import read_metrics
+from pylos.runs.metrics_file import read_metrics
 from pylos.truth.batches import SuiteBatches
 from pylos.truth.metrics import BASELINE
 from pylos.truth.suite import load_suite
