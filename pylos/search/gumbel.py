@@ -38,16 +38,21 @@ def considered_visits(simulations: int) -> np.ndarray:
     """
     table = np.zeros((CONSIDERED + 1, simulations), np.int32)
     for drawn in range(1, CONSIDERED + 1):
-        rounds = max(1, (drawn - 1).bit_length())
-        left, visits = drawn, 0
-        order: list[int] = []
-        while len(order) < simulations:
-            for _ in range(max(1, simulations // (rounds * left))):
-                order += [visits] * left
-                visits += 1
-            left = max(min(2, drawn), left // 2)
-        table[drawn] = order[:simulations]
+        table[drawn] = halving_plan(drawn, simulations)
     return table
+
+
+def halving_plan(drawn: int, simulations: int) -> list[int]:
+    """The row of `considered_visits` for a number of drawn actions, from 1 to CONSIDERED."""
+    rounds = max(1, (drawn - 1).bit_length())
+    left, visits = drawn, 0
+    order: list[int] = []
+    while len(order) < simulations:
+        for _ in range(max(1, simulations // (rounds * left))):
+            order += [visits] * left
+            visits += 1
+        left = max(min(2, drawn), left // 2)
+    return order[:simulations]
 
 
 @jit
@@ -109,6 +114,34 @@ def _q_value(tree: Tree, g: int, edge: int) -> float:
 
 
 @jit
+def choose_root_edge(
+    tree: Tree, g: int, noise: np.ndarray, wanted: int, logits: np.ndarray, q_values: np.ndarray
+) -> int:
+    """Chooses the edge that the next simulation takes at a root that is not proven.
+
+    Args:
+        tree: the trees.
+        g: which of them; its root is expanded.
+        noise: float64 [MAX_LEGAL_ACTIONS] see `draw_gumbel`.
+        wanted: the visits that the edge has so far by the plan.
+        logits: float64 [MAX_LEGAL_ACTIONS] scratch space.
+        q_values: float64 [MAX_LEGAL_ACTIONS] scratch space.
+    """
+    edges, first = _improved_logits(tree, g, logits, q_values), tree.first_edge[g, ROOT]
+    best, best_fits, best_score = NO_EDGE, False, -np.inf
+    for k in range(edges):
+        edge = first + k
+        if tree.edge_proven[g, edge] == PROVEN_LOSS:
+            continue
+        # An action that is proven lost leaves a gap in the plan. The best of the others fills it.
+        fits = tree.edge_visits[g, edge] == wanted
+        score = logits[k] + noise[k]
+        if best == NO_EDGE or fits > best_fits or (fits == best_fits and score > best_score):
+            best, best_fits, best_score = edge, fits, score
+    return best
+
+
+@jit
 def choose_root_edges(
     tree: Tree, n: int, noise: np.ndarray, considered: np.ndarray, simulation: int, out: np.ndarray
 ) -> None:
@@ -127,19 +160,8 @@ def choose_root_edges(
         out[g] = NO_EDGE
         if tree.proven[g, ROOT] != UNPROVEN:
             continue
-        edges, first = _improved_logits(tree, g, logits, q_values), tree.first_edge[g, ROOT]
-        wanted = considered[min(edges, considered.shape[0] - 1), simulation]
-        best, best_fits, best_score = NO_EDGE, False, -np.inf
-        for k in range(edges):
-            edge = first + k
-            if tree.edge_proven[g, edge] == PROVEN_LOSS:
-                continue
-            # An action that is proven lost leaves a gap in the plan. The best of the others fills it.
-            fits = tree.edge_visits[g, edge] == wanted
-            score = logits[k] + noise[g, k]
-            if best == NO_EDGE or fits > best_fits or (fits == best_fits and score > best_score):
-                best, best_fits, best_score = edge, fits, score
-        out[g] = best
+        wanted = considered[min(tree.num_edges[g, ROOT], considered.shape[0] - 1), simulation]
+        out[g] = choose_root_edge(tree, g, noise[g], wanted, logits, q_values)
 
 
 @jit

@@ -112,6 +112,8 @@ class RootEdges(NamedTuple):
     """int32 [n] simulations that took the action; 0 if it wins at once, which is known without any."""
     values: np.ndarray
     """float32 [n] the mean value for the player who acts: exactly 1 or -1 if proven, NaN if nothing is known."""
+    priors: np.ndarray
+    """float32 [n] prior probabilities."""
 
 
 def root_edges(tree: Tree, g: int) -> RootEdges:
@@ -122,7 +124,7 @@ def root_edges(tree: Tree, g: int) -> RootEdges:
     means = np.full(len(visits), np.nan, np.float32)
     np.divide(tree.edge_value_sum[g, edges], visits, out=means, where=visits > 0)
     values = np.where(proven == UNPROVEN, means, proven).astype(np.float32)
-    return RootEdges(tree.edge_action[g, edges].copy(), visits, values)
+    return RootEdges(tree.edge_action[g, edges].copy(), visits, values, tree.edge_prior[g, edges].copy())
 
 
 def pick_actions(

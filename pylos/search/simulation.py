@@ -9,7 +9,7 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS, balls_per_player, is_over, legal
 from pylos.kernels.bits import popcount
 from pylos.kernels.jit import jit
 from pylos.search.softmax import exponentials
-from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_LOSS, PROVEN_WIN, ROOT, UNPROVEN, Tree, add_node
+from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_LOSS, PROVEN_WIN, ROOT, STAYS, UNPROVEN, Tree, add_node
 
 
 @jit
@@ -99,7 +99,8 @@ def select(
         code: the rule set's number.
         c_puct: weight of the prior against the value.
         fpu_reduction: see `SearchOptions`.
-        root_edges: int32 [>= n] the edges to take at the roots; NO_EDGE where PUCT chooses there, too.
+        root_edges: int32 [>= n] the edges to take at the roots; NO_EDGE where PUCT chooses there, too; STAYS where a
+            tree is to do nothing but wait for the evaluation of the leaf that it has.
         positions: int64 [G] receives the positions of the new leaves, without gaps.
 
     Returns:
@@ -107,6 +108,11 @@ def select(
     """
     leaves = 0
     for g in range(n):
+        if root_edges[g] == STAYS:
+            if tree.leaf[g] != NO_NODE:
+                positions[leaves] = tree.position[g, tree.leaf[g]]
+                leaves += 1
+            continue
         tree.leaf[g] = NO_NODE
         if tree.proven[g, ROOT] != UNPROVEN:
             continue

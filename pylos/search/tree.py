@@ -18,6 +18,8 @@ from pylos.kernels.jit import jit
 ROOT = 0
 NO_NODE = -1
 NO_EDGE = -1
+STAYS = -2
+"""In the place of a root's edge: no simulation, the tree only keeps the leaf that it has, if any."""
 PROVEN_WIN, UNPROVEN, PROVEN_LOSS = 1, 0, -1
 
 

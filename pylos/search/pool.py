@@ -1,0 +1,210 @@
+"""Searches at different stages in one set of trees: each has its own position, budget and root policy.
+
+`Search` runs searches that begin and end together. Where people and programs ask one by one, each search is a row of a
+`SearchPool`: it begins when there is a free row, and all rows make one step at a time together. So their leaves still
+go to the evaluator in one batch, and a row finds what `Search` finds for the same position, to the last bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
+from pylos.kernels.jit import jit
+from pylos.search.gumbel import CONSIDERED, choose_root_edge, halving_plan, improved_policy
+from pylos.search.lines import principal_line
+from pylos.search.options import SearchOptions
+from pylos.search.root import RootEdges, measure_surprises, root_edges, root_visits
+from pylos.search.search import SearchResult
+from pylos.search.simulation import expand, select
+from pylos.search.tree import NO_EDGE, NO_NODE, ROOT, STAYS, UNPROVEN, Tree, new_tree, start_trees
+
+
+class SearchPool:
+    """Searches without noise, each in a row of its own. They are stepped together, and one thread at a time does it.
+
+    A step is a call of `select`, an evaluation of the leaves that it writes, and a call of `expand`. Between steps,
+    rows may be added, read and removed. The root of a new row is a leaf of the next step.
+
+    The memory is virtual: a row takes what its tree has grown to since the pool was made, and keeps it.
+
+    Args:
+        code: the rule set's number.
+        rows: the most searches at the same time.
+        simulations: the most simulations of one of them.
+        c_puct: see `SearchOptions`.
+        fpu_reduction: see `SearchOptions`.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        rows: int,
+        simulations: int,
+        c_puct: float = SearchOptions.c_puct,
+        fpu_reduction: float = SearchOptions.fpu_reduction,
+    ) -> None:
+        self._code, self._c_puct, self._fpu_reduction = code, c_puct, fpu_reduction
+        self._tree = new_tree(rows, simulations)
+        self._tree.leaf[:] = NO_NODE
+        self._free = list(range(rows))[::-1]
+        self._used = 0  # all rows in use are below it
+        self._gumbel = np.zeros(rows, np.bool_)
+        self._plan = np.zeros((rows, simulations), np.int32)
+        self._wanted = np.zeros(rows, np.int32)
+        self._made = np.zeros(rows, np.int32)
+        self._edges = np.full(rows, STAYS, np.int32)
+
+    @property
+    def rows(self) -> int:
+        """The most searches at the same time."""
+        return len(self._made)
+
+    @property
+    def free_rows(self) -> int:
+        """How many more searches there is room for."""
+        return len(self._free)
+
+    def add(self, position: int, simulations: int, root: str) -> int:
+        """Begins a search.
+
+        Args:
+            position: packed. If its game is over, the search is finished at once, and lost.
+            simulations: how many to make at most; with 0 only the position itself is evaluated.
+            root: "gumbel", which divides the simulations by the plan of this number of them, or "puct".
+
+        Returns:
+            The row of the search.
+
+        Raises:
+            IndexError: all rows are in use.
+        """
+        row = self._free.pop()
+        self._used = max(self._used, row + 1)
+        self._gumbel[row] = root == "gumbel"
+        drawn = min(legal_actions(position, self._code, np.empty(MAX_LEGAL_ACTIONS, np.int64)), CONSIDERED)
+        if drawn:
+            self._plan[row, :simulations] = halving_plan(drawn, simulations)
+        self._wanted[row], self._made[row] = simulations, 0
+        start_trees(self._view(row), np.array([position]), self._code, np.empty(1, np.int64))
+        return row
+
+    def remove(self, row: int) -> None:
+        """Ends a search, whether or not it is finished. Its row is free again."""
+        self._wanted[row] = self._made[row] = 0
+        self._tree.leaf[row] = NO_NODE
+        self._free.append(row)
+        self._free.sort(
+            reverse=True
+        )  # the first rows are used first, because a step looks at all up to the last
+        taken = set(range(self._used)).difference(self._free)
+        self._used = max(taken, default=-1) + 1
+
+    def select(self, leaves: np.ndarray) -> int:
+        """Lets every search that is not finished choose its next leaf.
+
+        Args:
+            leaves: int64 [>= rows] receives the positions of the leaves, without gaps.
+
+        Returns:
+            The number of leaves.
+        """
+        n = self._used
+        _plan_step(self._tree, n, self._gumbel, self._plan, self._wanted, self._made, self._edges)
+        count: int = select(self._tree, n, self._code, self._c_puct, self._fpu_reduction, self._edges, leaves)
+        return count
+
+    def expand(self, values: np.ndarray, log_policy: np.ndarray) -> None:
+        """Adds the leaves of the last `select` to the trees.
+
+        Args:
+            values: float32 [>= leaves] what they are worth for their movers.
+            log_policy: float32 [>= leaves, 303] their log policies.
+        """
+        expand(self._tree, self._used, self._code, values, log_policy)
+
+    def simulations(self, row: int) -> int:
+        """How many simulations a search has made."""
+        return int(self._made[row])
+
+    def is_evaluated(self, row: int) -> bool:
+        """Whether the position of a search has been evaluated, so that there is something to read."""
+        return bool(self._tree.num_edges[row, ROOT]) or bool(self._tree.proven[row, ROOT] != UNPROVEN)
+
+    def is_finished(self, row: int) -> bool:
+        """Whether a search has made its simulations, or has proven its position won or lost."""
+        if self._tree.proven[row, ROOT] != UNPROVEN:
+            return True
+        return bool(self._tree.num_edges[row, ROOT]) and bool(self._made[row] == self._wanted[row])
+
+    def result(self, row: int) -> SearchResult:
+        """What an evaluated search has found so far, as arrays of one row, K being MAX_LEGAL_ACTIONS."""
+        tree, shape = self._view(row), (1, MAX_LEGAL_ACTIONS)
+        actions, weights = np.empty(shape, np.int16), np.empty(shape, np.int16)
+        values, surprises = np.empty(1, np.float32), np.empty(1, np.float32)
+        root_visits(tree, 1, actions, weights, values)
+        if self._gumbel[row]:
+            improved_policy(tree, 1, actions, weights, values)
+        measure_surprises(tree, 1, actions, weights, surprises)
+        return SearchResult(actions, weights, values, surprises)
+
+    def edges(self, row: int) -> RootEdges:
+        """What an evaluated search knows about the legal actions of its position."""
+        return root_edges(self._tree, row)
+
+    def line(self, row: int, index: int, most: int) -> tuple[list[int], list[int]]:
+        """The line that a search expects after an action.
+
+        Args:
+            row: of the search.
+            index: of the action among the legal ones, as in `edges`.
+            most: the most actions to follow.
+
+        Returns:
+            n actions, the first of them that action; and n + 1 numbers: how many balls may be taken back before each
+            of them and after the last.
+        """
+        actions, pending = np.empty(most, np.int64), np.empty(most + 1, np.int64)
+        edge = int(self._tree.first_edge[row, ROOT]) + index
+        n = principal_line(self._tree, row, edge, self._code, actions, pending)
+        return actions[:n].tolist(), pending[: n + 1].tolist()
+
+    def _view(self, row: int) -> Tree:
+        """The tree of a row, as the only one."""
+        return Tree(*(array[row : row + 1] for array in self._tree))
+
+
+@jit
+def _plan_step(
+    tree: Tree,
+    n: int,
+    gumbel: np.ndarray,
+    plan: np.ndarray,
+    wanted: np.ndarray,
+    made: np.ndarray,
+    edges: np.ndarray,
+) -> None:
+    """Decides what each row does in the next step, and counts its simulations.
+
+    Args:
+        tree: the trees.
+        n: rows that may be in use.
+        gumbel: bool [n] whether the root of a row is "gumbel".
+        plan: int32 [n, S] of sequential halving, see `halving_plan`.
+        wanted: int32 [n] how many simulations each row is to make.
+        made: int32 [n] how many it has made; goes up where it makes another one.
+        edges: int32 [n] receives the edges to take at the roots, see `select`.
+    """
+    logits, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
+    noise = np.zeros(MAX_LEGAL_ACTIONS)
+    for g in range(n):
+        edges[g] = STAYS
+        if tree.num_edges[g, ROOT] == 0:  # a new root is the leaf already
+            continue
+        tree.leaf[g] = NO_NODE
+        if made[g] == wanted[g] or tree.proven[g, ROOT] != UNPROVEN:
+            continue
+        edges[g] = NO_EDGE
+        if gumbel[g]:
+            edges[g] = choose_root_edge(tree, g, noise, plan[g, made[g]], logits, q_values)
+        made[g] += 1

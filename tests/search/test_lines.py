@@ -1,0 +1,62 @@
+"""The line that a search expects: it is legal, follows the visits, and ends in the win that was found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pylos.game.rules import RULES
+from pylos.search.pool import SearchPool
+from pylos.search.tree import PROVEN_WIN
+from tests.search.test_pool import run_out
+from tests.support.searches import late_boards, running_boards
+
+
+def test_a_line_is_legal_and_follows_the_most_visited_actions():
+    boards = running_boards("standard-optional", 8)
+    pool = SearchPool(RULES["standard-optional"], 8, 300)
+    rows = [pool.add(board.position, 300, "puct") for board in boards]
+    run_out(pool)
+    longest = 0
+    for row, board in zip(rows, boards, strict=True):
+        edges = pool.edges(row)
+        for index in range(len(edges.actions)):
+            actions, pending = pool.line(row, index, 12)
+            assert actions[0] == edges.actions[index]
+            assert len(pending) == len(actions) + 1
+            assert (len(actions) == 1) or edges.visits[index] > 1
+            played = board.copy()
+            for action, before in zip(actions, pending, strict=False):
+                assert played.pending == before
+                played.push(action)
+            assert played.pending == pending[-1]
+            longest = max(longest, len(actions))
+        best = int(np.argmax(edges.visits))
+        node, tree = 0, pool._tree
+        for action in pool.line(row, best, 12)[0]:
+            first = tree.first_edge[row, node]
+            own = slice(first, first + tree.num_edges[row, node])
+            edge = first + tree.edge_action[row, own].tolist().index(action)
+            if not (tree.edge_proven[row, own] != 0).any():
+                assert tree.edge_visits[row, edge] == tree.edge_visits[row, own].max()
+            node = tree.edge_child[row, edge]
+    assert longest >= 4
+
+
+def test_a_proven_win_is_played_to_its_end():
+    pool, boards = SearchPool(RULES["standard"], 12, 400), late_boards("standard", 12)
+    rows = [pool.add(board.position, 400, "gumbel") for board in boards]
+    run_out(pool)
+    won = 0
+    for row, board in zip(rows, boards, strict=True):
+        tree = pool._tree
+        if tree.proven[row, 0] != PROVEN_WIN:
+            continue
+        first = tree.first_edge[row, 0]
+        index = tree.edge_proven[row, first : first + tree.num_edges[row, 0]].tolist().index(PROVEN_WIN)
+        played = board.copy()
+        for action in pool.line(row, index, 40)[0]:
+            played.push(action)
+        assert played.is_over
+        assert played.winner == board.turn
+        won += 1
+    assert won >= 3

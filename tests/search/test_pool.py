@@ -1,0 +1,133 @@
+"""A row of a pool finds what `Search` finds, whatever other rows do meanwhile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pylos.game.board import Board
+from pylos.game.rules import RULES, rules_code
+from pylos.search.evaluator import Evaluator, padded_size
+from pylos.search.options import SearchOptions
+from pylos.search.pool import SearchPool
+from pylos.search.search import Search
+from tests.support.boards import random_game
+from tests.support.evaluators import hashed
+from tests.support.searches import late_boards, row_weights, running_boards
+
+
+def step(pool: SearchPool, evaluate: Evaluator = hashed) -> int:
+    """A step of all rows; the number of leaves."""
+    leaves = np.zeros(padded_size(pool.rows), np.int64)
+    if count := pool.select(leaves):
+        pool.expand(*evaluate(leaves[: padded_size(count)]))
+    return count
+
+
+def run_out(pool: SearchPool, evaluate: Evaluator = hashed) -> None:
+    while step(pool, evaluate):
+        pass
+
+
+def assert_as_search(
+    pool: SearchPool, row: int, board: Board, simulations: int, root: str = "gumbel"
+) -> None:
+    """The row has the bits of a `Search` for this position alone."""
+    search = Search(1, rules_code(board.rules), SearchOptions(simulations=simulations, root=root))
+    expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64))
+    found = pool.result(row)
+    width = expected.actions.shape[1]
+    assert pool.is_finished(row)
+    assert np.array_equal(found.actions[:, :width], expected.actions)
+    assert np.array_equal(found.weights[:, :width], expected.weights)
+    assert found.values == expected.values
+    assert found.surprises == expected.surprises
+    for mine, other in zip(pool.edges(row), search.first_root(), strict=True):
+        assert np.array_equal(mine, other, equal_nan=True)
+
+
+@pytest.mark.parametrize("rules", ["standard", "mature-optional", "mini-standard"])
+def test_rows_at_different_stages_find_what_a_search_finds(rules):
+    boards, pool = running_boards(rules, 6), SearchPool(RULES[rules], 8, 200)
+    budgets = [1, 16, 200, 37, 2, 100]
+    rows = {}
+    for board, budget in zip(boards[:3], budgets, strict=False):
+        rows[pool.add(board.position, budget, "gumbel")] = board, budget, "gumbel"
+    for _ in range(20):
+        step(pool)
+    for board, budget in zip(boards[3:], budgets[3:], strict=True):
+        rows[pool.add(board.position, budget, "gumbel")] = board, budget, "gumbel"
+        step(pool)
+    rows[pool.add(boards[0].position, 150, "puct")] = boards[0], 150, "puct"
+    run_out(pool)
+    for row, (board, budget, root) in rows.items():
+        assert_as_search(pool, row, board, budget, root)
+
+
+def test_a_row_that_is_used_again_has_nothing_of_the_search_before():
+    first, second, other = running_boards("mature", 3, seed=5)
+    pool = SearchPool(RULES["mature"], 2, 64)
+    row, kept = pool.add(first.position, 64, "puct"), pool.add(other.position, 64, "gumbel")
+    for _ in range(30):
+        step(pool)
+    pool.remove(row)
+    assert pool.add(second.position, 50, "gumbel") == row
+    run_out(pool)
+    assert_as_search(pool, row, second, 50)
+    assert_as_search(pool, kept, other, 64)
+
+
+def test_a_search_ends_early_where_its_root_is_proven():
+    pool, boards = SearchPool(RULES["standard"], 12, 400), late_boards("standard", 12)
+    rows = [pool.add(board.position, 400, "gumbel") for board in boards]
+    run_out(pool)
+    made = [pool.simulations(row) for row in rows]
+    assert min(made) < 400
+    for row, board in zip(rows, boards, strict=True):
+        assert_as_search(pool, row, board, 400)
+        assert (pool.simulations(row) < 400) <= (abs(pool.result(row).values[0]) == 1)
+
+
+def test_only_rows_that_search_have_leaves():
+    boards, pool = running_boards("standard", 3), SearchPool(RULES["standard"], 3, 8)
+    assert step(pool) == 0
+    short, long = pool.add(boards[0].position, 2, "gumbel"), pool.add(boards[1].position, 8, "gumbel")
+    assert not pool.is_evaluated(short)
+    assert [step(pool) for _ in range(4)] == [2, 2, 2, 1]
+    assert pool.is_finished(short)
+    assert pool.simulations(short) == 2
+    pool.remove(long)
+    late = pool.add(boards[2].position, 8, "puct")
+    pool.remove(late)  # before its root was evaluated
+    assert step(pool) == 0
+    assert pool.free_rows == 2
+
+
+def test_no_simulations_give_the_prior():
+    board, pool = running_boards("standard", 1)[0], SearchPool(RULES["standard"], 1, 8)
+    row = pool.add(board.position, 0, "gumbel")
+    run_out(pool)
+    assert pool.is_finished(row)
+    found, edges = pool.result(row), pool.edges(row)
+    assert found.values[0] == pytest.approx(hashed(np.array([board.position]))[0][0])
+    weights = row_weights(found, 0)  # without actions of a weight that rounds to 0
+    expected = np.rint(10_000 * edges.priors.astype(np.float64))
+    assert edges.actions.tolist() == board.legal_actions.tolist()
+    assert [weights.get(int(a), 0) for a in edges.actions] == pytest.approx(expected.tolist(), abs=1)
+
+
+def test_a_game_that_is_over_is_lost_at_once():
+    over, pool = random_game("standard", 500, 1), SearchPool(RULES["standard"], 1, 8)
+    row = pool.add(over.position, 8, "gumbel")
+    assert step(pool) == 0
+    assert pool.is_finished(row)
+    assert pool.result(row).values[0] == -1
+    assert len(pool.edges(row).actions) == 0
+
+
+def test_no_more_rows_than_there_are():
+    pool, board = SearchPool(RULES["standard"], 2, 8), Board()
+    for _ in range(2):
+        pool.add(board.position, 8, "gumbel")
+    with pytest.raises(IndexError):
+        pool.add(board.position, 8, "gumbel")
