@@ -5,7 +5,7 @@ import { post } from "./api.js";
 /**
  * A position of the tree, with the turn that led to it.
  * @typedef {{parent: Node | null, children: Node[], actions: number[], turn: string, by: string, state: any,
- *   states: any[], milliseconds?: number}} Node
+ *   states: any[], milliseconds?: number, review?: any}} Node
  */
 
 const makeNode = (parent, { actions, turn, by, state, states }) => ({
@@ -13,7 +13,7 @@ const makeNode = (parent, { actions, turn, by, state, states }) => ({
 });
 const sameActions = (a, b) => a.length === b.length && a.every((action, i) => action === b[i]);
 
-/** Emits "change" with {kind: "push" | "go" | "cancel" | "new" | "add", actions, from} in its detail. */
+/** Emits "change" with {kind: "push" | "go" | "cancel" | "new" | "add" | "tree" | "marks", actions, from} in its detail. */
 export class Game extends EventTarget {
   rules = "";
   /** The text of the position at which it began; null is the empty board. @type {string | null} */
@@ -171,6 +171,23 @@ export class Game extends EventTarget {
 
   last() {
     this.go(this.mainLine().at(-1));
+  }
+
+  /** Removes a node and all that follows it. The position before it is shown if one of them was. */
+  remove(node) {
+    const from = this.state;
+    const shown = this.path().includes(node);
+    node.parent.children = node.parent.children.filter((child) => child !== node);
+    if (shown) Object.assign(this, { current: node.parent, unfinished: null });
+    this.changed("tree", [], from);
+  }
+
+  /** Makes the line to a node the main line. */
+  promote(node) {
+    for (const step of this.path(node).slice(1)) {
+      step.parent.children = [step, ...step.parent.children.filter((child) => child !== step)];
+    }
+    this.changed("tree", [], this.state);
   }
 
   changed(kind, actions, from) {

@@ -1,0 +1,208 @@
+// @ts-check
+/** The analysis panel: the best turns with what the network, the search and the exact solution say about them. */
+
+import { get } from "./api.js";
+import { showArrows, stepArrows } from "./arrows.js";
+import { h } from "./dom.js";
+import { evaluationOf, inTurns, percent, rulesOf } from "./evaluation.js";
+
+/** Simulations of the first search and of each "more". */
+const SIMULATIONS = [1000, 4000, 20000];
+/** Turns that are shown before all are asked for. */
+const FEW = 8;
+
+/** The columns: their heads and what they mean in plain words. */
+const COLUMNS = [
+  ["Turn", "What can be played. Press it to play it as a variation."],
+  ["Exact", "The true result with best play, from the complete solution of the game: a win, a draw or a loss for the side to move, and in how many turns the game ends. Needs `pylos solve`."],
+  ["Chance", "How likely the side to move wins after this turn, as the search found it."],
+  ["Visits", "How often the search looked at this turn. The more, the surer is its chance; the most visited turn is usually the one that it would play."],
+  ["Prior", "The network's first thought before any search: how likely it thinks that a strong player takes this turn."],
+];
+
+/** An exact value in words, for the side to move. */
+function exactText(row) {
+  if (row.exact == null) return "–";
+  return { 1: "win", 0: "draw", "-1": "loss" }[row.exact] + (row.exact === 0 ? "" : inTurns(row.distance).replace(/ turns?$/, ""));
+}
+
+/**
+ * @param {any} app - the page's parts.
+ * @param {HTMLElement} element - an empty one.
+ */
+export function mountAnalysis(app, element) {
+  const evaluation = evaluationOf(app);
+  const parts = new Map(); // The parts of a row by its action.
+  let depth = 0; // How often "more" was pressed for this position.
+  let all = false;
+  let shown = null;
+
+  const on = h("input", { type: "checkbox", role: "switch", onchange: () => change({ analysis: on.checked }) });
+  const search = h("input", { type: "checkbox", onchange: () => change({ search: search.checked }) });
+  const network = h("select", { "aria-label": "Whose network", onchange: () => change({ network: network.value || null }) });
+  const more = h("button", { type: "button", class: "small", onclick: deeper }, "More");
+  const status = h("span", { class: "analysis-status", role: "status" });
+  const head = COLUMNS.map(([name, meaning]) => h("th", { scope: "col", title: meaning }, name));
+  const table = h("table", { class: "analysis-table" }, h("caption", { class: "visually-hidden" }, "The best turns"), h("thead", {}, h("tr", {}, ...head)));
+  const rest = h("button", { type: "button", class: "small", onclick: () => ((all = !all), draw()) });
+  const meanings = COLUMNS.flatMap(([name, meaning]) => [h("dt", {}, name), h("dd", {}, meaning)]);
+  const legend = h("details", { class: "analysis-legend" }, h("summary", {}, "What do the columns mean?"), h("dl", {}, ...meanings));
+  const cost = h("div", { class: "analysis-cost" });
+  const tools = h("div", { class: "analysis-tools" }, h("label", {}, search, " Search"), network, more);
+  const body = h("div", { class: "analysis-body" }, tools, status, table, rest, cost, legend);
+  element.append(h("label", { class: "switch" }, on, " Analyse this position"), body);
+
+  function change(settings) {
+    Object.assign(app.settings, settings);
+    ask();
+  }
+
+  function deeper() {
+    depth = Math.min(depth + 1, SIMULATIONS.length - 1);
+    if (evaluation.error) evaluation.retry();
+    ask();
+  }
+
+  /** Says what the panel wants to know, and shows what is known. */
+  function ask() {
+    const wanted = app.settings.search === false ? 0 : SIMULATIONS[depth];
+    evaluation.ask("analysis", app.settings.analysis && !app.learning ? wanted : null);
+    draw();
+  }
+
+  /** Plays turns given by their texts, one after the other, as a variation. */
+  async function play(row, count) {
+    try {
+      app.setFree(true);
+      if (app.game.state.pending > 0 || row.line.length === 0) return await app.game.push(row.action);
+      for (const text of row.line.slice(0, count)) await app.game.push(text);
+    } catch (error) {
+      app.announce(error.message);
+    }
+  }
+
+  /** The parts of one turn's rows in the table. They stay while their numbers change, so that focus and hovering do. */
+  function makeRow(action) {
+    const made = { row: /** @type {any} */ (null), cells: COLUMNS.map(() => h("td")), line: h("td", { colspan: COLUMNS.length }), text: "" };
+    const button = h("button", { type: "button", class: "turn", onclick: () => play(made.row, 1) });
+    const name = h("th", { scope: "row" }, button);
+    const point = () => showArrows(app, "analysis", stepArrows(app, action, made.row.line[0], made.best ? "best" : "other"));
+    const leave = () => showArrows(app, "analysis", []);
+    const numbers = h("tr", { onclick: (event) => event.target.closest("button") || play(made.row, 1) }, name, ...made.cells.slice(1));
+    const group = h("tbody", { onmouseenter: point, onmouseleave: leave, onfocusin: point, onfocusout: leave }, numbers, h("tr", { class: "line" }, made.line));
+    return Object.assign(made, { group, button });
+  }
+
+  function fillRow(made, row, best) {
+    Object.assign(made, { row, best });
+    made.button.textContent = row.name;
+    made.button.setAttribute("aria-label", `Play ${row.name}`);
+    const chance = row.mean == null ? "–" : percent((row.mean + 1) / 2);
+    const texts = ["", exactText(row), chance, row.visits?.toLocaleString("en") ?? "–", row.prior == null ? "–" : percent(row.prior)];
+    for (const [index, cell] of made.cells.entries()) cell.textContent = texts[index];
+    made.cells[1].className = row.exact == null ? "" : `exact ${{ 1: "win", 0: "draw", "-1": "loss" }[row.exact]}`;
+    made.group.classList.toggle("best", best);
+    if (made.text === row.line.join(" ")) return;
+    made.text = row.line.join(" ");
+    const turns = row.line.map((turn, index) =>
+      h("button", { type: "button", class: "turn", "aria-label": `Play up to ${turn}`, onclick: () => play(made.row, index + 1) }, turn),
+    );
+    made.line.replaceChildren(...turns);
+  }
+
+  /** The table's rows; their order stands still while somebody points at them. */
+  function drawRows(rows) {
+    const key = `${app.game.rules} ${app.game.state.text}`;
+    const pointed = key === shown && table.matches(":hover, :focus-within");
+    if (key !== shown) {
+      for (const { group } of parts.values()) group.remove();
+      parts.clear();
+      showArrows(app, "analysis", []);
+    }
+    shown = key;
+    const visible = all ? rows : rows.slice(0, FEW);
+    const wanted = new Set(visible.map((row) => row.action));
+    for (const [action, { group }] of parts) {
+      if (wanted.has(action) || pointed) continue;
+      group.remove();
+      parts.delete(action);
+    }
+    for (const [index, row] of rows.entries()) {
+      if (!wanted.has(row.action) && !parts.has(row.action)) continue;
+      if (!parts.has(row.action)) parts.set(row.action, makeRow(row.action));
+      const made = parts.get(row.action);
+      fillRow(made, row, index === 0);
+      if (!pointed || !made.group.isConnected) table.append(made.group);
+    }
+    rest.hidden = rows.length <= FEW;
+    rest.textContent = all ? "Fewer" : `All ${rows.length}`;
+  }
+
+  function statusText() {
+    const { report, error, running } = evaluation;
+    if (app.game.state.over) return "The game is over: there is nothing left to play.";
+    if (error) return error;
+    if (!report) return running || app.settings.search !== false ? "Thinking…" : "";
+    if (report.simulations === 0) return running ? "The network's first thought…" : "Exact values, without a search.";
+    const count = `${report.simulations.toLocaleString("en")} simulations`;
+    const early = report.done && report.simulations < SIMULATIONS[depth] && !running ? ": the search has proven the result" : "";
+    return running && !report.done ? `${count}…` : count + early;
+  }
+
+  /** What the exact solution costs, where it is not there. */
+  function drawCost() {
+    const { solved, solve, title } = rulesOf(app);
+    cost.hidden = solved !== false || !solve;
+    if (cost.hidden || cost.dataset.rules === app.game.rules) return;
+    cost.dataset.rules = app.game.rules;
+    const copied = h("span", { role: "status" });
+    const copy = async () => {
+      await navigator.clipboard.writeText(solve.command);
+      copied.textContent = " Copied.";
+    };
+    cost.replaceChildren(
+      h("details", {},
+        h("summary", {}, "Exact truth: not solved here yet"),
+        h("p", {}, `The game can be solved completely: then this table says of every turn whether it wins, draws or loses. For ${title} this takes ${solve.time} and ${solve.disk} of disk, once. Run in a terminal:`),
+        h("p", { class: "command" }, h("code", {}, solve.command), h("button", { type: "button", class: "small", onclick: copy }, "Copy"), copied),
+      ),
+    );
+  }
+
+  function draw() {
+    on.checked = Boolean(app.settings.analysis);
+    search.checked = app.settings.search !== false;
+    body.hidden = !on.checked || Boolean(app.learning);
+    element.hidden = Boolean(app.learning);
+    if (body.hidden) return showArrows(app, "analysis", []);
+    network.hidden = !search.checked;
+    more.hidden = !search.checked || (depth === SIMULATIONS.length - 1 && !evaluation.error);
+    more.textContent = evaluation.error ? "Try again" : `More: ${(SIMULATIONS[depth + 1] ?? "").toLocaleString("en")}`;
+    status.textContent = statusText();
+    status.classList.toggle("error", Boolean(evaluation.error));
+    const rows = app.game.state.over ? [] : (evaluation.report?.rows ?? []);
+    table.hidden = rows.length === 0;
+    head[1].hidden = false;
+    drawRows(rows);
+    drawCost();
+  }
+
+  /** The opponents that have a network. */
+  async function listNetworks() {
+    const { given, checkpoints } = await get(`opponents?rules=${encodeURIComponent(app.game.rules)}`);
+    const options = [["", "The agent that ships"], ...[given, ...checkpoints].filter(Boolean).map(({ id, title }) => [id, title])];
+    const chosen = options.some(([id]) => id === app.settings.network) ? app.settings.network : "";
+    network.replaceChildren(...options.map(([id, title]) => h("option", { value: id }, title)));
+    network.value = chosen;
+    network.disabled = options.length === 1;
+  }
+
+  network.append(h("option", { value: "" }, "The agent that ships"));
+  network.addEventListener("focus", () => listNetworks().catch((error) => app.announce(error.message)));
+  evaluation.addEventListener("change", draw);
+  app.game.addEventListener("change", () => {
+    depth = 0;
+    ask();
+  });
+  ask();
+}

@@ -1,0 +1,150 @@
+// @ts-check
+/** Learn from your mistakes: back before each of them, and try again. The answer is shown only when it is asked for. */
+
+import { post } from "./api.js";
+import { showArrows, turnArrows } from "./arrows.js";
+import { h, put } from "./dom.js";
+import { percent } from "./evaluation.js";
+
+const RESULTS = { 1: "a win", 0: "a draw", "-1": "a loss" };
+
+/** What a judged turn gave up, in words that do not tell what would have been better. */
+function given(turn) {
+  if (turn.exact_before == null || turn.exact_after == null) return `It gave up ${percent(turn.lost)} of the chance to win.`;
+  if (turn.exact_before === turn.exact_after) return `The position was ${RESULTS[turn.exact_before]} before and after it.`;
+  return `It turned ${RESULTS[turn.exact_before]} into ${RESULTS[turn.exact_after]}.`;
+}
+
+/** One walk through the mistakes of a side. While it lasts, `app.learning` is true: no agent answers, no analysis shows. */
+export class Lesson {
+  #index = 0;
+  #tries = [];
+  #listening = new AbortController();
+  #solved = 0;
+  #done = false; // With the present mistake.
+
+  /**
+   * @param {any} app - the page's parts.
+   * @param {HTMLElement} element - where it speaks.
+   * @param {any[]} nodes - the mistakes: nodes of the game with a review.
+   * @param {() => void} onEnd - called when the lesson is left; the game is then where it was.
+   */
+  constructor(app, element, nodes, onEnd) {
+    Object.assign(this, { app, element, nodes, onEnd, before: app.game.current, free: app.game.free });
+    app.learning = true;
+    app.setFree(true);
+    app.game.addEventListener("change", () => this.#changed(), { signal: this.#listening.signal });
+    const button = (name, onclick, kind = "") => h("button", { type: "button", class: kind, onclick }, name);
+    this.title = h("h3", { tabindex: -1 });
+    this.words = h("p", { role: "status" });
+    this.answer = button("Show the answer", () => this.#reveal());
+    this.next = button("Next", () => this.#show(this.#index + 1), "primary");
+    put(element, this.title, this.words, h("div", { class: "buttons" }, this.next, this.answer, button("Leave", () => this.leave())));
+    this.#show(0);
+    this.title.focus();
+  }
+
+  get #node() {
+    return this.nodes[this.#index];
+  }
+
+  /** Sets the board back before a mistake, or ends after the last one. */
+  #show(index) {
+    this.#forget();
+    showArrows(this.app, "lesson", []);
+    this.#index = index;
+    if (index >= this.nodes.length) return this.#end();
+    const { review, parent, turn, by } = this.#node;
+    this.known = new Set(parent.children);
+    this.#done = false;
+    this.title.textContent = `Mistake ${index + 1} of ${this.nodes.length}`;
+    this.words.className = "";
+    this.words.textContent = `Here ${by} played ${turn}. ${given(review)} Find a better turn: play it on the board.`;
+    this.#buttons();
+    this.app.game.go(parent);
+    this.app.refresh();
+  }
+
+  #end() {
+    this.title.textContent = "All mistakes are done";
+    this.words.className = "good";
+    this.words.textContent = `You found ${this.#solved} of ${this.nodes.length} without the answer.`;
+    this.answer.hidden = this.next.hidden = true;
+    this.app.game.go(this.before);
+    this.app.refresh();
+  }
+
+  #buttons() {
+    this.answer.hidden = this.#done;
+    this.next.textContent = this.#index + 1 < this.nodes.length ? (this.#done ? "Next" : "Skip") : "Finish";
+    this.next.classList.toggle("primary", this.#done);
+  }
+
+  /** Looks whether a turn was tried. */
+  #changed() {
+    const node = this.#node;
+    const { current } = this.app.game;
+    if (!node || this.#done || current === node.parent || current.parent !== node.parent) return;
+    if (!this.#tries.includes(current)) this.#tries.push(current);
+    if (current === node) return this.#refuse("That is what was played. Try another turn.");
+    return this.#judge(current);
+  }
+
+  async #judge(tried) {
+    const { app } = this;
+    this.words.textContent = "Judging your turn…";
+    try {
+      const judged = await post("judge", { game: app.game.request(this.#node.parent, false), actions: tried.actions });
+      if (this.#node !== undefined && tried.parent !== this.#node.parent) return; // Somebody went on meanwhile.
+      if (!judged.accepted) return this.#refuse(`${tried.turn} is not it. ${given(judged)} Try again.`);
+      this.#done = true;
+      this.#solved += 1;
+      this.words.className = "good";
+      this.words.textContent = `Yes, ${tried.turn}! ${judged.text}`;
+    } catch (error) {
+      this.#refuse(error.message);
+    }
+    this.#buttons();
+  }
+
+  /** Takes a try back. */
+  #refuse(words) {
+    this.words.className = "bad";
+    this.words.textContent = words;
+    this.#forget();
+    this.app.game.go(this.#node.parent);
+    this.app.announce(words);
+  }
+
+  #reveal() {
+    const { best } = this.#node.review;
+    this.#done = true;
+    this.app.game.go(this.#node.parent);
+    showArrows(this.app, "lesson", best.length ? turnArrows(this.app, best[0], "best") : []);
+    this.words.className = "";
+    this.words.textContent = best.length > 1 ? `Any of these is right: ${best.join(", ")}.` : `The answer: ${best[0]}.`;
+    this.#buttons();
+  }
+
+  /** Removes the turns that were only tried, and leaves those of the game. */
+  #forget() {
+    const { game } = this.app;
+    const tries = this.#tries.filter((node) => !this.known.has(node));
+    this.#tries = [];
+    if (tries.includes(game.current)) game.go(game.current.parent);
+    for (const node of tries) game.remove(node);
+  }
+
+  /** Ends the lesson, and shows the game where it was. */
+  leave() {
+    this.#listening.abort();
+    this.#forget();
+    showArrows(this.app, "lesson", []);
+    this.app.learning = false;
+    this.app.game.go(this.before);
+    this.app.setFree(this.free);
+    this.app.game.changed("marks", [], this.app.game.state);
+    this.app.refresh();
+    this.onEnd();
+  }
+}
