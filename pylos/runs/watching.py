@@ -24,7 +24,7 @@ from pylos.system.files import read_text, writable
 
 MOST_RUNS, MOST_FOLDERS, MOST_DEPTH = 500, 5000, 6
 """How far a search for runs goes."""
-MOST_ROWS, MOST_COLUMNS, MOST_CHECKPOINTS = 4000, 300, 500
+MOST_ROWS, MOST_COLUMNS, MOST_CHECKPOINTS = 2000, 300, 500
 """How much of a run is told. Of more epochs, evenly spaced ones are."""
 _MOST_BYTES = 1 << 24
 _LARGE = 1e15
@@ -177,7 +177,7 @@ def look_at(folder: Path, root: Path) -> RunFiles:
     )
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
 def read_run(files: RunFiles) -> RunReport:
     """Reads the files of a run. Files that have not changed are not read again."""
     errors: list[str] = []

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pylos.errors import PylosError
-from pylos.web import info, positions
+from pylos.web import info, positions, runs
 from pylos.web.settings import Settings
 
 PAGES = str(resources.files("pylos.web") / "pages")
@@ -34,6 +34,7 @@ def make_app(settings: Settings | None = None) -> Starlette:
             _page("/runs", "runs"),
             *info.routes,
             *positions.routes,
+            *runs.routes,
             Mount("/static", _static),
         ],
         exception_handlers={PylosError: _explained, HTTPException: _refused},
