@@ -23,6 +23,10 @@ BUILD = """async ([rules, start, mode, options]) => {
 }"""
 
 
+START = "w....ww..bb....b/........./..../. w 0"
+"""White may raise the ball on 1A1 to 2B2, and place there or on the ground."""
+
+
 class Harness:
     """A board in a page."""
 
@@ -55,3 +59,13 @@ def test_a_click_places_a_ball(board):
     board.build()
     board.click("1B2")
     assert board.played == ["1B2"]
+
+
+@pytest.mark.parametrize("mode", ["flat", "3d"])
+def test_a_ball_is_selected_and_raised(board, mode):
+    board.build(START, mode=mode)
+    board.click("1A1")
+    assert board.played == []
+    assert board.page.evaluate("board.selected") == board.cells.index("1A1")
+    board.click("2B2")
+    assert board.played == ["1A1^2B2"]

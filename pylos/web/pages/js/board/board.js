@@ -1,16 +1,22 @@
 // The board: it shows a state and says which legal action somebody wants. It knows no rules.
 
+import { Camera } from "./camera.js";
 import { Choices } from "./choices.js";
 import { FlatView } from "./flat.js";
-import { sceneOf } from "./scene.js";
+import { KeyGrid } from "./keys.js";
+import { lengthOf, positionOf, tracksBetween } from "./motion.js";
+import { Overlay } from "./overlay.js";
+import { Pointer } from "./pointer.js";
+import { baseOf, sceneOf, sideOn } from "./scene.js";
+import { SolidView } from "./solid.js";
 
-/** A press that moves further than this, in pixels, is a drag. */
-const DRAG = 6;
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * The board in an element, which gives it its size.
  *
- * It emits "action" with `detail.action` when somebody acts, and "select" with `detail.cell` (or null).
+ * It emits "action" with `detail.action` when somebody acts, "select" with `detail.cell` (or null), and "mode" with
+ * `detail.drawn` ("3d" or "flat") when the way of drawing changes.
  */
 export class BoardView extends EventTarget {
   /** @param {HTMLElement} element @param {object[]} cells the cells as `/api/1/info` lists them. */
@@ -19,47 +25,50 @@ export class BoardView extends EventTarget {
     this.element = element;
     this.cells = cells;
     this.view = null;
-    this.selected = null;
-    this.hover = null;
-    this.wantedMode = "auto";
+    this.choices = null;
+    this.selected = this.hover = this.focused = null;
+    this.camera = new Camera();
     this.levels = 4;
     /** The time of a move in seconds; 0 moves at once. */
-    this.speed = 0.5;
+    this.speed = 0.6;
+    /** How often the board was drawn. */
+    this.draws = 0;
+    this.tracks = [];
+    this.drag = null;
     element.classList.add("board");
     this.surface = document.createElement("div");
     this.surface.className = "board-surface";
     element.append(this.surface);
-    this.drawing = new FlatView(this.surface, cells);
+    this.overlay = new Overlay(this.surface);
+    this.pointer = new Pointer(this.surface, this);
+    this.keys = new KeyGrid(element, cells, this);
+    this.wanted = "auto";
+    this.choose();
     this.observer = new ResizeObserver(() => this.resize());
-    this.observer.observe(element);
-    this.listening = new AbortController();
-    this.listen("pointerdown", (event) => this.press(event));
-    this.listen("pointermove", (event) => this.point(event));
-    this.listen("pointerup", (event) => this.release(event));
-    this.listen("pointercancel", () => (this.pressed = null));
-    this.listen("pointerleave", () => this.setHover(null));
-    this.resize();
-  }
-
-  listen(type, handler) {
-    this.surface.addEventListener(type, handler, { signal: this.listening.signal });
+    this.observer.observe(this.surface);
   }
 
   destroy() {
-    this.listening.abort();
     this.observer.disconnect();
-    this.drawing.destroy();
+    cancelAnimationFrame(this.frame);
+    for (const part of [this.pointer, this.keys, this.overlay, this.drawing]) part.destroy();
     this.surface.remove();
     this.element.classList.remove("board");
   }
 
-  /** How the board is drawn: "3d", "flat", or "auto". */
+  /** How the board is drawn: "3d", "flat", or "auto", which is 3D where the browser can. */
   get mode() {
-    return this.wantedMode;
+    return this.wanted;
   }
 
   set mode(mode) {
-    this.wantedMode = mode;
+    this.wanted = mode;
+    this.choose();
+  }
+
+  /** Whether the board is drawn in 3D, and can be turned. */
+  get turns() {
+    return this.drawing instanceof SolidView;
   }
 
   /** How many levels are shown, 4 to 1. */
@@ -69,22 +78,53 @@ export class BoardView extends EventTarget {
 
   set peel(levels) {
     this.levels = levels;
-    this.draw();
+    this.request();
   }
 
-  resetCamera() {}
+  /** Quarter turns by which the board is seen. */
+  get quarter() {
+    if (this.turns) return this.camera.quarter;
+    return this.view?.flipped ? 2 : 0;
+  }
+
+  resetCamera() {
+    this.camera.reset();
+    this.request();
+  }
+
+  turn(right, down) {
+    if (!this.turns) return;
+    this.camera.turn(right, down);
+    this.request(true);
+  }
+
+  enlarge(factor) {
+    if (!this.turns) return;
+    this.camera.enlarge(factor);
+    this.request();
+  }
 
   /**
-   * Shows a view.
+   * Shows a view. Motion that is still going on ends at once.
    *
    * @param {object} view `{state, interactive, ghosts, last, arrows, marks, flipped}`.
    * @param {{animate?: {actions: number[], from: object}|null}} options which actions led here, to be seen as motion.
    */
-  show(view, options = {}) {
+  show(view, { animate = null } = {}) {
     this.view = view;
     this.choices = new Choices(view.state, view.interactive);
+    this.drag = null;
     if (this.selected !== null && !this.choices.raises.has(this.selected)) this.select(null);
-    this.draw();
+    const moves = animate && this.speed > 0 && !STILL.matches;
+    this.tracks = moves ? tracksBetween(animate.from, view.state, animate.actions) : [];
+    this.begun = performance.now();
+    this.label();
+    this.request();
+  }
+
+  label() {
+    const { state, last } = this.view;
+    this.keys.show(state, this.choices, this.selected, { base: baseOf(state, this.cells), last: last ?? state.last });
   }
 
   /** The middle of a cell in CSS pixels, from the corner of the board's element. */
@@ -93,21 +133,93 @@ export class BoardView extends EventTarget {
     return { x, y };
   }
 
+  // How it is drawn --------------------------------------------------------------------------------------------
+
+  /** Takes the 3D view, or the flat one where it is wanted or there is no other. */
+  choose(possible = true) {
+    const solid = possible && this.wanted !== "flat";
+    if (this.drawing && this.turns === solid) return;
+    this.drawing?.destroy();
+    this.drawing = solid ? this.makeSolid() : new FlatView(this.surface, this.cells);
+    this.surface.append(this.overlay.root);
+    this.surface.classList.toggle("turns", this.turns);
+    this.resize();
+    this.dispatchEvent(new CustomEvent("mode", { detail: { drawn: this.turns ? "3d" : "flat" } }));
+  }
+
+  makeSolid() {
+    try {
+      const view = new SolidView(this.surface, this.cells, this.camera);
+      view.canvas.addEventListener("webglcontextlost", (event) => {
+        event.preventDefault();
+        if (this.drawing === view) this.choose(false);
+      });
+      return view;
+    } catch {
+      return new FlatView(this.surface, this.cells);
+    }
+  }
+
   resize() {
     const { width, height } = this.surface.getBoundingClientRect();
     if (!width || !height) return;
     this.drawing.resize(width, height);
-    this.draw();
+    this.request();
   }
 
-  draw() {
+  /** Asks for one drawing in the next frame. */
+  request(moving = false) {
+    this.moving = moving;
+    this.frame ??= requestAnimationFrame((now) => {
+      this.frame = null;
+      this.draw(now);
+    });
+  }
+
+  /** After a drag the picture is drawn once more, in full. */
+  rest() {
+    if (this.moving) this.request();
+  }
+
+  draw(now) {
     if (!this.view) return;
     const { choices, selected, hover, levels } = this;
-    this.drawing.draw(sceneOf(this.view, this.cells, { choices, selected, hover, peel: levels }));
+    const time = (now - this.begun) / 1000 / (this.speed || 1);
+    if (time >= lengthOf(this.tracks)) this.tracks = [];
+    const scene = sceneOf(this.view, this.cells, { choices, selected, hover, peel: levels });
+    for (const track of this.tracks) this.moveBall(scene, track, time);
+    if (this.drag) {
+      const ball = scene.balls.find(({ cell }) => cell === this.drag.cell);
+      if (ball) ball.at = this.drawing.under(this.drag.x, this.drag.y, ball);
+    }
+    if (this.tracks.length) scene.ghosts = [];
+    this.draws += 1;
+    this.drawing.draw(scene, this.moving || this.tracks.length > 0);
+    this.drawOverlay();
+    if (this.tracks.length) this.request(true);
   }
+
+  moveBall(scene, track, time) {
+    const end = track.legs.at(-1).to;
+    const same = (ball) => ball.side === track.side && ball.cell === end.cell && (end.cell !== null || ball.slot === end.slot);
+    const ball = scene.balls.find(same);
+    if (ball) Object.assign(ball, { at: positionOf(track, Math.max(0, time), this.drawing), rim: null });
+  }
+
+  drawOverlay() {
+    const { state, arrows = [] } = this.view;
+    const { hover, focused, drag } = this;
+    const side = hover === null ? null : sideOn(state, hover);
+    const name = hover === null ? "" : `${this.cells[hover].name}${side ? ` ${side}` : ""}`;
+    const mover = { side: state.turn, slot: Math.max(0, state.reserves[state.turn] - 1) };
+    this.overlay.draw(this.drawing, this.tracks.length ? [] : arrows, { focus: focused, hover: drag ? null : hover, name, mover });
+  }
+
+  // What somebody does -----------------------------------------------------------------------------------------
 
   /** Acts on a cell as a click does. */
   act(cell) {
+    if (!this.view) return;
     const { action, select } = this.choices.click(cell, this.selected);
     if (select !== undefined) this.select(select);
     if (action === undefined) return;
@@ -118,7 +230,8 @@ export class BoardView extends EventTarget {
   select(cell) {
     if (this.selected === cell) return;
     this.selected = cell;
-    this.draw();
+    this.label();
+    this.request();
     this.dispatchEvent(new CustomEvent("select", { detail: { cell } }));
   }
 
@@ -126,31 +239,49 @@ export class BoardView extends EventTarget {
     if (this.hover === cell) return;
     this.hover = cell;
     this.surface.classList.toggle("can-act", cell !== null && this.choices.catches(cell, this.selected));
-    this.draw();
+    this.request();
   }
 
-  /** The cell under a pointer: a ball, or a target that is legal. */
-  pick(event) {
+  setFocus(cell) {
+    if (this.focused === cell) return;
+    this.focused = cell;
+    this.request();
+  }
+
+  /** The cell at a point: of a ball, or of a target that is legal. */
+  pick(x, y) {
     if (!this.view) return null;
-    const { left, top } = this.surface.getBoundingClientRect();
     const targets = this.choices.targets(this.selected);
-    const there = (cell) => this.cells[cell].level < this.levels && (this.view.state.cells[cell] !== "." || targets.has(cell));
-    return this.drawing.pick(event.clientX - left, event.clientY - top, there);
+    return this.drawing.pick(x, y, (cell) => this.shows(cell) && (sideOn(this.view.state, cell) !== null || targets.has(cell)));
   }
 
-  press(event) {
-    if (event.button !== 0) return;
-    this.pressed = { x: event.clientX, y: event.clientY, cell: this.pick(event) };
+  shows(cell) {
+    return this.cells[cell].level < this.levels;
   }
 
-  point(event) {
-    this.setHover(this.pick(event));
+  canRaise(cell) {
+    return cell !== null && Boolean(this.choices?.raises.has(cell));
   }
 
-  release(event) {
-    const { pressed } = this;
-    this.pressed = null;
-    if (!pressed || Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > DRAG) return;
-    if (this.pick(event) === pressed.cell && this.view) this.act(pressed.cell);
+  /** A ball hangs at the pointer; with null it lies down again. */
+  dragBall(cell, x, y) {
+    this.drag = cell === null ? null : { cell, x, y };
+    this.select(cell);
+    if (cell !== null) this.setHover(this.targetAt(x, y));
+    this.request(cell !== null);
+  }
+
+  targetAt(x, y) {
+    const targets = this.choices.targets(this.selected);
+    return this.drawing.pick(x, y, (cell) => this.shows(cell) && targets.has(cell));
+  }
+
+  /** Raises the dragged ball if it is let go over a target; else it lies down where it was. */
+  dropBall(cell, x, y) {
+    const target = this.targetAt(x, y);
+    this.dragBall(null);
+    this.setHover(null);
+    const action = this.choices.raises.get(cell)?.get(target);
+    if (action !== undefined) this.dispatchEvent(new CustomEvent("action", { detail: { action } }));
   }
 }

@@ -112,6 +112,17 @@ export class FlatView {
     return cells.find((cell) => hit(this.place({ cell })) || hit(this.layerPlace(cell))) ?? null;
   }
 
+  /** A point of a path: a ball that is lifted is nearer, and larger. */
+  between(from, to, part, lift) {
+    const [x, y, r] = from.map((value, i) => value + (to[i] - value) * part);
+    return [x, y, r * (1 + 0.35 * lift)];
+  }
+
+  /** Where a ball that hangs at the pointer is. */
+  under(x, y, ball) {
+    return [x / this.scale - this.origin[0], y / this.scale - this.origin[1], 1.1 * this.place(ball)[2]];
+  }
+
   /** The middle of a ball and its radius, in CSS pixels. */
   project(ball) {
     const [x, y, r] = this.place(ball);
