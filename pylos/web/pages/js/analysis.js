@@ -3,6 +3,7 @@
 
 import { get } from "./api.js";
 import { showArrows, stepArrows } from "./arrows.js";
+import { barSwitch } from "./bar.js";
 import { h } from "./dom.js";
 import { evaluationOf, inTurns, percent, rulesOf } from "./evaluation.js";
 
@@ -37,9 +38,9 @@ export function mountAnalysis(app, element) {
   let all = false;
   let shown = null;
 
-  const on = h("input", { type: "checkbox", role: "switch", onchange: () => change({ analysis: on.checked }) });
-  const search = h("input", { type: "checkbox", onchange: () => change({ search: search.checked }) });
-  const network = h("select", { "aria-label": "Whose network", onchange: () => change({ network: network.value || null }) });
+  const on = h("input", { type: "checkbox", role: "switch", onchange: () => (app.settings.analysis = on.checked) });
+  const search = h("input", { type: "checkbox", onchange: () => (app.settings.search = search.checked) });
+  const network = h("select", { "aria-label": "Whose network", onchange: () => (app.settings.network = network.value || null) });
   const more = h("button", { type: "button", class: "small", onclick: deeper }, "More");
   const status = h("span", { class: "analysis-status", role: "status" });
   const head = COLUMNS.map(([name, meaning]) => h("th", { scope: "col", title: meaning }, name));
@@ -48,14 +49,9 @@ export function mountAnalysis(app, element) {
   const meanings = COLUMNS.flatMap(([name, meaning]) => [h("dt", {}, name), h("dd", {}, meaning)]);
   const legend = h("details", { class: "analysis-legend" }, h("summary", {}, "What do the columns mean?"), h("dl", {}, ...meanings));
   const cost = h("div", { class: "analysis-cost" });
-  const tools = h("div", { class: "analysis-tools" }, h("label", {}, search, " Search"), network, more);
+  const tools = h("div", { class: "analysis-tools" }, h("label", { class: "check" }, search, "Search"), network, more);
   const body = h("div", { class: "analysis-body" }, tools, status, table, rest, cost, legend);
-  element.append(h("label", { class: "switch" }, on, " Analyse this position"), body);
-
-  function change(settings) {
-    Object.assign(app.settings, settings);
-    ask();
-  }
+  element.append(h("div", { class: "analysis-head" }, h("label", { class: "switch" }, on, "Analyse this position"), barSwitch(app, { class: "small" })), body);
 
   function deeper() {
     depth = Math.min(depth + 1, SIMULATIONS.length - 1);
@@ -182,7 +178,6 @@ export function mountAnalysis(app, element) {
     status.classList.toggle("error", Boolean(evaluation.error));
     const rows = app.game.state.over ? [] : (evaluation.report?.rows ?? []);
     table.hidden = rows.length === 0;
-    head[1].hidden = false;
     drawRows(rows);
     drawCost();
   }
@@ -200,6 +195,7 @@ export function mountAnalysis(app, element) {
   network.append(h("option", { value: "" }, "The agent that ships"));
   network.addEventListener("focus", () => listNetworks().catch((error) => app.announce(error.message)));
   evaluation.addEventListener("change", draw);
+  evaluation.addEventListener("settings", ask);
   app.game.addEventListener("change", () => {
     depth = 0;
     ask();

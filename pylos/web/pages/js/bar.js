@@ -1,11 +1,20 @@
 // @ts-check
 /** The evaluation bar beside the board. An exact result looks and reads otherwise than an estimate. */
 
-import { h, put } from "./dom.js";
+import { h, iconButton, put } from "./dom.js";
 import { evaluationOf, rulesOf, verdictOf } from "./evaluation.js";
 
 /** Simulations that the bar asks for where the rules are not solved. */
 const SIMULATIONS = 400;
+
+/** A button that shows and hides the bar: one tap. */
+export function barSwitch(app, props = {}) {
+  const button = iconButton("bar", "Evaluation", () => (app.settings.bar = !app.settings.bar), { title: "Show who stands better", ...props });
+  const draw = () => button.setAttribute("aria-pressed", String(Boolean(app.settings.bar)));
+  evaluationOf(app).addEventListener("settings", draw);
+  draw();
+  return button;
+}
 
 /**
  * Shows who stands better, while `app.settings.bar` is set.
@@ -47,6 +56,6 @@ export function mountBar(app, element) {
 
   evaluation.addEventListener("change", draw);
   app.game.addEventListener("change", ask);
-  app.addSetting?.("bar", ask);
+  evaluation.addEventListener("settings", ask);
   ask();
 }

@@ -15,7 +15,7 @@ export const evaluationOf = (app) => (app.evaluation ??= new Evaluation(app));
 export const rulesOf = (app) => app.info.rules.find((rules) => rules.name === app.game.rules) ?? {};
 
 /**
- * Follows the shown position. Emits "change" when `report`, `error` or `running` have changed.
+ * Follows the shown position. Emits "change" when `report`, `error` or `running` have changed, and "settings".
  * A report is what `/api/1/analyse` sends; without a search its numbers of the search are null.
  */
 export class Evaluation extends EventTarget {
@@ -72,6 +72,11 @@ export class Evaluation extends EventTarget {
     if (wanted === 0 && !rulesOf(this.app).solved) return;
     this.#stop();
     this.#rest = setTimeout(() => this.#start(key, wanted), REST);
+  }
+
+  /** Says that settings have changed: emits "settings". */
+  settingsChanged() {
+    this.dispatchEvent(new CustomEvent("settings"));
   }
 
   /** Asks again after an error. */

@@ -30,7 +30,7 @@ export class Lesson {
    * @param {() => void} onEnd - called when the lesson is left; the game is then where it was.
    */
   constructor(app, element, nodes, onEnd) {
-    Object.assign(this, { app, element, nodes, onEnd, before: app.game.current, free: app.game.free });
+    Object.assign(this, { app, element, nodes, onEnd, before: app.game.current, free: app.match.free });
     app.learning = true;
     app.setFree(true);
     app.game.addEventListener("change", () => this.#changed(), { signal: this.#listening.signal });

@@ -122,11 +122,11 @@ export function mountReview(app, element) {
 
   /** A button for each side from whose mistakes there is something to learn; only yours against an agent. */
   function lessonButtons() {
-    const humans = app.humans?.() ?? SIDES;
-    const sides = (humans.length ? humans : SIDES).filter((side) => mistakes(side).length);
+    const humans = app.match.person ? [app.match.person] : SIDES;
+    const sides = humans.filter((side) => mistakes(side).length);
     if (!sides.length) return [h("p", { class: "muted" }, humans.length === 1 ? "No mistake of yours: nothing to learn here." : "No mistakes: nothing to learn here.")];
     return sides.map((side) => {
-      const whose = sides.length === 1 && humans.length === 1 ? "your" : `${NAMES[side]}'s`;
+      const whose = humans.length === 1 ? "your" : `${NAMES[side]}'s`;
       return h("button", { type: "button", class: "primary", onclick: () => learn(mistakes(side)) }, `Learn from ${whose} mistakes (${mistakes(side).length})`);
     });
   }
@@ -156,7 +156,7 @@ export function mountReview(app, element) {
 
   function draw() {
     if (lesson) return;
-    const { over } = game.mainLine().at(-1).state;
+    const { over } = app.match;
     const any = game.root.children.length > 0;
     if (reviewed && reviewed.root !== game.root) {
       abort.abort();
@@ -178,6 +178,7 @@ export function mountReview(app, element) {
   }
 
   game.addEventListener("change", draw);
+  app.match.addEventListener("change", draw);
   draw();
   return { start: review };
 }

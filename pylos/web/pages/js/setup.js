@@ -149,8 +149,9 @@ export function mountSetup(app, element) {
       const label = `${name}: ${BALLS[cells[index]]}`;
       return h("button", { type: "button", class: `setup-cell ball-${cells[index] === "." ? "none" : cells[index]}`, "aria-label": label, title: name, dataset: { cell: index }, onclick: () => set(index) });
     };
-    return h("div", { class: `setup-grid size-${size}`, role: "group", "aria-label": `Level ${level - base + 1}` },
-      ...rows.map((row) => h("div", { class: "setup-row" }, ...row.map(cell))));
+    return h("div", { class: `setup-grid size-${size}`, role: "group", "aria-label": `Level ${level + 1}` },
+      ...rows.map((row) => h("div", { class: "setup-row" }, ...row.map(cell))),
+      h("span", { "aria-hidden": "true" }, `Level ${level + 1}`));
   }
 
   function draw() {
