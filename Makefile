@@ -10,10 +10,13 @@ REACHABLE = import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeo
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help train test soak check bench peers clean
+.PHONY: help play train test soak check bench peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+play: $(INSTALLED) ## play in the browser
+	$(BIN)/pylos play
 
 train: $(INSTALLED) ## train an agent (configs/quick.yaml); run again to resume
 	$(BIN)/pylos fit -c configs/quick.yaml --ckpt_path auto

@@ -39,3 +39,7 @@ class NonFiniteNetworkError(PylosError):
 
 class TableError(PylosError):
     """A solution of the game that is missing, damaged or of another program."""
+
+
+class BusyError(PylosError):
+    """Too much is asked at the same time. The same request may succeed later."""

@@ -39,6 +39,28 @@ def command_parser() -> argparse.ArgumentParser:
     for name, text in LIGHTNING_COMMANDS.items():
         subparsers.add_parser(name, help=text, add_help=False)  # for --help: `main` runs them itself
 
+    command = subparsers.add_parser(
+        "play",
+        help="play, analyse, learn and watch runs in the browser",
+        description="Starts a server on this machine and opens the browser at it. Ctrl-C ends it.",
+    )
+    command.add_argument(
+        "--port", type=_port, help="where to listen (default: 7575, or the next that is free)"
+    )
+    command.add_argument("--no-browser", action="store_true", help="only print the address")
+    command.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen on (default: 127.0.0.1, this machine alone)",
+    )
+    command.add_argument("--rules", help="of the first game (default: the checkpoint's, or standard)")
+    command.add_argument("--level", metavar="NAME", help="of the first opponent (default: casual)")
+    command.add_argument("--ckpt_path", metavar="PATH", help="a checkpoint to play against")
+    command.add_argument(
+        "--runs", metavar="FOLDER", help="of the runs to watch and play against (default: lightning_logs)"
+    )
+    command.set_defaults(run=subcommands.play)
+
     command = subparsers.add_parser("evaluate", help="rate the checkpoints of a run that are not rated yet")
     command.add_argument("folder", metavar="RUN", help="the run's folder")
     command.add_argument("--games", type=_positive, help="games per match (default: as the run did)")
@@ -135,6 +157,10 @@ def _natural(text: str) -> int:
 
 def _positive(text: str) -> int:
     return _number(text, COUNT)
+
+
+def _port(text: str) -> int:
+    return _number(text, Range(int, 0, 65535))
 
 
 def _seed(text: str) -> int:

@@ -11,6 +11,16 @@ import time
 from pylos.errors import ConfigurationError
 
 
+def play(options: argparse.Namespace) -> int:
+    """Serves the page until a signal ends it."""
+    from pylos.web.server import serve
+    from pylos.web.settings import make_settings
+
+    settings = make_settings(options.rules, options.level, options.ckpt_path, options.runs, options.host)
+    serve(settings, options.port, not options.no_browser)
+    return 0
+
+
 def analyse(options: argparse.Namespace) -> int:
     """Prints what the legal actions of a position are worth."""
     from pylos.analysis.text import analysis_text

@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pylos.errors import PylosError
+from pylos.errors import BusyError, PylosError
 from pylos.web import info, positions, runs
+from pylos.web.security import HEADERS, Guard
 from pylos.web.settings import Settings
+from pylos.web.streams import Waiting
 
 PAGES = str(resources.files("pylos.web") / "pages")
 _POSITION = re.compile(r" in '[.wb/]{33} [wb] [012]'")
@@ -37,9 +39,11 @@ def make_app(settings: Settings | None = None) -> Starlette:
             *runs.routes,
             Mount("/static", _static),
         ],
-        exception_handlers={PylosError: _explained, HTTPException: _refused},
+        exception_handlers={PylosError: _explained, HTTPException: _refused, Exception: _failed},
     )
     app.state.settings = settings or Settings()
+    app.state.waiting = Waiting()
+    app.add_middleware(Guard, host=app.state.settings.host)
     return app
 
 
@@ -54,7 +58,8 @@ def _page(path: str, name: str) -> Route:
 
 async def _explained(request: Request, error: Exception) -> Response:
     """Bad input as one sentence. The page shows the position, so the sentence need not hold it."""
-    return JSONResponse({"error": _POSITION.sub("", str(error))}, status_code=400)
+    status = 503 if isinstance(error, BusyError) else 400
+    return JSONResponse({"error": _POSITION.sub("", str(error))}, status_code=status)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -67,3 +72,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     was_said = error.detail not in ("Not Found", "Method Not Allowed")
     sentence = error.detail if was_said else usual.get(error.status_code, error.detail)
     return JSONResponse({"error": sentence}, status_code=error.status_code, headers=error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A mistake of ours. The server's log has the traceback, the client has a sentence."""
+    return JSONResponse(
+        {"error": "the server made a mistake: its terminal says which"}, status_code=500, headers=HEADERS
+    )

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_RULES, DEFAULT_LEVEL = "standard", "casual"
+from pylos.errors import ConfigurationError
+from pylos.game.rules import rules_code
+from pylos.players.naming import load_player
+
+DEFAULT_RULES, DEFAULT_LEVEL, DEFAULT_RUNS = "standard", "casual", "lightning_logs"
 
 
 @dataclass(frozen=True)
@@ -22,3 +26,25 @@ class Settings:
     """The folder of the runs."""
     host: str = "127.0.0.1"
     """The address on which it listens."""
+
+
+def make_settings(
+    rules: str | None, level: str | None, ckpt_path: str | None, runs: str | None, host: str
+) -> Settings:
+    """Settings from options of the command line, None standing for those that were not given.
+
+    Raises:
+        ConfigurationError: the folder of the runs does not exist.
+        RulesError: there is no such rule set.
+        PlayerError: the checkpoint is of other rules than those that were asked for.
+        CheckpointError: the checkpoint is missing, damaged or not ours.
+    """
+    if rules is not None:
+        rules_code(rules)
+    if ckpt_path is not None:
+        rules = load_player(ckpt_path, rules, 0, "cpu").rules
+    if runs is not None and not Path(runs).is_dir():
+        raise ConfigurationError(f"--runs {runs}: there is no such folder")
+    return Settings(
+        rules or DEFAULT_RULES, level or DEFAULT_LEVEL, ckpt_path, Path(runs or DEFAULT_RUNS), host
+    )

@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
+
+from tests.support.serving import served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -38,21 +37,10 @@ def browser():
 @pytest.fixture(scope="session")
 def server(solved_folder) -> Iterator[str]:
     """The address of a server."""
-    import uvicorn
-
-    from pylos.web.app import make_app
-
-    with socket.socket() as listening, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYLOS_HOME", str(solved_folder))
-        listening.bind(("127.0.0.1", 0))
-        running = uvicorn.Server(uvicorn.Config(make_app(), log_level="warning"))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not running.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        running.should_exit = True
-        thread.join()
+        with served() as address:
+            yield address
 
 
 @pytest.fixture

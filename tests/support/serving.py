@@ -1,0 +1,53 @@
+"""Servers for tests, as the user starts them and in a thread."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from pylos.web.app import make_app
+from pylos.web.settings import Settings
+from tests.support.commands import ENVIRONMENT, PYLOS
+
+
+@contextmanager
+def played(*arguments: str | Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`pylos play` in a process of its own, and its address. What is left of it is killed at the end."""
+    command = [PYLOS, "play", "--no-browser", "--port", port, *arguments]
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("Pylos is ready at http://"), (line, process.stderr)
+        yield process, line.split()[4].rstrip("/")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def served(settings: Settings | None = None) -> Iterator[str]:
+    """The address of a server in a thread."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        running = uvicorn.Server(uvicorn.Config(make_app(settings), log_level="error", http="h11", ws="none"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        running.should_exit = True
+        thread.join()

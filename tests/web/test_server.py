@@ -1,0 +1,106 @@
+"""Ports, addresses, the browser, and how signals end the server."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from pylos.errors import ConfigurationError
+from pylos.web import server
+from pylos.web.server import address_of, has_display, listen
+from tests.support.commands import assert_refused, run_pylos
+from tests.support.serving import played
+
+
+def test_the_next_free_port_unless_one_was_asked_for(monkeypatch):
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        monkeypatch.setattr(server, "PORT", port)
+        with listen("127.0.0.1", None) as second:
+            assert second.getsockname()[1] != port
+        monkeypatch.setattr(server, "_TRIES", 1)
+        with listen("127.0.0.1", None) as third:
+            assert third.getsockname()[1] != port
+        with pytest.raises(ConfigurationError, match=f"port {port} is in use"):
+            listen("127.0.0.1", port)
+
+
+def test_a_host_that_is_not_ours():
+    for host in ("192.0.2.1", "no.such.name.invalid"):
+        with pytest.raises(ConfigurationError, match=f"cannot listen on {host}: "):
+            listen(host, 0)
+
+
+def test_addresses():
+    assert address_of("127.0.0.1", 80) == "http://127.0.0.1:80/"
+    assert address_of("0.0.0.0", 80) == "http://127.0.0.1:80/"
+    assert address_of("::", 80) == "http://[::1]:80/"
+    assert address_of("board.local", 80) == "http://board.local:80/"
+
+
+def test_a_browser_needs_a_display(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not has_display()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert has_display()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert has_display()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_server(number, code):
+    with played() as (process, address):
+        with urllib.request.urlopen(f"{address}/api/1/info", timeout=10) as answer:
+            assert json.load(answer)["version_api"] == 1
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=10)
+        assert process.returncode == code
+        assert (out, errors) == ("", "pylos: interrupted\n")
+
+
+def test_a_server_for_everybody_says_what_that_means():
+    with played("--host", "0.0.0.0") as (process, address):
+        assert address.startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=10)[1]
+        assert errors.count("there is no password") == 1
+
+
+def test_a_port_in_use_is_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert_refused(run_pylos("play", "--port", str(port)), f"port {port} is in use")
+
+
+def test_browser_is_opened_where_it_can_be_seen(tmp_path):
+    """`BROWSER` names a program that notes what it is called with."""
+    noted = tmp_path / "noted"
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {noted}.part && mv {noted}.part {noted}\n')
+    program.chmod(0o755)
+    code = (
+        "import sys, os; os.environ['BROWSER'] = sys.argv[1]\n"
+        "from pylos.cli import console; sys.argv = ['pylos', 'play', '--port', '0']; console()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    address = process.stdout.readline().split()[4]
+    while not noted.exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert noted.read_text().strip() == address
