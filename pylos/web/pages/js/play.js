@@ -1,12 +1,224 @@
-// The page to play on.
+// The page to play on: makes its parts and connects them.
 
+import { mountAnalysis } from "./analysis.js";
 import { get } from "./api.js";
-import { mountHeader, mountTabs, $ } from "./dom.js";
+import { mountBar } from "./bar.js";
+import { BoardView } from "./board/board.js";
+import { mountControls, mountTyped } from "./controls.js";
+import { $, h, iconButton, mountHeader, mountTabs, put, toast } from "./dom.js";
 import { Game } from "./game.js";
+import { mountHint } from "./hint.js";
+import { mountKeys, openHelp } from "./keys.js";
+import { HUMAN, Match } from "./match.js";
+import { openNewGame } from "./newgame.js";
+import { Opponents } from "./opponents.js";
+import { mountReview } from "./review.js";
+import { makeSettings, openSettings } from "./settings.js";
+import { mountSetup } from "./setup.js";
+import { mountSharing } from "./sharing.js";
+import { tock } from "./sounds.js";
+import { mountPlayers, mountStatus, spokenTurn } from "./status.js";
+import { fromHash, randomNumber, Storage } from "./storage.js";
+import { mountTree } from "./tree.js";
 
-mountHeader("play");
-mountTabs($("#tabs"));
-const info = await get("info");
-const game = new Game();
-await game.load({ rules: info.defaults?.rules ?? "standard" });
-$("#status").textContent = game.state.say;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** All parts of the page; the panels get it. */
+class App {
+  overlay = { arrows: [], marks: [] };
+  /** What the free board shows instead of the game; null if it is closed. */
+  setup = null;
+  /** Whether somebody looks for better turns than those that were played. */
+  learning = false;
+  #draws = [];
+  #asked = false;
+
+  constructor(info) {
+    this.info = info;
+    this.settings = makeSettings((name) => this.changed(name));
+    this.opponents = new Opponents();
+    this.game = new Game();
+    const held = () => this.learning || this.setup !== null;
+    this.match = new Match(this.game, { pace: () => this.pace(), held });
+    this.storage = new Storage(this.game, this.match);
+    this.board = new BoardView($("#board"), info.cells);
+  }
+
+  /** The id of the opponent of the first game. */
+  get usualOpponent() {
+    return this.info.defaults.opponent ?? `level:${this.info.defaults.level}`;
+  }
+
+  /** The least seconds between the turns of agents. */
+  pace() {
+    const seen = calm.matches ? 0 : this.settings.speed;
+    return this.match.mode === "agents" ? this.settings.delay : seen;
+  }
+
+  /** Connects the parts, once there is a game. */
+  mount() {
+    const { game, match, board, settings } = this;
+    this.#draws = [
+      mountPlayers(this, $("#players")),
+      mountStatus(this, $("#status")),
+      mountControls(this, $("#controls")),
+      () => this.#show(),
+    ];
+    const focusTyped = mountTyped(this, $("#typed"));
+    this.typeTurn = () => (this.openPanel("panel-game"), focusTyped());
+    mountTree(this, $("#moves"));
+    mountSharing(this, $("#sharing"));
+    mountBar(this, $("#evaluation"));
+    mountHint(this, $("#hint"));
+    mountAnalysis(this, $("#analysis"));
+    mountReview(this, $("#review"));
+    mountSetup(this, $("#setup"));
+    mountKeys(this);
+    this.openPanel = mountTabs($("#tabs"));
+    for (const name of ["view", "speed"]) this.changed(name);
+    board.addEventListener("action", ({ detail }) => this.act(detail.action));
+    match.addEventListener("change", () => this.refresh());
+    game.addEventListener("change", ({ detail }) => this.followed(detail));
+    addEventListener("hashchange", () => this.open(fromHash(location.hash)));
+    addEventListener("themechange", () => this.refresh());
+    settings.delay = Number(settings.delay) || 0;
+    this.refresh();
+  }
+
+  /** A setting was changed. */
+  changed(name) {
+    if (name === "view") this.board.mode = this.settings.view;
+    if (name === "speed") this.board.speed = this.settings.speed;
+    this.refresh();
+  }
+
+  /** Draws everything soon, once. */
+  refresh() {
+    if (this.#asked || !this.#draws.length) return;
+    this.#asked = true;
+    queueMicrotask(() => {
+      this.#asked = false;
+      for (const draw of this.#draws) draw();
+    });
+  }
+
+  #animate = null;
+  /** Shows the position. */
+  #show() {
+    const { game, match, overlay, settings } = this;
+    const { state } = game;
+    const view = { state, interactive: match.mayAct, ghosts: settings.ghosts, last: state.last, flipped: false, ...overlay };
+    if (this.setup) Object.assign(view, { state: this.setup, setup: true, interactive: false, last: [] });
+    this.board.show(view, { animate: this.#animate });
+    this.#animate = null;
+  }
+
+  /** The tree of the game has changed. */
+  followed({ kind, actions, from }) {
+    const { game, match } = this;
+    if (actions.length && from) {
+      this.#animate = { actions, from };
+      if (this.settings.sounds) tock(kind === "push" ? 1 : 0.5);
+    }
+    if (kind === "push" && !game.unfinished) this.announce(spokenTurn(game.current) + (match.over ? ` ${match.over.text}` : ""));
+    if (kind === "go") this.announce(game.current.parent ? `Turn ${game.number()}: ${spokenTurn(game.current)}` : "The start of the game.");
+    if (match.live) this.storage.save();
+    this.refresh();
+  }
+
+  /** Lets screen readers say something. */
+  announce(text) {
+    $("#live").textContent = text;
+  }
+
+  /** A step of whoever sits at the board. */
+  async act(step) {
+    try {
+      await this.match.act(step);
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  }
+
+  newGame() {
+    openNewGame(this);
+  }
+
+  /** Play goes on from the shown position: against the agent if there is one. */
+  playOn() {
+    const { game, match } = this;
+    game.promote(game.current);
+    match.playFrom(game.current);
+  }
+
+  /** Begins a game: these players, at the position after these actions. */
+  async begin(game, { players, tags = {}, resigned = null, seed = randomNumber() }) {
+    const { match, storage } = this;
+    await this.opponents.load(game.rules).catch(() => {}); // Only for names.
+    await this.game.load(game, { tags, seed });
+    await storage.claim();
+    match.begin(players, { resigned });
+    storage.save();
+    this.openPanel?.("panel-game");
+  }
+
+  /** Replaces the game by one that was set up or opened: to look at freely, or to play on with the same players. */
+  async load(game, { free = false, tags = {} } = {}) {
+    const { players } = this.match;
+    await this.begin(game, { players: free ? { white: HUMAN, black: HUMAN } : players, tags });
+    if (free) this.openPanel("panel-analysis");
+  }
+
+  /** Opens what an address says; a new game if it says nothing that the server takes. */
+  async open(wanted) {
+    if (!wanted) return this.first();
+    try {
+      await this.opponents.load(wanted.game.rules).catch(() => {});
+      await this.storage.load(wanted);
+      this.storage.save();
+    } catch (error) {
+      if (!this.match.live) await this.first();
+      else this.storage.save();
+      toast(`The game in the address cannot be opened: ${error.message}`, "bad");
+    }
+  }
+
+  /** The game that a visitor finds: white against the usual agent. */
+  first() {
+    const players = { white: HUMAN, black: this.usualOpponent };
+    return this.begin({ rules: this.info.defaults.rules, start: null, actions: [] }, { players });
+  }
+}
+
+/** What a link of another page asks for; null if it is none. */
+function asked(app) {
+  const query = new URLSearchParams(location.search);
+  if (!query.size) return null;
+  history.replaceState(null, "", location.pathname);
+  const rules = query.get("rules") ?? app.info.defaults.rules;
+  const players = { white: query.get("white") ?? HUMAN, black: query.get("opponent") ?? query.get("black") ?? HUMAN };
+  return { game: { rules, start: query.get("start"), actions: [] }, players, panel: query.get("panel") };
+}
+
+/** Starts the page. */
+async function start() {
+  mountHeader(
+    "play",
+    iconButton("help", "Keys and notation", openHelp, { bare: true, class: "quiet bare" }),
+    iconButton("settings", "Settings", () => openSettings(app.settings), { bare: true, class: "quiet bare" }),
+  );
+  const app = new App(await get("info"));
+  const link = asked(app);
+  if (link) await app.begin(link.game, link).catch((error) => toast(error.message, "bad"));
+  if (!app.match.live) await app.open(await app.storage.wanted());
+  app.mount();
+  if (link?.panel) app.openPanel(`panel-${link.panel}`);
+}
+
+try {
+  await start();
+} catch (error) {
+  const again = h("button", { type: "button", class: "primary", onclick: () => location.reload() }, "Try again");
+  put($("#status"), h("p", { class: "status-words bad", role: "alert" }, error.message), again);
+  throw error;
+}

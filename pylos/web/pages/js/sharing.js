@@ -1,0 +1,111 @@
+// Links, saving, opening.
+
+import { post } from "./api.js";
+import { h, iconButton, openDialog, put, toast } from "./dom.js";
+import { HUMAN } from "./match.js";
+import { toHash } from "./storage.js";
+
+/** The buttons below the list of turns. */
+export function mountSharing(app, element) {
+  put(
+    element,
+    iconButton("share", "Share", () => openShare(app)),
+    iconButton("save", "Save", () => save(app).catch((error) => toast(error.message, "bad"))),
+    iconButton("open", "Open", () => openOpen(app)),
+  );
+}
+
+async function copy(text, field) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast("Copied.", "good");
+  } catch {
+    field.select(); // Without permission people copy by hand.
+    toast("Press Ctrl+C to copy.");
+  }
+}
+
+/** A text with a button that copies it. */
+function copyable(label, text) {
+  const field = h("input", { readonly: true, value: text, class: "mono" });
+  field.addEventListener("focus", () => field.select());
+  const button = iconButton("copy", `Copy: ${label}`, () => copy(text, field), { bare: true, class: "bare" });
+  return h("div", { class: "copyable" }, h("label", { class: "field" }, h("span", null, label), field), button);
+}
+
+function openShare(app) {
+  const { game } = app;
+  const address = (hash) => location.origin + location.pathname + hash;
+  const position = { rules: game.rules, start: game.state.text, actions: [] };
+  openDialog(
+    "Share",
+    h("p", { class: "small muted" }, "A link opens on this server. The text can be pasted anywhere, here by Open."),
+    copyable("Link to the game up to the position on the board", address(toHash(game.request()))),
+    copyable("Link to this position only", address(toHash(position))),
+    copyable("The position as text", game.state.text),
+  );
+}
+
+const RESULTS = { white: "1-0", black: "0-1" };
+
+/** The tags of the game that is played: those that it was opened with, and what is known now. */
+function tagsOf({ game, match }) {
+  const { over } = match;
+  const now = new Date();
+  const two = (number) => String(number).padStart(2, "0");
+  return {
+    Date: `${now.getFullYear()}.${two(now.getMonth() + 1)}.${two(now.getDate())}`,
+    White: match.players.white,
+    Black: match.players.black,
+    ...game.tags,
+    Result: !over ? "*" : (RESULTS[over.winner] ?? "1/2-1/2"),
+    ...(match.resigned ? { Termination: "resigned" } : {}),
+  };
+}
+
+async function save(app) {
+  const tags = tagsOf(app);
+  const { text } = await post("record", { game: app.game.request(app.match.live, false), tags });
+  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `pylos-${tags.Date}.txt` });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function openOpen(app) {
+  const text = h("textarea", { id: "record", placeholder: '[Rules "standard"]\n1. 1B2 1C3  2. …', spellcheck: "false" });
+  const file = h("input", { type: "file", accept: ".txt,text/plain" });
+  const trouble = h("p", { class: "small bad", role: "alert" });
+  file.addEventListener("change", async () => {
+    if (file.files[0]) text.value = await file.files[0].text();
+    open();
+  });
+  async function open() {
+    trouble.textContent = "";
+    try {
+      await openRecord(app, text.value);
+      dialog.close();
+    } catch (error) {
+      trouble.textContent = error.message;
+    }
+  }
+  const dialog = openDialog(
+    "Open a game or a position",
+    h("label", { class: "field" }, h("span", null, "A saved file"), file),
+    h("label", { class: "field" }, h("span", null, "or its text, or the text of a position"), text),
+    trouble,
+    h("div", { class: "dialog-actions" }, h("button", { type: "button", class: "primary", onclick: open }, "Open")),
+  );
+}
+
+/** Opens a saved game or the text of a position. Players that are still there go on. */
+export async function openRecord(app, text) {
+  const { kind, game, tags = {} } = await post("parse", { rules: app.game.rules, text });
+  const { levels, perfect, given, checkpoints } = await app.opponents.load(game.rules);
+  const there = [...levels, perfect, given, ...checkpoints].filter(Boolean).map((opponent) => opponent.id);
+  const player = (id) => (there.includes(id?.split("@")[0]) ? id : HUMAN);
+  const { White, Black, Result, ...others } = tags;
+  const loser = { "1-0": "black", "0-1": "white" }[Result];
+  const resigned = tags.Termination === "resigned" ? loser : null;
+  await app.begin(game, { players: { white: player(White), black: player(Black) }, tags: others, resigned });
+  toast(kind === "position" ? "The position is on the board." : `The game is open: ${White ?? "?"} against ${Black ?? "?"}.`, "good");
+}
