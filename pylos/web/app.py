@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pylos.errors import BusyError, PylosError
-from pylos.web import info, positions, runs
+from pylos.web import info, positions, puzzles, runs
 from pylos.web.security import HEADERS, Guard
 from pylos.web.settings import Settings
 from pylos.web.streams import Waiting
@@ -36,6 +36,7 @@ def make_app(settings: Settings | None = None) -> Starlette:
             _page("/runs", "runs"),
             *info.routes,
             *positions.routes,
+            *puzzles.routes,
             *runs.routes,
             Mount("/static", _static),
         ],
