@@ -7,7 +7,12 @@ go to the evaluator in one batch, and a row finds what `Search` finds for the sa
 
 from __future__ import annotations
 
+import contextlib
+import math
+import mmap
+
 import numpy as np
+import numpy.typing as npt
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
@@ -45,12 +50,12 @@ class SearchPool:
         fpu_reduction: float = SearchOptions.fpu_reduction,
     ) -> None:
         self._code, self._c_puct, self._fpu_reduction = code, c_puct, fpu_reduction
-        self._tree = new_tree(rows, simulations)
+        self._tree = new_tree(rows, simulations, _zeros)
         self._tree.leaf[:] = NO_NODE
         self._free = list(range(rows))[::-1]
         self._used = 0  # all rows in use are below it
         self._gumbel = np.zeros(rows, np.bool_)
-        self._plan = np.zeros((rows, simulations), np.int32)
+        self._plan = _zeros((rows, simulations), np.int32)
         self._wanted = np.zeros(rows, np.int32)
         self._made = np.zeros(rows, np.int32)
         self._edges = np.full(rows, STAYS, np.int32)
@@ -172,6 +177,15 @@ class SearchPool:
     def _view(self, row: int) -> Tree:
         """The tree of a row, as the only one."""
         return Tree(*(array[row : row + 1] for array in self._tree))
+
+
+def _zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+    """Zeros in the smallest pages. Those of NumPy may be of 2 MB, and then even the smallest tree touches many."""
+    kind = np.dtype(dtype)
+    pages = mmap.mmap(-1, math.prod(np.atleast_1d(shape).tolist()) * kind.itemsize)
+    with contextlib.suppress(AttributeError, OSError):  # not every system has huge pages
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, kind).reshape(shape)
 
 
 @jit

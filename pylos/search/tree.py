@@ -8,6 +8,7 @@ the mover changes, and a take-back does not change it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -62,28 +63,34 @@ class Tree(NamedTuple):
     """int32 [G] the node that waits for its evaluation, or NO_NODE."""
 
 
-def new_tree(games: int, simulations: int) -> Tree:
-    """Allocates `games` trees with room for `simulations` simulations each. Untouched pages take no memory."""
+def new_tree(games: int, simulations: int, zeros: Callable[..., np.ndarray] = np.zeros) -> Tree:
+    """Allocates trees. Untouched pages take no memory.
+
+    Args:
+        games: how many trees.
+        simulations: for how many simulations each has room.
+        zeros: makes an array of zeros from a shape and a type.
+    """
     nodes = (games, simulations + 1)
     edges = (games, (simulations + 1) * MAX_LEGAL_ACTIONS)
     return Tree(
-        position=np.zeros(nodes, np.int64),
-        parent=np.zeros(nodes, np.int32),
-        parent_edge=np.zeros(nodes, np.int32),
-        first_edge=np.zeros(nodes, np.int32),
-        num_edges=np.zeros(nodes, np.int32),
-        visits=np.zeros(nodes, np.int32),
-        value_sum=np.zeros(nodes, np.float32),
-        proven=np.zeros(nodes, np.int8),
-        edge_action=np.zeros(edges, np.int16),
-        edge_prior=np.zeros(edges, np.float32),
-        edge_visits=np.zeros(edges, np.int32),
-        edge_value_sum=np.zeros(edges, np.float32),
-        edge_child=np.zeros(edges, np.int32),
-        edge_proven=np.zeros(edges, np.int8),
-        node_count=np.zeros(games, np.int32),
-        edge_count=np.zeros(games, np.int32),
-        leaf=np.zeros(games, np.int32),
+        position=zeros(nodes, np.int64),
+        parent=zeros(nodes, np.int32),
+        parent_edge=zeros(nodes, np.int32),
+        first_edge=zeros(nodes, np.int32),
+        num_edges=zeros(nodes, np.int32),
+        visits=zeros(nodes, np.int32),
+        value_sum=zeros(nodes, np.float32),
+        proven=zeros(nodes, np.int8),
+        edge_action=zeros(edges, np.int16),
+        edge_prior=zeros(edges, np.float32),
+        edge_visits=zeros(edges, np.int32),
+        edge_value_sum=zeros(edges, np.float32),
+        edge_child=zeros(edges, np.int32),
+        edge_proven=zeros(edges, np.int8),
+        node_count=zeros(games, np.int32),
+        edge_count=zeros(games, np.int32),
+        leaf=zeros(games, np.int32),
     )
 
 
