@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pylos.analysis.rows import analyse
     from pylos.arena.match import play_match
     from pylos.errors import (
+        BusyError,
         CheckpointError,
         ConfigurationError,
         IllegalActionError,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AtomicCheckpointIO",
     "Board",
+    "BusyError",
     "CheckpointError",
     "ConfigurationError",
     "IllegalActionError",

@@ -14,7 +14,8 @@ from pylos.game.rules import rules_code
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
 from pylos.search.options import network_options
-from pylos.search.search import Search
+from pylos.search.root import RootEdges
+from pylos.search.search import Search, SearchResult
 from pylos.search.softmax import legal_policy
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, open_if_present
 
@@ -79,9 +80,7 @@ def analyse(
         tablebase = open_if_present(board.rules)
     rows = [Row(action, action_name(action, board.pending)) for action in board.legal_actions.tolist()]
     if tablebase is not None:
-        found = tablebase.probe_actions([board])
-        worths = zip(rows, found.values.tolist(), found.distances.tolist(), strict=True)
-        rows = [row._replace(exact=value, distance=_known(distance)) for row, value, distance in worths]
+        rows = with_truth(rows, board, tablebase)
     if player is not None and not isinstance(player, NetworkPlayer):
         raise PlayerError(f"{player.name} has no network to ask; a checkpoint's player has one")
     if player is not None and rows:
@@ -89,6 +88,45 @@ def analyse(
         rows = [row._replace(prior=prior) for row, prior in priors]
         if player.simulations:
             rows = _add_search(board, player, rows)
+    return best_first(rows)
+
+
+def with_truth(rows: list[Row], board: Board, tablebase: Tablebase) -> list[Row]:
+    """The rows of a position's legal actions with their exact values. They stay in their order.
+
+    Raises:
+        RulesError: the board is of other rules than the tablebase.
+    """
+    found = tablebase.probe_actions([board])
+    worths = zip(found.actions.tolist(), found.values.tolist(), found.distances.tolist(), strict=True)
+    truth = {action: (value, _known(distance)) for action, value, distance in worths}
+    return [row._replace(exact=truth[row.action][0], distance=truth[row.action][1]) for row in rows]
+
+
+def with_search(rows: list[Row], root: RootEdges, result: SearchResult) -> list[Row]:
+    """The rows of a position's legal actions, ascending, with what a search has found.
+
+    Args:
+        rows: see above.
+        root: what the search knows about the actions.
+        result: its result, of which the first row is read.
+    """
+    pairs = zip(result.actions[0].tolist(), result.weights[0].tolist(), strict=True)
+    weights = {action: weight for action, weight in pairs if weight}
+    total = sum(weights.values())
+    edges = zip(rows, root.visits.tolist(), root.values.tolist(), strict=True)
+    return [
+        row._replace(
+            visits=visits,
+            mean=None if math.isnan(mean) else mean,
+            improved=weights.get(row.action, 0) / total,
+        )
+        for row, visits, mean in edges
+    ]
+
+
+def best_first(rows: list[Row]) -> list[Row]:
+    """The rows in the order that `analyse` describes."""
     return sorted(rows, key=_merit)
 
 
@@ -113,18 +151,7 @@ def _add_search(board: Board, player: NetworkPlayer, rows: list[Row]) -> list[Ro
     search = Search(1, rules_code(board.rules), network_options(player.simulations))
     with single_threaded_torch():
         result = search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
-    pairs = zip(result.actions[0].tolist(), result.weights[0].tolist(), strict=True)
-    weights = {action: weight for action, weight in pairs if weight}
-    root = search.first_root()
-    edges = zip(rows, root.visits.tolist(), root.values.tolist(), strict=True)
-    return [
-        row._replace(
-            visits=visits,
-            mean=None if math.isnan(mean) else mean,
-            improved=weights.get(row.action, 0) / sum(weights.values()),
-        )
-        for row, visits, mean in edges
-    ]
+    return with_search(rows, search.first_root(), result)
 
 
 def _known(distance: int) -> int | None:

@@ -13,7 +13,7 @@ from pylos.errors import IllegalActionError, PositionError
 from pylos.game.actions import action_name, parse_action
 from pylos.game.drawing import ascii_drawing, svg
 from pylos.game.explanations import why_illegal, why_impossible
-from pylos.game.notation import format_position, parse_position, split_turn
+from pylos.game.notation import format_position, join_turns, parse_position, split_turn
 from pylos.game.position import NUM_CELLS, START, mover, take_backs
 from pylos.game.rules import (
     ACTION_SOURCE,
@@ -220,15 +220,7 @@ class Board:
     @property
     def turns(self) -> list[str]:
         """The turns since the board was made, each as `push` reads it. The last one may be unfinished."""
-        turns: list[str] = []
-        for position, action in self._history:
-            pending = take_backs(position)
-            if pending == 0 or not turns:
-                turns.append(action_name(action, pending))
-            elif action != STOP or pending == 2 or turns[-1].startswith("-"):
-                # A turn that is written from its start implies the stop after its first ball.
-                turns[-1] += action_name(action, pending)
-        return turns
+        return join_turns((take_backs(position), action) for position, action in self._history)
 
     @property
     def last_turn(self) -> str:

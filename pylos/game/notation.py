@@ -9,13 +9,13 @@ A turn is its actions written together: `1B2`, `1B2^2A1`, `1B2-1A1`, `1B2-1A1-1C
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pylos.errors import PositionError
+from pylos.game.actions import action_name
 from pylos.game.explanations import why_impossible
 from pylos.game.position import NUM_CELLS, cells_by_side, mover, pack, take_backs
-from pylos.game.rules import (
-    LEVEL_SIZE,
-    LEVEL_START,
-)
+from pylos.game.rules import LEVEL_SIZE, LEVEL_START, STOP
 
 
 def format_position(position: int) -> str:
@@ -66,3 +66,19 @@ def split_turn(text: str) -> list[str]:
     first, *taken = body.split("-")
     names = [f"-{name}" for name in taken] + stop
     return [first, *names] if first or not names else names
+
+
+def join_turns(steps: Iterable[tuple[int, int]]) -> list[str]:
+    """Actions as turns that `Board.push` reads. The last one may be unfinished.
+
+    Args:
+        steps: for each action, how many balls may be taken back before it, and its id.
+    """
+    turns: list[str] = []
+    for pending, action in steps:
+        if pending == 0 or not turns:
+            turns.append(action_name(action, pending))
+        elif action != STOP or pending == 2 or turns[-1].startswith("-"):
+            # A turn that is written from its start implies the stop after its first ball.
+            turns[-1] += action_name(action, pending)
+    return turns

@@ -54,14 +54,23 @@ class RolloutPlayer(SearchPlayer):
         super().__init__(name, rules, options, threads, key, ROLLOUT_ROWS)
 
     def _evaluator(self, key: int) -> Evaluator:
-        code = self._code
+        return rollout_evaluator(self._code, key)
 
-        def evaluate(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            values = np.empty(len(positions), np.float32)
-            _playout_values(positions, code, key, values)
-            return values, np.zeros((len(positions), NUM_ACTIONS), np.float32)
 
-        return evaluate
+def rollout_evaluator(code: int, key: int) -> Evaluator:
+    """Judges positions by one random playout each, and has no policy.
+
+    Args:
+        code: the rule set's number.
+        key: random key of the playouts; a position's own depends on it and on the position alone.
+    """
+
+    def evaluate(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values = np.empty(len(positions), np.float32)
+        _playout_values(positions, code, key, values)
+        return values, np.zeros((len(positions), NUM_ACTIONS), np.float32)
+
+    return evaluate
 
 
 @jit

@@ -1,0 +1,119 @@
+"""A search that was asked for: what is asked, when it reports, and how it is cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pylos.analysis.agents import Agent
+from pylos.analysis.reports import Report
+from pylos.errors import ConfigurationError
+from pylos.search.options import ROOTS
+from pylos.system.options import Range, checked_options, shown
+from pylos.system.output import print_stderr
+
+MOST_SIMULATIONS = 20_000
+"""The most simulations of a search."""
+FIRST_REPORT = 64
+"""Simulations before the first report with a search behind it; the next ones come at the doubles of it."""
+REPORT_SECONDS = 0.5
+"""The longest time between two reports of a search."""
+_SIMULATIONS = {
+    "simulations": Range(int, 0, MOST_SIMULATIONS),
+    "report_every": Range(int, 0, MOST_SIMULATIONS),
+}
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """What is asked of a search.
+
+    Raises:
+        ConfigurationError: a number is out of its range, or there is no such root policy.
+    """
+
+    position: int
+    """Packed; a position that can occur by the rules of the agent."""
+    agent: Agent
+    """Judges the leaves."""
+    simulations: int
+    """How many to make at most; 0 asks for the judgement of the position alone."""
+    root: str | None = None
+    """The root policy: "gumbel", for which this number of simulations is the plan, or "puct"; None: as suits the
+    agent."""
+    reports: bool = False
+    """Whether to report at once, after 64 simulations, at the doubles of that and at least twice a second. Else there
+    is one report, at the end."""
+    report_every: int = 0
+    """If not 0: report at the multiples of this number of simulations, and not at the times above."""
+
+    def __post_init__(self) -> None:
+        numbers = {name: getattr(self, name) for name in _SIMULATIONS}
+        for name, value in checked_options(numbers, _SIMULATIONS).items():
+            object.__setattr__(self, name, value)
+        if self.root is not None and self.root not in ROOTS:
+            raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {shown(self.root)}")
+
+
+class Ticket:
+    """A search that was asked for. It is over after its last report, or when it is cancelled.
+
+    Args:
+        request: what is asked.
+        on_report: takes the reports.
+        on_end: is called once, when the search is over.
+    """
+
+    def __init__(
+        self, request: SearchRequest, on_report: Callable[[Report], None], on_end: Callable[[], None]
+    ) -> None:
+        self.request = request
+        self._on_report, self._on_end = on_report, on_end
+        self._lock = threading.RLock()
+        self._over = False
+        self._next_simulations = self._next_seconds = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be no more reports."""
+        return self._over
+
+    def cancel(self) -> None:
+        """Ends the search. There are no more reports when this returns, and soon no more simulations."""
+        with self._lock:
+            self._end()
+
+    def wants_report(self, simulations: int) -> bool:
+        """Whether it is time for a report, not the last one, after a number of simulations."""
+        request = self.request
+        if request.report_every:
+            return simulations > 0 and simulations % request.report_every == 0
+        if not request.reports:
+            return False
+        now = time.monotonic()
+        if simulations < self._next_simulations and now < self._next_seconds:
+            return False
+        if simulations >= self._next_simulations:
+            self._next_simulations = max(FIRST_REPORT, 2 * simulations)
+        self._next_seconds = now + REPORT_SECONDS
+        return True
+
+    def send(self, report: Report) -> None:
+        """Hands a report to who asked for the search."""
+        with self._lock:
+            if self._over:
+                return
+            if report.done:
+                self._end()
+            try:
+                self._on_report(report)
+            except Exception as error:  # a mistake of one who asks must not end the searches of the others
+                print_stderr(f"pylos: a search ends because its report was not taken: {error!r}")
+                self._end()
+
+    def _end(self) -> None:
+        if not self._over:
+            self._over = True
+            self._on_end()
