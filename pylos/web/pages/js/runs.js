@@ -1,0 +1,31 @@
+// The page of the runs: a list, or one run. The address says which, and all that is chosen.
+
+import { get } from "./api.js";
+import { mountHeader, $ } from "./dom.js";
+import { Address } from "./runs/address.js";
+import { mountList } from "./runs/list.js";
+import { mountRun } from "./runs/run.js";
+import { refreshTimes } from "./runs/texts.js";
+
+mountHeader("runs");
+const address = new Address();
+const troubles = new Map();
+
+/** Says what is wrong until it is over (null), one line for each cause. */
+function trouble(cause, text) {
+  if (text === null) troubles.delete(cause);
+  else troubles.set(cause, text);
+  const note = $("#trouble");
+  const all = [...new Set(troubles.values())].join(" ");
+  note.hidden = !all;
+  if (note.textContent !== all) note.textContent = all;
+}
+
+/** What rule sets are called: the page works without, with their short names. */
+const titles = await get("info").then(
+  ({ rules }) => Object.fromEntries((rules ?? []).map(({ name, title }) => [name, title])),
+  () => ({}),
+);
+const mount = address.get("run") === null ? mountList : mountRun;
+mount($("#runs"), { address, titles, trouble });
+setInterval(refreshTimes, 10_000);
