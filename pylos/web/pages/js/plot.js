@@ -190,9 +190,11 @@ export class LineChart {
     this.drawReadout();
   }
 
-  /** The value of a curve at an x, as text; the last one where there is no x. */
+  /** The value of a curve at an x, as text; the last one on the screen where there is no x. */
   textOf(series, x) {
-    const i = x === null ? series.points.length - 1 : series.points.findIndex((point) => point[0] === x);
+    const end = this.range[1];
+    const wanted = x === null ? (point) => point[0] <= end : (point) => point[0] === x;
+    const i = series.points.findLastIndex(wanted);
     if (i < 0) return "–";
     const text = (value) => (this.options.y?.format ?? number)(value, this.yAxis?.finer ?? 0);
     const [low, high] = [series.low?.[i] ?? NaN, series.high?.[i] ?? NaN];

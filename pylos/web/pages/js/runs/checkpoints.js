@@ -1,10 +1,10 @@
 // The table of a run's checkpoints: newest first, to play against or to compare.
 
 import { h, put } from "../dom.js";
-import { number } from "../plot/scales.js";
+import { number, percent } from "../plot/scales.js";
 import { eloText, showItems } from "./texts.js";
 
-const COLUMNS = ["Compare", "File", "Label", "Epoch", "Step", "Elo", "Against random", "Against the one before", "State", ""];
+const COLUMNS = ["Compare", "File", "Label", "Epoch", "Step", "Elo", "Beats random", "Beats the one before", "State", ""];
 
 export class Checkpoints {
   /** @param {HTMLElement} element @param {import("./address.js").Address} address */
@@ -84,21 +84,22 @@ export class Checkpoints {
 
   row(one) {
     const name = one.file ?? `step ${one.step}`;
-    const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
-    const share = (value) => (value === null ? "–" : number(value, 2));
+    const cell = (label, ...content) =>
+      h("td", { "data-label": label, class: content.includes("–") || content.includes(null) ? "none" : null }, ...content);
+    const share = (value) => (value === null ? "–" : percent(value));
     const box = () =>
       h("input", { type: "checkbox", value: one.id, checked: one.chosen, "aria-label": `Compare ${name}`, onchange: (event) => this.choose(one.id, event.target.checked) });
     return h(
       "tr",
       one.exists ? null : { class: "gone" },
       cell("Compare", one.exists ? box() : null),
-      cell("File", h("span", { class: "mono" }, one.file ?? "none"), one.other ? h("span", { class: "small muted" }, ` ${one.simulations} simulations`) : null),
+      cell("File", h("span", { class: "mono" }, one.file ?? "–"), one.other ? h("span", { class: "small muted" }, ` ${one.simulations} simulations`) : null),
       cell("Label", one.label ?? "–"),
       cell("Epoch", one.epoch === null ? "–" : number(one.epoch + 1)),
       cell("Step", one.step === null ? "–" : number(one.step)),
       cell("Elo", ...(eloText(one) ?? ["–"])),
-      cell("Against random", share(one.win_rate_vs_random)),
-      cell("Against the one before", share(one.win_rate_vs_previous)),
+      cell("Beats random", share(one.win_rate_vs_random)),
+      cell("Beats the one before", share(one.win_rate_vs_previous)),
       cell("State", h("span", { class: one.status === "failed" ? "bad" : null }, statusOf(one))),
       cell("", one.exists ? h("a", { class: "button", href: playAddress(one), "aria-label": `Play against ${name}` }, "Play") : null),
     );
@@ -108,7 +109,7 @@ export class Checkpoints {
 /** What is known about a checkpoint, in words. */
 function statusOf({ status, reason, exists, games }) {
   const known = {
-    evaluated: `evaluated in ${number(games)} games`,
+    evaluated: `evaluated, ${number(games)} games`,
     failed: `evaluation failed${reason ? `: ${reason}` : ""}`,
     missing: "not evaluated",
   };

@@ -68,21 +68,25 @@ function byInterest(a, b) {
 
 function card(run) {
   const elo = eloText(run);
+  const facts = [
+    run.title,
+    `${run.checkpoints} ${run.checkpoints === 1 ? "checkpoint" : "checkpoints"}`,
+    run.updated ? timeOf(run.updated) : null,
+  ];
   return h(
     "li",
     { class: "card run" },
     h("div", { class: "run-head" }, h("h2", null, h("a", { href: runAddress(run.name) }, run.name)), stateBadge(run.state)),
     progressOf(run),
     h("p", { class: "elo" }, elo ? ["Elo ", ...elo] : h("span", { class: "muted" }, "No Elo yet")),
-    h(
-      "p",
-      { class: "facts small muted" },
-      run.title ? h("span", null, run.title) : null,
-      h("span", null, `${run.checkpoints} ${run.checkpoints === 1 ? "checkpoint" : "checkpoints"}`),
-      run.updated ? timeOf(run.updated) : null,
-    ),
+    h("p", { class: "facts small muted" }, ...dotted(facts)),
     run.error ? h("p", { class: "small bad" }, run.error) : null,
   );
+}
+
+/** Facts on a line, with dots between them. */
+function dotted(facts) {
+  return facts.filter(Boolean).flatMap((fact, i) => [i ? " · " : null, h("span", null, fact)]);
 }
 
 /** What to do without a run. */

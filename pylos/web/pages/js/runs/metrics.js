@@ -56,7 +56,7 @@ export const MAIN = [
     curves: [
       ["train/policy_loss", "policy"],
       ["train/value_loss", "value"],
-      ["train/loss", "together"],
+      ["train/loss", "sum"],
     ],
   },
   {
@@ -70,7 +70,7 @@ export const MAIN = [
   {
     id: "perfect",
     title: "Games against perfect play",
-    text: "Points per game against a player who makes no mistake, after a few random moves.",
+    text: "Points per game against a player who makes no mistake.",
     empty: SOLVED,
     y: SHARE,
     curves: [
