@@ -3,9 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from pylos.web.settings import Settings
 from tests.support.serving import served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -35,11 +37,17 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def server(solved_folder) -> Iterator[str]:
+def runs_folder(tmp_path_factory) -> Path:
+    """The folder of runs that the server watches. A test puts its runs there."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def server(solved_folder, runs_folder) -> Iterator[str]:
     """The address of a server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYLOS_HOME", str(solved_folder))
-        with served() as address:
+        with served(Settings(runs=runs_folder)) as address:
             yield address
 
 

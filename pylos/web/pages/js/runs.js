@@ -21,11 +21,13 @@ function trouble(cause, text) {
   if (note.textContent !== all) note.textContent = all;
 }
 
-/** What rule sets are called: the page works without, with their short names. */
-const titles = await get("info").then(
-  ({ rules }) => Object.fromEntries((rules ?? []).map(({ name, title }) => [name, title])),
-  () => ({}),
-);
-const mount = address.get("run") === null ? mountList : mountRun;
-mount($("#runs"), { address, titles, trouble });
-setInterval(refreshTimes, 10_000);
+/** What the server says about itself; the page works without, with the short names of the rule sets. */
+const info = await get("info").catch(() => ({}));
+const titles = Object.fromEntries((info.rules ?? []).map(({ name, title }) => [name, title]));
+if (info.runs === false) {
+  trouble("folder", "No folder of runs is watched. Start the server with “pylos play --runs FOLDER”.");
+} else {
+  const mount = address.get("run") === null ? mountList : mountRun;
+  mount($("#runs"), { address, titles, trouble });
+  setInterval(refreshTimes, 10_000);
+}

@@ -69,7 +69,7 @@ export function rangeOfY(series, extra, y, from, to) {
   for (const { points, low, high } of series) {
     points.forEach((point, i) => {
       if (point[0] < from || point[0] > to) return;
-      values.push(point[1], low?.[i] ?? point[1], high?.[i] ?? point[1]);
+      values.push(...[point[1], low?.[i], high?.[i]].filter(Number.isFinite));
     });
     for (const edge of [between(points, from), between(points, to)]) if (edge !== null) values.push(edge);
   }
