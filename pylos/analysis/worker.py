@@ -36,6 +36,8 @@ class Worker:
     """A thread with searches of its own. While it has none it sleeps, and holds no trees."""
 
     def __init__(self) -> None:
+        import torch  # noqa: F401  # before there are threads: two must not import it at the same time
+
         self._condition = threading.Condition()
         self._incoming: list[Ticket] = []
         self._closed = False
@@ -60,7 +62,7 @@ class Worker:
         self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
-        import torch  # late, as it takes seconds
+        import torch
 
         torch.set_num_threads(1)  # of this thread: it computes in small batches, beside others
         while self._admit():

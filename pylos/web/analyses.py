@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pylos.analysis.rows import Row, analyse, best_first, with_truth
+from pylos.analysis.rows import Row, analyse, best_first
 from pylos.analysis.service import Report, SearchRequest
 from pylos.errors import IllegalActionError
 from pylos.game.actions import CELL_NAMES
@@ -123,7 +123,9 @@ async def exact(request: Request) -> Response:
             "solved": True,
             "value": rows[0].exact,
             "distance": rows[0].distance,
-            "rows": [{name: getattr(row, name) for name in ("action", "name", "exact", "distance")} for row in rows],
+            "rows": [
+                {name: getattr(row, name) for name in ("action", "name", "exact", "distance")} for row in rows
+            ],
         }
     )
 
@@ -166,12 +168,13 @@ def _in_words(board: Board, action: int) -> str:
 
 
 def _exact_reason(row: Row, choices: int) -> str:
+    """Why the solution advises an action."""
     turns = "" if row.distance is None else f" in {row.distance} turn{'s' * (row.distance != 1)}"
     if row.exact == 1:
         return f"it wins{turns}"
     if row.exact == 0:
         return "it keeps the draw"
-    return f"everything loses, and this lasts longest{turns.replace(' in', ',')}" if choices > 1 else f"it is all there is, and loses{turns}"
+    return f"{'everything' if choices > 1 else 'it'} loses{', this way' if choices > 1 else ''}{turns}"
 
 
 def _percent(value: float) -> str:

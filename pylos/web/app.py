@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import resources
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from pylos.analysis.service import SearchService
 from pylos.errors import BusyError, PylosError
-from pylos.web import info, positions, puzzles, runs
+from pylos.web import analyses, info, moves, opponents, positions, puzzles, runs
 from pylos.web.security import HEADERS, Guard
+from pylos.web.sentences import sentence
 from pylos.web.settings import Settings
 from pylos.web.streams import Waiting
+from pylos.web.tables import Tables
+from pylos.web.warming import warm_up
 
 PAGES = str(resources.files("pylos.web") / "pages")
-_POSITION = re.compile(r" in '[.wb/]{33} [wb] [012]'")
 _static = StaticFiles(directory=PAGES)
 
 
-def make_app(settings: Settings | None = None) -> Starlette:
-    """Makes the application.
+def make_app(settings: Settings | None = None, warm: bool = False) -> Starlette:
+    """Makes the application. What its state has is listed in its last lines.
 
     Args:
         settings: what was asked for; None stands for the defaults.
+        warm: whether to load and compile at the start what the first moves need.
     """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.service = await run_in_threadpool(SearchService)
+        try:
+            if warm:
+                await run_in_threadpool(warm_up, app.state)
+            yield
+        finally:
+            await run_in_threadpool(app.state.service.close)
+
     app = Starlette(
         routes=[
             _page("/", "index"),
@@ -36,14 +53,19 @@ def make_app(settings: Settings | None = None) -> Starlette:
             _page("/runs", "runs"),
             *info.routes,
             *positions.routes,
+            *opponents.routes,
+            *moves.routes,
+            *analyses.routes,
             *puzzles.routes,
             *runs.routes,
             Mount("/static", _static),
         ],
+        lifespan=lifespan,
         exception_handlers={PylosError: _explained, HTTPException: _refused, Exception: _failed},
     )
     app.state.settings = settings or Settings()
     app.state.waiting = Waiting()
+    app.state.tables = Tables()
     app.add_middleware(Guard, host=app.state.settings.host)
     return app
 
@@ -58,9 +80,9 @@ def _page(path: str, name: str) -> Route:
 
 
 async def _explained(request: Request, error: Exception) -> Response:
-    """Bad input as one sentence. The page shows the position, so the sentence need not hold it."""
+    """Bad input as one sentence."""
     status = 503 if isinstance(error, BusyError) else 400
-    return JSONResponse({"error": _POSITION.sub("", str(error))}, status_code=status)
+    return JSONResponse({"error": sentence(error, request.app.state.settings)}, status_code=status)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -38,6 +38,11 @@ class Opponent(NamedTuple):
     temperature: float = 0.0
 
 
+def default_opponent(settings: Settings) -> str:
+    """The id of the first opponent."""
+    return f"{LEVEL}{settings.level}" if settings.ckpt_path is None else GIVEN
+
+
 def find_opponent(settings: Settings, rules: str, text: str) -> Opponent:
     """The opponent of an id. Whether its checkpoint can be loaded is not tested.
 
@@ -124,7 +129,17 @@ def _checkpoints(root: Path, rules: str) -> Iterator[dict[str, Any]]:
             usual = row["status"] == EVALUATED and row["simulations"] == report.simulations
             if row["exists"] and (row["file"] not in best or usual):
                 best[row["file"]] = row
-        facts = ("file", "epoch", "step", "label", "elo", "elo_low", "elo_high", "win_rate_vs_random", "simulations")
+        facts = (
+            "file",
+            "epoch",
+            "step",
+            "label",
+            "elo",
+            "elo_low",
+            "elo_high",
+            "win_rate_vs_random",
+            "simulations",
+        )
         for file, row in best.items():
             entry = {"id": f"{RUN}{run}/{file}", "run": run, **{name: row[name] for name in facts}}
             yield entry | {"title": _title(entry)}
@@ -133,7 +148,10 @@ def _checkpoints(root: Path, rules: str) -> Iterator[dict[str, Any]]:
 def _title(entry: dict[str, Any]) -> str:
     """A checkpoint for people, such as `mine, epoch 12 (Elo 1775, Expert)`."""
     place = entry["file"] if entry["epoch"] is None else f"epoch {entry['epoch'] + 1}"
-    facts = [*([f"Elo {entry['elo']:.0f}"] if entry["elo"] is not None else []), *filter(None, [entry["label"]])]
+    facts = [
+        *([f"Elo {entry['elo']:.0f}"] if entry["elo"] is not None else []),
+        *filter(None, [entry["label"]]),
+    ]
     return f"{entry['run']}, {place}" + (f" ({', '.join(facts)})" if facts else "")
 
 

@@ -9,12 +9,11 @@ from contextlib import aclosing
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from pylos.analysis.agents import ROLLOUTS
 from pylos.analysis.service import Agent, Report, SearchRequest, SearchService, load_agent
-from pylos.errors import PylosError
-from pylos.players.naming import REFERENCE, reference_rules
+from pylos.errors import PlayerError, PylosError
+from pylos.players.naming import REFERENCE, reference_file
 from pylos.web.opponents import find_opponent
-
-ROLLOUTS = "rollouts"
 
 
 async def agent_for(request: Request, rules: str, opponent: str | None) -> Agent:
@@ -33,7 +32,9 @@ async def agent_for(request: Request, rules: str, opponent: str | None) -> Agent
     """
 
     def load() -> Agent:
-        text = find_opponent(request.app.state.settings, rules, opponent).agent if opponent is not None else None
+        text = (
+            find_opponent(request.app.state.settings, rules, opponent).agent if opponent is not None else None
+        )
         return load_agent(text or usual_agent(rules), rules)
 
     return await run_in_threadpool(load)
@@ -41,7 +42,11 @@ async def agent_for(request: Request, rules: str, opponent: str | None) -> Agent
 
 def usual_agent(rules: str) -> str:
     """The text of the agent that judges positions where nobody asks for another one."""
-    return REFERENCE if rules in reference_rules() else ROLLOUTS
+    try:
+        reference_file(rules)
+    except PlayerError:
+        return ROLLOUTS
+    return REFERENCE
 
 
 async def reports(service: SearchService, search: SearchRequest) -> AsyncGenerator[Report, None]:

@@ -19,12 +19,12 @@ def sentence(error: object, settings: Settings) -> str:
         error: an error or its text.
         settings: of the server.
     """
-    folders = [home(), resources.files("pylos") / "players" / "reference"]
+    folders = [str(home()), str(resources.files("pylos") / "players" / "reference")]
     if settings.runs is not None:
-        folders.append(settings.runs)
+        folders.append(str(settings.runs))
     if settings.ckpt_path is not None:
         folders.append(os.path.dirname(settings.ckpt_path))
-    named = {os.fspath(folder) for folder in map(str, folders)} - {"", "."}
+    named = set(folders) - {"", "."}
     named |= {os.path.realpath(folder) for folder in named}
     text = _POSITION.sub("", str(error))
     for folder in sorted(named, key=len, reverse=True):

@@ -56,7 +56,7 @@ def serve(settings: Settings, port: int | None = None, browser: bool = True) -> 
             if browser and has_display():
                 threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
-        app = make_app(settings)
+        app = make_app(settings, warm=True)
         config = uvicorn.Config(
             app,
             loop="asyncio",

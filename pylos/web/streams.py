@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from pylos.errors import BusyError, PylosError
+from pylos.web.sentences import sentence
+from pylos.web.settings import Settings
 
 MOST_WAITING = 256
 """How many clients may wait at the same time for streams and moves."""
@@ -95,6 +97,7 @@ class EventStream(Response):
         super().__init__(headers={"Cache-Control": "no-store"})
         del self.headers["content-length"]
         self._waiting: Waiting = request.app.state.waiting
+        self._settings: Settings = request.app.state.settings
         self._events = events
         self._begun = False
 
@@ -110,7 +113,7 @@ class EventStream(Response):
         except PylosError as error:
             if not self._begun:
                 raise
-            await self._send_event(send, {"done": True, "error": str(error)})
+            await self._send_event(send, {"done": True, "error": sentence(error, self._settings)})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_event(self, send: Send, event: dict[str, Any]) -> None:
