@@ -24,8 +24,6 @@ PORT = 7575
 _TRIES = 20
 """How many ports from there on are tried, before any that is free."""
 _GRACE_SECONDS = 1
-_SLOW_SECONDS = 3.0
-"""Who waits as long is told why."""
 
 
 def serve(settings: Settings, port: int | None = None, browser: bool = True) -> None:
@@ -46,12 +44,8 @@ def serve(settings: Settings, port: int | None = None, browser: bool = True) -> 
                 f"pylos: everybody who can reach {settings.host} over the network can play here and use this machine's "
                 "processor; there is no password, and nothing is encrypted"
             )
-        slow = threading.Timer(_SLOW_SECONDS, print_stderr, [_SLOW])
-        slow.daemon = True
-        slow.start()
 
         def ready() -> None:
-            slow.cancel()
             print(f"Pylos is ready at {address} (Ctrl-C ends it)", flush=True)
             if browser and has_display():
                 threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
@@ -69,9 +63,6 @@ def serve(settings: Settings, port: int | None = None, browser: bool = True) -> 
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         _Server(config, app.state.waiting, ready).run(sockets=[listening])
-
-
-_SLOW = "pylos: preparing; the first start after an installation compiles for a minute or two ..."
 
 
 class _Server(uvicorn.Server):
