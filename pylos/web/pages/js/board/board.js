@@ -52,11 +52,12 @@ export class BoardView extends EventTarget {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
     for (const part of [this.pointer, this.keys, this.overlay, this.drawing]) part.destroy();
+    this.drawing = null;
     this.surface.remove();
     this.element.classList.remove("board");
   }
 
-  /** How the board is drawn: "3d", "flat", or "auto", which is 3D where the browser can. */
+  /** How the board is drawn: "3d", "flat", or "auto", which is 3D where a graphics card draws it. */
   get mode() {
     return this.wanted;
   }
@@ -107,12 +108,13 @@ export class BoardView extends EventTarget {
   /**
    * Shows a view. Motion that is still going on ends at once.
    *
-   * @param {object} view `{state, interactive, ghosts, last, arrows, marks, flipped}`.
+   * @param {object} view `{state, interactive, ghosts, last, arrows, marks, flipped, edits}`. With `edits` nothing is
+   *   played: each click on a ball or a free cell emits "select".
    * @param {{animate?: {actions: number[], from: object}|null}} options which actions led here, to be seen as motion.
    */
   show(view, { animate = null } = {}) {
     this.view = view;
-    this.choices = new Choices(view.state, view.interactive);
+    this.choices = new Choices(view.state, view.interactive && !view.edits);
     this.drag = null;
     if (this.selected !== null && !this.choices.raises.has(this.selected)) this.select(null);
     const moves = animate && this.speed > 0 && !STILL.matches;
@@ -149,7 +151,7 @@ export class BoardView extends EventTarget {
 
   makeSolid() {
     try {
-      const view = new SolidView(this.surface, this.cells, this.camera);
+      const view = new SolidView(this.surface, this.cells, this.camera, this.wanted === "3d");
       view.canvas.addEventListener("webglcontextlost", (event) => {
         event.preventDefault();
         if (this.drawing === view) this.choose(false);
@@ -193,8 +195,11 @@ export class BoardView extends EventTarget {
       if (ball) ball.at = this.drawing.under(this.drag.x, this.drag.y, ball);
     }
     if (this.tracks.length) scene.ghosts = [];
+    const moving = this.moving || this.tracks.length > 0;
+    if (moving && this.drawn) this.drawing.pace(now - this.drawn);
+    this.drawn = moving ? now : null;
     this.draws += 1;
-    this.drawing.draw(scene, this.moving || this.tracks.length > 0);
+    this.drawing.draw(scene, moving);
     this.drawOverlay();
     if (this.tracks.length) this.request(true);
   }
@@ -220,6 +225,10 @@ export class BoardView extends EventTarget {
   /** Acts on a cell as a click does. */
   act(cell) {
     if (!this.view) return;
+    if (this.view.edits) {
+      if (cell !== null) this.dispatchEvent(new CustomEvent("select", { detail: { cell } }));
+      return;
+    }
     const { action, select } = this.choices.click(cell, this.selected);
     if (select !== undefined) this.select(select);
     if (action === undefined) return;
@@ -238,7 +247,7 @@ export class BoardView extends EventTarget {
   setHover(cell) {
     if (this.hover === cell) return;
     this.hover = cell;
-    this.surface.classList.toggle("can-act", cell !== null && this.choices.catches(cell, this.selected));
+    this.surface.classList.toggle("can-act", cell !== null && (this.view.edits || this.choices.catches(cell, this.selected)));
     this.request();
   }
 
@@ -251,8 +260,10 @@ export class BoardView extends EventTarget {
   /** The cell at a point: of a ball, or of a target that is legal. */
   pick(x, y) {
     if (!this.view) return null;
+    const { state, edits } = this.view;
     const targets = this.choices.targets(this.selected);
-    return this.drawing.pick(x, y, (cell) => this.shows(cell) && (sideOn(this.view.state, cell) !== null || targets.has(cell)));
+    const catches = (cell) => sideOn(state, cell) !== null || targets.has(cell) || (edits && state.supported.includes(cell));
+    return this.drawing.pick(x, y, (cell) => this.shows(cell) && catches(cell));
   }
 
   shows(cell) {

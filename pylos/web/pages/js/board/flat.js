@@ -5,8 +5,16 @@ import { svg } from "./svg.js";
 const PITCH = 100;
 /** Higher balls are smaller, so that a ring of each ball below is seen. */
 const RADIUS = [0.47, 0.335, 0.235, 0.145].map((radius) => radius * PITCH);
+/** The distance between neighbouring balls of a level that stands alone, and of the reserve. */
 const LAYER = 34;
-const SLOT = 27;
+const SLOT = 26.4;
+/** Width and height, in drawing units, of a wide board and of a high one. */
+const SIZES = { wide: [730, 566], high: [502, 742] };
+/** The levels alone: left edge and bottom of each. At the right of a wide board they stand on one another. */
+const LAYERS = {
+  wide: [[566, 426], [566, 268], [566, 144], [566, 54]],
+  high: [[40, 708], [201, 674], [328, 640], [421, 606]],
+};
 const LETTERS = "ABCD";
 
 /** Draws scenes as SVG. */
@@ -26,9 +34,8 @@ export class FlatView {
   resize(width, height) {
     this.width = width;
     this.height = height;
-    this.wide = width > 1.15 * height;
-    // Drawing units: the square, a margin for coordinates, the levels alone, two lines of reserves.
-    const [w, h] = this.wide ? [690, 560] : [500, 740];
+    this.shape = width > 1.12 * height ? "wide" : "high";
+    const [w, h] = SIZES[this.shape];
     this.scale = Math.min(width / w, height / h);
     this.origin = [(width / this.scale - w) / 2, (height / this.scale - h) / 2];
     this.root.setAttribute("viewBox", `${-this.origin[0]} ${-this.origin[1]} ${width / this.scale} ${height / this.scale}`);
@@ -38,7 +45,7 @@ export class FlatView {
   place({ cell, slot, side }) {
     if (cell === null) {
       const line = side === "white" ? 0 : 1;
-      return [60 + slot * SLOT, 497 + line * 34, 12];
+      return [63 + slot * SLOT, 497 + line * 34, 12];
     }
     const { level, row, column } = this.cells[cell];
     const right = column + level / 2 + 0.5;
@@ -51,22 +58,14 @@ export class FlatView {
   layerPlace(cell) {
     const { level, row, column } = this.cells[cell];
     const size = 4 - level;
-    const [left, bottom] = this.layerCorner(level);
+    const [left, bottom] = LAYERS[this.shape][level];
     const [x, y] = this.flipped ? [size - column - 0.5, size - row - 0.5] : [column + 0.5, row + 0.5];
     return [left + x * LAYER, bottom - y * LAYER, 0.42 * LAYER];
   }
 
-  layerCorner(level) {
-    const size = (4 - level) * LAYER;
-    if (!this.wide) return [[56, 212, 334, 422][level], 588 + size];
-    return [526, [20 + size + 10 * LAYER * 0.5 + 94, 186 + size - 42, 106 + size - 42, 20 + size][level]];
-  }
-
   draw(scene) {
     this.flipped = scene.flipped;
-    this.base = scene.base;
-    this.drawn = [...scene.supported, ...scene.balls.flatMap(({ cell }) => cell ?? [])];
-    const parts = [...this.board(scene.base)];
+    const parts = [paints(), ...this.board(scene)];
     const byCell = (a, b) => (a.cell ?? -1) - (b.cell ?? -1);
     const still = scene.balls.filter(({ at }) => !at).sort(byCell);
     const things = [
@@ -82,27 +81,34 @@ export class FlatView {
     this.root.replaceChildren(...parts);
   }
 
-  *board(base) {
+  *board({ base, balls }) {
     const size = 4 - base;
     const left = 48 + (base / 2) * PITCH;
     const top = 20 + (base / 2) * PITCH;
     const side = size * PITCH;
-    const [w, h] = this.wide ? [690, 560] : [500, 740];
-    yield svg("rect", { class: "wood", x: 1, y: 1, width: w - 2, height: h - 2, rx: 16 });
+    const [w, h] = SIZES[this.shape];
+    yield svg("rect", { class: "wood", fill: "url(#board-frame)", x: 1, y: 1, width: w - 2, height: h - 2, rx: 20 });
     yield svg("rect", { class: "field", x: left - 8, y: top - 8, width: side + 16, height: side + 16, rx: 10 });
     for (let i = 0; i < size; i++) {
       const k = this.flipped ? size - 1 - i : i;
-      yield text(left - 27, top + side - (i + 0.5) * PITCH, LETTERS[k], 19);
-      yield text(left + (i + 0.5) * PITCH, top + side + 23, String(k + 1), 19);
+      yield text(left - 26, top + side - (i + 0.5) * PITCH, LETTERS[k], 20);
+      yield text(left + (i + 0.5) * PITCH, top + side + 25, String(k + 1), 20);
     }
-    yield svg("rect", { class: "field", x: 36, y: 478, width: 428, height: 72, rx: 10 });
+    yield svg("rect", { class: "tray", x: 40, y: 478, width: 416, height: 72, rx: 18 });
+    for (const [i, side_] of ["white", "black"].entries()) {
+      const count = balls.filter((one) => one.cell === null && one.side === side_).length;
+      yield text(476, 497 + i * 34, String(count), 18);
+    }
     for (let level = base; level < 4; level++) {
-      const [x, bottom] = this.layerCorner(level);
+      const [x, bottom] = LAYERS[this.shape][level];
       const width = (4 - level) * LAYER;
-      yield svg("rect", { class: "field", x, y: bottom - width, width, height: width, rx: 6 });
-      yield text(x + width / 2, bottom + 12, level === base || !this.wide ? `level ${level + 1}` : String(level + 1), 14);
+      yield svg("rect", { class: "field", x, y: bottom - width, width, height: width, rx: 7 });
+      if (this.shape === "wide") yield text(x - 26, bottom - width / 2, `level ${level + 1}`, 16, "end");
+      else yield text(x + width / 2, bottom + 15, level === base ? `level ${level + 1}` : String(level + 1), 16);
     }
   }
+
+  pace() {}
 
   /** The cell at a point in CSS pixels, of those that `catches` accepts or that hold a ball. */
   pick(x, y, catches) {
@@ -130,6 +136,18 @@ export class FlatView {
   }
 }
 
+/** The colours that run from light to shade. */
+function paints() {
+  const gradient = (tag, id, shape, ...stops) =>
+    svg(tag, { id, ...shape }, ...stops.map(([offset, colour]) => svg("stop", { offset, "stop-color": colour })));
+  const lamp = { cx: 0.36, cy: 0.32, r: 0.78 };
+  return svg("defs", {},
+    gradient("radialGradient", "board-white", lamp, [0, "#fffdf6"], [0.35, "#f7edd6"], [0.8, "#e2cfa8"], [1, "#c4aa7c"]),
+    gradient("radialGradient", "board-black", lamp, [0, "#8d6c58"], [0.18, "#5e4434"], [0.6, "#3a271d"], [1, "#1f140e"]),
+    gradient("linearGradient", "board-frame", { x1: 0, y1: 0, x2: 0.3, y2: 1 }, [0, "#c98d4f"], [0.5, "#b97c42"], [1, "#a56a35"]),
+  );
+}
+
 const circle = (name, [x, y, r]) => svg("circle", { class: name, cx: x, cy: y, r });
 
 function hollow([x, y, r]) {
@@ -137,14 +155,15 @@ function hollow([x, y, r]) {
 }
 
 function ball({ side, rim }, [x, y, r]) {
-  const parts = [circle(`ball ${side}`, [x, y, r])];
-  parts.push(circle(`shine ${side}`, [x - 0.33 * r, y - 0.36 * r, 0.2 * r]));
+  const body = circle(`ball ${side}`, [x, y, r - 1]);
+  body.setAttribute("fill", `url(#board-${side})`);
+  const parts = [circle("shadow", [x + 0.07 * r, y + 0.12 * r, r]), body];
   if (rim) parts.push(ring([x, y, r], rim, false));
   return parts;
 }
 
-function ghostBall({ side, bright }, place) {
-  return [circle(`ghost ${side}${bright ? " bright" : ""}`, place)];
+function ghostBall({ side, bright }, [x, y, r]) {
+  return [circle(`ghost ${side}${bright ? " bright" : ""}`, [x, y, (bright ? 0.95 : 0.82) * r])];
 }
 
 function ring([x, y, r], rim, empty) {
@@ -154,8 +173,8 @@ function ring([x, y, r], rim, empty) {
   return mark;
 }
 
-function text(x, y, content, size) {
-  const element = svg("text", { class: "coordinate", x, y, "font-size": size });
+function text(x, y, content, size, anchor = "middle") {
+  const element = svg("text", { class: "coordinate", x, y, "font-size": size, "text-anchor": anchor });
   element.textContent = content;
   return element;
 }

@@ -19,10 +19,12 @@ export class Overlay {
    */
   draw(view, arrows, { focus, hover, name, mover }) {
     const parts = [];
+    const placing = arrows.filter(({ action }) => action.kind === "place").length;
     for (const arrow of [...arrows].sort((a, b) => a.weight - b.weight)) {
       const { source, target, kind } = arrow.action;
       if (kind === "stop") continue;
       if (kind === "take") parts.push(takeRing(view.project({ cell: source }), arrow));
+      else if (kind === "place" && placing > 1) parts.push(spot(view.project({ cell: target }), arrow));
       else parts.push(arrowFrom(view.project(source === null ? { cell: null, ...mover } : { cell: source }), view.project({ cell: target }), arrow));
     }
     if (focus !== null) parts.push(focusRing(view.project({ cell: focus })));
@@ -31,21 +33,22 @@ export class Overlay {
   }
 }
 
+/** Many arrows from the reserve would hide the board: where balls could be placed on several cells, each gets a disc. */
+function spot({ x, y, r }, { weight, tone }) {
+  return svg("circle", { class: `arrow tone-${tone}`, cx: x, cy: y, r: r * (0.22 + 0.4 * weight), opacity: 0.6 + 0.35 * weight });
+}
+
 function arrowFrom(from, to, { weight, tone }) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const length = Math.hypot(dx, dy) || 1;
   const [ux, uy] = [dx / length, dy / length];
-  const width = to.r * (0.12 + 0.3 * weight);
-  const head = Math.min(0.5 * length, width * 1.1 + to.r * 0.35);
-  const [left, right] = [[-uy, ux], [uy, -ux]];
-  const at = ([px, py], along, aside) => [px + ux * along, py + uy * along].map((value, i) => (value + [left, right][0][i] * aside).toFixed(1)).join(" ");
-  const start = [from.x, from.y];
+  const half = to.r * (0.08 + 0.12 * weight);
+  const head = Math.min(0.5 * length, half * 2.2 + to.r * 0.35);
+  const barb = half + head * 0.36;
   const begin = Math.min(from.r * 0.5, length * 0.2);
-  const tip = length;
-  const path = [
-    at(start, begin, width / 2), at(start, tip - head, width / 2), at(start, tip - head, width / 2 + head * 0.36), at(start, tip, 0),
-    at(start, tip - head, -width / 2 - head * 0.36), at(start, tip - head, -width / 2), at(start, begin, -width / 2),
-  ];
+  const at = ([along, aside]) => `${(from.x + ux * along - uy * aside).toFixed(1)} ${(from.y + uy * along + ux * aside).toFixed(1)}`;
+  const neck = length - head;
+  const path = [[begin, half], [neck, half], [neck, barb], [length, 0], [neck, -barb], [neck, -half], [begin, -half]].map(at);
   return svg("path", { class: `arrow tone-${tone}`, d: `M${path.join("L")}Z`, opacity: 0.55 + 0.4 * weight });
 }
 

@@ -75,13 +75,15 @@ vec2 trayNormal(vec2 p) {
   vec2 e = vec2(0.004, 0.0);
   return normalize(vec2(tray(p + e) - tray(p - e), tray(p + e.yx) - tray(p - e.yx)) + 1e-6);
 }
-// Where the ray meets a ball of the list, and how much of the pixel it covers there.
-float meet(vec4 ball, vec3 eye, vec3 ray, out float cover) {
-  vec3 from = eye - ball.xyz;
-  float along = dot(from, ray);
-  float miss = length(from - along * ray) - ball.w;
-  float pixel = uPixel * -along;
-  cover = along < 0.0 ? clamp(0.5 - miss / pixel, 0.0, 1.0) : 0.0;
+// Where the ray from the eye meets a ball, and how much of the pixel the ball covers there.
+float meet(vec4 ball, vec3 ray, out float cover) {
+  vec3 from = uEye - ball.xyz;
+  float along = dot(from, ray), pixel = uPixel * -along;
+  float away = dot(from, from) - along * along;
+  cover = 0.0;
+  if (away > (ball.w + pixel) * (ball.w + pixel)) return NOWHERE;
+  float miss = sqrt(max(0.0, away)) - ball.w;
+  cover = clamp(0.5 - miss / pixel, 0.0, 1.0);
   return -along - sqrt(max(0.0, -miss * (2.0 * ball.w + miss)));
 }
 `;
@@ -104,6 +106,7 @@ vec2 open(vec3 p, vec3 n, int self) {
     if (i == self) continue;
     vec3 to = uBall[i].xyz - p;
     float r = uBall[i].w, far = dot(to, to), along = dot(to, LIGHT);
+    if (far > 16.0) continue;
     if (along > 0.0) {
       float miss = sqrt(max(0.0, far - along * along)) - r;
       light.x *= smoothstep(-0.55, 1.0, miss / (0.24 * along + 0.03));
@@ -201,7 +204,7 @@ vec3 shadeBoard(vec3 p, vec3 n, vec3 ray, float t) {
         n = normalize(vec3(-trayNormal(p.xy), 1.0));
         dim = 0.75;
       }
-    } else {
+    } else if (wall < 0.06) {
       n = normalize(n + vec3(trayNormal(p.xy), 0.0) * -0.6 * smoothstep(0.06, 0.0, wall));
     }
   }
@@ -238,8 +241,10 @@ float meetBoard(vec3 ray, out float cover) {
   float top = -uEye.z / min(ray.z, -1e-4);
   cover = 1.0;
   if (rounded((uEye + top * ray).xy, uBoard.xy, CORNER) < -EDGE) return top;
-  float t = max(0.0, top - 3.0), nearest = NOWHERE;
-  float last = -(uEye.z + uBoard.z) / min(ray.z, -1e-4);
+  float last = -(uEye.z + uBoard.z) / min(ray.z, -1e-4), t = top, nearest = NOWHERE;
+  float above = rounded((uEye + top * ray).xy, uBoard.xy, CORNER), below = rounded((uEye + last * ray).xy, uBoard.xy, CORNER);
+  cover = 0.0;
+  if (min(above, below) > 0.5 * (last - top) + 0.1) return NOWHERE;
   for (int i = 0; i < 48; i++) {
     float d = plate(uEye + t * ray);
     nearest = min(nearest, d / (uPixel * t));
@@ -257,7 +262,7 @@ void main() {
   float first = NOWHERE, second = NOWHERE, firstCover = 0.0, secondCover = 0.0;
   int one = -1, two = -1;
   for (int i = 0; i < uBalls; i++) {
-    float cover, t = meet(uBall[i], uEye, ray, cover);
+    float cover, t = meet(uBall[i], ray, cover);
     if (cover <= 0.0) continue;
     if (t < first) { second = first; two = one; secondCover = firstCover; first = t; one = i; firstCover = cover; }
     else if (t < second) { second = t; two = i; secondCover = cover; }
@@ -278,7 +283,9 @@ void main() {
   }
   if (left > 0.004 && boardCover > 0.0) {
     vec3 p = uEye + boardAt * ray;
-    sum += left * boardCover * tone(shadeBoard(p, plateNormal(p), ray, boardAt));
+    vec3 n = rounded(p.xy, uBoard.xy, CORNER) < -EDGE ? vec3(0.0, 0.0, 1.0) : plateNormal(p);
+    n = normalize(n - ray * max(0.0, dot(n, ray)));                      // a ray that just misses sees the edge
+    sum += left * boardCover * tone(shadeBoard(p, n, ray, boardAt));
     left *= 1.0 - boardCover;
   }
   float shadow = 0.0;
@@ -288,7 +295,7 @@ void main() {
     shadow = 0.50 * exp(-2.6 * max(0.0, d + 0.1)) * left;
   }
   for (int i = 0; i < uGhosts; i++) {
-    float cover, t = meet(uGhost[i], uEye, ray, cover);
+    float cover, t = meet(uGhost[i], ray, cover);
     if (cover <= 0.0 || t > first + 0.01) continue;
     vec3 n = normalize(uEye + t * ray - uGhost[i].xyz);
     float black = uGhostLook[i].x, facing = 1.0 - abs(dot(n, ray));

@@ -10,18 +10,23 @@ const RISE = Math.sqrt(4 * RADIUS ** 2 - 0.5);
 const THICK = 0.62;
 const RIMS = { last: "#ff6a2b", selected: "#1f8bff", take: "#ff3d8b", below: "#ffd83a", best: "#00c08b", other: "#b9c0cc", hint: "#1f8bff", bad: "#ff5a1f" };
 const NAMES = Object.keys(RIMS);
-const MOST_PIXELS = 2.2e6;
+/** No picture has more pixels, whatever the screen: a laptop stays cool. */
+const MOST_PIXELS = 1.8e6;
 
 /** Draws scenes with WebGL2. */
 export class SolidView {
-  /** @throws {Error} WebGL2 is missing, or the shader cannot be compiled. */
-  constructor(element, cells, camera) {
+  /**
+   * @param {HTMLElement} element @param {object[]} cells @param {Camera} camera
+   * @param {boolean} slow whether a browser may do that draws without a graphics card.
+   * @throws {Error} WebGL2 is missing, or the shader cannot be compiled.
+   */
+  constructor(element, cells, camera, slow) {
     this.cells = cells;
     this.camera = camera;
     this.canvas = document.createElement("canvas");
     this.canvas.className = "board-solid";
     this.canvas.setAttribute("aria-hidden", "true");
-    const gl = this.canvas.getContext("webgl2", { alpha: true, antialias: false, depth: false });
+    const gl = this.canvas.getContext("webgl2", { antialias: false, depth: false, failIfMajorPerformanceCaveat: !slow });
     if (!gl) throw new Error("WebGL2 is missing");
     this.gl = gl;
     this.program = link(gl);
@@ -144,6 +149,12 @@ export class SolidView {
       ...scene.empty.map(({ cell, rim }) => [[...this.place({ cell }), RADIUS * 0.8], [0, 0, rimNumber(rim), 1]]),
     ].slice(0, MOST_GHOSTS));
     gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  /** Draws fewer pixels while something moves if frames are slow. @param {number} time between two frames in ms. */
+  pace(time) {
+    if (time > 45) this.share = Math.max(0.3, this.share * 0.8);
+    else if (time < 20) this.share = Math.min(1, this.share * 1.05);
   }
 
   lookOf(ball) {
