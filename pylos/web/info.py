@@ -31,6 +31,7 @@ async def info(request: Request) -> Response:
             "cells": _cells(),
             "defaults": {"rules": settings.rules, "level": settings.level, "opponent": given},
             "runs": settings.runs is not None and settings.runs.is_dir(),
+            "load": {"searches": request.app.state.service.open, "waiting": request.app.state.waiting.count},
         }
     )
 

@@ -78,7 +78,8 @@ class _Searcher:
     async def decide(self, board: Board, key: int) -> int:
         """Chooses an action."""
         search = SearchRequest(board.position, self._agent, self._opponent.simulations)
-        rows = (await last_report(self._service, search)).rows
+        found = await last_report(self._service, search)
+        rows = sorted(found.rows, key=lambda row: row.action)  # the order in which players draw
         bare = not self._opponent.simulations
         weights = [(row.prior if bare else row.improved) or 0.0 for row in rows]
         return draw_action([row.action for row in rows], weights, self._opponent.temperature, key)

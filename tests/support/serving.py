@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from pylos.web.app import make_app
 from pylos.web.settings import Settings
@@ -39,11 +41,18 @@ def played(*arguments: str | Path, port: int = 0) -> Iterator[tuple[subprocess.P
 
 
 @contextmanager
-def served(settings: Settings | None = None) -> Iterator[str]:
+def client_of(settings: Settings | None = None) -> Iterator[TestClient]:
+    """A client of an application that runs."""
+    with TestClient(make_app(settings), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+@contextmanager
+def served(app: Starlette | None = None) -> Iterator[str]:
     """The address of a server in a thread."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        running = uvicorn.Server(uvicorn.Config(make_app(settings), log_level="error", http="h11", ws="none"))
+        running = uvicorn.Server(uvicorn.Config(app or make_app(), log_level="error", http="h11", ws="none"))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
         while not running.started:

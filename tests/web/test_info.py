@@ -1,15 +1,14 @@
 """What there is, as the page asks for it."""
 
-from starlette.testclient import TestClient
-
 from pylos.game.rules import RULES
-from pylos.web.app import make_app
 from pylos.web.info import rules_title
 from pylos.web.settings import Settings
+from tests.support.serving import client_of
 
 
 def info(**settings):
-    return TestClient(make_app(Settings(**settings)), base_url="http://127.0.0.1").get("/api/1/info").json()
+    with client_of(Settings(**settings)) as client:
+        return client.get("/api/1/info").json()
 
 
 def test_rules_cells_and_defaults(solved, tmp_path):
@@ -23,6 +22,7 @@ def test_rules_cells_and_defaults(solved, tmp_path):
     assert len({entry["title"] for entry in found["rules"]}) == len(RULES)
     apex = found["cells"][29]
     assert (apex["name"], apex["level"], apex["below"]) == ("4A1", 3, [25, 26, 27, 28])
+    assert found["load"] == {"searches": 0, "waiting": 0}
     assert str(tmp_path) not in str(found)
 
 

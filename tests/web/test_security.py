@@ -31,7 +31,7 @@ def refusal(answer, status):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:80", "LOCALHOST:7575", "[::1]:7575", "127.0.0.1:1"])
 def test_this_machine_by_its_names(host):
-    assert client().get("/api/1/info", headers={"host": host}).status_code == 200
+    assert client().get("/api/1/opponents", headers={"host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_server_for_all_takes_numbers_but_no_foreign_names():
 )
 def test_a_foreign_origin_is_refused(origin):
     headers = {**PAGE, "origin": origin}
-    refusal(client().get("/api/1/info", headers=headers), 403)
+    refusal(client().get("/api/1/opponents", headers=headers), 403)
     refusal(
         client().post(
             "/api/1/position", content=START, headers={**headers, "content-type": "application/json"}
@@ -82,9 +82,9 @@ def test_the_page_itself_may_ask():
 def test_other_sites_may_link_to_the_page_but_not_ask():
     for site in ("cross-site", "same-site"):
         assert client().get("/", headers={"sec-fetch-site": site}).status_code == 200
-        refusal(client().get("/api/1/info", headers={"sec-fetch-site": site}), 403)
+        refusal(client().get("/api/1/opponents", headers={"sec-fetch-site": site}), 403)
     for site in ("same-origin", "none"):
-        assert client().get("/api/1/info", headers={"sec-fetch-site": site}).status_code == 200
+        assert client().get("/api/1/opponents", headers={"sec-fetch-site": site}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,9 @@ def test_a_post_is_json(kind):
     assert "application/json" in refusal(answer, 415)
 
 
-@pytest.mark.parametrize("path", ["/", "/api/1/info", "/static/js/api.js", "/nothing", "/api/1/position"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/1/opponents", "/static/js/api.js", "/nothing", "/api/1/position"]
+)
 def test_every_answer_has_the_headers(path):
     for headers in (PAGE, {"host": "evil.example"}):
         answer = client().get(path, headers=headers)
@@ -108,7 +110,7 @@ def test_every_answer_has_the_headers(path):
 def test_a_mistake_of_ours_is_no_traceback():
     app = make_app()
     del app.state.settings
-    answer = client(app=app).get("/api/1/info")
+    answer = client(app=app).get("/api/1/opponents")
     assert "made a mistake" in refusal(answer, 500)
     assert answer.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from pylos.errors import BusyError, PositionError
 from pylos.web import streams
+from pylos.web.settings import Settings
 from pylos.web.streams import CLIENT_GONE, EventStream, Waiting, while_waiting
 
 
@@ -20,6 +21,7 @@ class Client:
         self.left = asyncio.Event()
         self.messages = []
         app = Starlette()
+        app.state.settings = Settings()
         app.state.waiting = self.waiting = waiting or Waiting()
         self.request = Request({"type": "http", "app": app, "method": "GET", "headers": []}, self.receive)
 

@@ -1,0 +1,156 @@
+"""Analyses that grow, exact values and hints; and that a search ends when its client leaves."""
+
+import http.client
+import json
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from pylos.analysis.rows import analyse
+from pylos.game.board import Board
+from pylos.solution.tablebase import Tablebase
+from pylos.web.app import make_app
+from tests.support.boards import random_game
+from tests.support.serving import client_of, served
+
+SQUARE = "ww..ww..bbb...../........./..../. w 2"
+
+
+@pytest.fixture(scope="module")
+def client():
+    with client_of() as running:
+        yield running
+
+
+def game(board=None, start=None, rules="standard"):
+    return {
+        "rules": board.rules if board else rules,
+        "start": start,
+        "actions": list(board.actions) if board else [],
+    }
+
+
+def events(client, **body):
+    answer = client.post("/api/1/analyse", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert all(part.startswith("data: ") for part in answer.text.split("\n\n")[:-1])
+    return [json.loads(part[6:]) for part in answer.text.split("\n\n")[:-1]]
+
+
+def error_of(answer):
+    assert answer.status_code == 400
+    return answer.json()["error"]
+
+
+def test_an_analysis_grows(client):
+    found = events(client, game=game(), simulations=200)
+    assert next(event["simulations"] for event in found) == 0
+    assert [event["done"] for event in found] == [False] * (len(found) - 1) + [True]
+    first, last = found[0], found[-1]
+    assert sum(row["prior"] for row in first["rows"]) == pytest.approx(1)
+    assert sum(row["visits"] for row in last["rows"]) == 200
+    assert last["rows"][0]["line"][0] == last["rows"][0]["name"]
+    assert last["win"] == pytest.approx((1 + last["value"]) / 2)
+    assert last["error"] is None
+
+
+def test_the_chance_is_that_of_white(client):
+    board = Board()
+    board.push("1B2")
+    last = events(client, game=game(board), simulations=16)[-1]
+    assert last["win"] == pytest.approx((1 - last["value"]) / 2)
+
+
+def test_exact_values_come_with_the_first_event(client, solved):
+    board = random_game("mini-standard", 6, 2)
+    rows = analyse(board, Tablebase("mini-standard"))
+    found = events(client, game=game(board), simulations=16)
+    for event in found:
+        exact = {row["action"]: (row["exact"], row["distance"]) for row in event["rows"]}
+        assert exact == {row.action: (row.exact, row.distance) for row in rows}
+    assert found[-1]["rows"][0]["exact"] == max(row.exact for row in rows)
+    truth = client.post("/api/1/truth", json={"game": game(board)}).json()
+    assert truth["solved"]
+    assert (truth["value"], truth["distance"]) == (rows[0].exact, rows[0].distance)
+    assert [row["action"] for row in truth["rows"]] == [row.action for row in rows]
+
+
+def test_what_is_not_solved_says_what_it_costs(client, unsolved):
+    truth = client.post("/api/1/truth", json={"game": game()}).json()
+    assert truth == {
+        "solved": False,
+        "command": "pylos solve --rules standard --distance",
+        "time": "25 to 35 minutes on two cores",
+        "disk": "3 GB",
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_game_that_is_over(client, solved, seed):
+    board = random_game("mini-standard", 200, seed)
+    assert board.is_over
+    (event,) = events(client, game=game(board), simulations=64)
+    assert (event["value"], event["rows"], event["done"]) == (-1, [], True)
+    assert event["win"] == (board.winner == "white")
+    truth = client.post("/api/1/truth", json={"game": game(board)}).json()
+    assert (truth["value"], truth["rows"]) == (-1, [])
+    assert "the game is over" in error_of(client.post("/api/1/hint", json={"game": game(board)}))
+
+
+def test_a_hint_by_the_solution(client, solved):
+    for seed in range(8):
+        board = random_game("mini-standard", 4 + seed, seed)
+        if board.is_over:
+            continue
+        found = client.post("/api/1/hint", json={"game": game(board)}).json()
+        table = Tablebase("mini-standard")
+        value, distance = (int(numbers[0]) for numbers in table.probe([board]))
+        assert found["exact"]
+        assert found["row"]["exact"] == value
+        if value:
+            assert found["row"]["distance"] == distance
+        words = {1: f": it wins in {distance} turn", 0: ": it keeps the draw.", -1: " loses"}
+        assert words[value] in found["text"]
+        assert found["line"][0].startswith(found["row"]["name"])
+
+
+def test_a_hint_by_the_search_in_words(client, unsolved):
+    found = client.post("/api/1/hint", json={"game": game(start=SQUARE)}).json()
+    assert not found["exact"]
+    assert found["text"].startswith(f"Take {found['row']['name'][1:]} back: it has the best chances, ")
+    found = client.post("/api/1/hint", json={"game": game()}).json()
+    assert found["text"].startswith(f"Place on {found['row']['name']}: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        ({"simulations": 20_001}, "simulations must be a whole number from 0 to 20000"),
+        ({"simulations": None}, "simulations must be"),
+        ({"simulations": 8, "opponent": 5}, "opponent must be a text"),
+        ({"simulations": 8, "opponent": "nobody"}, "there is no opponent 'nobody'"),
+        ({"simulations": 8, "game": {"rules": "standard", "actions": [5, 5]}}, "1B2 is occupied"),
+    ],
+)
+def test_bad_requests_have_a_status(client, body, part):
+    answer = client.post("/api/1/analyse", json={"game": game(), **body})
+    assert part in error_of(answer)
+
+
+def test_a_search_ends_when_its_client_leaves():
+    app = make_app()
+    with served(app) as address:
+        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+        body = json.dumps({"game": game(), "simulations": 20_000})
+        connection.request("POST", "/api/1/analyse", body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        assert json.loads(answer.readline()[6:])["simulations"] == 0
+        assert (app.state.service.open, app.state.waiting.count) == (1, 1)
+        answer.close()
+        connection.close()
+        until = time.monotonic() + 30
+        while app.state.service.open or app.state.waiting.count:
+            assert time.monotonic() < until
+            time.sleep(0.01)
