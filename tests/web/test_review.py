@@ -1,0 +1,122 @@
+"""Reviews over HTTP, by the solution and by searches."""
+
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from pylos.analysis.review import played_turns, review_by_truth, whole_turns
+from pylos.game.board import Board
+from pylos.kernels.randomness import draw_below
+from pylos.solution.tablebase import Tablebase
+from pylos.web.app import make_app
+
+STANDARD = "wwwbwbbbwwbwwwbb/bwbwwwbbb/.b.b/. b 0"
+"""Black wins, but not with 3B1, which lets white win at once."""
+MINI = "................/bbwwwb.ww/bb../. w 0"
+"""White wins, but not with 3B2."""
+
+
+def random_board(key: int, rules: str) -> Board:
+    """The end of a random game."""
+    board = Board(rules)
+    while not board.is_over and len(board.actions) < 150:
+        legal = board.legal_actions
+        board.push(int(legal[draw_below(key, len(board.actions), len(legal))]))
+    return board
+
+
+def after(board: Board, actions: list[int]) -> Board:
+    board = board.copy()
+    for action in actions:
+        board.push(action)
+    return board
+
+
+def wins_in_one(board: Board) -> list[list[int]]:
+    return [actions for actions in whole_turns(board).values() if after(board, actions).is_over]
+
+
+@pytest.fixture(scope="module")
+def client():
+    with TestClient(make_app(), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def events_of(client, **body):
+    answer = client.post("/api/1/review", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    return [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line]
+
+
+def request_of(board: Board):
+    return {"rules": board.rules, "start": None, "actions": list(board.actions)}
+
+
+def test_a_solved_game_is_judged_by_the_truth(client, solved):
+    board = random_board(3, "mini-standard")
+    *progress, found = events_of(client, game=request_of(board))
+    expected = review_by_truth(
+        played_turns(Board("mini-standard"), board.actions), Tablebase("mini-standard")
+    )
+    assert all(event["turns"] == len(expected) and not event["done"] for event in progress)
+    assert (found["done"], found["source"]) == (True, "truth")
+    assert [turn["turn"] for turn in found["turns"]] == [judgement.turn for judgement in expected]
+    assert [turn["verdict"] for turn in found["turns"]] == [judgement.verdict for judgement in expected]
+    assert found["points"] == [(1 + value) / 2 for value in found["exact_points"]]
+    assert len(found["points"]) == len(expected) + 1
+    blunder = next(turn for turn in found["turns"] if turn["verdict"] == "blunder")
+    turn = played_turns(Board("mini-standard"), board.actions)[blunder["number"]]
+    game = request_of(turn.before)
+    better, played = turn.before.copy(), len(turn.before.actions)
+    better.push(blunder["best"][0])
+    for end, accepted in ((better, True), (turn.after, False)):
+        sent = {"game": game, "actions": list(end.actions[played:])}
+        judged = client.post("/api/1/judge", json=sent).json()
+        assert judged["accepted"] == accepted
+        assert judged["number"] == blunder["number"]
+
+
+def test_a_planted_blunder_is_found_by_the_search(client, unsolved):
+    board = Board.from_text(STANDARD)
+    board.push("3B1")
+    blunder, punished = list(board.actions), wins_in_one(board)
+    game = {"rules": "standard", "start": STANDARD, "actions": [*blunder, *punished[0]]}
+    *progress, found = events_of(client, game=game)
+    assert (found["source"], found["exact_points"]) == ("search", None)
+    assert progress[-1] == {"done": False, "turns_judged": 2, "turns": 2}
+    first, second = found["turns"]
+    assert (first["turn"], first["by"], first["verdict"], first["lost"]) == ("3B1", "black", "blunder", 1.0)
+    assert second["verdict"] == "best"
+    assert found["points"] == [0.0, 1.0, 1.0]
+    better = Board.from_text(STANDARD)
+    better.push(first["best"][0])
+    for turn, accepted in ((better.actions, True), (blunder, False)):
+        sent = {"game": {**game, "actions": []}, "actions": list(turn)}
+        judged = client.post("/api/1/judge", json=sent).json()
+        assert judged["accepted"] == accepted
+
+
+def test_rules_without_an_agent_are_judged_by_playouts(client, unsolved):
+    board = Board.from_text(MINI, "mini-standard")
+    board.push("3B2")
+    game = {"rules": "mini-standard", "start": MINI, "actions": list(board.actions)}
+    found = events_of(client, game=game)[-1]
+    assert (found["source"], found["turns"][0]["verdict"]) == ("search", "blunder")
+
+
+@pytest.mark.parametrize("actions", [[], [0, 1], [302]])
+def test_what_is_not_one_turn_is_explained(client, unsolved, actions):
+    game = {"rules": "standard", "start": None, "actions": [5]}
+    answer = client.post("/api/1/judge", json={"game": game, "actions": actions})
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_a_game_without_turns_and_an_unknown_opponent_are_explained(client, unsolved):
+    empty = {"rules": "standard", "start": None, "actions": []}
+    for body in ({"game": empty}, {"game": {**empty, "actions": [5]}, "opponent": "nobody"}):
+        answer = client.post("/api/1/review", json=body)
+        assert answer.status_code == 400
+        assert answer.json()["error"]
