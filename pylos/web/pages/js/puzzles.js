@@ -1,0 +1,135 @@
+// The page of the puzzles. Its address names the puzzle; what was solved is kept in the browser.
+
+import { get } from "./api.js";
+import { turnArrows } from "./arrows.js";
+import { BoardView } from "./board/board.js";
+import { mountHeader, put, toast, h, $ } from "./dom.js";
+import { Attempt } from "./puzzles/attempt.js";
+import { drawChoice, drawDays, drawRecord, drawTask, drawVerdict } from "./puzzles/panels.js";
+import { ratingOf, resultOf } from "./puzzles/progress.js";
+import { makeSettings } from "./settings.js";
+import { randomNumber } from "./storage.js";
+
+const DRAWS = 8;
+
+/** All parts of the page. */
+class Page {
+  attempt = null;
+  overview = null;
+
+  constructor(info) {
+    this.info = info;
+    this.titles = Object.fromEntries(info.rules.map(({ name, title }) => [name, title]));
+    this.settings = makeSettings(() => {});
+    this.board = new BoardView($("#board"), info.cells);
+    Object.assign(this.board, { mode: this.settings.view, speed: this.settings.speed });
+    this.board.addEventListener("action", ({ detail }) => this.act.push(detail.action));
+    const guarded = (work) => (...values) => work(...values).catch((error) => toast(error.message, "bad"));
+    this.act = {
+      push: guarded(async (action) => this.attempt.push(action)),
+      again: guarded(async () => this.attempt.again()),
+      reveal: guarded(async () => this.attempt.reveal()),
+      next: guarded(() => this.next()),
+      open: guarded((wanted) => this.open(wanted)),
+      rules: guarded((rules) => this.choose({ rules, stratum: "" })),
+      stratum: guarded((stratum) => this.choose({ rules: this.rules, stratum })),
+    };
+    addEventListener("popstate", () => this.begin().catch((error) => toast(error.message, "bad")));
+    addEventListener("themechange", () => this.attempt && this.draw());
+    addEventListener("storage", () => this.attempt && this.drawProgress());
+  }
+
+  /** Shows what the address names: a puzzle, that of a day, or any. */
+  async begin() {
+    const query = new URLSearchParams(location.search);
+    const rules = query.get("rules") ?? this.info.defaults.rules;
+    await this.load({ rules, stratum: query.get("stratum") ?? "" });
+    if (query.get("number") !== null) return this.show(await get(`puzzles/${rules}/${encodeURIComponent(query.get("number"))}`));
+    if (query.get("daily") !== null) return this.show(await get(`puzzles/daily?${new URLSearchParams({ rules, date: query.get("daily") })}`));
+    await this.next(true);
+  }
+
+  /** Gets to know the puzzles of a rule set. */
+  async load({ rules, stratum }) {
+    if (this.rules !== rules) this.overview = await get(`puzzles?${new URLSearchParams({ rules })}`);
+    const known = this.overview.strata.some(({ name }) => name === stratum);
+    Object.assign(this, { rules, stratum: known ? stratum : "" });
+    drawChoice($("#choose"), this, this.act);
+  }
+
+  async choose(wanted) {
+    await this.load(wanted);
+    await this.next();
+  }
+
+  /** A puzzle near the rating, one that is new if there are such. */
+  async next(replaces = false) {
+    const [least, most] = this.overview.ratings;
+    const rating = Math.round(Math.min(Math.max(ratingOf(this.rules).rating, least), most));
+    let puzzle = null;
+    for (let draw = 0; draw < DRAWS && (!puzzle || resultOf(puzzle) !== undefined); draw++) {
+      const query = { rules: this.rules, stratum: this.stratum, rating, seed: randomNumber() };
+      puzzle = await get(`puzzles/next?${new URLSearchParams(query)}`);
+    }
+    this.go({ rules: this.rules, number: puzzle.number, stratum: this.stratum }, replaces);
+    this.show(puzzle);
+  }
+
+  async open({ rules, number }) {
+    const puzzle = await get(`puzzles/${rules}/${number}`);
+    this.go({ rules, number, stratum: this.stratum });
+    this.show(puzzle);
+  }
+
+  /** Writes the address. */
+  go(query, replaces = false) {
+    const named = Object.entries(query).filter(([, value]) => value !== "");
+    const address = `/puzzles?${new URLSearchParams(named)}`;
+    if (replaces) history.replaceState(null, "", address);
+    else history.pushState(null, "", address);
+  }
+
+  show(puzzle) {
+    this.attempt = new Attempt(puzzle);
+    document.title = `${puzzle.date ? `Puzzle of ${puzzle.date}` : `Puzzle ${puzzle.number}`} – Pylos`;
+    this.attempt.addEventListener("change", ({ detail }) => this.changed(detail));
+    drawTask($("#asks"), this.attempt, this.titles);
+    this.draw();
+    this.drawProgress();
+    this.announce(`${puzzle.asks} ${$("#asks p").textContent}`);
+  }
+
+  changed(animate) {
+    // Whoever uses the keyboard goes on where the next step is.
+    const words = this.draw(animate.from ? animate : null);
+    this.announce(words);
+    this.drawProgress();
+    if (this.attempt.phase !== "solving") $("#status button")?.focus({ preventScroll: true });
+  }
+
+  draw(animate = null) {
+    const { attempt, settings } = this;
+    const { state, phase, answers } = attempt;
+    const arrows = phase === "shown" ? answers.flatMap((turn) => turnArrows(this, turn, "best")) : [];
+    const view = { state, interactive: phase === "solving", ghosts: settings.ghosts, last: state.last, arrows, flipped: false };
+    this.board.show(view, { animate });
+    return drawVerdict($("#status"), attempt, this.act);
+  }
+
+  drawProgress() {
+    drawRecord($("#record"), this.rules);
+    drawDays($("#daily"), this.rules);
+  }
+
+  announce(text) {
+    $("#live").textContent = text;
+  }
+}
+
+mountHeader("puzzles");
+try {
+  const page = new Page(await get("info"));
+  await page.begin();
+} catch (error) {
+  put($("#status"), h("p", { class: "bad", role: "alert" }, error.message), h("p", null, h("a", { href: "/puzzles" }, "Another puzzle")));
+}
