@@ -178,6 +178,8 @@ def _judge_by_search(number: int, turn: PlayedTurn, opinions: Mapping[int, Opini
     lost = 0.0 if is_best else min(max(before - after, 0) / 2, 1.0)
     verdict = _verdict(lost, is_best or lost <= _NOTHING)
     names = [opinion.best] if opinion.best else []
+    if verdict == "best" and not is_best:
+        names.insert(0, turn.text)
     better = f": {opinion.best} was better" if names else ""
     text = {"best": "Best.", "good": "Good."}.get(
         verdict, f"Gave up {lost:.0%} of the chance to win{better}."

@@ -169,6 +169,13 @@ def test_the_turn_that_the_search_would_play_is_best_whatever_the_noise():
     assert review_by_search(turns, found)[0].verdict == "best"
 
 
+def test_a_turn_that_is_as_good_is_named_beside_the_best():
+    turns = played_turns(Board(), [0])
+    found = opinions(turns, lambda b: 0.0, lambda b: "1B2")
+    (judgement,) = review_by_search(turns, found)
+    assert (judgement.verdict, judgement.best) == ("best", ["1A1", "1B2"])
+
+
 def test_a_doubt_is_decided_by_comparing_like_with_like():
     turns = played_turns(Board(), [0])
     found = opinions(turns, lambda b: 0.6 if not b.actions else 0.0, lambda b: "1B2")
@@ -189,7 +196,7 @@ def test_the_end_of_a_game_needs_no_opinion():
     found = opinions(turns, lambda b: 0.0, lambda b: "")
     judgements = review_by_search(turns, found)
     assert judgements[-1].lost == 0
-    assert judgements[-1].best == []
+    assert judgements[-1].best == [turns[-1].text]
     assert chances_by_search(turns, found)[-1] == (1.0 if turns[-1].by == "white" else 0.0)
 
 
