@@ -202,7 +202,7 @@ def test_nobody_acts_when_it_is_not_their_turn(board):
 
 
 def test_a_free_board_is_edited(board):
-    board.build(START, edits=True)
+    board.build(START, setup=True)
     board.evaluate("board.addEventListener('select', ({ detail }) => played.push(detail.cell))")
     board.click("1C1")
     board.click("1D4")

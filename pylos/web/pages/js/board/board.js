@@ -106,22 +106,27 @@ export class BoardView extends EventTarget {
   }
 
   /**
-   * Shows a view. Motion that is still going on ends at once.
+   * Shows a view. Motion that is still going on ends at once, unless the view shows the same position again.
    *
-   * @param {object} view `{state, interactive, ghosts, last, arrows, marks, flipped, edits}`. With `edits` nothing is
+   * @param {object} view `{state, interactive, ghosts, last, arrows, marks, flipped, setup}`. With `setup` nothing is
    *   played: each click on a ball or a free cell emits "select".
    * @param {{animate?: {actions: number[], from: object}|null}} options which actions led here, to be seen as motion.
    */
   show(view, { animate = null } = {}) {
+    const again = !animate && view.state.text === this.view?.state.text;
     this.view = view;
-    this.choices = new Choices(view.state, view.interactive && !view.edits);
+    this.choices = new Choices(view.state, view.interactive && !view.setup);
     this.drag = null;
     if (this.selected !== null && !this.choices.raises.has(this.selected)) this.select(null);
-    const moves = animate && this.speed > 0 && !STILL.matches;
-    this.tracks = moves ? tracksBetween(animate.from, view.state, animate.actions) : [];
-    this.begun = performance.now();
+    if (!again) this.move(view.state, animate);
     this.label();
     this.request();
+  }
+
+  move(state, animate) {
+    const moves = animate && this.speed > 0 && !STILL.matches;
+    this.tracks = moves ? tracksBetween(animate.from, state, animate.actions) : [];
+    this.begun = performance.now();
   }
 
   label() {
@@ -225,7 +230,7 @@ export class BoardView extends EventTarget {
   /** Acts on a cell as a click does. */
   act(cell) {
     if (!this.view) return;
-    if (this.view.edits) {
+    if (this.view.setup) {
       if (cell !== null) this.dispatchEvent(new CustomEvent("select", { detail: { cell } }));
       return;
     }
@@ -247,7 +252,7 @@ export class BoardView extends EventTarget {
   setHover(cell) {
     if (this.hover === cell) return;
     this.hover = cell;
-    this.surface.classList.toggle("can-act", cell !== null && (this.view.edits || this.choices.catches(cell, this.selected)));
+    this.surface.classList.toggle("can-act", cell !== null && (this.view.setup || this.choices.catches(cell, this.selected)));
     this.request();
   }
 
@@ -260,9 +265,9 @@ export class BoardView extends EventTarget {
   /** The cell at a point: of a ball, or of a target that is legal. */
   pick(x, y) {
     if (!this.view) return null;
-    const { state, edits } = this.view;
+    const { state, setup } = this.view;
     const targets = this.choices.targets(this.selected);
-    const catches = (cell) => sideOn(state, cell) !== null || targets.has(cell) || (edits && state.supported.includes(cell));
+    const catches = (cell) => sideOn(state, cell) !== null || targets.has(cell) || (setup && state.supported.includes(cell));
     return this.drawing.pick(x, y, (cell) => this.shows(cell) && catches(cell));
   }
 

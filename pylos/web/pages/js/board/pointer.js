@@ -18,10 +18,10 @@ export class Pointer {
     listen("pointermove", (event) => this.move(event));
     listen("pointerup", (event) => this.release(event));
     listen("pointercancel", (event) => this.cancel(event));
-    listen("pointerleave", () => board.setHover(null));
+    listen("pointerleave", (event) => event.pointerType !== "touch" && board.setHover(null));
     listen("wheel", (event) => this.wheel(event), { passive: false });
     // A finger on a ball that can be raised drags the ball. Elsewhere on the flat board it scrolls the page.
-    listen("touchstart", (event) => this.press_ && this.press_.raises && event.preventDefault(), { passive: false });
+    listen("touchstart", (event) => this.pressed && this.pressed.raises && event.preventDefault(), { passive: false });
   }
 
   destroy() {
@@ -39,16 +39,16 @@ export class Pointer {
     this.down.set(event.pointerId, { x, y });
     if (this.down.size > 1) return this.end(); // two fingers zoom, they do not play
     const cell = this.board.pick(x, y);
-    this.press_ = { x, y, cell, raises: this.board.canRaise(cell), drags: null };
+    this.pressed = { x, y, cell, raises: this.board.canRaise(cell), drags: null };
   }
 
   move(event) {
     const { x, y } = this.at(event);
     const before = this.down.get(event.pointerId);
-    if (!before) return this.board.setHover(event.pointerType === "touch" ? null : this.board.pick(x, y));
+    if (!before) return this.board.setHover(this.board.pick(x, y));
     this.down.set(event.pointerId, { x, y });
     if (this.down.size === 2) return this.pinch(event.pointerId, before);
-    const press = this.press_;
+    const press = this.pressed;
     if (!press) return undefined;
     if (!press.drags && Math.hypot(x - press.x, y - press.y) > DRAG) {
       press.drags = press.raises ? "ball" : "board";
@@ -62,23 +62,26 @@ export class Pointer {
   }
 
   release(event) {
-    const press = this.press_;
+    const press = this.pressed;
     const alone = this.down.size === 1;
     const { x, y } = this.at(event);
     this.end(event.pointerId);
     if (!press || !alone) return;
     if (press.drags === "ball") this.board.dropBall(press.cell, x, y);
-    else if (!press.drags && this.board.pick(x, y) === press.cell) this.board.act(press.cell);
+    if (press.drags || this.board.pick(x, y) !== press.cell) return;
+    if (event.pointerType === "touch") this.board.setHover(press.cell); // a finger cannot hover: a tap tells the same
+    this.board.act(press.cell);
   }
 
   cancel(event) {
+    const drags = this.pressed?.drags;
     this.end(event.pointerId);
-    this.board.dragBall(null);
+    if (drags === "ball") this.board.dragBall(null);
   }
 
   end(pointer) {
     this.down.delete(pointer);
-    this.press_ = null;
+    this.pressed = null;
     this.surface.classList.remove("dragging");
     this.board.rest();
   }
