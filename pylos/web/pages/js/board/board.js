@@ -149,7 +149,7 @@ export class BoardView extends EventTarget {
     this.drawing?.destroy();
     this.drawing = solid ? this.makeSolid() : new FlatView(this.surface, this.cells);
     this.surface.append(this.overlay.root);
-    this.surface.classList.toggle("turns", this.turns);
+    this.surface.classList.toggle("board-turns", this.turns);
     this.resize();
     this.dispatchEvent(new CustomEvent("mode", { detail: { drawn: this.turns ? "3d" : "flat" } }));
   }
@@ -252,7 +252,7 @@ export class BoardView extends EventTarget {
   setHover(cell) {
     if (this.hover === cell) return;
     this.hover = cell;
-    this.surface.classList.toggle("can-act", cell !== null && (this.view.setup || this.choices.catches(cell, this.selected)));
+    this.surface.classList.toggle("board-can-act", cell !== null && (this.view.setup || this.choices.catches(cell, this.selected)));
     this.request();
   }
 

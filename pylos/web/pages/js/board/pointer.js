@@ -53,7 +53,7 @@ export class Pointer {
     if (!press.drags && Math.hypot(x - press.x, y - press.y) > DRAG) {
       press.drags = press.raises ? "ball" : "board";
       this.surface.setPointerCapture(event.pointerId);
-      this.surface.classList.add("dragging");
+      this.surface.classList.add("board-dragging");
       this.board.setHover(null);
     }
     if (press.drags === "ball") this.board.dragBall(press.cell, x, y);
@@ -82,7 +82,7 @@ export class Pointer {
   end(pointer) {
     this.down.delete(pointer);
     this.pressed = null;
-    this.surface.classList.remove("dragging");
+    this.surface.classList.remove("board-dragging");
     this.board.rest();
   }
 

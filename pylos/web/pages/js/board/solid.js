@@ -27,7 +27,7 @@ export class SolidView {
     this.canvas.className = "board-solid";
     this.canvas.setAttribute("aria-hidden", "true");
     const gl = this.canvas.getContext("webgl2", { antialias: false, depth: false, failIfMajorPerformanceCaveat: !slow });
-    if (!gl) throw new Error("WebGL2 is missing");
+    if (!gl || (!slow && isSoftware(gl))) throw new Error("there is no WebGL2 that is fast enough");
     this.gl = gl;
     this.program = link(gl);
     this.at = new Proxy({}, { get: (seen, name) => (seen[name] ??= gl.getUniformLocation(this.program, name)) });
@@ -200,6 +200,14 @@ export class SolidView {
 
 const rimNumber = (rim) => (rim === null ? 0 : NAMES.indexOf(rim) + 1);
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255);
+
+/** Whether the processor draws, as some browsers do without saying it when the context is asked for. */
+function isSoftware(gl) {
+  const masked = gl.getParameter(gl.RENDERER);
+  const known = /^WebKit/.test(masked) && gl.getExtension("WEBGL_debug_renderer_info");
+  const name = known ? gl.getParameter(known.UNMASKED_RENDERER_WEBGL) : masked;
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
 
 function link(gl) {
   const program = gl.createProgram();
