@@ -1,5 +1,9 @@
 """The application: pages, static files, and errors as one sentence."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -38,3 +42,34 @@ def test_an_illegal_action_is_explained_without_the_position(client):
     answer = client.post("/api/1/position", json={"game": {"rules": "standard", "actions": [5, 5]}})
     assert answer.status_code == 400
     assert answer.json() == {"error": "1B2 is not legal: 1B2 is occupied"}
+
+
+def test_lightning_is_never_imported(tmp_path):
+    code = """
+import sys
+from starlette.testclient import TestClient
+from pylos.web.app import make_app
+from pylos.web.settings import make_settings
+game = {"rules": "standard", "actions": [5]}
+app = make_app(make_settings(None, None, None, sys.argv[1], "127.0.0.1"), warm=True)
+with TestClient(app, base_url="http://127.0.0.1") as client:
+    for path in ("", "runs", "api/1/info", "api/1/opponents", "api/1/runs", "api/1/runs/reference",
+                 "api/1/puzzles?rules=mini-children"):
+        assert client.get(f"/{path}").status_code == 200, path
+    for path, body in {
+        "move": {"opponent": "level:child"}, "analyse": {"simulations": 8}, "hint": {}, "truth": {}, "review": {},
+    }.items():
+        assert client.post(f"/api/1/{path}", json={"game": game, **body}).status_code == 200, path
+print(*sys.modules)
+"""
+    runs = Path(__file__).parents[2] / "lightning_logs"
+    command = [sys.executable, "-c", code, str(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    modules = done.stdout.split()
+    assert "pylos.web.app" in modules
+    assert not [
+        name
+        for name in modules
+        if name.partition(".")[0] in ("lightning", "pytorch_lightning", "lightning_fabric")
+    ]
