@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pylos.web.app import make_app
 from pylos.web.settings import Settings
 from tests.support.serving import served
 
@@ -47,7 +48,7 @@ def server(solved_folder, runs_folder) -> Iterator[str]:
     """The address of a server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYLOS_HOME", str(solved_folder))
-        with served(Settings(runs=runs_folder)) as address:
+        with served(make_app(Settings(runs=runs_folder))) as address:
             yield address
 
 
