@@ -13,6 +13,10 @@ class PositionError(PylosError, ValueError):
     """A position text that cannot be read, or a position that cannot occur."""
 
 
+class RecordError(PylosError, ValueError):
+    """A text that is no game, or a game that cannot be written."""
+
+
 class IllegalActionError(PylosError, ValueError):
     """An action that does not exist or is not legal in the position."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pylos.arena.results import RANDOM
 from pylos.errors import ConfigurationError
+from pylos.players.level_player import LevelPlayer
 from pylos.players.naming import check_player, make_player, player_text
 from pylos.players.network_player import SIMULATIONS, NetworkPlayer
 from pylos.players.player import Player
@@ -59,7 +60,8 @@ class EvaluationSettings:
     def fixed_opponents(self, rules: str | None) -> list[Player]:
         """Makes random and the anchors, with their names in ratings.
 
-        The name of a checkpoint includes a digest of its weights: tomorrow a file of the same name may hold others.
+        The name of a checkpoint includes a digest of its weights: tomorrow a file of the same name may hold others. So
+        does that of a level, with its simulations and its temperature: another version may have other ones.
 
         Args:
             rules: name of the rule set; None where it is not known yet.
@@ -72,6 +74,8 @@ class EvaluationSettings:
             if isinstance(player, NetworkPlayer):
                 stem = Path(player.name.rpartition(":")[0]).stem
                 player.name = f"{name_in_metrics(stem)}-{player.weights_digest}:{player.simulations}"
+            elif isinstance(player, LevelPlayer):
+                player.name = player.exact_name
         return players
 
     @property

@@ -75,7 +75,8 @@ def command_parser() -> argparse.ArgumentParser:
         description="Players: random, rollouts:N (search with N random playouts per decision), perfect (by "
         "the solution of the rules, see pylos solve), perfect:P (random actions with probability P), PATH.ckpt, "
         "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy), reference, reference:N (the "
-        "agent that ships). Games come in pairs that begin with the same four random actions, with the colours "
+        "agent that ships), level:NAME (the same at a measured strength: child, beginner, learner, casual, club, "
+        "expert, master, champion). Games come in pairs that begin with the same four random actions, with the colours "
         "swapped.",
     )
     command.add_argument("a", metavar="A", help="a player")
@@ -121,7 +122,11 @@ def command_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "position", metavar="POSITION", nargs="*", help="a position (default: the empty board)"
     )
-    _add_rules(command)
+    command.add_argument("--game", metavar="FILE", help="analyse a saved game (docs/games.md); -: from stdin")
+    command.add_argument(
+        "--ply", metavar="N", type=_natural, help="its position after N turns of either side (default: all)"
+    )
+    command.add_argument("--rules", help="name of the rule set (default: that of the game, else standard)")
     command.add_argument(
         "--ckpt_path", metavar="PATH", help="also ask this checkpoint; reference: the one that ships"
     )

@@ -22,24 +22,39 @@ def play(options: argparse.Namespace) -> int:
 
 
 def analyse(options: argparse.Namespace) -> int:
-    """Prints what the legal actions of a position are worth."""
+    """Prints what the legal actions of a position are worth; before that the game that led to it, if there is one."""
     from pylos.analysis.text import analysis_text
+    from pylos.cli.saved_game import read_game
     from pylos.game.board import Board
+    from pylos.game.record import format_record
     from pylos.players.naming import load_player
     from pylos.solution.tablebase import open_if_present
 
     # A position contains blanks. The user need not quote it, so it may come in pieces.
-    text = " ".join(options.position)
-    board = Board.from_text(text, options.rules) if text else Board(options.rules)
-    tablebase = open_if_present(options.rules)
+    text, rules = " ".join(options.position), options.rules or "standard"
+    heading = ""
+    if options.game is not None:
+        if text:
+            raise ConfigurationError("a POSITION and --game exclude each other")
+        record = read_game(options.game, options.rules)
+        board, rules = record.board(options.ply), record.rules
+        heading = f"{format_record(record)}\nAfter turn {len(board.turns)}"
+        heading += f", {board.last_turn}:\n" if board.turns else ":\n"
+    elif options.ply is not None:
+        raise ConfigurationError("--ply is a turn of a game: name one with --game")
+    else:
+        board = Board.from_text(text, rules) if text else Board(rules)
+    tablebase = open_if_present(rules)
     player = None
     if options.ckpt_path is not None:
         simulations = 64 if options.simulations is None else options.simulations
-        player = load_player(options.ckpt_path, options.rules, simulations, "cpu")
+        player = load_player(options.ckpt_path, rules, simulations, "cpu")
     elif options.simulations is not None:
         raise ConfigurationError(
             "--simulations are those of a checkpoint's search: name one with --ckpt_path"
         )
+    if heading:
+        print(heading)
     print(analysis_text(board, tablebase, player))
     return 0
 

@@ -10,15 +10,20 @@ from importlib.resources.abc import Traversable
 
 from pylos.errors import CheckpointError, PlayerError
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
+from pylos.players.level_player import LevelPlayer
+from pylos.players.levels import LEVELS, find_level
 from pylos.players.network_player import SIMULATIONS, NetworkPlayer
 from pylos.players.perfect_player import load_perfect, perfect_name
 from pylos.players.player import Player
+from pylos.players.search_player import SearchPlayer
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.system.files import open_regular
 from pylos.system.options import checked_options, natural, shown
 
 REFERENCE = "reference"
 """Stands for the path of the checkpoint that ships with the package."""
+LEVEL = "level:"
+"""Stands before the name of a level."""
 
 
 def make_player(spec: str, rules: str | None = None, simulations: int = 64, device: str = "cpu") -> Player:
@@ -33,6 +38,7 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     `PATH.ckpt:64`      the same with 64 simulations per decision; 0 means the bare policy
     `reference`         the agent that ships with the package, for the rule sets that have one
     `reference:64`      the same with 64 simulations per decision
+    `level:club`        a level of measured strength: see `pylos.players.levels`
     ==================  ===================================================================================
 
     Args:
@@ -42,7 +48,8 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
         device: a torch device for networks.
 
     Raises:
-        PlayerError: the text names no player, its checkpoint was trained for other rules, or no agent ships for them.
+        PlayerError: the text names no player, its checkpoint was trained for other rules, or the rules have no such
+            agent or level.
         CheckpointError: the checkpoint is missing, damaged or not ours.
         TableError: the rules are not solved on this machine; the message names the command that does it.
         RulesError: there is no such rule set.
@@ -56,14 +63,18 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
         "rollouts": lambda: RolloutPlayer(int(number or 0), rules),
         "perfect": lambda: load_perfect(rules, number or 0.0),
     }
-    return makers[kind]()
+    if kind in makers:
+        return makers[kind]()
+    level = find_level(rules, kind.removeprefix(LEVEL))
+    return LevelPlayer(level, level_agent(level.agent, rules, level.simulations, device))
 
 
 def parse_player(spec: str) -> tuple[str, float | None]:
     """Splits the text of a player.
 
     Returns:
-        The kind of the player, or the path of its checkpoint; and the number behind it, if there is one.
+        The kind of the player, the path of its checkpoint, or a level with its name; and the number behind it, if
+        there is one.
 
     Raises:
         PlayerError: the text names no player.
@@ -77,11 +88,15 @@ def parse_player(spec: str) -> tuple[str, float | None]:
         return kind, _probability(spec, number)
     if spec in ("random", "perfect") or _is_checkpoint(spec):  # the path may have a colon in it
         return spec, None
+    if spec.startswith(LEVEL):
+        if (name := spec.removeprefix(LEVEL)) not in LEVELS:
+            raise PlayerError(f"no level {shown(name)}; there are {', '.join(LEVELS)}")
+        return spec, None
     if os.path.isdir(spec):
         raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
     raise PlayerError(
-        f"no player {shown(spec)}; there are random, rollouts:N, reference, reference:N, perfect, perfect:P, PATH.ckpt "
-        "and PATH.ckpt:N"
+        f"no player {shown(spec)}; there are random, rollouts:N, level:NAME, reference, reference:N, perfect, "
+        "perfect:P, PATH.ckpt and PATH.ckpt:N"
     )
 
 
@@ -139,6 +154,23 @@ def _probability(spec: str, text: str) -> float:
     if not 0 <= probability <= 1:
         raise PlayerError(f"player {shown(spec)} needs the probability of a random action, from 0 to 1")
     return probability
+
+
+def level_agent(agent: str, rules: str, simulations: int, device: str = "cpu") -> SearchPlayer:
+    """Makes the player who searches for a level.
+
+    Args:
+        agent: see `Level`.
+        rules: name of the rule set.
+        simulations: per decision.
+        device: a torch device for networks.
+
+    Raises:
+        PlayerError: no agent ships for these rules.
+    """
+    if agent == REFERENCE:
+        return load_player(REFERENCE, rules, simulations, device)
+    return RolloutPlayer(simulations, rules)
 
 
 def load_player(

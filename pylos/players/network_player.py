@@ -66,12 +66,16 @@ class NetworkPlayer(SearchPlayer):
     def _evaluator(self, key: int) -> Evaluator:
         return self.evaluator
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+    def search(self, positions: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `SearchPlayer.search`; a player of the bare policy searches with one simulation here."""
         from pylos.network.threads import single_threaded_torch
 
+        with single_threaded_torch():
+            return super().search(positions, key)
+
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
         if self.simulations:
-            with single_threaded_torch():
-                return super()._choose(positions, key)
+            return super()._choose(positions, key)
         actions = np.empty(len(positions), np.int64)
         _likeliest_actions(positions, self._code, self.network(positions)[1], actions)
         return actions

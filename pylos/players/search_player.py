@@ -10,6 +10,7 @@ from pylos.kernels.randomness import draw, draw_keys
 from pylos.players.player import KeyedPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
+from pylos.search.root import pick_actions
 from pylos.search.search import Search
 
 ROWS = 256
@@ -41,15 +42,30 @@ class SearchPlayer(KeyedPlayer):
     def _evaluator(self, key: int) -> Evaluator:
         """What judges the leaves of all searches of one decision."""
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
-        evaluate = self._evaluator(draw(key, 0))
-        keys = draw_keys(draw(key, 1), len(positions))
-        actions = np.empty(len(positions), np.int64)
+    def search(self, positions: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
+        """Searches positions.
+
+        Args:
+            positions: int64 [B] packed positions, B at least 1, none of them the end of a game.
+            key: of all that is random in it.
+
+        Returns:
+            The actions with a weight and their weights, int16 [B, K] each, as in `SearchResult`.
+        """
+        evaluate, keys = self._evaluator(draw(key, 0)), _keys(key, len(positions))
+        actions = np.empty((len(positions), self._options.width), np.int16)
+        weights = np.empty_like(actions)
         for first in range(0, len(positions), self._rows):
             rows = slice(first, first + self._rows)
             part = positions[rows]
-            actions[rows] = self._search_for(len(part)).choose(part, evaluate, keys[rows])
-        return actions
+            found = self._search_for(len(part)).run(part, evaluate, keys[rows])
+            actions[rows], weights[rows] = found.actions, found.weights
+        return actions, weights
+
+    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+        actions, weights = self.search(positions, key)
+        greedy = np.ones(len(positions), np.bool_)
+        return pick_actions(actions, weights, _keys(key, len(positions)), greedy)
 
     def _search_for(self, boards: int) -> Search:
         """A search with room for a number of boards. It grows on demand: who plays single games needs little memory."""
@@ -57,3 +73,8 @@ class SearchPlayer(KeyedPlayer):
             games = min(2 * boards, self._rows)
             self._search = Search(games, self._code, self._options, self._threads)
         return self._search
+
+
+def _keys(key: int, boards: int) -> np.ndarray:
+    """The keys of the boards [B] in a decision: of what is random in their searches and in the choice that follows."""
+    return draw_keys(draw(key, 1), boards)

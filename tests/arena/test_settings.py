@@ -13,6 +13,7 @@ import torch
 
 from pylos.arena.settings import EvaluationSettings
 from pylos.errors import CheckpointError, ConfigurationError, PlayerError
+from pylos.players.levels import find_level
 from pylos.players.naming import reference_file
 
 
@@ -84,6 +85,13 @@ def test_a_checkpoint_is_known_by_its_weights(checkpoint: Path):
     torch.save(other, "x.ckpt")
     assert re.fullmatch(r"x-[0-9a-f]{8}:4", _name("x.ckpt:4"))
     assert _name("x.ckpt:4") != name
+
+
+def test_a_level_is_known_by_all_that_it_plays_by():
+    level = find_level("standard", "club")
+    assert re.fullmatch(
+        rf"level:club-[0-9a-f]{{8}}:{level.simulations}:{level.temperature:g}", _name("level:club")
+    )
 
 
 def test_metrics_are_named_after_paths_without_being_paths(checkpoint: Path):

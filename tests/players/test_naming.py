@@ -10,6 +10,8 @@ from pylos.game.board import Board
 from pylos.network.checkpoints import load_network
 from pylos.network.network import pylos_network
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
+from pylos.players.level_player import LevelPlayer
+from pylos.players.levels import find_level
 from pylos.players.naming import check_player, make_player, player_text, reference_file
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
@@ -17,7 +19,7 @@ from tests.support.players import drawn_network, save_player, some_boards
 
 
 @pytest.mark.parametrize(
-    "text", ["random", "rollouts:7", "perfect", "perfect:0.1", "reference:0", "a.ckpt:8"]
+    "text", ["random", "rollouts:7", "perfect", "perfect:0.1", "reference:0", "a.ckpt:8", "level:club"]
 )
 def test_a_sound_text_is_checked_without_loading_anything(text: str, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -25,7 +27,9 @@ def test_a_sound_text_is_checked_without_loading_anything(text: str, tmp_path: P
     check_player(text)
 
 
-@pytest.mark.parametrize("text", ["stockfish", "rollouts:0", "perfect:2", "reference:-1", "a.ckpt:x"])
+@pytest.mark.parametrize(
+    "text", ["stockfish", "rollouts:0", "perfect:2", "reference:-1", "a.ckpt:x", "level:", "level:king"]
+)
 def test_a_text_that_names_no_player_is_refused_without_loading_anything(text: str):
     with pytest.raises(PlayerError):
         check_player(text)
@@ -106,6 +110,21 @@ def test_numbers_of_thousands_of_digits_are_refused_in_one_short_line(kind):
         assert make_player(f"rollouts:{'0' * 5000}7").name == "rollouts:7"
 
 
+def test_a_level_is_a_player_of_its_rules():
+    player = make_player("level:learner", "mature")
+    assert isinstance(player, LevelPlayer)
+    assert (player.name, player.rules, player.level) == (
+        "level:learner",
+        "mature",
+        find_level("mature", "learner"),
+    )
+    assert make_player("level:child").rules == "standard"
+    with pytest.raises(PlayerError, match="no level 'king'; there are child, beginner, "):
+        make_player("level:king")
+    with pytest.raises(PlayerError, match="no level 'champion' of the mini-mature rules; there are child, "):
+        make_player("level:champion", "mini-mature")
+
+
 def test_one_player_has_one_text():
     texts = {
         "random": "random",
@@ -115,6 +134,7 @@ def test_one_player_has_one_text():
         "reference": "reference:64",
         "reference:0": "reference:0",
         "a.ckpt:0": "a.ckpt:0",
+        "level:club": "level:club",
         "perfect:0": "perfect",
         "perfect:.10": "perfect:0.1",
         "perfect:1.0": "perfect:1",

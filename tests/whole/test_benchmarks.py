@@ -15,6 +15,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "checkpoint": {"REPEATS": 1},
     "epoch": {},
     "learning": {},
+    "levels": {"GAMES": 2},
     "play": {"MOVES": 2, "TABS": 2, "TURNS": 1, "THINKING_SECONDS": 0.1, "CHROMIUM": ()},
     "playouts": {"GAMES": 10},
     "ratings": {"EVALUATIONS": (3,)},

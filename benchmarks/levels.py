@@ -1,0 +1,175 @@
+"""The levels: chooses agents in steps of about equal Elo for a rule set, and measures them.
+
+    python benchmarks/levels.py                  # rates the levels of the small standard rules again
+    python benchmarks/levels.py RULES [...]      # chooses and rates anew, and writes them into the table that ships
+
+Candidates are agents with some simulations and a temperature. Each plays a few games against its neighbours and against
+`ANCHORS`, and one fit rates all of them. The levels are the candidates that are nearest to equal steps. These play
+many more games. Perfect play is rated, too, where the rules are solved on this machine with distances.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pylos.arena.match import play_match
+from pylos.arena.ratings import Ratings, fit_ratings
+from pylos.arena.results import MatchResult
+from pylos.errors import TableError
+from pylos.game.rules import MINI_RULES, RULES
+from pylos.players.level_player import LevelPlayer
+from pylos.players.levels import LEVELS, Level, levels
+from pylos.players.naming import REFERENCE, level_agent, make_player
+from pylos.players.perfect_player import load_perfect
+from pylos.players.player import Player
+from pylos.system.files import atomic_write
+
+ANCHORS = ("random", "rollouts:20", "rollouts:200")
+"""Whom every player meets; they meet each other along the ladder."""
+NETWORK = (
+    *((1, t) for t in (16, 10, 6, 4, 3)),
+    *((2, t) for t in (4, 3, 2.5, 2, 1.5)),
+    *((4, t) for t in (2.5, 2, 1.5, 1)),
+    *((8, t) for t in (2.5, 2, 1.5, 1)),
+    *((16, t) for t in (2, 1)),
+    *((32, t) for t in (1.5, 1, 0.5)),
+    *((64, t) for t in (1, 0)),
+    (1024, 0),
+)
+"""Candidates with the agent that ships: simulations and temperature, about from weak to strong."""
+ROLLOUTS = tuple((n, 0) for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024))
+"""Candidates where none ships."""
+WEAKEST = 1200.0
+"""The rating at which the ladder begins; the strongest candidate is its end."""
+SEED, TRIAL_GAMES, GAMES = 0, 60, 400
+"""Names the games; how many there are in a match of candidates, and of levels."""
+LONG = 300
+"""Players with more simulations have fewer games, so that these take no longer."""
+TABLE = Path(__file__).parents[1] / "pylos" / "players" / "reference" / "levels.json"
+
+
+def candidates(rules: str) -> list[LevelPlayer]:
+    """The candidates of a rule set, about from weak to strong."""
+    small = rules in MINI_RULES
+    agent = "rollouts" if small else REFERENCE
+    return [_player(rules, agent, *setting) for setting in (ROLLOUTS if small else NETWORK)]
+
+
+def _player(rules: str, agent: str, simulations: int, temperature: float) -> LevelPlayer:
+    level = Level(f"{simulations}@{temperature:g}", "", rules, agent, simulations, temperature, 0, 0, 0, "")
+    return LevelPlayer(level, level_agent(agent, rules, simulations))
+
+
+def rate(rules: str, ladder: Sequence[LevelPlayer], games: int, others: Sequence[Player] = ()) -> Ratings:
+    """Rates players by matches with the next two on the ladder, with the anchors, and with some others.
+
+    Args:
+        rules: name of the rule set.
+        ladder: the players, about from weak to strong.
+        games: games of every match.
+        others: players of whom only the strongest three of the ladder meet everyone.
+    """
+    results: list[MatchResult] = []
+
+    def play(player: Player, opponents: Sequence[Player]) -> None:
+        start = time.perf_counter()
+        found = [
+            play_match(player, opponent, _games_of(player, opponent, games), rules, SEED)
+            for opponent in opponents
+        ]
+        results.extend(found)
+        scores = ", ".join(f"{result.opponent} {result.score:.2f}" for result in found)
+        print(f"  {player.name}: {scores} ({time.perf_counter() - start:.0f} s)", flush=True)
+
+    anchors = [make_player(name, rules) for name in ANCHORS]
+    for weaker, stronger in itertools.pairwise(anchors):
+        results.append(play_match(stronger, weaker, games, rules, SEED))
+    for place, player in enumerate(ladder):
+        strong = place >= len(ladder) - 3
+        play(player, [*ladder[place + 1 : place + 3], *anchors, *(others if strong else ())])
+    return fit_ratings(results)
+
+
+def _games_of(player: Player, opponent: Player, games: int) -> int:
+    """How many games of at most `games` two players have time for: fewer where one of them searches for long."""
+    both = (player, opponent)
+    simulations = max(one.level.simulations for one in both if isinstance(one, LevelPlayer))
+    return 2 * (games * LONG // max(simulations, LONG) // 2)
+
+
+def choose(players: Sequence[LevelPlayer], ratings: Ratings, count: int) -> list[LevelPlayer]:
+    """Of the players those whose ratings are the nearest to equal steps, ascending."""
+    ascending = sorted(players, key=lambda player: ratings.elo[player.name].elo)
+    elo = np.array([ratings.elo[player.name].elo for player in ascending])
+    wanted = np.linspace(WEAKEST, elo[-1], count)
+    return [ascending[place] for place in sorted({int(np.abs(elo - target).argmin()) for target in wanted})]
+
+
+def measure(rules: str) -> dict[str, Any]:
+    """Chooses the levels of a rule set, rates them, and returns their entry of the table."""
+    print(f"{rules}: candidates")
+    players = candidates(rules)
+    chosen = choose(players, rate(rules, players, TRIAL_GAMES), len(LEVELS))
+    print(f"{rules}: levels")
+    perfect = _perfect(rules)
+    ratings = rate(rules, chosen, GAMES, perfect)
+    names = list(LEVELS) if len(chosen) == len(LEVELS) else list(LEVELS)[: len(chosen)]
+    entries = [
+        {
+            "name": name,
+            "agent": player.level.agent,
+            "simulations": player.level.simulations,
+            "temperature": player.level.temperature,
+            **_rating(ratings, player.name),
+        }
+        for name, player in zip(names, chosen, strict=True)
+    ]
+    return {
+        "script": "benchmarks/levels.py",
+        "seed": SEED,
+        "games": GAMES,
+        "weights_digest": getattr(players[0].agent, "weights_digest", None),
+        "anchors": {name: _rating(ratings, name) for name in ANCHORS},
+        "perfect": _rating(ratings, "perfect") if perfect else dict.fromkeys(("elo", "elo_low", "elo_high")),
+        "levels": entries,
+    }
+
+
+def _perfect(rules: str) -> list[Player]:
+    """The perfect player, if the rules are solved here with distances."""
+    try:
+        return [load_perfect(rules)]
+    except TableError as error:
+        print(f"  {error}")
+        return []
+
+
+def _rating(ratings: Ratings, name: str) -> dict[str, float]:
+    elo, low, high = (round(float(number)) for number in ratings.elo[name].__dict__.values())
+    return {"elo": elo, "elo_low": low, "elo_high": high}
+
+
+def main(*names: str) -> None:
+    """Measures the levels of the named rule sets."""
+    table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else {}
+    for rules in names:
+        table[rules] = measure(rules)
+        ordered = {name: table[name] for name in RULES if name in table}
+        atomic_write(TABLE, json.dumps(ordered, indent=1) + "\n")
+    if not names:
+        rules = "mini-standard"
+        ladder = [LevelPlayer(one, level_agent(one.agent, rules, one.simulations)) for one in levels(rules)]
+        for name, rating in rate(rules, ladder, GAMES).elo.items():
+            print(f"{name:16} {rating.elo:.0f} [{rating.low:.0f}, {rating.high:.0f}]")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

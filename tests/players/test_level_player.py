@@ -1,0 +1,67 @@
+"""The player of a level: it errs, but it throws away nothing that it has proven."""
+
+import numpy as np
+import pytest
+
+from pylos.arena.match import play_match
+from pylos.game.board import Board
+from pylos.game.rules import rules_code
+from pylos.players.level_player import LevelPlayer
+from pylos.players.levels import Level, find_level
+from pylos.players.naming import level_agent, make_player
+from pylos.players.network_player import NetworkPlayer
+from pylos.search.options import network_options
+from pylos.search.search import Search
+from tests.support.boards import random_game
+from tests.support.players import assert_legal, some_boards
+
+
+def player_of(simulations: int, temperature: float, agent: str = "reference", key: int = 0) -> LevelPlayer:
+    level = Level("x", "X", "standard", agent, simulations, temperature, 1000, 1000, 1000, "")
+    return LevelPlayer(level, level_agent(agent, "standard", simulations), key)
+
+
+def test_at_temperature_0_it_is_its_agent():
+    boards = some_boards()
+    expected = make_player("reference:16").choose(boards)
+    assert player_of(16, 0).choose(boards).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("agent", ["reference", "rollouts"])
+def test_at_a_temperature_its_draws_differ_and_depend_on_the_key(agent):
+    boards = [Board("standard")] * 20
+    player = player_of(4, 2, agent, key=5)
+    chosen = player.choose(boards)
+    assert_legal(chosen, boards)
+    assert len(set(chosen.tolist())) > 2
+    assert player.choose(boards).tolist() != chosen.tolist()
+    assert player_of(4, 2, agent, key=5).choose(boards).tolist() == chosen.tolist()
+    player.reset(5)
+    assert player.choose(boards).tolist() == chosen.tolist()
+
+
+def test_more_heat_is_weaker():
+    assert play_match(player_of(4, 1), player_of(4, 20), games=60).score > 0.7
+
+
+@pytest.mark.parametrize("name", ["child", "learner", "casual", "expert"])
+def test_proven_wins_are_played_and_proven_losses_avoided(name):
+    level = find_level("standard", name)
+    agent = level_agent(level.agent, "standard", level.simulations)
+    assert isinstance(agent, NetworkPlayer)
+    search = Search(1, rules_code("standard"), network_options(level.simulations))
+    player, won, threatened = LevelPlayer(level, agent), 0, 0
+    games = (random_game("standard", steps, seed) for seed in range(60) for steps in (28, 32, 36, 40))
+    for board in [board for board in games if not board.is_over]:
+        search.run(np.array([board.position]), agent.evaluator, np.zeros(1, np.int64))
+        root = search.first_root()
+        worth = dict(zip(root.actions.tolist(), root.values.tolist(), strict=True))
+        chosen = {worth[action] for action in player.choose([board] * 6).tolist()}
+        if 1 in worth.values():
+            assert chosen == {1}
+            won += len(set(worth.values())) > 1
+        elif -1 in worth.values() and set(worth.values()) != {-1}:
+            assert -1 not in chosen
+            threatened += 1
+    assert won > 10
+    assert threatened > 10 or level.simulations < 4
