@@ -49,6 +49,8 @@ ROLLOUTS = tuple((n, 0) for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128
 """Candidates where none ships."""
 WEAKEST = 1200.0
 """The rating at which the ladder begins; the strongest candidate is its end."""
+LEAST_STEP = 100.0
+"""Levels that are closer say nothing: small rule sets have fewer of them."""
 SEED, TRIAL_GAMES, GAMES = 0, 60, 400
 """Names the games; how many there are in a match of candidates, and of levels."""
 LONG = 300
@@ -105,11 +107,13 @@ def _games_of(player: Player, opponent: Player, games: int) -> int:
     return 2 * (games * LONG // max(simulations, LONG) // 2)
 
 
-def choose(players: Sequence[LevelPlayer], ratings: Ratings, count: int) -> list[LevelPlayer]:
-    """Of the players those whose ratings are the nearest to equal steps, ascending."""
+def choose(players: Sequence[LevelPlayer], ratings: Ratings) -> list[LevelPlayer]:
+    """Of the players those whose ratings are the nearest to equal steps, ascending: one for each level, if there is room."""
     ascending = sorted(players, key=lambda player: ratings.elo[player.name].elo)
     elo = np.array([ratings.elo[player.name].elo for player in ascending])
-    wanted = np.linspace(WEAKEST, elo[-1], count)
+    weakest = max(WEAKEST, float(elo[0]))
+    count = min(len(LEVELS), 1 + int((elo[-1] - weakest) / LEAST_STEP))
+    wanted = np.linspace(weakest, elo[-1], count)
     return [ascending[place] for place in sorted({int(np.abs(elo - target).argmin()) for target in wanted})]
 
 
@@ -117,11 +121,10 @@ def measure(rules: str) -> dict[str, Any]:
     """Chooses the levels of a rule set, rates them, and returns their entry of the table."""
     print(f"{rules}: candidates")
     players = candidates(rules)
-    chosen = choose(players, rate(rules, players, TRIAL_GAMES), len(LEVELS))
+    chosen = choose(players, rate(rules, players, TRIAL_GAMES))
     print(f"{rules}: levels")
     perfect = _perfect(rules)
     ratings = rate(rules, chosen, GAMES, perfect)
-    names = list(LEVELS) if len(chosen) == len(LEVELS) else list(LEVELS)[: len(chosen)]
     entries = [
         {
             "name": name,
@@ -130,7 +133,7 @@ def measure(rules: str) -> dict[str, Any]:
             "temperature": player.level.temperature,
             **_rating(ratings, player.name),
         }
-        for name, player in zip(names, chosen, strict=True)
+        for name, player in zip(LEVELS, chosen, strict=False)
     ]
     return {
         "script": "benchmarks/levels.py",

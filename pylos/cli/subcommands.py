@@ -38,8 +38,10 @@ def analyse(options: argparse.Namespace) -> int:
             raise ConfigurationError("a POSITION and --game exclude each other")
         record = read_game(options.game, options.rules)
         board, rules = record.board(options.ply), record.rules
-        heading = f"{format_record(record)}\nAfter turn {len(board.turns)}"
-        heading += f", {board.last_turn}:\n" if board.turns else ":\n"
+        reached = (
+            f"After turn {len(board.turns)}, {board.last_turn}" if board.turns else "Before the first turn"
+        )
+        heading = f"{format_record(record)}\n{reached}:\n"
     elif options.ply is not None:
         raise ConfigurationError("--ply is a turn of a game: name one with --game")
     else:

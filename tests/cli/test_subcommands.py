@@ -29,6 +29,11 @@ def test_perft_from_a_position(capsys):
     assert capsys.readouterr().out.splitlines()[1].startswith("depth 2: 72 ")
 
 
+def test_a_level_takes_part_in_a_match(capsys):
+    assert main(["match", "level:child", "random", "--games", "4"]) == 0
+    assert capsys.readouterr().out.startswith("level:child vs random: ")
+
+
 def test_match(capsys):
     assert main(["match", "random", "rollouts:2", "--games", "4", "--seed", "1"]) == 0
     first = capsys.readouterr().out
@@ -90,6 +95,43 @@ def test_analyse_says_that_a_game_is_over(solved, capsys):
 )
 def test_bad_input_of_analyse_is_named_in_one_line(arguments, message, solved, checkpoint, capsys):
     assert main(["analyse", *(str(checkpoint) if a == "CHECKPOINT" else a for a in arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("pylos: error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+GAME = f'[Rules "{MINI}"]\n[Black "me"]\n\n1. 2B2 2A1  2. 2C3\n'
+
+
+def test_analyse_shows_a_game_and_one_of_its_positions(solved, tmp_path, capsys):
+    path = tmp_path / "game.txt"
+    path.write_text(GAME)
+    board = Board(MINI)
+    for ply, turn in enumerate(("", "2B2", "2A1", "2C3")):
+        if turn:
+            board.push(turn)
+        title = f"After turn {ply}, {turn}:" if turn else "Before the first turn:"
+        expected = f"{GAME}\n{title}\n\n{analysis_text(board, Tablebase(MINI))}\n"
+        assert analysis(capsys, "--game", path, "--ply", str(ply)) == expected
+    assert analysis(capsys, "--game", path, "--rules", MINI) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--game", "missing.txt"], "no game in missing.txt: No such file"),
+        (["--game", "GAME", "--ply", "4"], "the game has 3 turns, so there is no turn 4"),
+        (["--game", "GAME", "--rules", "standard"], "is of the mini-mature rules, not of standard"),
+        (["--game", "GAME", "--ply", "-1"], "-1"),
+        (["--game", "GAME", OVER], "a POSITION and --game exclude each other"),
+        (["--ply", "1"], "--ply is a turn of a game: name one with --game"),
+    ],
+)
+def test_bad_games_of_analyse_are_named_in_one_line(arguments, message, tmp_path, capsys):
+    (tmp_path / "game.txt").write_text(GAME)
+    assert main(["analyse", *(str(tmp_path / "game.txt") if a == "GAME" else a for a in arguments)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("pylos: error: ")

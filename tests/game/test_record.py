@@ -1,5 +1,6 @@
 """Games as text: what is written is read again, and what is wrong is named."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -39,10 +40,8 @@ def test_what_is_written_is_read_again(board, tags, begin, has_result):
 @given(st.text(st.sampled_from('[]"\\ .-^=12ABC*\nRulesstandard'), max_size=60))
 def test_no_text_leads_to_another_error(text):
     for whole in (text, f'[Rules "standard"]\n{text}', f'[Rules "standard"] [White "{text}'):
-        try:
+        with contextlib.suppress(RecordError):
             parse_record(whole)
-        except RecordError as error:
-            assert len(str(error)) < 1000
 
 
 def test_the_documents_examples_are_games():
