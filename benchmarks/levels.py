@@ -108,7 +108,7 @@ def _games_of(player: Player, opponent: Player, games: int) -> int:
 
 
 def choose(players: Sequence[LevelPlayer], ratings: Ratings) -> list[LevelPlayer]:
-    """Of the players those whose ratings are the nearest to equal steps, ascending: one for each level, if there is room."""
+    """Of the players those whose ratings are the nearest to equal steps, ascending."""
     ascending = sorted(players, key=lambda player: ratings.elo[player.name].elo)
     elo = np.array([ratings.elo[player.name].elo for player in ascending])
     weakest = max(WEAKEST, float(elo[0]))
