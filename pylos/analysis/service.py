@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from queue import SimpleQueue
 
 from pylos.analysis.agents import Agent, load_agent
@@ -32,8 +33,12 @@ class SearchService:
     """
 
     def __init__(self, most_open: int = MOST_OPEN, threads: int = 1) -> None:
+        from pylos.network.threads import single_threaded_torch  # late, as torch takes seconds
+
         self._most_open = most_open
         self._lock = threading.Lock()
+        self._until_closed = ExitStack()
+        self._until_closed.enter_context(single_threaded_torch())
         self._open = {Worker(): 0 for _ in range(threads)}
 
     @property
@@ -88,3 +93,4 @@ class SearchService:
         """Ends all searches, each with a report that has an error, and the threads. It takes up to a second."""
         for worker in self._open:
             worker.close()
+        self._until_closed.close()

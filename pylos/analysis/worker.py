@@ -64,7 +64,7 @@ class Worker:
     def _run(self) -> None:
         import torch
 
-        torch.set_num_threads(1)  # of this thread: it computes in small batches, beside others
+        torch.set_num_threads(1)  # of this thread; those that are new take the number of processors
         while self._admit():
             for agent in list(self._lanes):
                 self._step(agent)

@@ -1,0 +1,253 @@
+"""The lines of the engine: requests are read strictly, answers written. `docs/engine.md` describes both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+from pylos.analysis.reports import Report
+from pylos.analysis.rows import Row
+from pylos.analysis.tickets import MOST_SIMULATIONS
+from pylos.errors import IllegalActionError, PositionError, PylosError, RulesError
+from pylos.game.board import Board
+from pylos.search.options import ROOTS
+from pylos.system.options import Range, shown
+
+PROTOCOL = 1
+"""The version of this protocol: it goes up when a program that talks to the engine would have to change."""
+MOST_BYTES = 1_000_000
+"""The longest line that is read."""
+MOST_TURNS = 1000
+"""The most turns of a request."""
+MOST_ID = 200
+"""The longest id."""
+ACTIONS = ("analyse", "cancel", "cancel_all", "version")
+_FIELDS = {
+    "analyse": (
+        *("id", "action", "rules", "position", "turns", "after"),
+        *("simulations", "root", "report_every", "rows", "exact"),
+    ),
+    "cancel": ("id", "action", "cancel_id"),
+    "cancel_all": ("id", "action"),
+    "version": ("id", "action"),
+}
+_DECIMALS = 6
+Answer = dict[str, Any]
+
+
+class RequestError(PylosError):
+    """A request that is refused.
+
+    Args:
+        message: says why.
+        field: the field of the request that is wrong; None if it is the line itself.
+        id: the request's, if it has one.
+    """
+
+    def __init__(self, message: str, field: str | None, id: str | None) -> None:
+        super().__init__(message)
+        self.field, self.id = field, id
+
+    @property
+    def answer(self) -> Answer:
+        """What the engine answers."""
+        return {"id": self.id, "error": str(self), "field": self.field}
+
+
+class Position(NamedTuple):
+    """A position of a request."""
+
+    after: int
+    """After how many of the request's turns."""
+    board: Board
+
+
+class Request(NamedTuple):
+    """A request that has been read. Only "analyse" has what is behind `cancel_id`."""
+
+    action: str
+    id: str | None
+    cancel_id: str | None = None
+    rules: str = ""
+    positions: tuple[Position, ...] = ()
+    simulations: int = 0
+    root: str | None = None
+    report_every: int = 0
+    rows: int | None = None
+    """The most rows of an answer; None for all."""
+    exact: bool = False
+
+
+class Source(Protocol):
+    """Where requests come from, such as an unbuffered file."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """At most so many bytes as soon as there are some; none at the end."""
+
+
+def read_lines(source: Source) -> Iterator[bytes | None]:
+    """The lines of a source as they come in, without their ends; None for a line that is too long."""
+    rest, too_long = b"", False
+    while chunk := source.read(1 << 16):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield None if too_long or len(line) > MOST_BYTES else line
+            too_long = False
+        if len(rest) > MOST_BYTES:
+            rest, too_long = b"", True
+    if rest or too_long:
+        yield None if too_long else rest
+
+
+def read_request(line: bytes | None, rules: str, simulations: int) -> Request:
+    """Reads a request.
+
+    Args:
+        line: as `read_lines` gives it.
+        rules: the rule set of a request that names none.
+        simulations: those of a request that says nothing about them.
+
+    Raises:
+        RequestError: the line is refused.
+    """
+    fields = _object(line)
+    id = fields.get("id")
+    if id is not None and not (isinstance(id, str) and 0 < len(id) <= MOST_ID):
+        raise RequestError(f"id must be a text of 1 to {MOST_ID} characters, got {shown(id)}", "id", None)
+    action = fields.get("action", "analyse")
+    if action not in ACTIONS:
+        raise RequestError(f"action must be one of {', '.join(ACTIONS)}, got {shown(action)}", "action", id)
+    for name in fields:
+        if name not in _FIELDS[action]:
+            known = ", ".join(_FIELDS[action])
+            raise RequestError(f"there is no field {shown(name)} of {action}; there are {known}", name, id)
+    if action == "analyse":
+        return _analysis(fields, id, rules, simulations)
+    cancel_id = fields.get("cancel_id")
+    if action == "cancel" and not isinstance(cancel_id, str):
+        raise RequestError(f"cancel_id must be the id of a request, got {shown(cancel_id)}", "cancel_id", id)
+    return Request(action, id, cancel_id)
+
+
+def _object(line: bytes | None) -> dict[str, Any]:
+    """The JSON object in a line."""
+    if line is None:
+        raise RequestError(f"a line may have {MOST_BYTES:,} bytes, this one has more", None, None)
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:  # bad UTF-8 is a ValueError, too
+        raise RequestError(f"the line is not JSON: {shown(str(error))}", None, None) from None
+    if not isinstance(fields, dict):
+        raise RequestError(f"a request is a JSON object, not {shown(fields)}", None, None)
+    return fields
+
+
+def _analysis(fields: dict[str, Any], id: str | None, rules: str, simulations: int) -> Request:
+    """Reads a request to analyse positions."""
+    if id is None:
+        raise RequestError("a request needs an id, by which its answers can be told", "id", None)
+
+    def number(name: str, least: int, most: int, default: Any) -> Any:
+        value, allowed = fields.get(name, default), Range(int, least, most)
+        if name in fields and value not in allowed:
+            raise RequestError(f"{name} must be {allowed}, got {shown(value)}", name, id)
+        return value
+
+    rules, root, exact = fields.get("rules", rules), fields.get("root"), fields.get("exact", False)
+    if "root" in fields and root not in ROOTS:
+        raise RequestError(f"root must be {' or '.join(ROOTS)}, got {shown(root)}", "root", id)
+    if not isinstance(exact, bool):
+        raise RequestError(f"exact must be true or false, got {shown(exact)}", "exact", id)
+    return Request(
+        "analyse",
+        id,
+        rules=rules,
+        positions=_positions(fields, id, rules),
+        simulations=number("simulations", 0, MOST_SIMULATIONS, simulations),
+        root=root,
+        report_every=number("report_every", 1, MOST_SIMULATIONS, 0),
+        rows=number("rows", 0, 1000, None),
+        exact=exact,
+    )
+
+
+def _positions(fields: dict[str, Any], id: str, rules: Any) -> tuple[Position, ...]:
+    """The positions that a request asks about."""
+    text, turns = fields.get("position"), fields.get("turns", [])
+    if not isinstance(rules, str):
+        raise RequestError(f"rules must be the name of a rule set, got {shown(rules)}", "rules", id)
+    if "position" in fields and not isinstance(text, str):
+        raise RequestError(f"position must be a text, got {shown(text)}", "position", id)
+    if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
+        raise RequestError(f"turns must be a list of texts, got {shown(turns)}", "turns", id)
+    if len(turns) > MOST_TURNS:
+        raise RequestError(f"there may be {MOST_TURNS} turns, not {len(turns)}", "turns", id)
+    after = fields.get("after", [len(turns)])
+    places = Range(int, 0, len(turns))
+    if not isinstance(after, list) or not after or not all(place in places for place in after):
+        raise RequestError(
+            f"after must be a list of numbers of turns, each {places}, got {shown(after)}", "after", id
+        )
+    if len(set(after)) < len(after):
+        raise RequestError(f"after must name each number once, got {shown(after)}", "after", id)
+    try:
+        board = Board(rules) if text is None else Board.from_text(text, rules)
+    except RulesError as error:
+        raise RequestError(str(error), "rules", id) from None
+    except PositionError as error:
+        raise RequestError(str(error), "position", id) from None
+    boards = [board.copy()]
+    for index, turn in enumerate(turns):
+        try:
+            board.push(turn)
+        except IllegalActionError as error:
+            raise RequestError(f"turns[{index}]: {error}", "turns", id) from None
+        boards.append(board.copy())
+    return tuple(Position(place, boards[place]) for place in after)
+
+
+def analysis_answer(
+    request: Request,
+    position: Position,
+    report: Report,
+    rows: list[tuple[Row, list[str]]],
+    truth: tuple[int, int | None] | None,
+) -> Answer:
+    """The answer about a position.
+
+    Args:
+        request: asks about it.
+        position: it.
+        report: what the search found so far.
+        rows: the rows to show, each with its line.
+        truth: the exact value of the position and its distance, if asked for.
+    """
+    answer: Answer = {
+        "id": request.id,
+        "after": position.after,
+        "done": report.done,
+        "turn": position.board.turn,
+        "simulations": report.simulations,
+        "value": round(report.value, _DECIMALS),
+    }
+    if truth is not None:
+        answer |= {"exact": truth[0], "distance": truth[1]}
+    answer["rows"] = [_row(row, line, truth is not None) for row, line in rows]
+    return answer
+
+
+def _row(row: Row, line: list[str], exact: bool) -> Answer:
+    """A row of an answer."""
+    shown_row: Answer = {"action": row.action, "name": row.name}
+    if exact:
+        shown_row |= {"exact": row.exact, "distance": row.distance}
+    for name in ("prior", "visits", "mean", "improved"):
+        value = getattr(row, name)
+        shown_row[name] = round(value, _DECIMALS) if isinstance(value, float) else value
+    return shown_row | {"line": line}
+
+
+def encoded(answer: Answer) -> str:
+    """An answer as its line."""
+    return json.dumps(answer, separators=(",", ":"), allow_nan=False) + "\n"
