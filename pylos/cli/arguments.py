@@ -133,6 +133,31 @@ def command_parser() -> argparse.ArgumentParser:
     command.add_argument("--simulations", type=_natural, help="of its search; 0: none (default: 64)")
     command.set_defaults(run=subcommands.analyse)
 
+    command = subparsers.add_parser(
+        "engine",
+        help="judge positions for other programs: JSON lines on stdin and stdout",
+        description="Reads requests, one JSON object per line, and answers them as the searches proceed, many "
+        "positions at a time. docs/engine.md describes both. It ends when the input does and all is answered.",
+    )
+    _add_rules(command)
+    command.add_argument(
+        "--ckpt_path",
+        metavar="PATH",
+        default="reference",
+        help="the checkpoint that judges; reference: the one that ships; rollouts: random playouts instead "
+        "(default: reference)",
+    )
+    command.add_argument(
+        "--simulations", type=_natural, default=64, help="of a request that does not say (default: 64)"
+    )
+    command.add_argument(
+        "--most_open",
+        type=_positive,
+        default=10_000,
+        help="positions that may be open at the same time (default: 10000)",
+    )
+    command.set_defaults(run=subcommands.engine)
+
     command = subparsers.add_parser("perft", help="count the sequences of turns from a position")
     _add_rules(command)
     command.add_argument("--position", metavar="TEXT", help="where to start (default: the empty board)")

@@ -61,6 +61,25 @@ def analyse(options: argparse.Namespace) -> int:
     return 0
 
 
+def engine(options: argparse.Namespace) -> int:
+    """Answers requests of other programs until there are no more."""
+    import io
+    import sys
+
+    from pylos.engine.engine import Engine, EngineOptions
+    from pylos.system.output import is_terminal, print_stderr
+
+    settings = EngineOptions(options.ckpt_path, options.rules, options.simulations, options.most_open)
+    with io.FileIO(
+        0, closefd=False
+    ) as source:  # unbuffered: a thread that waits in it is no obstacle to the end
+        engine = Engine(settings, source, sys.stdout)
+        if is_terminal(sys.stdin):
+            print_stderr("pylos engine: waiting for requests, a JSON object per line (docs/engine.md)")
+        engine.run()
+    return 0
+
+
 def perft(options: argparse.Namespace) -> int:
     """Prints how many sequences of turns there are, depth by depth."""
     from pylos.game.board import Board

@@ -15,6 +15,8 @@ from importlib.metadata import version
 from queue import SimpleQueue
 from typing import TextIO
 
+import torch
+
 from pylos.analysis.reports import Report
 from pylos.analysis.rows import best_first, with_truth
 from pylos.analysis.service import SearchRequest, SearchService, Ticket, load_agent
@@ -58,8 +60,8 @@ class EngineOptions:
     """Those of a request that says nothing about them."""
     most_open: int = 10_000
     """The most positions that are open at the same time; a request for more is refused."""
-    threads: int = 1
-    """Threads that search."""
+    threads: int | None = None
+    """Threads that search; None: as many as torch has."""
 
     def __post_init__(self) -> None:
         checked_options({name: getattr(self, name) for name in _RANGES}, _RANGES)
@@ -70,8 +72,8 @@ class _Open:
     """A request whose positions are not all answered."""
 
     request: Request
-    tickets: dict[Position, Ticket] = field(default_factory=dict)
-    """Of the positions that are not answered."""
+    tickets: dict[int, Ticket] = field(default_factory=dict)
+    """Of the positions that are not answered, by the number of turns that lead to them."""
 
 
 class Engine:
@@ -94,7 +96,7 @@ class Engine:
         self._open: dict[str, _Open] = {}
         self._tables: dict[str, Tablebase] = {}
         self._reading = True
-        self._service = SearchService(options.most_open, options.threads)
+        self._service = SearchService(options.most_open, options.threads or torch.get_num_threads())
 
     def run(self) -> None:
         """Answers all requests; when there are no more of them, finishes those that are open."""
@@ -146,9 +148,9 @@ class Engine:
         if id not in self._open:
             return 0
         tickets = self._open.pop(id).tickets
-        for position, ticket in tickets.items():
+        for after, ticket in tickets.items():
             ticket.cancel()
-            self._write({"id": id, "after": position.after, "done": True, "cancelled": True})
+            self._write({"id": id, "after": after, "done": True, "cancelled": True})
         return len(tickets)
 
     def _analyse(self, request: Request) -> None:
@@ -177,7 +179,7 @@ class Engine:
                 report_every=request.report_every,
             )
             on_report = partial(self._take, opened, position)
-            opened.tickets[position] = self._service.submit(search, on_report)
+            opened.tickets[position.after] = self._service.submit(search, on_report)
 
     def _load_table(self, request: Request) -> None:
         if request.rules in self._tables:
@@ -205,7 +207,7 @@ class Engine:
         else:
             self._write({"id": request.id, "after": position.after, "done": True, "error": report.error})
         if report.done:
-            del opened.tickets[position]
+            del opened.tickets[position.after]
             if not opened.tickets:
                 del self._open[request.id or ""]
 

@@ -118,10 +118,11 @@ def read_request(line: bytes | None, rules: str, simulations: int) -> Request:
     action = fields.get("action", "analyse")
     if action not in ACTIONS:
         raise RequestError(f"action must be one of {', '.join(ACTIONS)}, got {shown(action)}", "action", id)
+    known = _FIELDS[action]
     for name in fields:
-        if name not in _FIELDS[action]:
-            known = ", ".join(_FIELDS[action])
-            raise RequestError(f"there is no field {shown(name)} of {action}; there are {known}", name, id)
+        if name not in known:
+            message = f"{action} has no field {shown(name)}; it has {', '.join(known)}"
+            raise RequestError(message, name[:MOST_ID], id)
     if action == "analyse":
         return _analysis(fields, id, rules, simulations)
     cancel_id = fields.get("cancel_id")
@@ -197,13 +198,14 @@ def _positions(fields: dict[str, Any], id: str, rules: Any) -> tuple[Position, .
         raise RequestError(str(error), "rules", id) from None
     except PositionError as error:
         raise RequestError(str(error), "position", id) from None
-    boards = [board.copy()]
+    boards = {0: board.copy()}
     for index, turn in enumerate(turns):
         try:
             board.push(turn)
         except IllegalActionError as error:
             raise RequestError(f"turns[{index}]: {error}", "turns", id) from None
-        boards.append(board.copy())
+        if index + 1 in after:
+            boards[index + 1] = board.copy()
     return tuple(Position(place, boards[place]) for place in after)
 
 

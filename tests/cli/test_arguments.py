@@ -33,6 +33,14 @@ from tests.support.commands import assert_refused
         (["match", "random", "random", "--games", "3"], "even"),
         (["match", "random", "random", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
         (["evaluate", "missing"], "missing"),
+        (
+            ["engine", "--simulations", "20001"],
+            "simulations must be a whole number from 0 to 20000, got 20001",
+        ),
+        (["engine", "--most_open", "0"], "'0'"),
+        (["engine", "--rules", "nonsense"], "unknown rule set 'nonsense'"),
+        (["engine", "--ckpt_path", "nonsense"], "no agent 'nonsense'"),
+        (["engine", "--rules", "mini-standard"], "no reference agent ships for the mini-standard rules"),
         (["match", "random", f"rollouts:{'1' * 5000}"], "needs a number of simulations from 1 to 30000"),
         (["match", "random", "random", "--seed", "9" * 5000], "from 0 to 9223372036854775807"),
         (["match", "random", "random", "--games", "9" * 5000], "a whole number from 1 to 1000000000"),
@@ -55,6 +63,10 @@ def test_bad_input_is_named_in_one_line(arguments, message, capsys):
         (["match", "a", "b", "--simulations", "0", "--seed", "7"], {"simulations": 0, "seed": 7}),
         (["evaluate", "run"], {"folder": "run", "games": None, "simulations": None}),
         (["solve"], {"rules": "standard", "distance": False}),
+        (
+            ["engine", "--most_open", "5"],
+            {"ckpt_path": "reference", "rules": "standard", "simulations": 64, "most_open": 5},
+        ),
         (["suite", "--rules", "mature"], {"rules": "mature", "per_stratum": 2000, "seed": 0, "out": None}),
         (
             ["analyse", "..w", "b", "0"],
@@ -76,5 +88,5 @@ def test_nothing_is_abbreviated():
 
 def test_the_help_names_all_subcommands():
     text = command_parser().format_help()
-    for name in (*LIGHTNING_COMMANDS, "evaluate", "match", "solve", "suite", "analyse", "perft"):
+    for name in (*LIGHTNING_COMMANDS, "evaluate", "match", "solve", "suite", "analyse", "engine", "perft"):
         assert f"\n    {name} " in text

@@ -1,0 +1,127 @@
+"""Requests as lines: what is read, and what is refused by which words and field."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from pylos.engine import protocol
+from pylos.engine.protocol import MOST_BYTES, MOST_TURNS, RequestError, encoded, read_lines, read_request
+from pylos.game.board import Board
+
+
+def read(fields, **defaults):
+    line = json.dumps(fields).encode() if isinstance(fields, dict) else fields
+    return read_request(line, **{"rules": "standard", "simulations": 64} | defaults)
+
+
+def test_a_request_has_defaults():
+    request = read({"id": "a"}, rules="mature", simulations=9)
+    ((after, board),) = request.positions
+    assert (after, board) == (0, Board("mature"))
+    assert request._replace(positions=()) == ("analyse", "a", None, "mature", (), 9, None, 0, None, False)
+
+
+def test_all_fields_are_read():
+    text = "w..............b/........./..../. w 0"
+    fields = {"id": "a", "action": "analyse", "rules": "children", "position": text, "turns": ["1B2", "1C3"]}
+    fields |= {"after": [2, 0], "simulations": 0, "root": "puct", "report_every": 7, "rows": 3, "exact": True}
+    request = read(fields)
+    assert [after for after, _ in request.positions] == [2, 0]
+    assert request.positions[0].board.turns == ["1B2", "1C3"]
+    assert request.positions[1].board == Board.from_text(text, "children")
+    assert request._replace(positions=()) == ("analyse", "a", None, "children", (), 0, "puct", 7, 3, True)
+
+
+def test_a_turn_may_be_written_in_steps():
+    turns = ["1A1", "1D4", "1A2", "1D3", "1B1", "1C4", "1B2-1A1"]
+    (whole,) = read({"id": "a", "turns": turns}).positions
+    (steps,) = read({"id": "a", "turns": [*turns[:-1], "1B2", "-1A1", "="]}).positions
+    assert whole.board == steps.board
+    assert (whole.after, steps.after) == (7, 9)
+
+
+def test_commands_are_read():
+    assert read({"action": "version"})[:3] == ("version", None, None)
+    assert read({"action": "cancel_all", "id": "x"})[:3] == ("cancel_all", "x", None)
+    assert read({"action": "cancel", "cancel_id": "a"})[:3] == ("cancel", None, "a")
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "message"),
+    [
+        (b"nonsense", None, "the line is not JSON"),
+        (b'{"id": "a"', None, "the line is not JSON"),
+        (b'{"id": "\xff"}', None, "the line is not JSON"),
+        (b"[" * 100_000, None, "the line is not JSON"),
+        (b'{"id": ' + b"9" * 5000 + b"}", None, "the line is not JSON"),
+        (b"[1]", None, "a request is a JSON object, not [1]"),
+        (None, None, "a line may have 1,000,000 bytes, this one has more"),
+        ({}, "id", "a request needs an id"),
+        ({"id": 7}, "id", "id must be a text of 1 to 200 characters, got 7"),
+        ({"id": ""}, "id", "got ''"),
+        ({"id": "x" * 201}, "id", "1 to 200 characters"),
+        ({"id": "a", "action": "fly"}, "action", "analyse, cancel, cancel_all, version, got 'fly'"),
+        ({"id": "a", "action": ["version"]}, "action", "action must be one of"),
+        ({"id": "a", "visits": 7}, "visits", "analyse has no field 'visits'; it has id, action, rules"),
+        ({"action": "version", "rules": "standard"}, "rules", "version has no field 'rules'"),
+        ({"action": "cancel"}, "cancel_id", "cancel_id must be the id of a request, got None"),
+        ({"id": "a", "rules": "chess"}, "rules", "unknown rule set 'chess'"),
+        ({"id": "a", "rules": 3}, "rules", "rules must be the name of a rule set, got 3"),
+        ({"id": "a", "position": "..w b"}, "position", "expected three fields"),
+        ({"id": "a", "position": None}, "position", "position must be a text, got None"),
+        ({"id": "a", "turns": "1B2"}, "turns", "turns must be a list of texts, got '1B2'"),
+        ({"id": "a", "turns": [5]}, "turns", "turns must be a list of texts, got [5]"),
+        ({"id": "a", "turns": ["1B2", "1B2"]}, "turns", "turns[1]: 1B2 is not legal"),
+        ({"id": "a", "turns": ["5A9"]}, "turns", "turns[0]: '5A9' is no cell"),
+        ({"id": "a", "turns": ["1B2"] * (MOST_TURNS + 1)}, "turns", "there may be 1000 turns, not 1001"),
+        ({"id": "a", "after": [1]}, "after", "each a whole number from 0 to 0, got [1]"),
+        ({"id": "a", "after": []}, "after", "got []"),
+        ({"id": "a", "after": 0}, "after", "got 0"),
+        ({"id": "a", "after": [[0]]}, "after", "got [[0]]"),
+        ({"id": "a", "after": [0, 0]}, "after", "after must name each number once"),
+        ({"id": "a", "simulations": 20_001}, "simulations", "a whole number from 0 to 20000, got 20001"),
+        ({"id": "a", "simulations": True}, "simulations", "got True"),
+        ({"id": "a", "simulations": None}, "simulations", "got None"),
+        ({"id": "a", "report_every": 0}, "report_every", "a whole number from 1 to 20000, got 0"),
+        ({"id": "a", "rows": -1}, "rows", "got -1"),
+        ({"id": "a", "root": "best"}, "root", "root must be puct or gumbel, got 'best'"),
+        ({"id": "a", "root": None}, "root", "got None"),
+        ({"id": "a", "exact": 1}, "exact", "exact must be true or false, got 1"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_wrong_is_said_in_a_sentence_with_its_field(line, field, message):
+    with pytest.raises(RequestError) as refused:
+        read(line)
+    answer = refused.value.answer
+    assert message in answer["error"]
+    assert len(answer["error"]) < 400
+    assert answer["field"] == field
+    assert answer["id"] == (line.get("id") if isinstance(line, dict) and field != "id" else None)
+    assert json.loads(encoded(answer)) == answer
+
+
+class Trickle(io.BytesIO):
+    """A source that gives a few bytes at a time."""
+
+    def read(self, size=-1, /):
+        return super().read(3)
+
+
+def test_lines_are_split_wherever_their_bytes_come_apart():
+    content = b'{"id": "a"}\n\n{"id":\r\nlast'
+    expected = [b'{"id": "a"}', b"", b'{"id":\r', b"last"]
+    assert list(read_lines(io.BytesIO(content))) == list(read_lines(Trickle(content))) == expected
+    assert list(read_lines(io.BytesIO(b"one\n"))) == [b"one"]
+    assert list(read_lines(io.BytesIO(b""))) == []
+
+
+def test_a_line_that_is_too_long_is_skipped_and_takes_no_memory(monkeypatch):
+    long = b"x" * (MOST_BYTES + 1)
+    lines = list(read_lines(io.BytesIO(b"a\n" + long + b"\nb\n" + 3 * long + b"\nc\n" + 2 * long)))
+    assert lines == [b"a", None, b"b", None, b"c", None]
+    monkeypatch.setattr(protocol, "MOST_BYTES", 5)
+    assert list(read_lines(Trickle(b"12345\n123456\n1"))) == [b"12345", None, b"1"]
