@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from pylos.analysis.service import SearchService
 from pylos.errors import BusyError, PylosError
-from pylos.web import analyses, info, moves, opponents, positions, puzzles, review, runs
+from pylos.web import analyses, info, moves, opponents, positions, puzzles, records, review, runs
 from pylos.web.security import HEADERS, Guard
 from pylos.web.sentences import sentence
 from pylos.web.settings import Settings
@@ -57,6 +57,7 @@ def make_app(settings: Settings | None = None, warm: bool = False) -> Starlette:
             *moves.routes,
             *analyses.routes,
             *puzzles.routes,
+            *records.routes,
             *review.routes,
             *runs.routes,
             Mount("/static", _static),

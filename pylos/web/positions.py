@@ -1,4 +1,4 @@
-"""Games and positions: replayed, moved on, read from text and set up by hand."""
+"""Games and positions: replayed, moved on and set up by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pylos.game.position import NUM_CELLS, SIDES, pack
 from pylos.game.rules import NUM_ACTIONS
 from pylos.system.options import Range
 from pylos.web.bodies import Body, read_body, refuse
-from pylos.web.states import LONGEST_POSITION, Game, play_turns, replay, start_board, state_of
+from pylos.web.states import Game, play_turns, replay, start_board, state_of
 
 _ID, _PENDING = Range(int, 0, NUM_ACTIONS - 1), Range(int, 0, 2)
 
@@ -57,17 +57,6 @@ def _typed(board: Board, text: str) -> list[int]:
     return list(after.actions[len(board.actions) :])
 
 
-async def parse(request: Request) -> Response:
-    """Answers POST /api/1/parse: a pasted position."""
-    body = await read_body(request)
-    rules, text = body.rules(), body.text("text").strip()
-    if len(text) > LONGEST_POSITION:
-        refuse("the text is neither a position nor a saved game")
-    board = Board.from_text(text, rules)
-    game = {"rules": rules, "start": board.text, "actions": []}
-    return JSONResponse({"kind": "position", "game": game, "tags": {}})
-
-
 async def setup(request: Request) -> Response:
     """Answers POST /api/1/setup: a position that was set up ball by ball, or why it cannot be."""
     body = await read_body(request)
@@ -92,6 +81,5 @@ def _set_up(body: Body) -> int:
 routes = [
     Route("/api/1/position", position, methods=["POST"]),
     Route("/api/1/push", push, methods=["POST"]),
-    Route("/api/1/parse", parse, methods=["POST"]),
     Route("/api/1/setup", setup, methods=["POST"]),
 ]

@@ -56,13 +56,6 @@ def test_typed_turns_that_are_none_are_explained(client):
     assert "got nothing" in error_of(post(client, "push", game=game()))
 
 
-def test_a_pasted_position(client):
-    found = post(client, "parse", rules="standard", text=f"\n {SQUARE} ").json()
-    assert (found["kind"], found["game"]) == ("position", game(SQUARE))
-    assert "expected three fields" in error_of(post(client, "parse", rules="standard", text="hello"))
-    assert "neither a position nor" in error_of(post(client, "parse", rules="standard", text="x" * 200))
-
-
 def test_a_position_that_was_set_up(client):
     cells = "ww..ww.........." + "." * 14
     found = post(client, "setup", rules="standard", cells=cells, turn="black", pending=0).json()
