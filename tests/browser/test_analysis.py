@@ -7,7 +7,15 @@ import pytest
 import pylos
 
 RULES = "mini-standard"
+FLAT = "localStorage['pylos.settings'] ??= JSON.stringify({view: 'flat'})"
 TURNS = "2B2 2A1 2C3 2A3"
+
+
+@pytest.fixture
+def page(page):
+    """The flat board needs no time of the processor."""
+    page.add_init_script(FLAT)
+    return page
 
 
 def address(turns: str, rules: str = RULES) -> str:

@@ -5,6 +5,7 @@ import pytest
 import pylos
 
 RULES = "mini-standard"
+FLAT = "localStorage['pylos.settings'] ??= JSON.stringify({view: 'flat'})"
 
 
 def value(board: pylos.Board) -> int:
@@ -38,6 +39,7 @@ def planted(solved_folder) -> tuple[list[int], int, str]:
 @pytest.fixture
 def reviewed(page, planted):
     actions, _, _ = planted
+    page.add_init_script(FLAT)
     page.goto(f"/#{RULES}/{'.'.join(map(str, actions))}")
     page.get_by_role("tab", name="Review").click()
     page.get_by_role("button", name="Review this game").click()

@@ -2,7 +2,7 @@
 
 import { mountAnalysis } from "./analysis.js";
 import { get } from "./api.js";
-import { mountBar } from "./bar.js";
+import { barSwitch, mountBar } from "./bar.js";
 import { BoardView } from "./board/board.js";
 import { mountControls, mountTyped } from "./controls.js";
 import { $, h, iconButton, mountHeader, mountTabs, put, toast } from "./dom.js";
@@ -70,6 +70,7 @@ class App {
     mountSharing(this, $("#sharing"));
     mountBar(this, $("#evaluation"));
     mountHint(this, $("#hint"));
+    $("#hint").prepend(barSwitch(this));
     mountAnalysis(this, $("#analysis"));
     mountReview(this, $("#review"));
     mountSetup(this, $("#setup"));
@@ -89,6 +90,7 @@ class App {
   changed(name) {
     if (name === "view") this.board.mode = this.settings.view;
     if (name === "speed") this.board.speed = this.settings.speed;
+    this.evaluation?.settingsChanged();
     this.refresh();
   }
 
