@@ -15,6 +15,7 @@ TURNS = "2B2 2A1 2C3 2A3"
 def page(page):
     """The flat board needs no time of the processor."""
     page.add_init_script(FLAT)
+    page.set_default_timeout(10_000)
     return page
 
 
@@ -50,7 +51,7 @@ def rows(page) -> dict[str, str]:
 
 def settled(page) -> None:
     """Waits until the search is over."""
-    page.wait_for_function("!document.querySelector('.analysis-status').textContent.endsWith('…')")
+    page.locator(".analysis-status").filter(has_not_text="…").wait_for()
 
 
 def turn(page, name: str):
@@ -75,10 +76,8 @@ def test_without_a_search_the_truth_alone_is_shown(analysing):
     asked = []
     analysing.on("request", lambda request: asked.append(request.url))
     analysing.get_by_label("Search").uncheck()
-    analysing.get_by_role("button", name="Previous turn").dispatch_event("click")
-    analysing.wait_for_function(
-        "document.querySelector('.analysis-status').textContent.startsWith('Exact values')"
-    )
+    analysing.locator("body").press("ArrowLeft")
+    analysing.locator(".analysis-status", has_text="Exact values").wait_for()
     assert set(rows(analysing).values()) <= {f"{word} in {n}" for word in ("win", "loss") for n in range(30)}
     assert not [url for url in asked if url.endswith("/analyse")]
     assert analysing.get_by_label("Whose network").is_hidden()
@@ -91,7 +90,7 @@ def test_a_row_that_has_the_focus_is_an_arrow_on_the_board(analysing):
     analysing.wait_for_selector("#board .arrow")
     assert analysing.locator("#board .arrow").count() > before
     analysing.get_by_label("Search").focus()
-    analysing.wait_for_function("!document.querySelector('#board .arrow')")
+    analysing.locator("#board .arrow").first.wait_for(state="detached")
 
 
 def test_another_position_ends_the_search(analysing):
@@ -116,7 +115,7 @@ def test_a_row_and_its_line_are_played_as_a_variation(analysing):
     expected = [button.inner_text() for button in line.all()][:3]
     line.nth(2).click()
     analysing.get_by_role("tab", name="Game").click()
-    analysing.wait_for_function("document.querySelector('.turn-place').textContent === '6 / 6'")
+    analysing.locator(".turn-place", has_text="6 / 6").wait_for()
     branch = analysing.get_by_role("list", name=f"Instead of {TURNS.split()[-1]}").locator("button")
     assert [button.locator(".turn-text").inner_text() for button in branch.all()] == expected
     assert branch.last.get_attribute("aria-current") == "true"
@@ -125,7 +124,7 @@ def test_a_row_and_its_line_are_played_as_a_variation(analysing):
 def test_keys_walk_through_turns_and_variations(page):
     page.goto(address(TURNS))
     place = page.locator(".turn-place")
-    page.wait_for_function("document.querySelector('.turn-place')?.textContent === '4 / 4'")
+    page.locator(".turn-place", has_text="4 / 4").wait_for()
     body = page.locator("body")
     for key, shown in [("ArrowLeft", "3 / 4"), ("Home", "0 / 4"), ("ArrowRight", "1 / 4"), ("End", "4 / 4")]:
         body.press(key)
@@ -187,7 +186,7 @@ def test_a_hint_is_said_and_drawn_and_its_line_waits(page):
     page.get_by_role("button", name="Show the line").click()
     assert page.locator(".hint-text").inner_text().startswith(said + " Expected: ")
     page.locator("body").press("ArrowLeft")
-    page.wait_for_function("!document.querySelector('#board .arrow')")
+    page.locator("#board .arrow").first.wait_for(state="detached")
     assert page.locator(".hint-answer").is_hidden()
 
 
@@ -202,7 +201,7 @@ def test_an_impossible_position_is_explained_and_a_possible_one_analysed(page):
     assert page.get_by_role("button", name="Analyse from here").is_disabled()
     page.get_by_role("button", name="3A1: white ball").click()  # the same ball again removes it
     page.get_by_role("button", name="2B2: empty").click()
-    page.get_by_label("Black", exact=True).check()
+    page.get_by_role("radio", name="Black", exact=True).check()
     page.wait_for_selector(".setup-message:not(.error):has-text('A possible position')")
     page.get_by_role("button", name="Analyse from here").click()
     page.get_by_text("No turn has been played yet.").wait_for(state="attached")

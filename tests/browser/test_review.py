@@ -126,5 +126,5 @@ def play(page, name: str) -> None:
     page.get_by_role("tab", name="Game").click()
     page.get_by_label("Type a turn").fill(name)
     page.get_by_label("Type a turn").press("Enter")
-    page.wait_for_function("document.querySelector('#turn').value === ''")
+    page.locator("#turn:placeholder-shown").wait_for()
     page.get_by_role("tab", name="Review").click()

@@ -69,7 +69,7 @@ export function mountAnalysis(app, element) {
   /** Plays turns given by their texts, one after the other, as a variation. */
   async function play(row, count) {
     try {
-      app.setFree(true);
+      app.match.setFree(true);
       if (app.game.state.pending > 0 || row.line.length === 0) return await app.game.push(row.action);
       for (const text of row.line.slice(0, count)) await app.game.push(text);
     } catch (error) {

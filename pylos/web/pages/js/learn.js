@@ -32,7 +32,7 @@ export class Lesson {
   constructor(app, element, nodes, onEnd) {
     Object.assign(this, { app, element, nodes, onEnd, before: app.game.current, free: app.match.free });
     app.learning = true;
-    app.setFree(true);
+    app.match.setFree(true);
     app.game.addEventListener("change", () => this.#changed(), { signal: this.#listening.signal });
     const button = (name, onclick, kind = "") => h("button", { type: "button", class: kind, onclick }, name);
     this.title = h("h3", { tabindex: -1 });
@@ -142,7 +142,7 @@ export class Lesson {
     showArrows(this.app, "lesson", []);
     this.app.learning = false;
     this.app.game.go(this.before);
-    this.app.setFree(this.free);
+    this.app.match.setFree(this.free);
     this.app.game.changed("marks", [], this.app.game.state);
     this.app.refresh();
     this.onEnd();
