@@ -32,7 +32,7 @@ function seconds(node) {
 /** Whether a key belongs to something else than the list of turns. */
 function isTaken(event) {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return true;
-  const elsewhere = "input, textarea, select, dialog, [contenteditable], [role=grid], [role=slider], [role=tab], [data-keys]";
+  const elsewhere = "input:not([type=checkbox]), textarea, select, dialog, [contenteditable], [role=grid], [role=slider], [role=tab], [data-keys]";
   return event.target instanceof Element && event.target.closest(elsewhere) !== null;
 }
 
