@@ -22,6 +22,8 @@ ARGUMENTS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
+REFUSED = "the server responded with a status of 400"
+"""What a browser writes about every bad input that the server explains to the page."""
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +56,14 @@ def server(solved_folder, runs_folder) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser, server):
-    """An empty page. A message in its console fails the test."""
+    """An empty page. A message in its console fails the test, but for the browser's own about refused input."""
     context = browser.new_context(base_url=server, reduced_motion="reduce")
     page = context.new_page()
     messages: list[str] = []
-    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+    page.on(
+        "console",
+        lambda message: REFUSED in message.text or messages.append(f"{message.type}: {message.text}"),
+    )
     page.on("pageerror", lambda error: messages.append(f"error: {error}"))
     yield page
     context.close()

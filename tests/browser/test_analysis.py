@@ -15,7 +15,6 @@ TURNS = "2B2 2A1 2C3 2A3"
 def page(page):
     """The flat board needs no time of the processor."""
     page.add_init_script(FLAT)
-    page.set_default_timeout(10_000)
     return page
 
 
