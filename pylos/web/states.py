@@ -9,11 +9,10 @@ from pylos.errors import PositionError
 from pylos.game.actions import action_name
 from pylos.game.board import Board
 from pylos.game.outcome import outcome_on, play_on
+from pylos.game.record import MOST_ACTIONS
 from pylos.game.rules import ACTION_SOURCE, ACTION_TARGET, NUM_ACTIONS, STOP, rules_code
 from pylos.system.options import Range
 
-MOST_ACTIONS = 1000
-"""The longest game that is taken."""
 LONGEST_POSITION = 100
 """Characters; the text of a position has 37, and may have more blanks."""
 _IDS = Range(int, 0, NUM_ACTIONS - 1)
