@@ -160,6 +160,22 @@ def test_balls_are_taken_back_by_clicks(board, mode):
 
 
 @both
+def test_the_board_fits_any_size(board, mode):
+    board.build(START, mode=mode)
+    assert board.page.locator(".board-reserve").count() == (2 if mode == "3d" else 0)  # no room for trays
+    for width, height in ((660, 490), (490, 560)):
+        board.page.evaluate(
+            "([w, h]) => Object.assign(board.element.style, { width: `${w}px`, height: `${h}px` })",
+            [width, height],
+        )
+        board.evaluate("frames()")
+        assert all(0 < x < width and 0 < y < height for x, y in map(board.point, board.cells))
+        board.click("1D2")
+        assert board.played[-1] == "1D2"
+    assert board.page.locator(".board-reserve").count() == 0
+
+
+@both
 def test_every_legal_cell_can_be_clicked_in_its_middle(board, mode):
     start = "wbbbbbw.bwbbwwb./b..ww.wb./..w./. w 0"
     board.build(start, mode=mode)

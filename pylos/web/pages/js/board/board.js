@@ -222,7 +222,9 @@ export class BoardView extends EventTarget {
     const side = hover === null ? null : sideOn(state, hover);
     const name = hover === null ? "" : `${this.cells[hover].name}${side ? ` ${side}` : ""}`;
     const mover = { side: state.turn, slot: Math.max(0, state.reserves[state.turn] - 1) };
-    this.overlay.draw(this.drawing, this.tracks.length ? [] : arrows, { focus: focused, hover: drag ? null : hover, name, mover });
+    const reserves = this.drawing.compact ? state.reserves : {};
+    const now = { focus: focused, hover: drag ? null : hover, name, mover, reserves };
+    this.overlay.draw(this.drawing, this.tracks.length ? [] : arrows, now);
   }
 
   // What somebody does -----------------------------------------------------------------------------------------

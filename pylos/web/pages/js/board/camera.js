@@ -1,7 +1,7 @@
 // The camera of the 3D view: it turns around the board, and always holds the whole board in sight.
 
 const TAN = Math.tan((26 * Math.PI) / 360); // half of the field of view, upwards
-const REST = { azimuth: -0.16, tilt: 0.96, zoom: 1 };
+const REST = { azimuth: -0.1, tilt: 0.96, zoom: 1 };
 const TILT = [0.3, 1.5];
 const ZOOM = [0.7, 3];
 

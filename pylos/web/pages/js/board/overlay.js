@@ -15,10 +15,11 @@ export class Overlay {
 
   /**
    * @param {object} view the 3D or the flat view. @param {object[]} arrows the arrows, the best last.
-   * @param {{focus: number|null, hover: number|null, name: string, mover: {side: string, slot: number}}} now
+   * @param {{focus: number|null, hover: number|null, name: string, mover: {side: string, slot: number},
+   *   reserves: {[side: string]: number}}} now the reserves where the view does not show them.
    */
-  draw(view, arrows, { focus, hover, name, mover }) {
-    const parts = [];
+  draw(view, arrows, { focus, hover, name, mover, reserves }) {
+    const parts = Object.entries(reserves).map(([side, count], i) => reserve(side, count, 10, 14 + 24 * i));
     const placing = arrows.filter(({ action }) => action.kind === "place").length;
     for (const arrow of [...arrows].sort((a, b) => a.weight - b.weight)) {
       const { source, target, kind } = arrow.action;
@@ -60,6 +61,12 @@ function takeRing({ x, y, r }, { weight, tone }) {
 function focusRing({ x, y, r }) {
   const ring = (name) => svg("circle", { class: name, cx: x, cy: y, r: r + 3 });
   return svg("g", { class: "board-focus" }, ring("outer"), ring("inner"));
+}
+
+function reserve(side, count, x, y) {
+  const text = svg("text", { x: x + 19, y });
+  text.textContent = String(count);
+  return svg("g", { class: `board-reserve ${side}` }, svg("circle", { cx: x + 5, cy: y, r: 7.5 }), text);
 }
 
 function label({ x, y, r }, name) {

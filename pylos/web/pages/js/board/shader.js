@@ -292,7 +292,8 @@ void main() {
   if (left > 0.004 && ray.z < 0.0) {
     vec3 p = uEye - ray * (uEye.z + uBoard.z) / ray.z;
     float d = rounded(p.xy + LIGHT.xy * 0.35, uBoard.xy, CORNER);
-    shadow = 0.50 * exp(-2.6 * max(0.0, d + 0.1)) * left;
+    vec2 frame = smoothstep(1.0, 0.72, abs(at - uShift));                // nothing is cut off at the edge of the picture
+    shadow = 0.50 * exp(-2.6 * max(0.0, d + 0.1)) * left * frame.x * frame.y;
   }
   for (int i = 0; i < uGhosts; i++) {
     float cover, t = meet(uGhost[i], ray, cover);

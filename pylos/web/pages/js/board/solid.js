@@ -8,6 +8,8 @@ const SINK = 0.13;
 /** The height between two levels: balls of a level lie 1 apart and touch those below. */
 const RISE = Math.sqrt(4 * RADIUS ** 2 - 0.5);
 const THICK = 0.62;
+/** Below this width or height, in CSS pixels, the board takes all the room and the reserves are numbers. */
+const COMPACT = 480;
 const RIMS = { last: "#ff6a2b", selected: "#1f8bff", take: "#ff3d8b", below: "#ffd83a", best: "#00c08b", other: "#b9c0cc", hint: "#1f8bff", bad: "#ff5a1f" };
 const NAMES = Object.keys(RIMS);
 /** No picture has more pixels, whatever the screen: a laptop stays cool. */
@@ -35,7 +37,7 @@ export class SolidView {
     /** The share of the pixels that are drawn while something moves; it falls where frames are slow. */
     this.share = 1;
     element.append(this.canvas);
-    this.layout(0, true);
+    this.layout(0);
   }
 
   destroy() {
@@ -43,16 +45,19 @@ export class SolidView {
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 
-  /** Where board, trays and reserves are: trays at the sides of a wide picture, else before and behind. */
-  layout(base, wide) {
+  /** Where board, trays and reserves are: trays at the sides of a wide picture, else before and behind, if there is room. */
+  layout(base) {
+    const { width, height } = this.camera;
     const size = 4 - base;
     this.base = base;
-    this.wide = wide;
+    const wide = (this.wide = width > 1.12 * height);
+    this.compact = Math.min(width, height) < COMPACT;
     const long = size / 2 + 1;
     const middle = size / 2 + 1.68;
-    const half = [middle + 1.36, long + 0.32];
+    const half = this.compact ? [size / 2 + 0.85, size / 2 + 0.85] : [middle + 1.36, long + 0.32];
     this.board = wide ? half : half.toReversed();
-    this.trays = [-middle, middle].map((x) => (wide ? [x, 0, 1.03, long + 0.03] : [0, x, long + 0.03, 1.03]));
+    const [across, along] = this.compact ? [-9, -9] : [1.03, long + 0.03];
+    this.trays = [-middle, middle].map((x) => (wide ? [x, 0, across, along] : [0, x, along, across]));
     this.slots = [];
     for (let i = 0; i < size + 2; i++) for (const j of [-0.5, 0.5]) this.slots.push([j, i - (size + 1) / 2, RADIUS - 0.14]);
     for (let i = 0; i < size + 1; i++) this.slots.push([0, i - size / 2, RADIUS - 0.14 + RISE]);
@@ -70,7 +75,7 @@ export class SolidView {
 
   resize(width, height) {
     Object.assign(this.camera, { width, height });
-    this.layout(this.base, width > 1.12 * height);
+    this.layout(this.base);
     this.camera.aim();
   }
 
@@ -117,7 +122,7 @@ export class SolidView {
 
   draw(scene, moving) {
     const { camera, canvas, gl } = this;
-    if (scene.base !== this.base) this.layout(scene.base, this.wide);
+    if (scene.base !== this.base) this.layout(scene.base);
     if (scene.flipped !== camera.flipped) {
       camera.flipped = scene.flipped;
       this.drawDecal();
@@ -143,7 +148,8 @@ export class SolidView {
     gl.uniform3fv(this.at.uRims, [0, 0, 0, ...NAMES.flatMap((name) => rgb(RIMS[name]))]);
     gl.uniform1f(this.at.uDecalSize, this.decalSize);
     gl.uniform1i(this.at.uDecal, 0);
-    this.fill("Ball", "Look", scene.balls.slice(0, MOST_BALLS).map((ball) => this.lookOf(ball)));
+    const balls = scene.balls.filter(({ cell, at }) => !this.compact || cell !== null || at);
+    this.fill("Ball", "Look", balls.slice(0, MOST_BALLS).map((ball) => this.lookOf(ball)));
     this.fill("Ghost", "GhostLook", [
       ...scene.ghosts.map(({ cell, side, bright }) => [[...this.place({ cell }), RADIUS], [side === "black" ? 1 : 0, bright ? 0.75 : 0.3, 0, 0]]),
       ...scene.empty.map(({ cell, rim }) => [[...this.place({ cell }), RADIUS * 0.8], [0, 0, rimNumber(rim), 1]]),
