@@ -11,6 +11,7 @@ BUILD = """async ([rules, start, mode, options]) => {
   };
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/static/css/board.css" });
   await new Promise((loaded) => { link.onload = loaded; document.head.append(link); });
+  Object.defineProperty(window, "devicePixelRatio", { value: 0.4 }); // fewer pixels: the processor draws them
   const { BoardView } = await import("/static/js/board/board.js");
   const element = document.createElement("main");
   Object.assign(element.style, { position: "absolute", left: 0, top: 0, width: "250px", height: "250px" });
