@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from pylos.analysis.rows import Row, analyse, best_first
 from pylos.analysis.service import Report, SearchRequest
+from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import IllegalActionError
 from pylos.game.actions import CELL_NAMES
 from pylos.game.board import Board
@@ -25,7 +26,7 @@ from pylos.web.states import Game, legal_entry, replay
 from pylos.web.streams import EventStream, while_waiting
 from pylos.web.tables import Tables
 
-SIMULATIONS = Range(int, 0, 20_000)
+SIMULATIONS = Range(int, 0, MOST_SIMULATIONS)
 HINT_SIMULATIONS = 512
 """A hint is at full strength, whatever the level of the opponent."""
 

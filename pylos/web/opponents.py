@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import PlayerError
 from pylos.players.levels import find_level, level_table, levels
 from pylos.runs.manifest_format import EVALUATED
 from pylos.runs.watching import find_runs, look_at, read_run
-from pylos.search.options import MOST_SIMULATIONS
 from pylos.solution.tablebase import is_solved
 from pylos.system.files import writable
 from pylos.system.options import natural, shown

@@ -24,6 +24,7 @@ PORT = 7575
 _TRIES = 20
 """How many ports from there on are tried, before any that is free."""
 _GRACE_SECONDS = 1
+_MOST_CONNECTIONS = 1000
 
 
 def serve(settings: Settings, port: int | None = None, browser: bool = True) -> None:
@@ -60,6 +61,7 @@ def serve(settings: Settings, port: int | None = None, browser: bool = True) -> 
             log_level="error",
             access_log=False,
             server_header=False,
+            limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         _Server(config, app.state.waiting, ready).run(sockets=[listening])

@@ -1,18 +1,14 @@
-"""Analyses that grow, exact values and hints; and that a search ends when its client leaves."""
+"""Analyses that grow, exact values and hints."""
 
-import http.client
 import json
-import time
-from urllib.parse import urlsplit
 
 import pytest
 
 from pylos.analysis.rows import analyse
 from pylos.game.board import Board
 from pylos.solution.tablebase import Tablebase
-from pylos.web.app import make_app
 from tests.support.boards import random_game
-from tests.support.serving import client_of, served
+from tests.support.serving import client_of
 
 SQUARE = "ww..ww..bbb...../........./..../. w 2"
 
@@ -137,20 +133,3 @@ def test_a_hint_by_the_search_in_words(client, unsolved):
 def test_bad_requests_have_a_status(client, body, part):
     answer = client.post("/api/1/analyse", json={"game": game(), **body})
     assert part in error_of(answer)
-
-
-def test_a_search_ends_when_its_client_leaves():
-    app = make_app()
-    with served(app) as address:
-        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
-        body = json.dumps({"game": game(), "simulations": 20_000})
-        connection.request("POST", "/api/1/analyse", body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        assert json.loads(answer.readline()[6:])["simulations"] == 0
-        assert (app.state.service.open, app.state.waiting.count) == (1, 1)
-        answer.close()
-        connection.close()
-        until = time.monotonic() + 30
-        while app.state.service.open or app.state.waiting.count:
-            assert time.monotonic() < until
-            time.sleep(0.01)

@@ -1,20 +1,24 @@
 """Ports, addresses, the browser, and how signals end the server."""
 
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import urllib.request
+import time
+from urllib.parse import urlsplit
 
 import pytest
 
 from pylos.errors import ConfigurationError
 from pylos.web import server
+from pylos.web.app import make_app
 from pylos.web.server import address_of, has_display, listen
+from pylos.web.settings import Settings
 from tests.support.commands import assert_refused, run_pylos
-from tests.support.serving import played
+from tests.support.serving import played, served
 
 
 def test_the_next_free_port_unless_one_was_asked_for(monkeypatch):
@@ -54,25 +58,53 @@ def test_a_browser_needs_a_display(monkeypatch):
     assert has_display()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_server(number, code):
-    with played() as (process, address):
-        with urllib.request.urlopen(f"{address}/api/1/info", timeout=10) as answer:
-            assert json.load(answer)["version_api"] == 1
+GAME = {"rules": "standard", "actions": []}
+
+
+def begin(address, path, **body):
+    """Sends a request and does not wait for its answer."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    content = json.dumps({"game": GAME, **body})
+    connection.request("POST", f"/api/1/{path}", content, {"content-type": "application/json"})
+    return connection
+
+
+def wait_until(condition):
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("host", "number", "code"), [("127.0.0.1", signal.SIGINT, 130), ("0.0.0.0", signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_the_server_and_its_open_streams(host, number, code):
+    with played("--host", host) as (process, address):
+        assert address.startswith("http://127.0.0.1:")
+        stream = begin(address, "analyse", simulations=20_000).getresponse()
+        assert json.loads(stream.readline()[6:])["simulations"] == 0
         process.send_signal(number)
         out, errors = process.communicate(timeout=10)
         assert process.returncode == code
         assert out == ""
         assert errors.splitlines()[-1] == "pylos: interrupted"
         assert "Traceback" not in errors
+        assert errors.count("there is no password") == (host == "0.0.0.0")
 
 
-def test_a_server_for_everybody_says_what_that_means():
-    with played("--host", "0.0.0.0") as (process, address):
-        assert address.startswith("http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
-        errors = process.communicate(timeout=10)[1]
-        assert errors.count("there is no password") == 1
+def test_searches_end_when_their_clients_leave():
+    app = make_app(Settings(ckpt_path="reference"))
+    with served(app) as address:
+        stream = begin(address, "analyse", simulations=20_000)
+        answer = stream.getresponse()
+        assert json.loads(answer.readline()[6:])["simulations"] == 0
+        move = begin(address, "move", opponent="given@20000")
+        wait_until(lambda: app.state.service.open == app.state.waiting.count == 2)
+        answer.close()
+        for connection in (stream, move):
+            connection.close()
+        wait_until(lambda: app.state.service.open == app.state.waiting.count == 0)
 
 
 def test_a_port_in_use_is_one_line():
