@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,8 @@ MOST_RUNS, MOST_FOLDERS, MOST_DEPTH = 500, 5000, 6
 """How far a search for runs goes."""
 MOST_ROWS, MOST_COLUMNS, MOST_CHECKPOINTS = 2000, 300, 500
 """How much of a run is told. Of more epochs, evenly spaced ones are."""
-_MOST_BYTES = 1 << 24
+_MOST_BYTES, _LONGEST_CONFIG = 1 << 24, 1 << 15
+"""Of a file; and of a configuration, whose nesting could keep its reader busy."""
 _LARGE = 1e15
 """No number of a run is as large. Larger ones would not be exact in the page."""
 _FACTS = {
@@ -148,7 +149,7 @@ def look_at(folder: Path, root: Path) -> RunFiles:
     real_root = Path(os.path.realpath(root))
     stamps: list[tuple[int, ...]] = []
 
-    def own(paths: Iterator[Path] | list[Path]) -> tuple[Path, ...]:
+    def own(paths: Iterable[Path]) -> tuple[Path, ...]:
         kept = []
         for path in paths:
             try:
@@ -181,47 +182,45 @@ def look_at(folder: Path, root: Path) -> RunFiles:
 def read_run(files: RunFiles) -> RunReport:
     """Reads the files of a run. Files that have not changed are not read again."""
     errors: list[str] = []
-
-    def guarded(paths: tuple[Path, ...], read: Any) -> Any:
-        try:
-            for path in paths:
-                if path.stat().st_size > _MOST_BYTES:
-                    raise CheckpointError(f"{path} is too large to be shown")
-                return read(path)
-        except (CheckpointError, OSError, ValueError, RecursionError) as error:
-            text = error.strerror or "" if isinstance(error, OSError) else str(error)
-            # The page learns no path of this machine.
-            text = text.replace(f"{files.folder}{os.sep}", "").splitlines()[0]
-            errors.append(
-                writable(f"cannot read {paths[0].name}: {text}" if isinstance(error, OSError) else text)
-            )
-        return None
-
-    logged: list[dict[str, str]] = guarded(files.metrics, read_metrics) or []
-    manifest: Mapping[str, Any] = guarded(files.manifest, read_manifest) or {}
-    config: Mapping[str, Any] = guarded(files.config, _read_config) or {}
+    logged: list[dict[str, str]] = _tried(read_metrics, files.metrics, files.folder, errors) or []
+    manifest: Mapping[str, Any] = _tried(read_manifest, files.manifest, files.folder, errors) or {}
+    config: Mapping[str, Any] = _tried(_read_config, files.config, files.folder, errors) or {}
     rows = _thinned(logged)
     columns = list(dict.fromkeys(name for row in rows for name in row))[:MOST_COLUMNS]
-    steps = [int(row["step"]) for row in rows]
-    epochs = {int(row["step"]): int(row["epoch"]) for row in logged if row.get("epoch", "").isdecimal()}
+    epochs = {
+        int(row["step"]): int(epoch) for row in logged if (epoch := _number(row.get("epoch"))) is not None
+    }
     facts = {name: config.get(part, {}).get(name) for part, names in _FACTS.items() for name in names}
-    settings = manifest.get("evaluation") or {}
     max_epochs = config.get("trainer", {}).get("max_epochs")
-    bounded = type(max_epochs) is int and 0 < max_epochs < _LARGE
     rules = facts.pop("rules") or manifest.get("rules")
+    entries = manifest.get("entries", [])[-MOST_CHECKPOINTS:]
     return RunReport(
         rules=rules[:40] if isinstance(rules, str) else None,
-        max_epochs=max_epochs if bounded else None,
+        max_epochs=max_epochs if type(max_epochs) is int and 0 < max_epochs < _LARGE else None,
         config={name: value for name, value in facts.items() if _can_be_told(value)},
         columns=[writable(name)[:100] for name in columns],
         rows=[[_number(row.get(name)) for name in columns] for row in rows],
-        minutes=minutes_of_training(files.events, steps),
-        checkpoints=checkpoint_table(
-            files.checkpoints, manifest.get("entries", [])[-MOST_CHECKPOINTS:], epochs
-        ),
-        simulations=settings.get("simulations"),
+        minutes=minutes_of_training(files.events, [int(row["step"]) for row in rows]),
+        checkpoints=checkpoint_table(files.checkpoints, entries, epochs),
+        simulations=(manifest.get("evaluation") or {}).get("simulations"),
         error=errors[0] if errors else None,
     )
+
+
+def _tried(read: Callable[[Path], Any], paths: Sequence[Path], folder: Path, errors: list[str]) -> Any:
+    """What is read of a file, if there is one; None and a sentence among the errors if it cannot be read."""
+    for path in paths:
+        try:
+            if path.stat().st_size > (_LONGEST_CONFIG if read is _read_config else _MOST_BYTES):
+                raise CheckpointError(f"{path} is too large to be shown")
+            return read(path)
+        except OSError as error:
+            errors.append(f"cannot read {path.name}: {error.strerror}")
+        except (CheckpointError, ValueError, RecursionError) as error:
+            # The page learns no path of this machine.
+            text = str(error).replace(f"{folder}{os.sep}", "").splitlines()[0]
+            errors.append(writable(text if path.name in text else f"{path.name} is damaged: {text}"))
+    return None
 
 
 def _thinned(rows: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -235,7 +234,7 @@ def _read_config(path: Path) -> dict[str, dict[str, Any]]:
     import yaml
 
     try:
-        values = yaml.load(read_text(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        values = yaml.safe_load(read_text(path))
     except yaml.YAMLError:
         raise CheckpointError(f"{path} is damaged") from None
     if not isinstance(values, dict):

@@ -87,7 +87,8 @@ def test_states(tmp_path: Path):
         ("metrics.csv", "nonsense", "metrics.csv is damaged"),
         ("checkpoints/manifest.json", "{", "manifest.json is damaged"),
         ("config.yaml", "a: [", "config.yaml is damaged"),
-        ("config.yaml", "[" * 5000, "config.yaml"),
+        ("config.yaml", "[" * 5000, "config.yaml is damaged"),
+        ("config.yaml", "[" * 100_000, "config.yaml is too large"),
     ],
 )
 def test_what_is_damaged_is_said_and_the_rest_shown(tmp_path: Path, name: str, content: str, said: str):
@@ -112,10 +113,10 @@ def test_strange_values_are_not_told(tmp_path: Path):
     huge = "9" * 4000
     model = f"{{rules: [1], width: {huge}, blocks: .inf, learning_rate: {{}}}}"
     run = make_run(tmp_path, config=f"trainer: {{max_epochs: {huge}}}\nmodel: {model}\ndata: 3\n")
-    (run / "metrics.csv").write_text("step,epoch,a,b\n4,1e300,nan,text\n")
+    (run / "metrics.csv").write_text(f"step,epoch,a,b\n4,1e300,nan,text\n8,{huge},inf,\n")
     report = report_of(run)
     assert (report.rules, report.max_epochs, report.config, report.epochs) == (None, None, {}, 0)
-    assert report.rows == [[4.0, None, None, None]]
+    assert report.rows == [[4.0, None, None, None], [8.0, None, None, None]]
 
 
 def test_what_is_told_is_bounded(tmp_path: Path, monkeypatch):
