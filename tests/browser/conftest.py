@@ -24,6 +24,9 @@ ARGUMENTS = [
 ]
 REFUSED = "the server responded with a status of 400"
 """What a browser writes about every bad input that the server explains to the page."""
+REFERENCE = Path(__file__).parents[2] / "lightning_logs" / "reference"
+HOSTILE = "<img src=x onerror=alert(1)>"
+"""The name of a run."""
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +46,25 @@ def browser():
 def runs_folder(tmp_path_factory) -> Path:
     """The folder of runs that the server watches. A test puts its runs there."""
     return tmp_path_factory.mktemp("runs")
+
+
+def copy_run(source, target):
+    """A copy of one of the runs that ship, without those within it."""
+    target.mkdir()
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copy(file, target)
+
+
+@pytest.fixture(scope="session")
+def runs(runs_folder) -> Path:
+    """The folder with three finished runs; the first has two checkpoints."""
+    copy_run(REFERENCE, runs_folder / "first")
+    copy_run(REFERENCE / "mature", runs_folder / "second")
+    copy_run(REFERENCE / "children", runs_folder / HOSTILE)
+    for name in ("best-036000.ckpt", "best-033600.ckpt"):
+        (runs_folder / "first" / name).write_bytes(b"not opened by the page of the runs")
+    return runs_folder
 
 
 @pytest.fixture(scope="session")

@@ -4,34 +4,10 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
-import pytest
-
+from tests.browser.conftest import HOSTILE, REFERENCE, copy_run
 from tests.support.commands import ENVIRONMENT, PYLOS
 from tests.support.training import config_text
-
-REFERENCE = Path(__file__).parents[2] / "lightning_logs" / "reference"
-HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-def copy_run(source, target):
-    """A copy of one of the runs that ship, without those within it."""
-    target.mkdir()
-    for file in source.iterdir():
-        if file.is_file():
-            shutil.copy(file, target)
-
-
-@pytest.fixture(scope="module")
-def runs(runs_folder):
-    """Three finished runs; the first has two checkpoints."""
-    copy_run(REFERENCE, runs_folder / "first")
-    copy_run(REFERENCE / "mature", runs_folder / "second")
-    copy_run(REFERENCE / "children", runs_folder / HOSTILE)
-    for name in ("best-036000.ckpt", "best-033600.ckpt"):
-        (runs_folder / "first" / name).write_bytes(b"not opened by this page")
-    return runs_folder
 
 
 def curves(page, title):
