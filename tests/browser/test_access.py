@@ -60,7 +60,7 @@ def test_axe_finds_nothing_serious_on_the_panels_of_the_play_page(page):
 
 def test_axe_finds_nothing_serious_where_tables_and_answers_are_open(page, runs):
     look(page, "/runs?run=first", ".plot-axes")
-    for summary in page.locator("summary").all():
+    for summary in page.locator("summary").all()[:2]:
         summary.click()
     assert faults(page) == []
     look(page, "/puzzles?rules=standard&number=77", "#status button")
