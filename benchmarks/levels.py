@@ -6,6 +6,9 @@
 Candidates are agents with some simulations and a temperature. Each plays a few games against its neighbours and against
 `ANCHORS`, and one fit rates all of them. The levels are the candidates that are nearest to equal steps. These play
 many more games. Perfect play is rated, too, where the rules are solved on this machine with distances.
+
+The scale is that of the runs: there, too, the anchors' own matches are all that connects an agent with `random`. These
+matches count so often here that the levels, some of which are about as strong as an anchor, do not move the anchors.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from pylos.arena.match import play_match
+from pylos.arena.match import match_results, play_games, play_match
 from pylos.arena.ratings import Ratings, fit_ratings
 from pylos.arena.results import MatchResult
 from pylos.errors import TableError
@@ -32,16 +35,21 @@ from pylos.players.perfect_player import load_perfect
 from pylos.players.player import Player
 from pylos.system.files import atomic_write
 
-ANCHORS = ("random", "rollouts:20", "rollouts:200")
-"""Whom every player meets; they meet each other along the ladder."""
+ROOT = Path(__file__).parents[1]
+ANCHORS = ("random", "rollouts:20", "rollouts:200", "rollouts:1600")
+"""Whom every player meets, the weakest first."""
+ANCHOR_WEIGHT = 100
+"""How often a match of two anchors counts."""
+RUNS = ROOT / "lightning_logs" / "reference"
+"""The runs of the agents that ship. In them the anchors met."""
 NETWORK = (
-    *((1, t) for t in (16, 10, 6, 4, 3)),
-    *((2, t) for t in (4, 3, 2.5, 2, 1.5)),
+    *((1, t) for t in (30, 16, 10, 6, 4)),
+    *((2, t) for t in (4, 3, 2, 1.5)),
     *((4, t) for t in (2.5, 2, 1.5, 1)),
-    *((8, t) for t in (2.5, 2, 1.5, 1)),
+    *((8, t) for t in (2, 1.5, 1)),
     *((16, t) for t in (2, 1)),
-    *((32, t) for t in (1.5, 1, 0.5)),
-    *((64, t) for t in (1, 0)),
+    *((32, t) for t in (1, 0.5)),
+    (64, 0),
     (1024, 0),
 )
 """Candidates with the agent that ships: simulations and temperature, about from weak to strong."""
@@ -55,7 +63,7 @@ SEED, TRIAL_GAMES, GAMES = 0, 60, 400
 """Names the games; how many there are in a match of candidates, and of levels."""
 LONG = 300
 """Players with more simulations have fewer games, so that these take no longer."""
-TABLE = Path(__file__).parents[1] / "pylos" / "players" / "reference" / "levels.json"
+TABLE = ROOT / "pylos" / "players" / "reference" / "levels.json"
 
 
 def candidates(rules: str) -> list[LevelPlayer]:
@@ -79,32 +87,46 @@ def rate(rules: str, ladder: Sequence[LevelPlayer], games: int, others: Sequence
         games: games of every match.
         others: players of whom only the strongest three of the ladder meet everyone.
     """
-    results: list[MatchResult] = []
+    anchors = [make_player(name, rules) for name in ANCHORS]
+    results = ANCHOR_WEIGHT * anchor_matches(rules, anchors, games)
 
     def play(player: Player, opponents: Sequence[Player]) -> None:
-        start = time.perf_counter()
-        found = [
-            play_match(player, opponent, _games_of(player, opponent, games), rules, SEED)
-            for opponent in opponents
-        ]
+        start, found = time.perf_counter(), []
+        for count, group in itertools.groupby(opponents, lambda opponent: _games_of(player, opponent, games)):
+            rivals = list(group)  # one batch for all of them
+            found += match_results(play_games(player, rivals, count, rules, SEED), player, rivals)
         results.extend(found)
         scores = ", ".join(f"{result.opponent} {result.score:.2f}" for result in found)
         print(f"  {player.name}: {scores} ({time.perf_counter() - start:.0f} s)", flush=True)
 
-    anchors = [make_player(name, rules) for name in ANCHORS]
-    for weaker, stronger in itertools.pairwise(anchors):
-        results.append(play_match(stronger, weaker, games, rules, SEED))
     for place, player in enumerate(ladder):
         strong = place >= len(ladder) - 3
         play(player, [*ladder[place + 1 : place + 3], *anchors, *(others if strong else ())])
     return fit_ratings(results)
 
 
+def anchor_matches(rules: str, anchors: Sequence[Player], games: int) -> list[MatchResult]:
+    """The matches of each anchor with the next weaker one: those of the run if there was one, else new ones."""
+    manifest = RUNS / ("" if rules == "standard" else rules) / "manifest.json"
+    if manifest.is_file():
+        matches = json.loads(manifest.read_text(encoding="utf-8"))["anchor_matches"]
+        return [MatchResult.from_dict(match) for match in matches]
+    return [
+        play_match(stronger, weaker, _games_of(stronger, weaker, games), rules, SEED)
+        for weaker, stronger in itertools.pairwise(anchors)
+    ]
+
+
 def _games_of(player: Player, opponent: Player, games: int) -> int:
     """How many games of at most `games` two players have time for: fewer where one of them searches for long."""
-    both = (player, opponent)
-    simulations = max(one.level.simulations for one in both if isinstance(one, LevelPlayer))
-    return 2 * (games * LONG // max(simulations, LONG) // 2)
+    simulations = max(_simulations(player), _simulations(opponent), LONG)
+    return 2 * (games * LONG // simulations // 2)
+
+
+def _simulations(player: Player) -> int:
+    if isinstance(player, LevelPlayer):
+        return player.level.simulations
+    return int(player.name.removeprefix("rollouts:")) if player.name.startswith("rollouts:") else 0
 
 
 def choose(players: Sequence[LevelPlayer], ratings: Ratings) -> list[LevelPlayer]:
@@ -125,6 +147,7 @@ def measure(rules: str) -> dict[str, Any]:
     print(f"{rules}: levels")
     perfect = _perfect(rules)
     ratings = rate(rules, chosen, GAMES, perfect)
+    names = [list(LEVELS)[round(place)] for place in np.linspace(0, len(LEVELS) - 1, len(chosen))]
     entries = [
         {
             "name": name,
@@ -133,7 +156,7 @@ def measure(rules: str) -> dict[str, Any]:
             "temperature": player.level.temperature,
             **_rating(ratings, player.name),
         }
-        for name, player in zip(LEVELS, chosen, strict=False)
+        for name, player in zip(names, chosen, strict=True)
     ]
     return {
         "script": "benchmarks/levels.py",
