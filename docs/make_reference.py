@@ -3,6 +3,7 @@
     python docs/make_reference.py lightning_logs/laptop
 
 Needs matplotlib (`pip install 'pylos[docs]'`). What ships is the network of the last checkpoint of the run.
+Afterwards `python benchmarks/levels.py RULES` measures the levels anew: a test fails until it has.
 """
 
 from __future__ import annotations
