@@ -76,7 +76,7 @@ def test_a_planted_blunder_is_found(reviewed, planted):
 
 
 def test_the_graph_leads_to_the_turns(reviewed):
-    plot = reviewed.locator(".review-chart svg").first
+    plot = reviewed.locator(".review-chart .plot-area")
     box = plot.bounding_box()
     plot.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.4})
     shown = int(reviewed.locator(".turn-place").text_content().split(" / ")[0])
