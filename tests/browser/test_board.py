@@ -135,7 +135,7 @@ def test_dragging_the_camera_plays_nothing(board):
     assert board.point("1D2") != before
     board.click("1C1")
     assert board.played == ["1C1"]
-    board.evaluate("board.resetCamera()")
+    board.page.get_by_label("Turn the board back").click()
     assert board.point("1D2") == before
 
 
@@ -279,6 +279,9 @@ def test_levels_are_peeled_off(board, mode):
     board.evaluate("board.peel = 4")
     board.page.mouse.move(*board.point("3B2"))
     assert board.cells[board.evaluate("board.hover")] == "3B2"
+    for shown in (3, 2, 1, 4):
+        board.page.locator(".board-tools button").first.click()
+        assert board.evaluate("board.peel") == shown
 
 
 def test_a_ball_shows_what_it_rests_on(board):
@@ -328,7 +331,7 @@ def test_balls_move_unless_motion_is_unwanted(board):
       const state = await states([view.state.legal.find(({ name }) => name === "1A1^2B2").action]);
       board.speed = speed;
       board.show({ ...view, state }, { animate: { actions: [34], from: view.state } });
-      return board.tracks.length; })"""
+      return board.motion.tracks.length; })"""
     assert board.evaluate(f"{raised}(60)") == 0  # the fixture asks for reduced motion
     board.page.emulate_media(reduced_motion="no-preference")
     assert board.evaluate(f"{raised}(0)") == 0
@@ -337,9 +340,9 @@ def test_balls_move_unless_motion_is_unwanted(board):
     drawn = board.evaluate("board.draws")
     board.wait(f"board.draws > {drawn}")
     board.evaluate("board.show(view)")  # ends the motion at once
-    assert board.evaluate("board.tracks.length") == 0
+    assert board.evaluate("board.motion.tracks.length") == 0
     assert board.evaluate(f"{raised}(0.05)") == 1
-    board.wait("board.tracks.length === 0")
+    board.wait("board.motion.tracks.length === 0")
 
 
 def test_arrows_and_rings(board):

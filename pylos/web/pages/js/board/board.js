@@ -4,13 +4,12 @@ import { Camera } from "./camera.js";
 import { Choices } from "./choices.js";
 import { FlatView } from "./flat.js";
 import { KeyGrid } from "./keys.js";
-import { lengthOf, positionOf, tracksBetween } from "./motion.js";
+import { Motion } from "./motion.js";
 import { Overlay } from "./overlay.js";
 import { Pointer } from "./pointer.js";
 import { baseOf, sceneOf, sideOn } from "./scene.js";
 import { SolidView } from "./solid.js";
-
-const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+import { Tools } from "./tools.js";
 
 /**
  * The board in an element, which gives it its size.
@@ -28,12 +27,10 @@ export class BoardView extends EventTarget {
     this.choices = null;
     this.selected = this.hover = this.focused = null;
     this.camera = new Camera();
+    this.motion = new Motion();
     this.levels = 4;
-    /** The time of a move in seconds; 0 moves at once. */
-    this.speed = 0.6;
     /** How often the board was drawn. */
     this.draws = 0;
-    this.tracks = [];
     this.drag = null;
     element.classList.add("board");
     this.surface = document.createElement("div");
@@ -42,6 +39,7 @@ export class BoardView extends EventTarget {
     this.overlay = new Overlay(this.surface);
     this.pointer = new Pointer(this.surface, this);
     this.keys = new KeyGrid(element, cells, this);
+    this.tools = new Tools(element, this);
     this.wanted = "auto";
     this.choose();
     this.observer = new ResizeObserver(() => this.resize());
@@ -51,7 +49,7 @@ export class BoardView extends EventTarget {
   destroy() {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
-    for (const part of [this.pointer, this.keys, this.overlay, this.drawing]) part.destroy();
+    for (const part of [this.pointer, this.keys, this.overlay, this.tools, this.drawing]) part.destroy();
     this.drawing = null;
     this.surface.remove();
     this.element.classList.remove("board");
@@ -72,6 +70,15 @@ export class BoardView extends EventTarget {
     return this.drawing instanceof SolidView;
   }
 
+  /** The time of a move in seconds; 0 moves at once. */
+  get speed() {
+    return this.motion.speed;
+  }
+
+  set speed(seconds) {
+    this.motion.speed = seconds;
+  }
+
   /** How many levels are shown, 4 to 1. */
   get peel() {
     return this.levels;
@@ -79,6 +86,7 @@ export class BoardView extends EventTarget {
 
   set peel(levels) {
     this.levels = levels;
+    this.tools.show();
     this.request();
   }
 
@@ -86,6 +94,11 @@ export class BoardView extends EventTarget {
   get quarter() {
     if (this.turns) return this.camera.quarter;
     return this.view?.flipped ? 2 : 0;
+  }
+
+  /** The lowest level that is played on. */
+  get base() {
+    return this.view ? baseOf(this.view.state, this.cells) : 0;
   }
 
   resetCamera() {
@@ -118,20 +131,15 @@ export class BoardView extends EventTarget {
     this.choices = new Choices(view.state, view.interactive && !view.setup);
     this.drag = null;
     if (this.selected !== null && !this.choices.raises.has(this.selected)) this.select(null);
-    if (!again) this.move(view.state, animate);
+    if (animate) this.motion.start(animate.from, view.state, animate.actions);
+    else if (!again) this.motion.end();
     this.label();
     this.request();
   }
 
-  move(state, animate) {
-    const moves = animate && this.speed > 0 && !STILL.matches;
-    this.tracks = moves ? tracksBetween(animate.from, state, animate.actions) : [];
-    this.begun = performance.now();
-  }
-
   label() {
     const { state, last } = this.view;
-    this.keys.show(state, this.choices, this.selected, { base: baseOf(state, this.cells), last: last ?? state.last });
+    this.keys.show(state, this.choices, this.selected, { base: this.base, last: last ?? state.last });
   }
 
   /** The middle of a cell in CSS pixels, from the corner of the board's element. */
@@ -150,6 +158,7 @@ export class BoardView extends EventTarget {
     this.drawing = solid ? this.makeSolid() : new FlatView(this.surface, this.cells);
     this.surface.append(this.overlay.root);
     this.surface.classList.toggle("board-turns", this.turns);
+    this.tools.show();
     this.resize();
     this.dispatchEvent(new CustomEvent("mode", { detail: { drawn: this.turns ? "3d" : "flat" } }));
   }
@@ -161,6 +170,7 @@ export class BoardView extends EventTarget {
         event.preventDefault();
         if (this.drawing === view) this.choose(false);
       });
+      view.canvas.addEventListener("webglcontextrestored", () => this.drawing && this.choose());
       return view;
     } catch {
       return new FlatView(this.surface, this.cells);
@@ -191,29 +201,20 @@ export class BoardView extends EventTarget {
   draw(now) {
     if (!this.view) return;
     const { choices, selected, hover, levels } = this;
-    const time = (now - this.begun) / 1000 / (this.speed || 1);
-    if (time >= lengthOf(this.tracks)) this.tracks = [];
     const scene = sceneOf(this.view, this.cells, { choices, selected, hover, peel: levels });
-    for (const track of this.tracks) this.moveBall(scene, track, time);
+    this.motion.apply(scene, now, this.drawing);
     if (this.drag) {
       const ball = scene.balls.find(({ cell }) => cell === this.drag.cell);
       if (ball) ball.at = this.drawing.under(this.drag.x, this.drag.y, ball);
     }
-    if (this.tracks.length) scene.ghosts = [];
-    const moving = this.moving || this.tracks.length > 0;
+    const moving = this.moving || this.motion.going;
     if (moving && this.drawn) this.drawing.pace(now - this.drawn);
     this.drawn = moving ? now : null;
     this.draws += 1;
     this.drawing.draw(scene, moving);
     this.drawOverlay();
-    if (this.tracks.length) this.request(true);
-  }
-
-  moveBall(scene, track, time) {
-    const end = track.legs.at(-1).to;
-    const same = (ball) => ball.side === track.side && ball.cell === end.cell && (end.cell !== null || ball.slot === end.slot);
-    const ball = scene.balls.find(same);
-    if (ball) Object.assign(ball, { at: positionOf(track, Math.max(0, time), this.drawing), rim: null });
+    if (this.motion.going) this.request(true);
+    else if (this.moving && !this.pointer.pressed) this.request(); // the last picture is drawn in full
   }
 
   drawOverlay() {
@@ -224,7 +225,7 @@ export class BoardView extends EventTarget {
     const mover = { side: state.turn, slot: Math.max(0, state.reserves[state.turn] - 1) };
     const reserves = this.drawing.compact ? state.reserves : {};
     const now = { focus: focused, hover: drag ? null : hover, name, mover, reserves };
-    this.overlay.draw(this.drawing, this.tracks.length ? [] : arrows, now);
+    this.overlay.draw(this.drawing, this.motion.going ? [] : arrows, now);
   }
 
   // What somebody does -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import { sideOn } from "./scene.js";
  *   the first is looked up among the legal actions, balls that are gone after it were taken back.
  * @returns {Track[]}
  */
-export function tracksBetween(from, to, actions) {
+function tracksBetween(from, to, actions) {
   const first = from.legal.find(({ action }) => action === actions[0]);
   if (!first || first.kind === "stop") return [];
   const side = from.turn;
@@ -38,8 +38,42 @@ export function tracksBetween(from, to, actions) {
   return tracks.filter(({ legs }) => legs[0].to.cell === null || legs.length > 1 || sideOn(to, legs[0].to.cell) === side);
 }
 
-/** When the last ball has arrived, in moves. */
-export const lengthOf = (tracks) => Math.max(0, ...tracks.map(({ legs }) => legs.at(-1).start + 1));
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** The balls that are on their way now. */
+export class Motion {
+  /** The time of a move in seconds; 0 moves at once. */
+  speed = 0.6;
+  /** @type {Track[]} */
+  tracks = [];
+
+  /** Sets balls going; those that still went are where they belong at once. Nothing moves for whoever asks for calm. */
+  start(from, to, actions) {
+    this.tracks = this.speed > 0 && !STILL.matches ? tracksBetween(from, to, actions) : [];
+    this.begun = performance.now();
+  }
+
+  end() {
+    this.tracks = [];
+  }
+
+  get going() {
+    return this.tracks.length > 0;
+  }
+
+  /** Puts the balls of a scene where they are at a time in ms. */
+  apply(scene, now, view) {
+    const time = Math.max(0, now - this.begun) / 1000 / (this.speed || 1);
+    if (this.tracks.every(({ legs }) => time >= legs.at(-1).start + 1)) this.end();
+    if (this.going) scene.ghosts = [];
+    for (const { side, legs } of this.tracks) {
+      const end = legs.at(-1).to;
+      const same = (ball) => ball.side === side && ball.cell === end.cell && (end.cell !== null || ball.slot === end.slot);
+      const ball = scene.balls.find(same);
+      if (ball) Object.assign(ball, { at: positionOf(legs, time, view), rim: null });
+    }
+  }
+}
 
 const FALLEN = 0.8;
 
@@ -53,8 +87,8 @@ function flight(time) {
   return { part: u * u * (3 - 2 * u), lift: 4 * u * (1 - u) };
 }
 
-/** Where a ball of a track is, in the coordinates of a view, `time` moves after the beginning. */
-export function positionOf({ legs }, time, view) {
+/** Where a ball is, in the coordinates of a view, `time` moves after the beginning. */
+function positionOf(legs, time, view) {
   const leg = legs.findLast(({ start }) => time >= start) ?? legs[0];
   const { part, lift } = flight(Math.min(1, Math.max(0, time - leg.start)));
   return view.between(view.place(leg.from), view.place(leg.to), part, lift);
