@@ -84,8 +84,9 @@ def play_turns(board: Board, actions: list[int]) -> list[dict[str, Any]]:
         state = state_of(board)
         turn["actions"].append(action)
         turn["states"].append(state)
-        complete = board.turn != side or state["over"] is not None
-        turn |= {"turn": board.last_turn, "complete": complete, "state": state}
+        turn |= {"complete": board.turn != side or state["over"] is not None, "state": state}
+    for turn, name in zip(turns[::-1], board.turns[::-1], strict=False):
+        turn["turn"] = name
     return turns
 
 

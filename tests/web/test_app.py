@@ -1,5 +1,6 @@
 """The application: pages, static files, and errors as one sentence."""
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pylos.web.app import make_app
+from tests.support.serving import client_of
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,64 @@ def test_an_illegal_action_is_explained_without_the_position(client):
     answer = client.post("/api/1/position", json={"game": {"rules": "standard", "actions": [5, 5]}})
     assert answer.status_code == 400
     assert answer.json() == {"error": "1B2 is not legal: 1B2 is occupied"}
+
+
+LEAVES = [
+    None,
+    True,
+    0,
+    -1,
+    5,
+    2**63,
+    1.5,
+    "",
+    "standard",
+    "x" * 200,
+    "\x00",
+    "white",
+    [],
+    {},
+    [5, 6],
+    [[]],
+    "perfect",
+]
+LEAVES += ["given@1", "run:/../x@5", "level:child", "................/........./..../. w 0", "." * 30]
+FIELDS = [
+    "rules",
+    "start",
+    "actions",
+    "text",
+    "action",
+    "opponent",
+    "seed",
+    "simulations",
+    "cells",
+    "turn",
+    "tags",
+]
+
+
+def test_whatever_is_sent_no_answer_is_a_mistake_of_ours():
+    draw = random.Random(0)
+
+    def some_fields(names):
+        return {name: draw.choice(LEAVES) for name in draw.sample(names, draw.randrange(min(6, len(names))))}
+
+    with client_of() as client:
+        paths = [
+            route.path for route in client.app.routes if "POST" in (getattr(route, "methods", None) or ())
+        ]
+        assert len(paths) > 10
+        for path in paths:
+            path = path.format(rules="mini-standard", number=1)
+            for _ in range(12):
+                game = {"rules": "standard", "actions": draw.choice([[], [5]]), **some_fields(FIELDS[:3])}
+                body = {"simulations": 8, "game": draw.choice([game, *LEAVES]), **some_fields(FIELDS)}
+                answer = client.post(path, json=body)
+                assert answer.status_code in (200, 400, 404), (path, body, answer.text)
+                if answer.status_code != 200:
+                    assert list(answer.json()) == ["error"]
+                    assert len(answer.text) < 400
 
 
 def test_lightning_is_never_imported(tmp_path):
