@@ -180,10 +180,7 @@ def _judge_by_search(number: int, turn: PlayedTurn, opinions: Mapping[int, Opini
     names = [opinion.best] if opinion.best else []
     if verdict == "best" and not is_best:
         names.insert(0, turn.text)
-    better = f": {opinion.best} was better" if names else ""
-    text = {"best": "Best.", "good": "Good."}.get(
-        verdict, f"Gave up {lost:.0%} of the chance to win{better}."
-    )
+    text = _search_text(lost, verdict, is_best, opinion.best)
     return Judgement(number, turn.text, turn.by, lost, verdict, names, None, None, text)
 
 
@@ -261,7 +258,17 @@ def _truth_text(before: int, after: int, is_best: bool, best: str, is_only: bool
     if after < before:
         return f"Threw the {was} away, for a {OUTCOMES[after]}: {best} kept it."
     if is_only and before >= 0:
-        return f"Best: the only turn that keeps the {was}."
+        return f"The only turn that keeps the {was}."
     if is_best:
-        return "Best." if before >= 0 else "Lost anyway; nothing holds out longer."
+        return f"Keeps the {was}." if before >= 0 else "Lost anyway, against perfect play."
     return f"Keeps the win; {best} wins faster." if before > 0 else f"Lost anyway; {best} holds out longer."
+
+
+def _search_text(lost: float, verdict: str, is_best: bool, best: str) -> str:
+    if is_best:
+        return "The search would have played it, too."
+    if verdict == "best":
+        return f"As good as {best}." if best else "Nothing was lost."
+    if verdict == "good":
+        return f"{best} was a little better." if best else "Little was lost."
+    return f"Gave up {100 * lost:.0f} % of the chance to win{f': {best} was better' if best else ''}."
