@@ -32,21 +32,22 @@ class Report(NamedTuple):
     """Why the search failed; then it is the last report, and nothing else in it has a meaning."""
 
 
-def read_report(pool: SearchPool, row: int, position: int, done: bool) -> Report:
+def read_report(pool: SearchPool, row: int, position: int, simulations: int, done: bool) -> Report:
     """Reads a report from an evaluated search.
 
     Args:
         pool: where it is.
         row: of the search.
         position: its packed position.
+        simulations: how many it has made.
         done: whether this is its last report.
     """
     result, root, pending = pool.result(row), pool.edges(row), take_backs(position)
     pairs = zip(root.actions.tolist(), root.priors.tolist(), strict=True)
     rows = [Row(action, action_name(action, pending), prior=prior) for action, prior in pairs]
-    lines = {r.action: _turns(*pool.line(row, index, _LINE_ACTIONS)) for index, r in enumerate(rows)}
+    lines = {actions[0]: _turns(actions, before) for actions, before in pool.lines(row, _LINE_ACTIONS)}
     best = best_first(with_search(rows, root, result))
-    return Report(pool.simulations(row), done, float(result.values[0]), best, [lines[r.action] for r in best])
+    return Report(simulations, done, float(result.values[0]), best, [lines[r.action] for r in best])
 
 
 def failed_report(error: str) -> Report:
@@ -55,7 +56,7 @@ def failed_report(error: str) -> Report:
 
 
 def _turns(actions: list[int], pending: list[int]) -> list[str]:
-    """A line as turns, see `SearchPool.line`. A last turn that the search does not know whole is left out."""
+    """A line as turns, see `SearchPool.lines`. A last turn that the search does not know whole is left out."""
     turns = join_turns(zip(pending, actions, strict=False))
     if pending[-1] and len(turns) > 1:
         turns.pop()

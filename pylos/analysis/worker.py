@@ -145,10 +145,11 @@ class _Lane:
 
     def report(self) -> None:
         """Sends the reports that are due, and ends the searches that are finished."""
+        finished, simulations = self._pool.finished(), self._pool.simulations()
         for row, ticket in list(self.running.items()):
-            done = self._pool.is_finished(row)
-            if done or ticket.wants_report(self._pool.simulations(row)):
-                ticket.send(read_report(self._pool, row, ticket.request.position, done))
+            done, made = finished[row], simulations[row]
+            if done or ticket.wants_report(made):
+                ticket.send(read_report(self._pool, row, ticket.request.position, made, done))
             if done:
                 self._remove(row)
 

@@ -1,4 +1,4 @@
-"""The line that a search expects: from an edge of the root on, the most visited action of each node."""
+"""The lines that a search expects: from each edge of the root on, the most visited action of each node."""
 
 from __future__ import annotations
 
@@ -28,27 +28,28 @@ def _expected_edge(tree: Tree, g: int, node: int) -> int:
 
 
 @jit
-def principal_line(tree: Tree, g: int, edge: int, code: int, actions: np.ndarray, pending: np.ndarray) -> int:
-    """Follows the line that the search expects after an edge.
+def principal_lines(
+    tree: Tree, g: int, code: int, actions: np.ndarray, pending: np.ndarray, lengths: np.ndarray
+) -> None:
+    """Follows the lines that a search expects after each of the E edges of its root.
 
     Args:
         tree: the trees.
         g: which of them.
-        edge: an edge of the root, with which the line begins.
         code: the rule set's number.
-        actions: int64 [L] receives the actions of the line.
-        pending: int64 [L + 1] receives the balls that may be taken back before each action, and after the last one.
-
-    Returns:
-        The number of actions, at most L.
+        actions: int64 [E, L] receives the actions of each line, of which the edge's own is the first.
+        pending: int64 [E, L + 1] receives the balls that may be taken back before each action, and after the last one.
+        lengths: int64 [E] receives the numbers of actions, at most L.
     """
-    node, n = ROOT, 0
-    while n < actions.shape[0] and edge != NO_EDGE:
-        position = tree.position[g, node]
-        actions[n] = tree.edge_action[g, edge]
-        pending[n] = take_backs(position)
-        pending[n + 1] = take_backs(step(position, actions[n], code))
-        n += 1
-        node = tree.edge_child[g, edge]
-        edge = _expected_edge(tree, g, node) if node != NO_NODE else NO_EDGE
-    return n
+    first = tree.first_edge[g, ROOT]
+    for k in range(lengths.shape[0]):
+        edge, node, n = first + k, ROOT, 0
+        while n < actions.shape[1] and edge != NO_EDGE:
+            position = tree.position[g, node]
+            actions[k, n] = tree.edge_action[g, edge]
+            pending[k, n] = take_backs(position)
+            pending[k, n + 1] = take_backs(step(position, actions[k, n], code))
+            n += 1
+            node = tree.edge_child[g, edge]
+            edge = _expected_edge(tree, g, node) if node != NO_NODE else NO_EDGE
+        lengths[k] = n

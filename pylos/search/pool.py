@@ -8,6 +8,7 @@ go to the evaluator in one batch, and a row finds what `Search` finds for the sa
 from __future__ import annotations
 
 import contextlib
+import heapq
 import math
 import mmap
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
 from pylos.search.gumbel import CONSIDERED, choose_root_edge, halving_plan, improved_policy
-from pylos.search.lines import principal_line
+from pylos.search.lines import principal_lines
 from pylos.search.options import SearchOptions
 from pylos.search.root import RootEdges, measure_surprises, root_edges, root_visits
 from pylos.search.search import SearchResult
@@ -52,7 +53,7 @@ class SearchPool:
         self._code, self._c_puct, self._fpu_reduction = code, c_puct, fpu_reduction
         self._tree = new_tree(rows, simulations, _zeros)
         self._tree.leaf[:] = NO_NODE
-        self._free = list(range(rows))[::-1]
+        self._free, self._taken = list(range(rows)), [False] * rows
         self._used = 0  # all rows in use are below it
         self._gumbel = np.zeros(rows, np.bool_)
         self._plan = _zeros((rows, simulations), np.int32)
@@ -84,8 +85,10 @@ class SearchPool:
         Raises:
             IndexError: all rows are in use.
         """
-        row = self._free.pop()
-        self._used = max(self._used, row + 1)
+        row = heapq.heappop(
+            self._free
+        )  # the first free one, because a step looks at all up to the last in use
+        self._taken[row], self._used = True, max(self._used, row + 1)
         self._gumbel[row] = root == "gumbel"
         drawn = min(legal_actions(position, self._code, np.empty(MAX_LEGAL_ACTIONS, np.int64)), CONSIDERED)
         if drawn:
@@ -98,12 +101,10 @@ class SearchPool:
         """Ends a search, whether or not it is finished. Its row is free again."""
         self._wanted[row] = self._made[row] = 0
         self._tree.leaf[row] = NO_NODE
-        self._free.append(row)
-        self._free.sort(
-            reverse=True
-        )  # the first rows are used first, because a step looks at all up to the last
-        taken = set(range(self._used)).difference(self._free)
-        self._used = max(taken, default=-1) + 1
+        heapq.heappush(self._free, row)
+        self._taken[row] = False
+        while self._used and not self._taken[self._used - 1]:
+            self._used -= 1
 
     def select(self, leaves: np.ndarray) -> int:
         """Lets every search that is not finished choose its next leaf.
@@ -128,19 +129,17 @@ class SearchPool:
         """
         expand(self._tree, self._used, self._code, values, log_policy)
 
-    def simulations(self, row: int) -> int:
-        """How many simulations a search has made."""
-        return int(self._made[row])
+    def simulations(self) -> list[int]:
+        """How many simulations the search in each row has made; 0 where there is none."""
+        made: list[int] = self._made[: self._used].tolist()
+        return made
 
-    def is_evaluated(self, row: int) -> bool:
-        """Whether the position of a search has been evaluated, so that there is something to read."""
-        return bool(self._tree.num_edges[row, ROOT]) or bool(self._tree.proven[row, ROOT] != UNPROVEN)
-
-    def is_finished(self, row: int) -> bool:
-        """Whether a search has made its simulations, or has proven its position won or lost."""
-        if self._tree.proven[row, ROOT] != UNPROVEN:
-            return True
-        return bool(self._tree.num_edges[row, ROOT]) and bool(self._made[row] == self._wanted[row])
+    def finished(self) -> list[bool]:
+        """Whether the search in each row has made its simulations, or has proven its position won or lost."""
+        rows = slice(self._used)
+        evaluated, proven = self._tree.num_edges[rows, ROOT] > 0, self._tree.proven[rows, ROOT] != UNPROVEN
+        done: list[bool] = (proven | evaluated & (self._made[rows] == self._wanted[rows])).tolist()
+        return done
 
     def result(self, row: int) -> SearchResult:
         """What an evaluated search has found so far, as arrays of one row, K being MAX_LEGAL_ACTIONS."""
@@ -157,22 +156,23 @@ class SearchPool:
         """What an evaluated search knows about the legal actions of its position."""
         return root_edges(self._tree, row)
 
-    def line(self, row: int, index: int, most: int) -> tuple[list[int], list[int]]:
-        """The line that a search expects after an action.
+    def lines(self, row: int, most: int) -> list[tuple[list[int], list[int]]]:
+        """The line that an evaluated search expects after each legal action.
 
         Args:
             row: of the search.
-            index: of the action among the legal ones, as in `edges`.
             most: the most actions to follow.
 
         Returns:
-            n actions, the first of them that action; and n + 1 numbers: how many balls may be taken back before each
-            of them and after the last.
+            For each legal action, ascending: the n actions of its line, with itself as the first; and n + 1 numbers:
+            how many balls may be taken back before each of them and after the last.
         """
-        actions, pending = np.empty(most, np.int64), np.empty(most + 1, np.int64)
-        edge = int(self._tree.first_edge[row, ROOT]) + index
-        n = principal_line(self._tree, row, edge, self._code, actions, pending)
-        return actions[:n].tolist(), pending[: n + 1].tolist()
+        edges = int(self._tree.num_edges[row, ROOT])
+        actions, pending = np.empty((edges, most), np.int64), np.empty((edges, most + 1), np.int64)
+        lengths = np.empty(edges, np.int64)
+        principal_lines(self._tree, row, self._code, actions, pending, lengths)
+        lines = zip(actions.tolist(), pending.tolist(), lengths.tolist(), strict=True)
+        return [(line[:n], before[: n + 1]) for line, before, n in lines]
 
     def _view(self, row: int) -> Tree:
         """The tree of a row, as the only one."""

@@ -19,8 +19,9 @@ def test_a_line_is_legal_and_follows_the_most_visited_actions():
     longest = 0
     for row, board in zip(rows, boards, strict=True):
         edges = pool.edges(row)
-        for index in range(len(edges.actions)):
-            actions, pending = pool.line(row, index, 12)
+        lines = pool.lines(row, 12)
+        assert len(lines) == len(edges.actions)
+        for index, (actions, pending) in enumerate(lines):
             assert actions[0] == edges.actions[index]
             assert len(pending) == len(actions) + 1
             assert (len(actions) == 1) or edges.visits[index] > 1
@@ -32,7 +33,7 @@ def test_a_line_is_legal_and_follows_the_most_visited_actions():
             longest = max(longest, len(actions))
         best = int(np.argmax(edges.visits))
         node, tree = 0, pool._tree
-        for action in pool.line(row, best, 12)[0]:
+        for action in lines[best][0]:
             first = tree.first_edge[row, node]
             own = slice(first, first + tree.num_edges[row, node])
             edge = first + tree.edge_action[row, own].tolist().index(action)
@@ -54,7 +55,7 @@ def test_a_proven_win_is_played_to_its_end():
         first = tree.first_edge[row, 0]
         index = tree.edge_proven[row, first : first + tree.num_edges[row, 0]].tolist().index(PROVEN_WIN)
         played = board.copy()
-        for action in pool.line(row, index, 40)[0]:
+        for action in pool.lines(row, 40)[index][0]:
             played.push(action)
         assert played.is_over
         assert played.winner == board.turn

@@ -37,7 +37,7 @@ def assert_as_search(
     expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64))
     found = pool.result(row)
     width = expected.actions.shape[1]
-    assert pool.is_finished(row)
+    assert pool.finished()[row]
     assert np.array_equal(found.actions[:, :width], expected.actions)
     assert np.array_equal(found.weights[:, :width], expected.weights)
     assert found.values == expected.values
@@ -81,21 +81,21 @@ def test_a_search_ends_early_where_its_root_is_proven():
     pool, boards = SearchPool(RULES["standard"], 12, 400), late_boards("standard", 12)
     rows = [pool.add(board.position, 400, "gumbel") for board in boards]
     run_out(pool)
-    made = [pool.simulations(row) for row in rows]
+    made = [pool.simulations()[row] for row in rows]
     assert min(made) < 400
     for row, board in zip(rows, boards, strict=True):
         assert_as_search(pool, row, board, 400)
-        assert (pool.simulations(row) < 400) <= (abs(pool.result(row).values[0]) == 1)
+        assert (pool.simulations()[row] < 400) <= (abs(pool.result(row).values[0]) == 1)
 
 
 def test_only_rows_that_search_have_leaves():
     boards, pool = running_boards("standard", 3), SearchPool(RULES["standard"], 3, 8)
     assert step(pool) == 0
     short, long = pool.add(boards[0].position, 2, "gumbel"), pool.add(boards[1].position, 8, "gumbel")
-    assert not pool.is_evaluated(short)
+    assert pool.finished() == [False, False]
     assert [step(pool) for _ in range(4)] == [2, 2, 2, 1]
-    assert pool.is_finished(short)
-    assert pool.simulations(short) == 2
+    assert pool.finished()[short]
+    assert pool.simulations()[short] == 2
     pool.remove(long)
     late = pool.add(boards[2].position, 8, "puct")
     pool.remove(late)  # before its root was evaluated
@@ -107,7 +107,7 @@ def test_no_simulations_give_the_prior():
     board, pool = running_boards("standard", 1)[0], SearchPool(RULES["standard"], 1, 8)
     row = pool.add(board.position, 0, "gumbel")
     run_out(pool)
-    assert pool.is_finished(row)
+    assert pool.finished()[row]
     found, edges = pool.result(row), pool.edges(row)
     assert found.values[0] == pytest.approx(hashed(np.array([board.position]))[0][0])
     weights = row_weights(found, 0)  # without actions of a weight that rounds to 0
@@ -120,7 +120,7 @@ def test_a_game_that_is_over_is_lost_at_once():
     over, pool = random_game("standard", 500, 1), SearchPool(RULES["standard"], 1, 8)
     row = pool.add(over.position, 8, "gumbel")
     assert step(pool) == 0
-    assert pool.is_finished(row)
+    assert pool.finished()[row]
     assert pool.result(row).values[0] == -1
     assert len(pool.edges(row).actions) == 0
 

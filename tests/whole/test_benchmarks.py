@@ -13,6 +13,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL: dict[str, dict[str, Any]] = {
     "checkpoint": {"REPEATS": 1},
+    "engine": {"AT_ONCE": 16, "ALONE": 2, "SIMULATIONS": 4},
     "epoch": {},
     "learning": {},
     "levels": {"GAMES": 2},
