@@ -23,7 +23,7 @@ MOST_TURNS = 1000
 MOST_ID = 200
 """The longest id."""
 ACTIONS = ("analyse", "cancel", "cancel_all", "version")
-_FIELDS = {
+FIELDS = {
     "analyse": (
         *("id", "action", "rules", "position", "turns", "after"),
         *("simulations", "root", "report_every", "rows", "exact"),
@@ -32,6 +32,7 @@ _FIELDS = {
     "cancel_all": ("id", "action"),
     "version": ("id", "action"),
 }
+"""The fields that a request may have, by its action."""
 _DECIMALS = 6
 Answer = dict[str, Any]
 
@@ -118,7 +119,7 @@ def read_request(line: bytes | None, rules: str, simulations: int) -> Request:
     action = fields.get("action", "analyse")
     if action not in ACTIONS:
         raise RequestError(f"action must be one of {', '.join(ACTIONS)}, got {shown(action)}", "action", id)
-    known = _FIELDS[action]
+    known = FIELDS[action]
     for name in fields:
         if name not in known:
             message = f"{action} has no field {shown(name)}; it has {', '.join(known)}"

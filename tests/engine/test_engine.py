@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pylos.engine import engine as engine_module
 from pylos.engine.engine import Engine, EngineOptions
-from pylos.errors import NonFiniteNetworkError, PlayerError
+from pylos.engine.protocol import FIELDS
+from pylos.errors import NonFiniteNetworkError
 from pylos.game.board import Board
 from pylos.game.rules import RULES
 from pylos.search.options import network_options
@@ -34,15 +38,14 @@ class Talk:
         agents = {}
 
         def load(text, rules):
-            if text != "hashed":
-                raise PlayerError(f"no agent {text!r}")
             return agents.setdefault(rules, hashed_agent(rules, evaluate))
 
-        monkeypatch.setattr(engine_module, "load_agent", load)
+        if options.setdefault("agent", "hashed") == "hashed":
+            monkeypatch.setattr(engine_module, "load_agent", load)
         reader, self._writer = os.pipe()
         self._source = open(reader, "rb", buffering=0)  # noqa: SIM115  # closed with the engine
         self._answers = queue.SimpleQueue()
-        self.engine = Engine(EngineOptions("hashed", threads=1, **options), self._source, self)
+        self.engine = Engine(EngineOptions(threads=1, **options), self._source, self)
         self._thread = threading.Thread(target=self.engine.run, daemon=True)
         self._thread.start()
 
@@ -236,6 +239,31 @@ def test_the_end_of_the_input_finishes_what_is_open(monkeypatch):
     gate.open()
     answers = talk.end()
     assert [(answer["id"], answer["simulations"]) for answer in answers] == [("a", 30), ("b", 600)]
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "engine.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_of_the_document_are_what_the_engine_answers(monkeypatch, solved):
+    blocks = [block for block in re.findall(r"```\n(.*?)```", DOCUMENT, flags=re.DOTALL) if "> " in block]
+    assert len(blocks) >= 5
+    talk = Talk(monkeypatch, agent="rollouts", rules="mini-standard")
+    for block in blocks:
+        lines = block.splitlines()
+        for asked, lines_of_it in itertools.groupby(lines, lambda line: line.startswith("> ")):
+            if asked:
+                talk.send(*(line.removeprefix("> ").encode() for line in lines_of_it))
+            else:
+                expected = list(lines_of_it)
+                found = [json.dumps(talk.next(), separators=(",", ":")) for _ in expected]
+                assert sorted(found) == sorted(expected)  # positions of one request come in any order
+    assert talk.end() == []
+
+
+def test_the_document_names_every_field():
+    for fields in FIELDS.values():
+        for name in fields:
+            assert f"`{name}`" in DOCUMENT or f'"{name}"' in DOCUMENT, name
 
 
 COMMAND = [PYLOS, "engine", "--ckpt_path", "rollouts", "--rules", "mini-standard"]
