@@ -57,6 +57,8 @@ export class LineChart {
     /** The zoomed range of x; null shows all. */
     this.view = null;
     this.cursor = null;
+    /** Where one can read: every x on the screen at which a visible curve has a point. @type {number[]} */
+    this.readable = [];
     this.drag = null;
     this.buttons = new Map();
     this.title = make("span", "plot-title");
@@ -115,7 +117,7 @@ export class LineChart {
 
   /** Shows the readout at the point nearest to x; null ends it. `onHover` is not called. */
   point(x) {
-    this.cursor = x === null ? null : nearest(this.visibleX(), x);
+    this.cursor = x === null ? null : nearest(this.readable, x);
     this.drawReadout();
   }
 
@@ -140,12 +142,6 @@ export class LineChart {
     return this.view ?? rangeOfX(this.series, this.options.x);
   }
 
-  /** Where one can read: every x at which a visible curve has a point. */
-  visibleX() {
-    const [from, to] = this.view ?? [-Infinity, Infinity];
-    return allX(this.shown).filter((x) => x >= from && x <= to);
-  }
-
   /** The user zooms. */
   zoom(view) {
     this.setView(view);
@@ -166,6 +162,8 @@ export class LineChart {
 
   draw() {
     const any = this.series.some((series) => series.points.length);
+    const [from, to] = this.view ?? [-Infinity, Infinity];
+    this.readable = allX(this.shown).filter((x) => x >= from && x <= to);
     for (const part of [this.area, this.table, this.legend]) part.hidden = !any;
     this.empty.hidden = any;
     this.reset.hidden = !this.view;
@@ -215,7 +213,7 @@ export class LineChart {
 
   drawReadout() {
     if (!this.place || !this.overlay) return;
-    if (this.cursor !== null && !this.visibleX().includes(this.cursor)) this.cursor = null;
+    if (this.cursor !== null && !this.readable.includes(this.cursor)) this.cursor = null;
     const x = this.cursor;
     this.at.textContent = x === null ? "" : this.textOfX(x);
     for (const series of this.series) {

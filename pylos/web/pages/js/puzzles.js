@@ -100,9 +100,7 @@ class Page {
   }
 
   changed(animate) {
-    // Whoever uses the keyboard goes on where the next step is.
-    const words = this.draw(animate.from ? animate : null);
-    this.announce(words);
+    this.announce(this.draw(animate.from ? animate : null));
     this.drawProgress();
     if (this.attempt.phase !== "solving") $("#status button")?.focus({ preventScroll: true });
   }
@@ -112,8 +110,12 @@ class Page {
     const { state, phase, answers } = attempt;
     const arrows = phase === "shown" ? answers.flatMap((turn) => turnArrows(this, turn, "best")) : [];
     const view = { state, interactive: phase === "solving", ghosts: settings.ghosts, last: state.last, arrows, flipped: false };
+    // The button that was pressed goes: the keyboard goes on at the board.
+    const fromKeyboard = $("#status :focus-visible") !== null;
     this.board.show(view, { animate });
-    return drawVerdict($("#status"), attempt, this.act);
+    const words = drawVerdict($("#status"), attempt, this.act);
+    if (fromKeyboard && phase === "solving") this.board.keys.focus();
+    return words;
   }
 
   drawProgress() {

@@ -57,7 +57,7 @@ function zoomBy(chart, factor, centre) {
 
 function press(chart, event) {
   if (!chart.place || event.ctrlKey || event.metaKey || event.altKey) return;
-  const numbers = chart.visibleX();
+  const numbers = chart.readable;
   const [from, to] = chart.range;
   const middle = chart.cursor ?? (from + to) / 2;
   const pan = (by) => chart.view && chart.zoom([from + by * (to - from), to + by * (to - from)]);

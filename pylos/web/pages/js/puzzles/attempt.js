@@ -17,6 +17,8 @@ export class Attempt extends EventTarget {
     this.verdict = null;
     /** The turns that keep the value, once they may be seen. @type {string[] | null} */
     this.answers = null;
+    /** What they keep: 1 is a win, 0 a draw. Known with them. */
+    this.value = null;
     this.moved = null;
     this.busy = false;
   }
@@ -55,18 +57,22 @@ export class Attempt extends EventTarget {
   judged(verdict) {
     this.verdict = verdict;
     this.phase = verdict.kept ? "right" : "wrong";
-    this.answers = verdict.keeping_turns ?? this.answers;
+    if (verdict.keeping_turns) this.learn(verdict);
     this.note(verdict.kept);
   }
 
   /** Shows all answers. A puzzle that was not solved counts as missed. */
   async reveal() {
     await this.during(async () => {
-      this.answers ??= (await this.ask({ reveal: true })).keeping_turns;
+      if (!this.answers) this.learn(await this.ask({ reveal: true }));
       if (this.phase === "solving") this.note(false);
       this.phase = "shown";
     });
     this.changed();
+  }
+
+  learn({ keeping_turns: answers, value }) {
+    Object.assign(this, { answers, value });
   }
 
   /** Takes back the steps of the turn. */

@@ -30,7 +30,7 @@ export function drawVerdict(element, attempt, act) {
     solving: () => asks(attempt.state, puzzle.rules),
     right: () => verdict.text + rating,
     wrong: () => verdict.text + rating,
-    shown: () => `${answers.length === 1 ? "One turn keeps" : `${answers.length} turns keep`} the value: ${spoken(answers)}.${verdict ? "" : rating}`,
+    shown: () => `${keepers(attempt)}: ${spoken(answers)}.${verdict ? "" : rating}`,
   };
   const buttons = {
     solving: () => [stop, actions.length ? button("Cancel the turn", act.again) : null, show, button("Skip", act.next, { class: "quiet" })],
@@ -55,7 +55,10 @@ export function drawVerdict(element, attempt, act) {
   return words;
 }
 
-/** Turns of one step in a sentence; the first letters of notation are explained by the arrows. */
+const keepers = ({ answers, value }) =>
+  `${answers.length === 1 ? "One turn keeps" : `${answers.length} turns keep`} the ${value > 0 ? "win" : "draw"}`;
+
+/** Turns of one step in a sentence. The arrows show them, too. */
 const spoken = (turns) => turns.map((turn) => (turn === "=" ? "stop (Done)" : turn.replace(/^-/, "take back "))).join(", ");
 
 /** The choice of what comes next. */
