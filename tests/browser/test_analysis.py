@@ -191,7 +191,6 @@ def test_a_hint_is_said_and_drawn_and_its_line_waits(page):
 
 def test_an_impossible_position_is_explained_and_a_possible_one_analysed(page):
     open_panel(page, "Set up")
-    page.get_by_role("button", name="Set up a position").click()
     page.get_by_role("button", name="Empty board").click()
     page.get_by_role("button", name="3A1: empty").wait_for()
     page.get_by_role("button", name="3A1: empty").click()
@@ -209,7 +208,6 @@ def test_an_impossible_position_is_explained_and_a_possible_one_analysed(page):
 
 def test_a_pasted_position_is_read_or_refused(page):
     open_panel(page, "Set up")
-    page.get_by_role("button", name="Set up a position").click()
     page.get_by_text("Paste a position or a saved game").click()
     box = page.get_by_label("A position text, or a game")
     box.fill("nonsense")

@@ -1,9 +1,7 @@
 // @ts-check
 /** The analysis panel: the best turns with what the network, the search and the exact solution say about them. */
 
-import { get } from "./api.js";
 import { showArrows, stepArrows } from "./arrows.js";
-import { barSwitch } from "./bar.js";
 import { h } from "./dom.js";
 import { evaluationOf, inTurns, percent, rulesOf } from "./evaluation.js";
 
@@ -37,6 +35,7 @@ export function mountAnalysis(app, element) {
   let depth = 0; // How often "more" was pressed for this position.
   let all = false;
   let shown = null;
+  let listed = ""; // The rules whose networks can be chosen.
 
   const on = h("input", { type: "checkbox", role: "switch", onchange: () => (app.settings.analysis = on.checked) });
   const search = h("input", { type: "checkbox", onchange: () => (app.settings.search = search.checked) });
@@ -51,7 +50,9 @@ export function mountAnalysis(app, element) {
   const cost = h("div", { class: "analysis-cost" });
   const tools = h("div", { class: "analysis-tools" }, h("label", { class: "check" }, search, "Search"), network, more);
   const body = h("div", { class: "analysis-body" }, tools, status, table, rest, cost, legend);
-  element.append(h("div", { class: "analysis-head" }, h("label", { class: "switch" }, on, "Analyse this position"), barSwitch(app, { class: "small" })), body);
+  const waits = h("p", { class: "muted", hidden: true }, "The analysis waits while you look for better turns: it would tell the answers.");
+  const main = h("div", null, h("label", { class: "switch" }, on, "Analyse this position"), body);
+  element.append(main, waits);
 
   function deeper() {
     depth = Math.min(depth + 1, SIMULATIONS.length - 1);
@@ -63,6 +64,7 @@ export function mountAnalysis(app, element) {
   function ask() {
     const wanted = app.settings.search === false ? 0 : SIMULATIONS[depth];
     evaluation.ask("analysis", app.settings.analysis && !app.learning ? wanted : null);
+    if (app.settings.analysis && listed !== app.game.rules) listNetworks().catch((error) => app.announce(error.message));
     draw();
   }
 
@@ -169,7 +171,8 @@ export function mountAnalysis(app, element) {
     on.checked = Boolean(app.settings.analysis);
     search.checked = app.settings.search !== false;
     body.hidden = !on.checked || Boolean(app.learning);
-    element.hidden = Boolean(app.learning);
+    main.hidden = Boolean(app.learning);
+    waits.hidden = !app.learning;
     if (body.hidden) return showArrows(app, "analysis", []);
     network.hidden = !search.checked;
     more.hidden = !search.checked || (depth === SIMULATIONS.length - 1 && !evaluation.error);
@@ -184,7 +187,8 @@ export function mountAnalysis(app, element) {
 
   /** The opponents that have a network. */
   async function listNetworks() {
-    const { given, checkpoints } = await get(`opponents?rules=${encodeURIComponent(app.game.rules)}`);
+    listed = app.game.rules;
+    const { given, checkpoints } = await app.opponents.load(listed);
     const options = [["", "The agent that ships"], ...[given, ...checkpoints].filter(Boolean).map(({ id, title }) => [id, title])];
     const chosen = options.some(([id]) => id === app.settings.network) ? app.settings.network : "";
     network.replaceChildren(...options.map(([id, title]) => h("option", { value: id }, title)));
@@ -193,7 +197,6 @@ export function mountAnalysis(app, element) {
   }
 
   network.append(h("option", { value: "" }, "The agent that ships"));
-  network.addEventListener("focus", () => listNetworks().catch((error) => app.announce(error.message)));
   evaluation.addEventListener("change", draw);
   evaluation.addEventListener("settings", ask);
   app.game.addEventListener("change", () => {

@@ -72,10 +72,10 @@ class App {
     mountHint(this, $("#hint"));
     $("#hint").prepend(barSwitch(this));
     mountAnalysis(this, $("#analysis"));
-    mountReview(this, $("#review"));
-    mountSetup(this, $("#setup"));
+    this.review = mountReview(this, $("#review"));
+    const setup = mountSetup(this, $("#setup"));
     mountKeys(this);
-    this.openPanel = mountTabs($("#tabs"));
+    this.openPanel = mountTabs($("#tabs"), (id) => (id === "panel-setup" ? setup.open() : setup.close()));
     for (const name of ["view", "speed"]) this.changed(name);
     board.addEventListener("action", ({ detail }) => this.act(detail.action));
     match.addEventListener("change", () => this.refresh());

@@ -1,5 +1,5 @@
 // @ts-check
-/** The free board: any position by placing and removing balls, or from pasted text. The server says what is possible. */
+/** The free board, shown while its panel is: any position by placing and removing balls, or from pasted text. The server says what is possible. */
 
 import { post } from "./api.js";
 import { h, put } from "./dom.js";
@@ -61,25 +61,25 @@ export function mountSetup(app, element) {
     turn.group,
     pending.group,
     message,
-    h("div", { class: "buttons" }, analyse, play, button("Leave", close)),
+    h("div", { class: "buttons" }, analyse, play, button("Leave", () => app.openPanel("panel-game"))),
     h("details", { class: "setup-paste" },
       h("summary", null, "Paste a position or a saved game"),
       h("label", { for: "setup-text" }, "A position text, or a game that was saved here"),
       text, h("div", { class: "buttons" }, read), wrong),
   );
-  const opener = h("button", { type: "button", onclick: open }, "Set up a position");
-  element.append(opener);
+  const waits = h("p", { class: "muted", hidden: true }, "Leave the lesson first, in the panel of the review.");
+  element.append(editor, waits);
 
   function button(name, onclick) {
     return h("button", { type: "button", class: "small", onclick }, name);
   }
 
   function open() {
-    if (app.setup) return;
-    put(element, editor);
+    editor.hidden = Boolean(app.learning);
+    waits.hidden = !app.learning;
+    if (app.setup || app.learning) return;
     copyShown();
     app.board.addEventListener("select", onSelect);
-    rules.focus();
   }
 
   function close() {
@@ -88,7 +88,6 @@ export function mountSetup(app, element) {
     clearTimeout(rest);
     app.setup = null;
     app.board.removeEventListener("select", onSelect);
-    put(element, opener);
     app.refresh();
   }
 

@@ -122,7 +122,7 @@ function describe(app) {
   if (match.over) {
     const actions = [
       ["New game", () => app.newGame(), { class: "primary" }],
-      ["Review the game", () => app.openPanel("panel-review"), {}],
+      ["Review the game", () => (app.openPanel("panel-review"), app.review.start()), {}],
     ];
     return { text: match.over.text, tone: "over", actions };
   }
