@@ -1,15 +1,20 @@
 """Reviews over HTTP, by the solution and by searches."""
 
+import asyncio
 import json
+from contextlib import aclosing
 
 import pytest
 from starlette.testclient import TestClient
 
-from pylos.analysis.review import played_turns, review_by_truth, whole_turns
+from pylos.analysis.review import PlayedTurn, played_turns, positions_of, review_by_truth, whole_turns
+from pylos.analysis.service import SearchService, load_agent
 from pylos.game.board import Board
 from pylos.kernels.randomness import draw_below
 from pylos.solution.tablebase import Tablebase
+from pylos.web import review
 from pylos.web.app import make_app
+from pylos.web.review import _search_all
 
 STANDARD = "wwwbwbbbwwbwwwbb/bwbwwwbbb/.b.b/. b 0"
 """Black wins, but not with 3B1, which lets white win at once."""
@@ -104,6 +109,40 @@ def test_rules_without_an_agent_are_judged_by_playouts(client, unsolved):
     game = {"rules": "mini-standard", "start": MINI, "actions": list(board.actions)}
     found = events_of(client, game=game)[-1]
     assert (found["source"], found["turns"][0]["verdict"]) == ("search", "blunder")
+
+
+def play_on(turns: int) -> list[PlayedTurn]:
+    board = Board()
+    for _ in range(turns):
+        board.push(int(board.legal_actions[0]))
+    return played_turns(Board(), board.actions)
+
+
+def test_a_review_that_nobody_waits_for_ends_its_searches():
+    service = SearchService()
+
+    async def leave() -> int:
+        searches = _search_all(service, load_agent("rollouts", "standard"), play_on(12), {})
+        async with aclosing(searches):
+            await anext(searches)
+            return service.open
+
+    assert asyncio.run(leave()) > 0
+    assert service.open == 0
+    service.close()
+
+
+def test_a_review_waits_while_the_service_is_busy(monkeypatch):
+    monkeypatch.setattr(review, "_BUSY_SECONDS", 0.01)
+    service, opinions, turns = SearchService(most_open=1), {}, play_on(3)
+
+    async def run() -> None:
+        async for _ in _search_all(service, load_agent("rollouts", "standard"), turns, opinions):
+            pass
+
+    asyncio.run(run())
+    assert set(positions_of(turns)) <= set(opinions)
+    service.close()
 
 
 @pytest.mark.parametrize("actions", [[], [0, 1], [302]])
