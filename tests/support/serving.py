@@ -20,15 +20,20 @@ from tests.support.commands import ENVIRONMENT, PYLOS
 
 
 @contextmanager
-def played(*arguments: str | Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`pylos play` in a process of its own, and its address. What is left of it is killed at the end."""
-    command = [PYLOS, "play", "--no-browser", "--port", port, *arguments]
+def played(*arguments: str, browser: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`pylos play` in a process of its own, and its address. What is left of it is killed at the end.
+
+    Args:
+        arguments: of the command.
+        browser: the program that it opens as the browser.
+    """
+    command = [PYLOS, "play", "--port", "0", *arguments]
     process = subprocess.Popen(
-        [str(word) for word in command],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "BROWSER": str(browser)},
     )
     try:
         assert process.stdout is not None

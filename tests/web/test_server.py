@@ -2,10 +2,8 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from urllib.parse import urlsplit
@@ -79,11 +77,16 @@ def wait_until(condition):
 @pytest.mark.parametrize(
     ("host", "number", "code"), [("127.0.0.1", signal.SIGINT, 130), ("0.0.0.0", signal.SIGTERM, 143)]
 )
-def test_a_signal_ends_the_server_and_its_open_streams(host, number, code):
-    with played("--host", host) as (process, address):
+def test_a_signal_ends_the_server_and_its_open_streams(host, number, code, tmp_path):
+    noted, program = tmp_path / "noted", tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {noted}.part && mv {noted}.part {noted}\n')
+    program.chmod(0o755)
+    hidden = ["--no-browser"] if host == "0.0.0.0" else []
+    with played("--host", host, *hidden, browser=program) as (process, address):
         assert address.startswith("http://127.0.0.1:")
         stream = begin(address, "analyse", simulations=20_000).getresponse()
         assert json.loads(stream.readline()[6:])["simulations"] == 0
+        wait_until(lambda: hidden or noted.exists())
         process.send_signal(number)
         out, errors = process.communicate(timeout=10)
         assert process.returncode == code
@@ -91,6 +94,8 @@ def test_a_signal_ends_the_server_and_its_open_streams(host, number, code):
         assert errors.splitlines()[-1] == "pylos: interrupted"
         assert "Traceback" not in errors
         assert errors.count("there is no password") == (host == "0.0.0.0")
+    assert noted.exists() == (not hidden)
+    assert hidden or noted.read_text().strip() == f"{address}/"
 
 
 def test_searches_end_when_their_clients_leave():
@@ -113,28 +118,3 @@ def test_a_port_in_use_is_one_line():
         taken.listen()
         port = taken.getsockname()[1]
         assert_refused(run_pylos("play", "--port", str(port)), f"port {port} is in use")
-
-
-def test_browser_is_opened_where_it_can_be_seen(tmp_path):
-    """`BROWSER` names a program that notes what it is called with."""
-    noted = tmp_path / "noted"
-    program = tmp_path / "browser"
-    program.write_text(f'#!/bin/sh\necho "$1" > {noted}.part && mv {noted}.part {noted}\n')
-    program.chmod(0o755)
-    code = (
-        "import sys, os; os.environ['BROWSER'] = sys.argv[1]\n"
-        "from pylos.cli import console; sys.argv = ['pylos', 'play', '--port', '0']; console()"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    )
-    address = process.stdout.readline().split()[4]
-    while not noted.exists():
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
-    assert noted.read_text().strip() == address
