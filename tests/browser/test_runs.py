@@ -161,7 +161,7 @@ def test_a_page_grows_while_a_training_writes(page, runs, tmp_path):
     written = len((runs / "tiny" / "metrics.csv").read_text().splitlines()) - 1
     assert known == written  # no point without progress
     page.get_by_role("radio", name="minutes").check()
-    assert losses.locator(".plot-unit").inner_text() == "minute"
+    assert losses.locator(".plot-unit").text_content() == "minute"
 
 
 def test_the_page_says_when_the_server_is_gone_and_goes_on(browser, server, runs):
