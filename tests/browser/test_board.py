@@ -117,6 +117,18 @@ def test_a_selection_ends_by_a_click_anywhere(board, mode):
         assert (board.selected, board.played) == (None, [])
 
 
+def test_without_a_reserve_a_target_is_clicked_after_the_ball(board):
+    board.build("wbbwwbbwwwwwbwbb/bbwwbwwwb/.w../. w 0")  # two balls can be raised to 3A1, two to 3B2
+    board.page.mouse.move(*board.point("3A1"))
+    board.evaluate("frames()")
+    assert board.page.locator(".rim-other").count() == 4  # two balls, each drawn twice
+    board.click("3A1")
+    assert (board.selected, board.played) == (None, [])
+    board.click("2C2")
+    board.click("3A1")
+    assert board.played == ["2C2^3A1"]
+
+
 @both
 def test_a_dragged_ball_is_raised(board, mode):
     board.build(START, mode=mode)

@@ -115,7 +115,7 @@ export class BoardView extends EventTarget {
   enlarge(factor) {
     if (!this.turns) return;
     this.camera.enlarge(factor);
-    this.request();
+    this.request(true);
   }
 
   /**
@@ -187,15 +187,19 @@ export class BoardView extends EventTarget {
   /** Asks for one drawing in the next frame. */
   request(moving = false) {
     this.moving = moving;
-    this.frame ??= requestAnimationFrame((now) => {
+    if (this.frame) return;
+    const asked = performance.now();
+    this.frame = requestAnimationFrame((now) => {
       this.frame = null;
+      if (this.moving) this.drawing.pace(performance.now() - asked);
       this.draw(now);
     });
   }
 
-  /** After a drag the picture is drawn once more, in full. */
+  /** After motion the picture is drawn once more, in full. */
   rest() {
-    if (this.moving) this.request();
+    if (this.moving && this.drawing.share < 1) this.request();
+    this.moving = false;
   }
 
   draw(now) {
@@ -207,14 +211,11 @@ export class BoardView extends EventTarget {
       const ball = scene.balls.find(({ cell }) => cell === this.drag.cell);
       if (ball) ball.at = this.drawing.under(this.drag.x, this.drag.y, ball);
     }
-    const moving = this.moving || this.motion.going;
-    if (moving && this.drawn) this.drawing.pace(now - this.drawn);
-    this.drawn = moving ? now : null;
     this.draws += 1;
-    this.drawing.draw(scene, moving);
+    this.drawing.draw(scene, this.moving || this.motion.going);
     this.drawOverlay();
     if (this.motion.going) this.request(true);
-    else if (this.moving && !this.pointer.pressed) this.request(); // the last picture is drawn in full
+    else if (!this.pointer.pressed) this.rest();
   }
 
   drawOverlay() {

@@ -43,7 +43,7 @@ function arrowFrom(from, to, { weight, tone }) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const length = Math.hypot(dx, dy) || 1;
   const [ux, uy] = [dx / length, dy / length];
-  const half = to.r * (0.08 + 0.12 * weight);
+  const half = to.r * (0.06 + 0.1 * weight);
   const head = Math.min(0.5 * length, half * 2.2 + to.r * 0.35);
   const barb = half + head * 0.36;
   const begin = Math.min(from.r * 0.5, length * 0.2);

@@ -37,6 +37,10 @@ export function sceneOf(view, cells, { choices, selected, hover, peel }) {
     for (const cell of cells[hover].below) rims.set(cell, "below");
   }
   if (selected !== null) rims.set(selected, "selected");
+  else if (targets.get(hover) === null) {
+    // Several balls can be raised to this cell and none placed: they show that one of them must be chosen first.
+    for (const [source, raised] of choices.raises) if (raised.has(hover)) rims.set(source, "other");
+  }
 
   const shown = cells.map(({ level }) => level < peel);
   const balls = [];

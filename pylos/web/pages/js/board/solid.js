@@ -157,7 +157,7 @@ export class SolidView {
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 
-  /** Draws fewer pixels while something moves if frames are slow. @param {number} time between two frames in ms. */
+  /** Draws fewer pixels while something moves if frames are slow. @param {number} time that a frame took, in ms. */
   pace(time) {
     if (time > 45) this.share = Math.max(0.3, this.share * 0.8);
     else if (time < 20) this.share = Math.min(1, this.share * 1.05);
@@ -181,6 +181,9 @@ export class SolidView {
   /** Burns the coordinates into the board. They stand upright for whoever sits before it. */
   drawDecal() {
     const { gl } = this;
+    const wanted = `${this.base} ${this.camera.flipped}`;
+    if (this.burnt === wanted) return;
+    this.burnt = wanted;
     const size = 4 - this.base;
     const pixels = 1024;
     this.decalSize = size + 1.2;
