@@ -92,14 +92,20 @@ def test_a_row_that_has_the_focus_is_an_arrow_on_the_board(analysing):
     analysing.locator("#board .arrow").first.wait_for(state="detached")
 
 
-def test_another_position_ends_the_search(analysing):
-    analysing.get_by_role("button", name=re.compile("^More")).click()
-    with analysing.expect_event("requestfailed", lambda request: request.url.endswith("/analyse")):
-        analysing.get_by_role("button", name=re.compile("^More")).click()
-    with analysing.expect_request("**/analyse") as asked:
-        analysing.keyboard.press("Escape")
-        analysing.locator("body").press("ArrowLeft")
-    assert len(asked.value.post_data_json["game"]["actions"]) == len(TURNS.split()) - 1
+def test_another_position_ends_the_search(page):
+    open_panel(page, "Analysis", "1B2 1C3", "standard")
+    page.get_by_label("Analyse this position").check()
+    page.wait_for_selector(".analysis-table tbody")
+    more = page.get_by_role("button", name=re.compile("^More"))
+    more.click()
+    more.click()
+    with (
+        page.expect_event("requestfailed", lambda request: request.url.endswith("/analyse")),
+        page.expect_request("**/analyse", timeout=30_000) as asked,
+    ):
+        page.locator("body").press("ArrowLeft")
+    assert len(asked.value.post_data_json["game"]["actions"]) == 1
+    assert asked.value.post_data_json["simulations"] == 1000
 
 
 def test_a_row_and_its_line_are_played_as_a_variation(analysing):

@@ -191,7 +191,9 @@ export function mountTabs(list, onOpen = () => {}) {
   }
   list.addEventListener("click", (event) => {
     const tab = event.target.closest("[role=tab]");
-    if (tab) open(tab.getAttribute("aria-controls"));
+    if (!tab) return;
+    open(tab.getAttribute("aria-controls"));
+    if (event.detail > 0) tab.blur(); // Pressed by a pointer: the arrow keys stay with the page.
   });
   list.addEventListener("keydown", (event) => {
     const shown = tabs.filter((tab) => !tab.hidden);
