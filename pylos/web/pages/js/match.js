@@ -232,6 +232,7 @@ export class Match extends EventTarget {
     this.update();
   }
 
+  /** Lets turns be tried for both sides, anywhere. */
   setFree(free) {
     this.free = free;
     this.update();

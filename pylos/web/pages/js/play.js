@@ -21,6 +21,7 @@ import { mountPlayers, mountStatus, spokenTurn } from "./status.js";
 import { fromHash, randomNumber, Storage } from "./storage.js";
 import { mountTree } from "./tree.js";
 
+const PANELS = ["game", "analysis", "review", "setup"];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** All parts of the page; the panels get it. */
@@ -146,6 +147,11 @@ class App {
     openNewGame(this);
   }
 
+  /** Lets turns be tried for both sides, at any position, while the game waits. */
+  setFree(free) {
+    this.match.setFree(free && !this.match.over); // After the end they may be tried anyway.
+  }
+
   /** Play goes on from the shown position: against the agent if there is one. */
   playOn() {
     const { game, match } = this;
@@ -168,6 +174,7 @@ class App {
   async load(game, { free = false, tags = {} } = {}) {
     const { players } = this.match;
     await this.begin(game, { players: free ? { white: HUMAN, black: HUMAN } : players, tags });
+    this.setFree(free);
     if (free) this.openPanel("panel-analysis");
   }
 
@@ -214,11 +221,15 @@ async function start() {
   if (link) await app.begin(link.game, link).catch((error) => toast(error.message, "bad"));
   if (!app.match.live) await app.open(await app.storage.wanted());
   app.mount();
-  if (link?.panel) app.openPanel(`panel-${link.panel}`);
+  app.setFree(link?.panel === "analysis");
+  if (PANELS.includes(link?.panel)) app.openPanel(`panel-${link.panel}`);
+  return app;
 }
 
+/** The page's parts, for those who look into it. @type {App | undefined} */
+export let app;
 try {
-  await start();
+  app = await start();
 } catch (error) {
   const again = h("button", { type: "button", class: "primary", onclick: () => location.reload() }, "Try again");
   put($("#status"), h("p", { class: "status-words bad", role: "alert" }, error.message), again);

@@ -117,7 +117,7 @@ function describe(app) {
   if (match.free || (match.over && !match.isLive)) return describeFree(app, back);
   if (!match.isLive) {
     const at = `You are looking at turn ${game.number()} of ${game.number(match.live)}. The game goes on where it was.`;
-    return { text: at, tone: "note", actions: [back] };
+    return { text: at, tone: "note", actions: [back, ["Try turns here", () => app.setFree(true), {}]] };
   }
   if (match.over) {
     const actions = [

@@ -1,0 +1,246 @@
+"""The play page, as somebody at the board uses it."""
+
+import re
+
+import pytest
+
+WHOLE_GAME = "2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2-2B2-2A3 2B2 2C1^3A1 3B2 2C1 3B1 2A3"
+"""On the small board: with a raise, a take-back of two, and an end."""
+APP = "async (argument) => { const { app } = await import('/static/js/play.js'); return (%s)(argument); }"
+
+
+class PlayPage:
+    """The page, in the words of a player."""
+
+    def __init__(self, page):
+        self.page = page
+        page.set_default_timeout(5000)
+
+    def open(self, address="/#mini-standard/"):
+        """Opens a game; without players in its address it is one of two people."""
+        self.page.goto("about:blank")
+        self.page.goto(address)
+        self.says(".")
+        self.cells = self.tell("() => app.info.cells.map(({ name }) => name)")
+        return self
+
+    def tell(self, function, argument=None):
+        return self.page.evaluate(APP % function, argument)
+
+    def says(self, text):
+        """Waits until the line below the board says this."""
+        self.page.locator("#status", has_text=re.compile(re.escape(text) if len(text) > 1 else text)).wait_for()
+
+    def click(self, cell):
+        box = self.page.locator("#board").bounding_box()
+        point = self.tell("(cell) => app.board.pointOf(cell)", self.cells.index(cell))
+        self.page.mouse.click(box["x"] + point["x"], box["y"] + point["y"])
+
+    def press(self, name):
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def play(self, turns):
+        """Plays by clicks."""
+        for turn in turns.split():
+            for cell in re.findall(r"\w+", turn):
+                actions = self.actions
+                self.click(cell)
+                if "^" not in turn or cell != turn.split("^")[0]:
+                    self.page.wait_for_function(APP % "(n) => app.game.request().actions.length > n", arg=actions)
+
+    def type(self, turn):
+        self.page.fill("#turn", turn)
+        self.page.press("#turn", "Enter")
+
+    @property
+    def actions(self):
+        return self.tell("() => app.game.request().actions.length")
+
+    @property
+    def turns(self):
+        return self.page.locator(".turn-rows > li > button.turn .turn-text").all_inner_texts()
+
+    @property
+    def position(self):
+        return self.tell("() => app.game.state.text")
+
+
+@pytest.fixture
+def play(page):
+    return PlayPage(page)
+
+
+def test_it_can_be_played_at_once(play):
+    play.open("/").says("Your turn. Place a ball.")
+    assert play.tell("() => app.match.mode") == "agent"
+    assert play.page.locator("dialog").count() == 0
+
+
+def test_a_whole_game_by_clicks(play):
+    play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2")
+    play.says("A square! Take one or two of your free balls back.")
+    assert not play.page.get_by_role("button", name="Done", exact=True).is_visible()
+    play.play("2B2")
+    play.says("Take a second ball back, or press Done.")
+    assert play.page.get_by_role("button", name="Done", exact=True).is_visible()
+    play.play("2A3")
+    play.says("Black to move.")
+    play.play("2B2 2C1^3A1 3B2 2C1 3B1 2A3")
+    play.says("White has won")
+    assert play.turns == WHOLE_GAME.split()
+    assert "White" in play.page.locator("#live").inner_text()
+
+
+def test_done_ends_a_take_back(play):
+    play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2 2B2")
+    play.press("Done")
+    play.says("Black to move.")
+    assert play.turns[-1] == "2B2-2B2="
+
+
+def test_a_begun_turn_is_cancelled(play):
+    play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3")
+    before = play.position
+    play.play("2B2 2B2")
+    play.press("Cancel the turn")
+    assert play.position == before
+    assert len(play.turns) == 8
+
+
+def test_undo_takes_a_take_back_back(play):
+    play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3")
+    before = play.position
+    play.play("2B2-2B2-2A3")
+    after = play.position
+    play.press("Undo")
+    assert play.position == before
+    play.press("Redo")
+    assert play.position == after
+    play.press("Undo")
+    play.play("2B2-2B2")  # another turn: undo drops what was begun first
+    play.press("Undo")
+    assert play.position == before
+    play.press("Undo")
+    assert play.tell("() => app.game.number()") == 7
+
+
+def test_turns_are_typed_and_refusals_explained(play):
+    play.open()
+    play.type("2B2")
+    play.says("Black to move.")
+    play.type("2B2")
+    play.page.locator("#turn-error", has_text="occupied").wait_for()
+    assert play.turns == ["2B2"]
+    play.type("2A1")
+    play.says("White to move.")
+    assert play.page.input_value("#turn") == ""
+
+
+def test_a_reload_goes_on(play):
+    play.open().play("2C2 2B3 2A3")
+    play.press("Undo")
+    play.play("2A2")
+    before = play.page.url
+    play.page.reload()
+    play.says("Black to move.")
+    assert play.page.url == before
+    assert play.turns == ["2C2", "2B3", "2A2"]
+    assert play.tell("() => app.game.root.children[0].children[0].children.length") == 2  # what was undone is kept
+
+
+def test_a_closed_tab_goes_on(play):
+    play.open().play("2C2 2B3")
+    play.page.goto("about:blank")
+    play.page.goto("/")
+    play.says("White to move.")
+    assert play.turns == ["2C2", "2B3"]
+
+
+def test_tabs_do_not_disturb_each_other(play):
+    play.open().play("2C2 2B3")
+    other = PlayPage(play.page.context.new_page()).open("/")  # the game is being played: a new one
+    assert other.turns == []
+    twin = PlayPage(play.page.context.new_page()).open(play.page.url)
+    twin.play("2A3")
+    play.play("2A1")
+    for tab in (play, twin):
+        tab.page.reload()
+        tab.says("Black to move.")
+    assert play.turns == ["2C2", "2B3", "2A1"]
+    assert twin.turns == ["2C2", "2B3", "2A3"]
+
+
+def test_links_share_a_game_and_a_position(play):
+    play.open().play("2C2 2B3 2A3")
+    position = play.position
+    play.press("Share")
+    game, only = (play.page.locator("dialog input").nth(i).input_value() for i in range(2))
+    for link, turns in ((game, ["2C2", "2B3", "2A3"]), (only, [])):
+        visitor = PlayPage(play.page.context.browser.new_context().new_page())
+        visitor.open(link)
+        assert visitor.position == position
+        assert visitor.turns == turns
+        visitor.page.context.close()
+
+
+@pytest.mark.parametrize("hash_", ["standard/5.5", "nonsense/1", "standard/5.x", "standard/?start=%3Cb%3E", "%E0%A4%A"])
+def test_hostile_addresses_are_refused(play, hash_):
+    play.open(f"/#{hash_}").says("Your turn. Place a ball.")
+    assert "cannot be opened" in play.page.locator(".toast").inner_text()
+
+
+def test_looking_back_is_not_playing(play):
+    play.open().play("2C2 2B3 2A3")
+    play.page.keyboard.press("Home")
+    play.says("You are looking at turn 0 of 3.")
+    play.click("2A1")
+    play.page.keyboard.press("ArrowRight")
+    play.says("You are looking at turn 1 of 3.")
+    assert play.turns == ["2C2", "2B3", "2A3"]
+    play.press("Back to the game")
+    play.says("Black to move.")
+    play.page.keyboard.press("Home")
+    play.press("Try turns here")
+    play.play("2A1")
+    play.press("Back to the game")
+    assert play.turns == ["2C2", "2B3", "2A3"]  # a try is a side line
+    play.says("Black to move.")
+
+
+def test_one_resigns(play):
+    play.open().play("2C2 2B3")
+    play.press("Resign")
+    play.page.locator("dialog").get_by_role("button", name="Resign").click()
+    play.says("White has resigned: black has won.")
+    play.page.reload()
+    play.says("White has resigned: black has won.")
+    play.press("Undo")
+    play.says("White to move.")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_is_kept(browser, server, theme):
+    page = browser.new_context(base_url=server, color_scheme=theme).new_page()
+    page.goto("/puzzles")
+    page.goto("/")
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    other = {"light": "dark", "dark": "light"}[theme]
+    page.get_by_role("button", name=f"Use the {other} theme").click()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == other
+    page.context.close()
+
+
+@pytest.mark.parametrize("size", [(390, 844), (768, 1024), (1024, 640), (1440, 900)])
+def test_nothing_runs_out_of_the_window(browser, server, size):
+    context = browser.new_context(base_url=server, viewport=dict(zip(("width", "height"), size, strict=True)))
+    play = PlayPage(context.new_page()).open()
+    assert play.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    board = play.page.locator("#board").bounding_box()
+    assert min(board["width"], board["height"]) >= 260
+    assert board["y"] + board["height"] <= size[1]
+    for other in ("#players", "#status", "#controls", ".side"):
+        box = play.page.locator(other).bounding_box()
+        apart = box["x"] >= board["x"] + board["width"] or box["x"] + box["width"] <= board["x"]
+        assert apart or box["y"] >= board["y"] + board["height"] or box["y"] + box["height"] <= board["y"]
+    context.close()
