@@ -14,13 +14,13 @@ class PlayPage:
 
     def __init__(self, page):
         self.page = page
-        page.set_default_timeout(5000)
+        page.set_default_timeout(15000)
 
     def open(self, address="/#mini-standard/"):
         """Opens a game; without players in its address it is one of two people."""
         self.page.goto("about:blank")
         self.page.goto(address)
-        self.says(".")
+        self.page.locator("#controls button").first.wait_for()
         self.cells = self.tell("() => app.info.cells.map(({ name }) => name)")
         return self
 

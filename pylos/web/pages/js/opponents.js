@@ -69,7 +69,7 @@ export class Opponents {
   }
 }
 
-/** Fills a <select> with the opponents of a list, and keeps its selection if that is still there. */
+/** Fills a <select> with the opponents of a list, and keeps its selection if that is still there; else one of middle strength. */
 export function fillOpponents(select, list, wished = select.value) {
   const option = (opponent) => h("option", { value: opponent.id }, `${opponent.title}${elo(opponent)}`);
   const group = (label, items) => items.length > 0 && h("optgroup", { label }, items.map(option));
@@ -82,5 +82,5 @@ export function fillOpponents(select, list, wished = select.value) {
     ].filter(Boolean),
   );
   const ids = [...select.options].map((each) => each.value);
-  select.value = ids.includes(wished) ? wished : (ids[0] ?? "");
+  select.value = ids.includes(wished) ? wished : (list.levels[list.levels.length >> 1]?.id ?? ids[0] ?? "");
 }

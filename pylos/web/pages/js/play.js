@@ -50,6 +50,11 @@ class App {
     return this.info.defaults.opponent ?? `level:${this.info.defaults.level}`;
   }
 
+  /** Asks who the opponents are; until the answer comes the page shows their ids. */
+  learnNames(rules) {
+    this.opponents.load(rules).then(() => this.refresh(), () => {});
+  }
+
   /** The least seconds between the turns of agents. */
   pace() {
     const seen = calm.matches ? 0 : this.settings.speed;
@@ -111,7 +116,7 @@ class App {
     const { game, match, overlay, settings } = this;
     const { state } = game;
     const view = { state, interactive: match.mayAct, ghosts: settings.ghosts, last: state.last, flipped: false, ...overlay };
-    if (this.setup) Object.assign(view, { state: this.setup, setup: true, interactive: false, last: [] });
+    if (this.setup) Object.assign(view, { state: this.setup, edits: true, interactive: false, last: [] });
     this.board.show(view, { animate: this.#animate });
     this.#animate = null;
   }
@@ -162,7 +167,7 @@ class App {
   /** Begins a game: these players, at the position after these actions. */
   async begin(game, { players, tags = {}, resigned = null, seed = randomNumber() }) {
     const { match, storage } = this;
-    await this.opponents.load(game.rules).catch(() => {}); // Only for names.
+    this.learnNames(game.rules);
     await this.game.load(game, { tags, seed });
     await storage.claim();
     match.begin(players, { resigned });
@@ -182,7 +187,7 @@ class App {
   async open(wanted) {
     if (!wanted) return this.first();
     try {
-      await this.opponents.load(wanted.game.rules).catch(() => {});
+      this.learnNames(wanted.game.rules);
       await this.storage.load(wanted);
       this.storage.save();
     } catch (error) {
@@ -194,8 +199,9 @@ class App {
 
   /** The game that a visitor finds: white against the usual agent. */
   first() {
+    const { rules } = this.info.defaults;
     const players = { white: HUMAN, black: this.usualOpponent };
-    return this.begin({ rules: this.info.defaults.rules, start: null, actions: [] }, { players });
+    return this.begin({ rules, start: null, actions: [] }, { players });
   }
 }
 

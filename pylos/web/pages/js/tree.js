@@ -44,7 +44,7 @@ function isTaken(event) {
 export function mountTree(app, element) {
   const { game } = app;
   const buttons = new Map();
-  const list = h("div", { class: "turns" });
+  const list = h("div", { class: "turn-list" });
   const step = (label, image, go) => iconButton(image, label, go, { bare: true, class: "quiet bare" });
   const promote = h("button", { type: "button", class: "small", onclick: () => game.promote(game.current) }, "Make main line");
   const remove = h("button", { type: "button", class: "small", onclick: () => game.remove(game.current) }, "Delete from here");
