@@ -36,6 +36,13 @@ class PlayPage:
         point = self.tell("(cell) => app.board.pointOf(cell)", self.cells.index(cell))
         self.page.mouse.click(box["x"] + point["x"], box["y"] + point["y"])
 
+    def until(self, true):
+        for _ in range(500):
+            if true():
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError("it did not happen")
+
     def press(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
 
@@ -43,10 +50,10 @@ class PlayPage:
         """Plays by clicks."""
         for turn in turns.split():
             for cell in re.findall(r"\w+", turn):
-                actions = self.actions
+                before = self.actions
                 self.click(cell)
-                if "^" not in turn or cell != turn.split("^")[0]:
-                    self.page.wait_for_function(APP % "(n) => app.game.request().actions.length > n", arg=actions)
+                if not turn.startswith(f"{cell}^"):
+                    self.until(lambda before=before: self.actions > before)
 
     def type(self, turn):
         self.page.fill("#turn", turn)
