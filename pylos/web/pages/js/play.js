@@ -69,6 +69,7 @@ class App {
       mountStatus(this, $("#status")),
       mountControls(this, $("#controls")),
       () => this.#show(),
+      () => this.storage.save(),
     ];
     const focusTyped = mountTyped(this, $("#typed"));
     this.typeTurn = () => (this.openPanel("panel-game"), focusTyped());
@@ -116,7 +117,7 @@ class App {
     const { game, match, overlay, settings } = this;
     const { state } = game;
     const view = { state, interactive: match.mayAct, ghosts: settings.ghosts, last: state.last, flipped: false, ...overlay };
-    if (this.setup) Object.assign(view, { state: this.setup, edits: true, interactive: false, last: [] });
+    if (this.setup) Object.assign(view, { state: this.setup, setup: true, interactive: false, last: [] });
     this.board.show(view, { animate: this.#animate });
     this.#animate = null;
   }
@@ -130,7 +131,6 @@ class App {
     }
     if (kind === "push" && !game.unfinished) this.announce(spokenTurn(game.current) + (match.over ? ` ${match.over.text}` : ""));
     if (kind === "go") this.announce(game.current.parent ? `Turn ${game.number()}: ${spokenTurn(game.current)}` : "The start of the game.");
-    if (match.live) this.storage.save();
     this.refresh();
   }
 

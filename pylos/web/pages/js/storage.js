@@ -60,20 +60,26 @@ function* lines([actions, milliseconds, children], before = []) {
 export class Storage {
   id = "";
   #release = () => {};
+  #saved = "";
 
   constructor(game, match) {
     this.game = game;
     this.match = match;
   }
 
-  /** Writes the address and the browser's memory. */
+  /** Writes the address and the browser's memory, if something has changed. */
   save() {
     const { game, match } = this;
     const { white, black } = match.players;
     const person = (player) => (player === HUMAN ? null : player);
     const about = { white: person(white), black: person(black), seed: game.seed, resigned: match.resigned, id: this.id };
-    history.replaceState(null, "", toHash(game.request(match.live, false), about));
-    kept.set(`game.${this.id}`, { tree: packed(game.root), tags: game.tags, start: game.start, rules: game.rules });
+    const hash = toHash(game.request(match.live, false), about);
+    const memory = { tree: packed(game.root), tags: game.tags, start: game.start, rules: game.rules };
+    const saved = hash + JSON.stringify(memory);
+    if (saved === this.#saved && hash === location.hash) return;
+    this.#saved = saved;
+    history.replaceState(null, "", hash);
+    kept.set(`game.${this.id}`, memory);
     const others = (kept.get("games") ?? []).filter(([id]) => id !== this.id);
     const games = [[this.id, location.hash], ...others];
     for (const [id] of games.splice(MOST_GAMES)) localStorage.removeItem(`pylos.game.${id}`);
