@@ -29,7 +29,9 @@ class PlayPage:
 
     def says(self, text):
         """Waits until the line below the board says this."""
-        self.page.locator("#status", has_text=re.compile(re.escape(text) if len(text) > 1 else text)).wait_for()
+        self.page.locator(
+            "#status", has_text=re.compile(re.escape(text) if len(text) > 1 else text)
+        ).wait_for()
 
     def click(self, cell):
         box = self.page.locator("#board").bounding_box()
@@ -152,7 +154,9 @@ def test_a_reload_goes_on(play):
     play.says("Black to move.")
     assert play.page.url == before
     assert play.turns == ["2C2", "2B3", "2A2"]
-    assert play.tell("() => app.game.root.children[0].children[0].children.length") == 2  # what was undone is kept
+    assert (
+        play.tell("() => app.game.root.children[0].children[0].children.length") == 2
+    )  # what was undone is kept
 
 
 def test_a_closed_tab_goes_on(play):
@@ -190,9 +194,11 @@ def test_links_share_a_game_and_a_position(play):
         visitor.page.context.close()
 
 
-@pytest.mark.parametrize("hash_", ["standard/5.5", "nonsense/1", "standard/5.x", "standard/?start=%3Cb%3E", "%E0%A4%A"])
-def test_hostile_addresses_are_refused(play, hash_):
-    play.open(f"/#{hash_}").says("Your turn. Place a ball.")
+@pytest.mark.parametrize(
+    "line", ["standard/5.5", "nonsense/1", "standard/5.x", "standard/?start=%3Cb%3E", "%E0%A4%A"]
+)
+def test_hostile_addresses_are_refused(play, line):
+    play.open(f"/#{line}").says("Your turn. Place a ball.")
     assert "cannot be opened" in play.page.locator(".toast").inner_text()
 
 
