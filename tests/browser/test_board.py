@@ -176,7 +176,7 @@ def test_balls_are_taken_back_by_clicks(board, mode):
 def test_the_board_fits_any_size(board, mode):
     board.build(START, mode=mode)
     assert board.page.locator(".board-reserve").count() == (2 if mode == "3d" else 0)  # no room for trays
-    for width, height in ((660, 490), (490, 560)):
+    for width, height in ((660, 490), (490, 640)):
         board.page.evaluate(
             "([w, h]) => Object.assign(board.element.style, { width: `${w}px`, height: `${h}px` })",
             [width, height],

@@ -8,8 +8,8 @@ const SINK = 0.13;
 /** The height between two levels: balls of a level lie 1 apart and touch those below. */
 const RISE = Math.sqrt(4 * RADIUS ** 2 - 0.5);
 const THICK = 0.62;
-/** Below this width or height, in CSS pixels, the board takes all the room and the reserves are numbers. */
-const COMPACT = 480;
+/** Where balls beside trays would be smaller, in CSS pixels, the board takes all the room and reserves are numbers. */
+const LEAST_BALL = 62;
 const RIMS = { last: "#ff6a2b", selected: "#1f8bff", take: "#ff3d8b", below: "#ffd83a", best: "#00c08b", other: "#b9c0cc", hint: "#1f8bff", bad: "#ff5a1f" };
 const NAMES = Object.keys(RIMS);
 /** No picture has more pixels, whatever the screen: a laptop stays cool. */
@@ -51,7 +51,7 @@ export class SolidView {
     const size = 4 - base;
     this.base = base;
     const wide = (this.wide = width > 1.12 * height);
-    this.compact = Math.min(width, height) < COMPACT;
+    this.compact = (wide ? width / 10.4 : Math.min(width / 6.6, height / 9.5)) < LEAST_BALL;
     const long = size / 2 + 1;
     const middle = size / 2 + 1.68;
     const half = this.compact ? [size / 2 + 0.85, size / 2 + 0.85] : [middle + 1.36, long + 0.32];
