@@ -115,6 +115,9 @@ def test_a_selection_ends_by_a_click_anywhere(board, mode):
         assert board.selected == "1A1"
         board.click(end)
         assert (board.selected, board.played) == (None, [])
+    board.click("1A1")
+    board.page.keyboard.press("Escape")
+    assert board.selected is None
 
 
 def test_without_a_reserve_a_target_is_clicked_after_the_ball(board):
@@ -370,3 +373,25 @@ def test_arrows_and_rings(board):
     )
     assert board.page.locator("path.arrow").count() == 2
     assert board.page.locator(".arrow-ring").count() == 1
+
+
+def test_a_whole_turn_moves_every_ball_of_it(board):
+    board.build(".....ww..w....b./........./..../. w 0")
+    board.page.emulate_media(reduced_motion="no-preference")
+    tracks = board.evaluate("""(async () => {
+      const actions = [];
+      let state = view.state;
+      for (const name of ["1C3", "-1C3", "-1B2"]) {
+        actions.push(state.legal.find((entry) => entry.name === name).action);
+        state = await states(actions);
+      }
+      board.speed = 60;
+      board.show({ ...view, state }, { animate: { actions, from: view.state } });
+      board.show({ ...view, state }); // the same again: the motion goes on
+      return board.motion.tracks; })()""")
+    ways = sorted(
+        [leg["from"].get("cell"), leg["to"].get("cell")] for track in tracks for leg in track["legs"][-1:]
+    )
+    assert ways == [[5, None], [10, None]]
+    assert sorted(len(track["legs"]) for track in tracks) == [1, 2]  # one was placed and taken back
+    assert len({track["legs"][-1]["to"]["slot"] for track in tracks}) == 2

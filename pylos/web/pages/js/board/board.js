@@ -40,6 +40,8 @@ export class BoardView extends EventTarget {
     this.pointer = new Pointer(this.surface, this);
     this.keys = new KeyGrid(element, cells, this);
     this.tools = new Tools(element, this);
+    this.onKey = ({ key }) => key === "Escape" && this.select(null);
+    document.addEventListener("keydown", this.onKey);
     this.wanted = "auto";
     this.choose();
     this.observer = new ResizeObserver(() => this.resize());
@@ -48,6 +50,7 @@ export class BoardView extends EventTarget {
 
   destroy() {
     this.observer.disconnect();
+    document.removeEventListener("keydown", this.onKey);
     cancelAnimationFrame(this.frame);
     for (const part of [this.pointer, this.keys, this.overlay, this.tools, this.drawing]) part.destroy();
     this.drawing = null;

@@ -7,7 +7,7 @@ const CLIMB = { PageUp: 1, "+": 1, PageDown: -1, "-": -1 };
 
 /** A grid of buttons for each level. One of them can be reached by Tab, the arrows move from there. */
 export class KeyGrid {
-  /** @param {HTMLElement} element @param {object[]} cells @param {object} board whom to tell: `act`, `select`, `setFocus`, `quarter`. */
+  /** @param {HTMLElement} element @param {object[]} cells @param {object} board whom to tell: `act`, `setFocus`, `quarter`. */
   constructor(element, cells, board) {
     this.cells = cells;
     this.board = board;
@@ -80,8 +80,7 @@ export class KeyGrid {
 
   press(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.key === "Escape" && this.board.selected !== null) this.board.select(null);
-    else if (STEPS[event.key]) this.step(...STEPS[event.key]);
+    if (STEPS[event.key]) this.step(...STEPS[event.key]);
     else if (CLIMB[event.key]) this.climb(CLIMB[event.key]);
     else return;
     event.preventDefault();
