@@ -10,6 +10,9 @@ const SIMULATIONS = [1000, 4000, 20000];
 /** Turns that are shown before all are asked for. */
 const FEW = 8;
 
+/** Whether there is no pointer that can hover. */
+const TOUCH = matchMedia("(hover: none)");
+
 /** The columns: their heads and what they mean in plain words. */
 const COLUMNS = [
   ["Turn", "What can be played. Press it to play it as a variation."],
@@ -35,13 +38,14 @@ export function mountAnalysis(app, element) {
   let depth = 0; // How often "more" was pressed for this position.
   let all = false;
   let shown = null;
+  let spoken = null;
   let listed = ""; // The rules whose networks can be chosen.
 
   const on = h("input", { type: "checkbox", role: "switch", onchange: () => (app.settings.analysis = on.checked) });
   const search = h("input", { type: "checkbox", onchange: () => (app.settings.search = search.checked) });
   const network = h("select", { "aria-label": "Whose network", onchange: () => (app.settings.network = network.value || null) });
   const more = h("button", { type: "button", class: "small", onclick: deeper }, "More");
-  const status = h("span", { class: "analysis-status", role: "status" });
+  const status = h("span", { class: "analysis-status" });
   const head = COLUMNS.map(([name, meaning]) => h("th", { scope: "col", title: meaning }, name));
   const table = h("table", { class: "analysis-table" }, h("caption", { class: "visually-hidden" }, "The best turns"), h("thead", {}, h("tr", {}, ...head)));
   const rest = h("button", { type: "button", class: "small", onclick: () => ((all = !all), draw()) });
@@ -72,11 +76,17 @@ export function mountAnalysis(app, element) {
   async function play(row, count) {
     try {
       app.match.setFree(true);
-      if (app.game.state.pending > 0 || row.line.length === 0) return await app.game.push(row.action);
+      if (row.line.length === 0) return await app.game.push(row.action);
       for (const text of row.line.slice(0, count)) await app.game.push(text);
     } catch (error) {
       app.announce(error.message);
     }
+  }
+
+  /** What the board shows while nobody points at a row: nothing, or the best turn where nobody can point. */
+  function pointAtBest() {
+    const best = app.game.state.over || body.hidden ? null : evaluation.report?.rows[0];
+    showArrows(app, "analysis", best && TOUCH.matches ? stepArrows(app, best.action, best.line[0], "best") : []);
   }
 
   /** The parts of one turn's rows in the table. They stay while their numbers change, so that focus and hovering do. */
@@ -85,9 +95,8 @@ export function mountAnalysis(app, element) {
     const button = h("button", { type: "button", class: "turn", onclick: () => play(made.row, 1) });
     const name = h("th", { scope: "row" }, button);
     const point = () => showArrows(app, "analysis", stepArrows(app, action, made.row.line[0], made.best ? "best" : "other"));
-    const leave = () => showArrows(app, "analysis", []);
     const numbers = h("tr", { onclick: (event) => event.target.closest("button") || play(made.row, 1) }, name, ...made.cells.slice(1));
-    const group = h("tbody", { onmouseenter: point, onmouseleave: leave, onfocusin: point, onfocusout: leave }, numbers, h("tr", { class: "line" }, made.line));
+    const group = h("tbody", { onmouseenter: point, onmouseleave: pointAtBest, onfocusin: point, onfocusout: pointAtBest }, numbers, h("tr", { class: "line" }, made.line));
     return Object.assign(made, { group, button });
   }
 
@@ -115,8 +124,8 @@ export function mountAnalysis(app, element) {
     if (key !== shown) {
       for (const { group } of parts.values()) group.remove();
       parts.clear();
-      showArrows(app, "analysis", []);
     }
+    if (!pointed) pointAtBest();
     shown = key;
     const visible = all ? rows : rows.slice(0, FEW);
     const wanted = new Set(visible.map((row) => row.action));
@@ -147,6 +156,16 @@ export function mountAnalysis(app, element) {
     return running && !report.done ? `${count}…` : count + early;
   }
 
+  /** Says what was found once a search is over; while it runs the numbers change too often. */
+  function speak() {
+    const { report, running } = evaluation;
+    const best = report?.rows[0];
+    if (!best || !report.done || running || body.hidden || spoken === report) return;
+    spoken = report;
+    const worth = best.exact != null ? exactText(best) : `chance ${percent((best.mean + 1) / 2)}`;
+    app.announce(`Best: ${best.name}, ${worth}.`);
+  }
+
   /** What the exact solution costs, where it is not there. */
   function drawCost() {
     const { solved, solve, title } = rulesOf(app);
@@ -173,7 +192,7 @@ export function mountAnalysis(app, element) {
     body.hidden = !on.checked || Boolean(app.learning);
     main.hidden = Boolean(app.learning);
     waits.hidden = !app.learning;
-    if (body.hidden) return showArrows(app, "analysis", []);
+    if (body.hidden) return pointAtBest();
     network.hidden = !search.checked;
     more.hidden = !search.checked || (depth === SIMULATIONS.length - 1 && !evaluation.error);
     more.textContent = evaluation.error ? "Try again" : `More: ${(SIMULATIONS[depth + 1] ?? "").toLocaleString("en")}`;
@@ -197,7 +216,10 @@ export function mountAnalysis(app, element) {
   }
 
   network.append(h("option", { value: "" }, "The agent that ships"));
-  evaluation.addEventListener("change", draw);
+  evaluation.addEventListener("change", () => {
+    draw();
+    speak();
+  });
   evaluation.addEventListener("settings", ask);
   app.game.addEventListener("change", () => {
     depth = 0;

@@ -28,6 +28,7 @@ export function turnArrows(app, turn, tone, weight = 1) {
 export function showArrows(app, owner, arrows) {
   const owned = (app.arrows ??= new Map());
   if (arrows.length === 0 && !owned.has(owner)) return;
+  if (JSON.stringify(owned.get(owner)) === JSON.stringify(arrows)) return;
   if (arrows.length === 0) owned.delete(owner);
   else owned.set(owner, arrows);
   app.overlay.arrows = [...owned.values()].flat();
@@ -38,7 +39,6 @@ export function showArrows(app, owner, arrows) {
 export function stepArrows(app, action, turn, tone, weight = 1) {
   const entry = app.game.state.legal.find((legal) => legal.action === action);
   if (!entry || entry.kind === "stop") return [];
-  const begun = app.game.state.pending > 0;
-  const rest = begun || !turn ? [] : turnArrows(app, turn, tone, weight).slice(1);
+  const rest = turn ? turnArrows(app, turn, tone, weight).slice(1) : [];
   return [{ action: entry, tone, weight }, ...rest];
 }

@@ -30,7 +30,7 @@ export class Lesson {
    * @param {() => void} onEnd - called when the lesson is left; the game is then where it was.
    */
   constructor(app, element, nodes, onEnd) {
-    Object.assign(this, { app, element, nodes, onEnd, before: app.game.current, free: app.match.free });
+    Object.assign(this, { app, element, nodes, onEnd, root: app.game.root, before: app.game.current, free: app.match.free });
     app.learning = true;
     app.match.setFree(true);
     app.game.addEventListener("change", () => this.#changed(), { signal: this.#listening.signal });
@@ -39,7 +39,9 @@ export class Lesson {
     this.words = h("p", { role: "status" });
     this.answer = button("Show the answer", () => this.#reveal());
     this.next = button("Next", () => this.#show(this.#index + 1), "primary");
-    put(element, this.title, this.words, h("div", { class: "buttons" }, this.next, this.answer, button("Leave", () => this.leave())));
+    this.back = button("Back to the position", () => app.game.go(this.#node.parent));
+    const leave = button("Leave", () => this.leave());
+    put(element, this.title, this.words, h("div", { class: "buttons" }, this.back, this.next, this.answer, leave));
     this.#show(0);
     this.title.focus();
   }
@@ -80,10 +82,12 @@ export class Lesson {
     this.next.classList.toggle("primary", this.#done);
   }
 
-  /** Looks whether a turn was tried. */
+  /** Looks whether a turn was tried, or whether there is another game. */
   #changed() {
     const node = this.#node;
-    const { current } = this.app.game;
+    const { current, root } = this.app.game;
+    if (root !== this.root) return this.#close();
+    this.back.hidden = !node || current === node.parent;
     if (!node || this.#done || current === node.parent || current.parent !== node.parent) return;
     if (!this.#tries.includes(current)) this.#tries.push(current);
     if (current === node) return this.#refuse("That is what was played. Try another turn.");
@@ -137,13 +141,19 @@ export class Lesson {
 
   /** Ends the lesson, and shows the game where it was. */
   leave() {
+    const { game, match } = this.app;
     this.#listening.abort();
     this.#forget();
+    game.go(this.before);
+    match.setFree(this.free);
+    this.#close();
+    game.changed("marks", [], game.state);
+  }
+
+  #close() {
+    this.#listening.abort();
     showArrows(this.app, "lesson", []);
     this.app.learning = false;
-    this.app.game.go(this.before);
-    this.app.match.setFree(this.free);
-    this.app.game.changed("marks", [], this.app.game.state);
     this.app.refresh();
     this.onEnd();
   }
