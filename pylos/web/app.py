@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -39,6 +40,7 @@ def make_app(settings: Settings | None = None, warm: bool = False) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.service = await run_in_threadpool(SearchService)
+        app.state.reviewing = asyncio.Semaphore(review.SEARCHES_AT_ONCE)
         try:
             if warm:
                 await run_in_threadpool(warm_up, app.state)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -25,8 +26,7 @@ from pylos.analysis.review import (
     review_by_truth,
     values_by_truth,
 )
-from pylos.analysis.service import Agent, SearchRequest, SearchService
-from pylos.errors import BusyError
+from pylos.analysis.service import Agent, SearchRequest
 from pylos.game.board import Board
 from pylos.game.rules import NUM_ACTIONS
 from pylos.solution.tablebase import Tablebase
@@ -41,9 +41,8 @@ SIMULATIONS, CLOSER_SIMULATIONS = 400, 512
 """Of every position of a game, and of those that confirm or refute that a turn was wrong."""
 CLOSER_LOOKS = 2
 """How often such positions are searched: a closer look may find another turn to doubt."""
-_AT_ONCE = 64
-"""The most searches that one review has open, so that others find room."""
-_BUSY_SECONDS, _BUSY_TRIES = 0.2, 100
+SEARCHES_AT_ONCE = 32
+"""The most searches that all reviews together have open, so that no move waits behind them."""
 _ACTION, _LONGEST_TURN = Range(int, 0, NUM_ACTIONS - 1), 3
 
 
@@ -67,7 +66,7 @@ async def _events(
         yield _result("truth", judgements, [(1 + value) / 2 for value in values], values)
         return
     agent, opinions = await agent_for(request, game.rules, opponent), dict[int, Opinion]()
-    searches, judged = _search_all(request.app.state.service, agent, turns, opinions), -1
+    searches, judged = _search_all(request.app.state, agent, turns, opinions), -1
     async with aclosing(searches) as counts:
         async for count in counts:
             if min(count, len(turns)) > judged:
@@ -96,7 +95,7 @@ async def _judge(
         (judgement,) = await run_in_threadpool(review_by_truth, [turn], table)
     else:
         agent, opinions = await agent_for(request, game.rules, opponent), dict[int, Opinion]()
-        async with aclosing(_search_all(request.app.state.service, agent, [turn], opinions)) as counts:
+        async with aclosing(_search_all(request.app.state, agent, [turn], opinions)) as counts:
             async for _ in counts:
                 pass
         (judgement,) = review_by_search([turn], opinions)
@@ -105,17 +104,17 @@ async def _judge(
 
 
 async def _search_all(
-    service: SearchService, agent: Agent, turns: list[PlayedTurn], opinions: dict[int, Opinion]
+    state: State, agent: Agent, turns: list[PlayedTurn], opinions: dict[int, Opinion]
 ) -> AsyncGenerator[int, None]:
     """Searches what `review_by_search` needs; yields the number of positions of the game that are judged so far.
 
     Args:
-        service: makes the searches.
+        state: of the application, whose service makes the searches.
         agent: judges their leaves.
         turns: of the game.
         opinions: receives what is found.
     """
-    async with aclosing(_opinions(service, agent, positions_of(turns).values(), SIMULATIONS)) as found:
+    async with aclosing(_opinions(state, agent, positions_of(turns).values(), SIMULATIONS)) as found:
         async for position, opinion in found:
             opinions[position] = opinion
             yield len(opinions) - 1
@@ -123,7 +122,7 @@ async def _search_all(
     for _ in range(CLOSER_LOOKS):
         doubtful = doubtful_positions(turns, review_by_search(turns, opinions))
         boards = [board for position, board in doubtful.items() if position not in closer]
-        async with aclosing(_opinions(service, agent, boards, CLOSER_SIMULATIONS)) as found:
+        async with aclosing(_opinions(state, agent, boards, CLOSER_SIMULATIONS)) as found:
             async for position, opinion in found:
                 closer[position] = opinion
                 yield len(turns)
@@ -131,20 +130,14 @@ async def _search_all(
 
 
 async def _opinions(
-    service: SearchService, agent: Agent, boards: Iterable[Board], simulations: int
+    state: State, agent: Agent, boards: Iterable[Board], simulations: int
 ) -> AsyncGenerator[tuple[int, Opinion], None]:
     """Searches positions, many at once, and yields what is found as it is found."""
-    room = asyncio.Semaphore(_AT_ONCE)
 
     async def ask(board: Board) -> tuple[int, Opinion]:
-        async with room:
+        async with state.reviewing:
             search = SearchRequest(board.position, agent, simulations)
-            for _ in range(_BUSY_TRIES):
-                try:
-                    return board.position, opinion_of(await last_report(service, search), board)
-                except BusyError:  # a review has time
-                    await asyncio.sleep(_BUSY_SECONDS)
-            return board.position, opinion_of(await last_report(service, search), board)
+            return board.position, opinion_of(await last_report(state.service, search), board)
 
     tasks = [asyncio.create_task(ask(board)) for board in boards]
     try:

@@ -5,14 +5,21 @@ import json
 from contextlib import aclosing
 
 import pytest
+from starlette.datastructures import State
 from starlette.testclient import TestClient
 
-from pylos.analysis.review import PlayedTurn, played_turns, positions_of, review_by_truth, whole_turns
+from pylos.analysis.review import (
+    Opinion,
+    PlayedTurn,
+    played_turns,
+    positions_of,
+    review_by_truth,
+    whole_turns,
+)
 from pylos.analysis.service import SearchService, load_agent
 from pylos.game.board import Board
 from pylos.kernels.randomness import draw_below
 from pylos.solution.tablebase import Tablebase
-from pylos.web import review
 from pylos.web.app import make_app
 from pylos.web.review import _search_all
 
@@ -118,11 +125,23 @@ def play_on(turns: int) -> list[PlayedTurn]:
     return played_turns(Board(), board.actions)
 
 
+class Counting(SearchService):
+    """Notes how many searches were open at the same time."""
+
+    most = 0
+
+    def submit(self, *arguments):
+        ticket = super().submit(*arguments)
+        self.most = max(self.most, self.open)
+        return ticket
+
+
 def test_a_review_that_nobody_waits_for_ends_its_searches():
     service = SearchService()
 
     async def leave() -> int:
-        searches = _search_all(service, load_agent("rollouts", "standard"), play_on(12), {})
+        state = State({"service": service, "reviewing": asyncio.Semaphore(4)})
+        searches = _search_all(state, load_agent("rollouts", "standard"), play_on(12), {})
         async with aclosing(searches):
             await anext(searches)
             return service.open
@@ -132,16 +151,23 @@ def test_a_review_that_nobody_waits_for_ends_its_searches():
     service.close()
 
 
-def test_a_review_waits_while_the_service_is_busy(monkeypatch):
-    monkeypatch.setattr(review, "_BUSY_SECONDS", 0.01)
-    service, opinions, turns = SearchService(most_open=1), {}, play_on(3)
+def test_all_reviews_together_have_only_so_many_searches_open():
+    service, turns = Counting(), play_on(6)
 
-    async def run() -> None:
-        async for _ in _search_all(service, load_agent("rollouts", "standard"), turns, opinions):
-            pass
+    async def run() -> list[dict[int, Opinion]]:
+        state = State({"service": service, "reviewing": asyncio.Semaphore(2)})
 
-    asyncio.run(run())
-    assert set(positions_of(turns)) <= set(opinions)
+        async def one() -> dict[int, Opinion]:
+            opinions: dict[int, Opinion] = {}
+            async for _ in _search_all(state, load_agent("rollouts", "standard"), turns, opinions):
+                pass
+            return opinions
+
+        return await asyncio.gather(one(), one())
+
+    for opinions in asyncio.run(run()):
+        assert set(positions_of(turns)) <= set(opinions)
+    assert service.most == 2
     service.close()
 
 
