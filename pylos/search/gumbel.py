@@ -114,54 +114,38 @@ def _q_value(tree: Tree, g: int, edge: int) -> float:
 
 
 @jit
-def choose_root_edge(
-    tree: Tree, g: int, noise: np.ndarray, wanted: int, logits: np.ndarray, q_values: np.ndarray
-) -> int:
-    """Chooses the edge that the next simulation takes at a root that is not proven.
-
-    Args:
-        tree: the trees.
-        g: which of them; its root is expanded.
-        noise: float64 [MAX_LEGAL_ACTIONS] see `draw_gumbel`.
-        wanted: the visits that the edge has so far by the plan.
-        logits: float64 [MAX_LEGAL_ACTIONS] scratch space.
-        q_values: float64 [MAX_LEGAL_ACTIONS] scratch space.
-    """
-    edges, first = _improved_logits(tree, g, logits, q_values), tree.first_edge[g, ROOT]
-    best, best_fits, best_score = NO_EDGE, False, -np.inf
-    for k in range(edges):
-        edge = first + k
-        if tree.edge_proven[g, edge] == PROVEN_LOSS:
-            continue
-        # An action that is proven lost leaves a gap in the plan. The best of the others fills it.
-        fits = tree.edge_visits[g, edge] == wanted
-        score = logits[k] + noise[k]
-        if best == NO_EDGE or fits > best_fits or (fits == best_fits and score > best_score):
-            best, best_fits, best_score = edge, fits, score
-    return best
-
-
-@jit
-def choose_root_edges(
-    tree: Tree, n: int, noise: np.ndarray, considered: np.ndarray, simulation: int, out: np.ndarray
-) -> None:
+def choose_root_edges(tree: Tree, n: int, noise: np.ndarray, wanted: np.ndarray, out: np.ndarray) -> None:
     """Chooses for each root the edge that the next simulation takes.
 
     Args:
-        tree: the trees, their roots expanded.
+        tree: the trees; the roots at which there is something to choose are expanded.
         n: trees in use.
         noise: float64 [>= n, MAX_LEGAL_ACTIONS] see `draw_gumbel`.
-        considered: see `considered_visits`.
-        simulation: the number of the simulation, from 0.
-        out: int32 [>= n] receives the edges; NO_EDGE where the root is proven.
+        wanted: int32 [>= n] how many visits the edge has so far by the plan, see `considered_visits`; negative where
+            there is nothing to choose.
+        out: int32 [>= n] receives the edges; NO_EDGE where the root is proven. Where there is nothing to choose, it
+            stays as it is.
     """
     logits, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     for g in range(n):
+        visits = wanted[g]
+        if visits < 0:
+            continue
         out[g] = NO_EDGE
         if tree.proven[g, ROOT] != UNPROVEN:
             continue
-        wanted = considered[min(tree.num_edges[g, ROOT], considered.shape[0] - 1), simulation]
-        out[g] = choose_root_edge(tree, g, noise[g], wanted, logits, q_values)
+        edges, first = _improved_logits(tree, g, logits, q_values), tree.first_edge[g, ROOT]
+        best, best_fits, best_score = NO_EDGE, False, -np.inf
+        for k in range(edges):
+            edge = first + k
+            if tree.edge_proven[g, edge] == PROVEN_LOSS:
+                continue
+            # An action that is proven lost leaves a gap in the plan. The best of the others fills it.
+            fits = tree.edge_visits[g, edge] == visits
+            score = logits[k] + noise[g, k]
+            if best == NO_EDGE or fits > best_fits or (fits == best_fits and score > best_score):
+                best, best_fits, best_score = edge, fits, score
+        out[g] = best
 
 
 @jit

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
-from pylos.search.gumbel import CONSIDERED, choose_root_edge, halving_plan, improved_policy
+from pylos.search.gumbel import CONSIDERED, choose_root_edges, halving_plan, improved_policy
 from pylos.search.lines import principal_lines
 from pylos.search.options import SearchOptions
 from pylos.search.root import RootEdges, measure_surprises, root_edges, root_visits
@@ -57,9 +57,11 @@ class SearchPool:
         self._used = 0  # all rows in use are below it
         self._gumbel = np.zeros(rows, np.bool_)
         self._plan = _zeros((rows, simulations), np.int32)
-        self._wanted = np.zeros(rows, np.int32)
+        self._asked = np.zeros(rows, np.int32)
         self._made = np.zeros(rows, np.int32)
-        self._edges = np.full(rows, STAYS, np.int32)
+        self._wanted = np.empty(rows, np.int32)
+        self._edges = np.empty(rows, np.int32)
+        self._noise = np.zeros((rows, MAX_LEGAL_ACTIONS))
 
     @property
     def rows(self) -> int:
@@ -93,13 +95,13 @@ class SearchPool:
         drawn = min(legal_actions(position, self._code, np.empty(MAX_LEGAL_ACTIONS, np.int64)), CONSIDERED)
         if drawn:
             self._plan[row, :simulations] = halving_plan(drawn, simulations)
-        self._wanted[row], self._made[row] = simulations, 0
+        self._asked[row], self._made[row] = simulations, 0
         start_trees(self._view(row), np.array([position]), self._code, np.empty(1, np.int64))
         return row
 
     def remove(self, row: int) -> None:
         """Ends a search, whether or not it is finished. Its row is free again."""
-        self._wanted[row] = self._made[row] = 0
+        self._asked[row] = self._made[row] = 0
         self._tree.leaf[row] = NO_NODE
         heapq.heappush(self._free, row)
         self._taken[row] = False
@@ -115,9 +117,10 @@ class SearchPool:
         Returns:
             The number of leaves.
         """
-        n = self._used
-        _plan_step(self._tree, n, self._gumbel, self._plan, self._wanted, self._made, self._edges)
-        count: int = select(self._tree, n, self._code, self._c_puct, self._fpu_reduction, self._edges, leaves)
+        n, tree, edges = self._used, self._tree, self._edges
+        _plan_step(tree, n, self._gumbel, self._plan, self._asked, self._made, self._wanted, edges)
+        choose_root_edges(tree, n, self._noise, self._wanted, edges)
+        count: int = select(tree, n, self._code, self._c_puct, self._fpu_reduction, edges, leaves)
         return count
 
     def expand(self, values: np.ndarray, log_policy: np.ndarray) -> None:
@@ -138,7 +141,7 @@ class SearchPool:
         """Whether the search in each row has made its simulations, or has proven its position won or lost."""
         rows = slice(self._used)
         evaluated, proven = self._tree.num_edges[rows, ROOT] > 0, self._tree.proven[rows, ROOT] != UNPROVEN
-        done: list[bool] = (proven | evaluated & (self._made[rows] == self._wanted[rows])).tolist()
+        done: list[bool] = (proven | evaluated & (self._made[rows] == self._asked[rows])).tolist()
         return done
 
     def result(self, row: int) -> SearchResult:
@@ -194,8 +197,9 @@ def _plan_step(
     n: int,
     gumbel: np.ndarray,
     plan: np.ndarray,
-    wanted: np.ndarray,
+    asked: np.ndarray,
     made: np.ndarray,
+    wanted: np.ndarray,
     edges: np.ndarray,
 ) -> None:
     """Decides what each row does in the next step, and counts its simulations.
@@ -205,20 +209,19 @@ def _plan_step(
         n: rows that may be in use.
         gumbel: bool [n] whether the root of a row is "gumbel".
         plan: int32 [n, S] of sequential halving, see `halving_plan`.
-        wanted: int32 [n] how many simulations each row is to make.
+        asked: int32 [n] how many simulations each row is to make.
         made: int32 [n] how many it has made; goes up where it makes another one.
-        edges: int32 [n] receives the edges to take at the roots, see `select`.
+        wanted: int32 [n] receives what `choose_root_edges` reads.
+        edges: int32 [n] receives what `select` reads, apart from the edges that `choose_root_edges` chooses.
     """
-    logits, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
-    noise = np.zeros(MAX_LEGAL_ACTIONS)
     for g in range(n):
-        edges[g] = STAYS
+        wanted[g], edges[g] = -1, STAYS
         if tree.num_edges[g, ROOT] == 0:  # a new root is the leaf already
             continue
         tree.leaf[g] = NO_NODE
-        if made[g] == wanted[g] or tree.proven[g, ROOT] != UNPROVEN:
+        if made[g] == asked[g] or tree.proven[g, ROOT] != UNPROVEN:
             continue
         edges[g] = NO_EDGE
         if gumbel[g]:
-            edges[g] = choose_root_edge(tree, g, noise, plan[g, made[g]], logits, q_values)
+            wanted[g] = plan[g, made[g]]
         made[g] += 1

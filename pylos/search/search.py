@@ -9,7 +9,13 @@ import numpy as np
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator, padded_size
-from pylos.search.gumbel import choose_root_edges, considered_visits, draw_gumbel, improved_policy
+from pylos.search.gumbel import (
+    CONSIDERED,
+    choose_root_edges,
+    considered_visits,
+    draw_gumbel,
+    improved_policy,
+)
 from pylos.search.options import SearchOptions
 from pylos.search.root import (
     RootEdges,
@@ -20,7 +26,7 @@ from pylos.search.root import (
     root_visits,
 )
 from pylos.search.simulation import expand, select
-from pylos.search.tree import NO_EDGE, Tree, new_tree, start_trees
+from pylos.search.tree import NO_EDGE, ROOT, Tree, new_tree, start_trees
 
 
 class SearchResult(NamedTuple):
@@ -152,11 +158,12 @@ class Search:
             draw_gumbel(keys, options.gumbel_scale, noise)
         elif options.dirichlet_fraction and not gumbel:
             add_dirichlet_noise(tree, n, keys, options.dirichlet_alpha, options.dirichlet_fraction)
+        drawn = np.minimum(tree.num_edges[:n, ROOT], CONSIDERED)
         for simulation in range(options.simulations):
             if self._interrupted:
                 return
             if gumbel:
-                choose_root_edges(tree, n, noise, self._considered, simulation, edges)
+                choose_root_edges(tree, n, noise, self._considered[drawn, simulation], edges)
             if count := select(tree, n, code, options.c_puct, options.fpu_reduction, edges, leaves):
                 expand(tree, n, code, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, result.actions, result.weights, result.values)
