@@ -6,6 +6,7 @@ import pytest
 
 WHOLE_GAME = "2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2-2B2-2A3 2B2 2C1^3A1 3B2 2C1 3B1 2A3"
 """On the small board: with a raise, a take-back of two, and an end."""
+LEVEL = "level:child"
 APP = "async (argument) => { const { app } = await import('/static/js/play.js'); return (%s)(argument); }"
 
 
@@ -48,14 +49,15 @@ class PlayPage:
     def press(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def play(self, turns):
-        """Plays by clicks."""
+    def play(self, turns, click=None):
+        """Plays by clicks, or by another way to act on a cell."""
         for turn in turns.split():
             for cell in re.findall(r"\w+", turn):
                 before = self.actions
-                self.click(cell)
+                (click or self.click)(cell)
                 if not turn.startswith(f"{cell}^"):
                     self.until(lambda before=before: self.actions > before)
+        return self
 
     def type(self, turn):
         self.page.fill("#turn", turn)
@@ -257,3 +259,131 @@ def test_nothing_runs_out_of_the_window(browser, server, size):
         apart = box["x"] >= board["x"] + board["width"] or box["x"] + box["width"] <= board["x"]
         assert apart or box["y"] >= board["y"] + board["height"] or box["y"] + box["height"] <= board["y"]
     context.close()
+
+
+def test_a_whole_game_by_keyboard(play):
+    play.open()
+    keys = play.page.keyboard
+    play.page.locator("#board [role=gridcell][tabindex='0']").focus()
+    steps = {
+        "level": ("PageUp", "PageDown"),
+        "row": ("ArrowUp", "ArrowDown"),
+        "column": ("ArrowRight", "ArrowLeft"),
+    }
+
+    def enter(cell):
+        goal = play.tell("(cell) => app.info.cells[cell]", play.cells.index(cell))
+        for way, (more, less) in steps.items():
+            while at := goal[way] - play.tell("(way) => app.info.cells[app.board.keys.at][way]", way):
+                keys.press(more if at > 0 else less)
+        keys.press("Enter")
+
+    play.play(WHOLE_GAME, click=enter)
+    play.says("White has won")
+    assert play.turns == WHOLE_GAME.split()
+
+
+def test_a_level_answers_and_undo_takes_both_turns_back(play):
+    play.open(f"/#mini-standard/?black={LEVEL}&seed=5")
+    play.play("2B2")
+    play.says("Your turn.")
+    assert len(play.turns) == 2
+    answer = play.turns[1]
+    play.press("Undo")
+    assert play.actions == 0
+    play.play("2B2")
+    play.says("Your turn.")
+    assert play.turns == ["2B2", answer]  # draws come from the game's seed
+
+
+def test_nobody_moves_for_an_agent(play):
+    """The answer to a turn is held back: nothing that is tried meanwhile is played, now or later."""
+    held = []
+    play.page.route("**/api/1/move", lambda route: held.append(route))
+    play.open(f"/#mini-standard/?black={LEVEL}&seed=5").play("2B2")
+    play.says("is thinking")
+    play.click("2A1")
+    play.type("2A1")
+    play.page.locator("#turn-error", has_text="not your turn").wait_for()
+    play.press("Undo")
+    play.play("2C3")  # the first question is forgotten
+    play.until(lambda: len(held) == 2)
+    held[1].continue_()
+    play.says("Your turn.")
+    assert play.turns[0] == "2C3"
+    assert len(play.turns) == 2
+
+
+def test_a_server_that_is_gone_loses_nothing(browser, server):
+    context = browser.new_context(base_url=server, reduced_motion="reduce")
+    play = PlayPage(context.new_page()).open().play("2C2")
+    context.set_offline(True)
+    play.click("2B3")
+    play.says("cannot be reached")
+    play.says("Your move is kept")
+    context.set_offline(False)
+    play.says("White to move.")
+    assert play.turns == ["2C2", "2B3"]
+    context.close()
+
+
+def test_agents_play_each_other(play):
+    play.open(f"/#mini-standard/?white={LEVEL}&black={LEVEL}&seed=5")
+    play.tell("() => (app.settings.delay = 0.1)")
+    play.until(lambda: play.actions >= 3)
+    play.page.keyboard.press("Home")
+    play.says("You are looking at turn 0")
+    shown = len(play.turns)
+    play.until(lambda: len(play.turns) > shown)  # the game goes on
+    assert play.actions == 0  # and what is looked at stays
+    play.press("Back to the game")
+    play.page.keyboard.press("Space")
+    play.says("Paused.")
+    before = play.position
+    play.press("One turn")
+    play.until(lambda: play.position != before)
+    play.says("Paused.")
+    play.tell("() => (app.settings.delay = 0)")
+    play.press("Go on")
+    play.page.locator("#status[data-tone=over]").wait_for()
+    play.page.locator("#controls").get_by_role("button", name="New game").click()
+    play.page.locator("dialog").get_by_label("Two people").check()
+    assert not play.page.locator("dialog select").nth(1).is_visible()
+    play.press("Start")
+    play.says("White to move.")
+
+
+def test_a_new_game_against_a_level(play):
+    play.open()
+    play.press("New game")
+    dialog = play.page.locator("dialog")
+    dialog.get_by_label("You against an agent").check()
+    dialog.get_by_label("Black", exact=True).first.check()
+    dialog.get_by_label("Rules").select_option("mini-mature")
+    dialog.locator(".opponent select:visible").select_option(LEVEL)
+    play.press("Start")
+    play.says("Your turn.")  # the agent has begun
+    assert play.tell("() => [app.match.person, app.game.rules, app.match.players.white]") == [
+        "black",
+        "mini-mature",
+        LEVEL,
+    ]
+
+
+def test_games_are_saved_and_opened(play, tmp_path):
+    play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2-2B2-2A3")
+    position = play.position
+    with play.page.expect_download() as download:
+        play.press("Save")
+    saved = tmp_path / "game.txt"
+    download.value.save_as(saved)
+    assert "2B2-2B2-2A3" in saved.read_text()
+    play.open("/#mini-mature/")
+    play.press("Open")
+    play.page.locator("dialog textarea").fill("nonsense")
+    play.page.locator("dialog").get_by_role("button", name="Open").click()
+    play.page.locator("dialog [role=alert]:not(:empty)").wait_for()
+    play.page.locator("dialog input[type=file]").set_input_files(saved)
+    play.page.locator("dialog").wait_for(state="detached")
+    assert play.position == position
+    assert play.turns[-1] == "2B2-2B2-2A3"

@@ -143,7 +143,7 @@ function themeSwitch() {
  */
 export function toast(text, tone = "info") {
   const place = $("#toasts") ?? document.body.appendChild(h("div", { id: "toasts" }));
-  const message = h("div", { class: `toast ${tone}`, role: tone === "bad" ? "alert" : "status" }, text);
+  const message = h("div", { class: `toast ${tone}`, role: tone === "bad" ? "alert" : "status" }, text[0].toUpperCase() + text.slice(1));
   message.addEventListener("click", () => message.remove());
   place.append(message);
   setTimeout(() => message.remove(), 3000 + 60 * text.length);

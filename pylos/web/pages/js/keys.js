@@ -14,6 +14,7 @@ const KEYS = [
 ];
 const BOARD = [
   [["←", "→", "↑", "↓"], "move over the cells, on the board"],
+  [["PgUp", "PgDn"], "a level up or down"],
   [["Enter"], "place there; pick a ball up or take it back"],
   [["Esc"], "put the ball down again"],
 ];

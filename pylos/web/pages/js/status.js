@@ -45,7 +45,7 @@ export function mountPlayers(app, element) {
       const name = h("span", { class: "player-name" });
       const elo = h("span", { class: "player-elo" });
       const dots = Array.from({ length: 15 }, (_, i) => svg("circle", { cx: 6 + 12 * i, cy: 6, r: 4.6 }));
-      const reserve = svg("svg", { class: "reserve", "aria-hidden": "true" }, dots);
+      const reserve = svg("svg", { class: "reserve", preserveAspectRatio: "xMinYMid", "aria-hidden": "true" }, dots);
       const count = h("span", { class: "player-count" });
       const ball = svg("svg", { class: "player-ball", viewBox: "0 0 24 24", role: "img", "aria-label": capital(side) }, svg("circle", { cx: 12, cy: 12, r: 10 }));
       const words = h("div", { class: "player-words" }, h("div", { class: "player-title" }, name, elo), h("div", { class: "player-stock" }, reserve, count));
@@ -112,7 +112,7 @@ function describe(app) {
   if (match.trouble && match.sending) return { text: `${match.trouble} Your move is kept; trying again …`, tone: "bad", actions: [] };
   if (match.trouble) {
     const actions = [["Try again", () => match.retry(), {}], ["New game", () => app.newGame(), {}]];
-    return { text: match.trouble, tone: "bad", actions };
+    return { text: capital(match.trouble), tone: "bad", actions };
   }
   if (match.free || (match.over && !match.isLive)) return describeFree(app, back);
   if (!match.isLive) {
@@ -136,7 +136,8 @@ function describeFree(app, back) {
   const turn = state.over ? state.over.text : `${capital(state.turn)} to move. ${state.pending ? asks(state, game.rules) : ""}`;
   const play = ["Play on from here", () => app.playOn(), {}];
   const actions = [...turnButtons(app), back, ...(state.over || state.pending ? [] : [play])];
-  return { text: `Free board, both sides are yours. ${turn}`, tone: "note", actions };
+  const at = match.over ? `Turn ${game.number()} of ${game.number(match.live)}. Try other turns for both sides.` : "Free board, both sides are yours.";
+  return { text: `${at} ${turn}`, tone: "note", actions };
 }
 
 /** The turn that is being played. */
