@@ -121,6 +121,23 @@ def test_the_answer_is_shown_when_it_is_asked_for(reviewed, planted, solved):
     assert any(row.name in said for row in pylos.analyse(before(planted)) if row.exact == 1)
 
 
+def test_nothing_tells_the_answer_and_another_game_ends_the_lesson(reviewed):
+    reviewed.get_by_role("button", name="Evaluation", exact=True).click()
+    reviewed.get_by_role("meter").wait_for()
+    reviewed.get_by_role("button", name="Learn from").click()
+    reviewed.get_by_role("meter").wait_for(state="detached")
+    assert reviewed.get_by_role("button", name="Hint", exact=True).is_disabled()
+    reviewed.get_by_role("tab", name="Analysis").click()
+    assert reviewed.get_by_label("Analyse this position").is_hidden()
+    reviewed.get_by_role("tab", name="Set up").click()
+    assert reviewed.get_by_role("button", name="Empty board").is_hidden()
+    reviewed.evaluate("location.hash = '#mini-standard/20'")
+    reviewed.get_by_role("meter").wait_for()
+    assert reviewed.get_by_role("button", name="Hint", exact=True).is_enabled()
+    reviewed.get_by_role("tab", name="Review").click()
+    reviewed.get_by_role("button", name="Review this game").wait_for()
+
+
 def play(page, name: str) -> None:
     """Plays a turn on the board by the keyboard's way in."""
     page.get_by_role("tab", name="Game").click()

@@ -67,7 +67,7 @@ export function mountAnalysis(app, element) {
   /** Says what the panel wants to know, and shows what is known. */
   function ask() {
     const wanted = app.settings.search === false ? 0 : SIMULATIONS[depth];
-    evaluation.ask("analysis", app.settings.analysis && !app.learning ? wanted : null);
+    evaluation.ask("analysis", app.settings.analysis ? wanted : null);
     if (app.settings.analysis && listed !== app.game.rules) listNetworks().catch((error) => app.announce(error.message));
     draw();
   }

@@ -40,7 +40,7 @@ export function mountBar(app, element) {
   }
 
   function draw() {
-    element.hidden = !app.settings.bar || Boolean(app.learning);
+    element.hidden = !app.settings.bar || evaluation.rests;
     if (element.hidden) return;
     const verdict = verdictOf(app.game.state, evaluation.report);
     const words = verdict?.text ?? evaluation.error ?? "Thinking…";

@@ -66,7 +66,7 @@ export class Evaluation extends EventTarget {
       this.#changed();
     }
     const wanted = Math.max(-1, ...this.#wishes.values());
-    if (wanted < 0 || state.over || document.hidden || this.app.learning) return this.#stop();
+    if (wanted < 0 || state.over || document.hidden || this.rests) return this.#stop();
     const most = Math.max(this.#found.get(key)?.asked ?? -1, this.running || -1);
     if (most >= wanted || this.error) return;
     if (wanted === 0 && !rulesOf(this.app).solved) return;
@@ -74,7 +74,12 @@ export class Evaluation extends EventTarget {
     this.#rest = setTimeout(() => this.#start(key, wanted), REST);
   }
 
-  /** Says that settings have changed: emits "settings". */
+  /** Whether nothing may be told: the free board shows another position, or somebody looks for a better turn. */
+  get rests() {
+    return this.app.learning || Boolean(this.app.setup);
+  }
+
+  /** Says that settings, or whether it rests, have changed: emits "settings". */
   settingsChanged() {
     this.dispatchEvent(new CustomEvent("settings"));
   }

@@ -4,12 +4,14 @@
 import { post } from "./api.js";
 import { showArrows, stepArrows } from "./arrows.js";
 import { h, icon } from "./dom.js";
+import { evaluationOf } from "./evaluation.js";
 
 /**
  * @param {any} app - the page's parts.
  * @param {HTMLElement} element - an empty one.
  */
 export function mountHint(app, element) {
+  const evaluation = evaluationOf(app);
   let abort = new AbortController();
   const button = h("button", { type: "button", onclick: ask, title: "What the strongest agent would play here" }, icon("hint"), h("span", null, "Hint"));
   const words = h("span", { class: "hint-text" });
@@ -44,7 +46,7 @@ export function mountHint(app, element) {
 
   function ready() {
     button.removeAttribute("aria-busy");
-    button.disabled = Boolean(app.game.state.over || app.learning);
+    button.disabled = Boolean(app.game.state.over) || evaluation.rests;
   }
 
   function clear() {
@@ -56,5 +58,6 @@ export function mountHint(app, element) {
   }
 
   app.game.addEventListener("change", clear);
+  evaluation.addEventListener("settings", clear);
   clear();
 }

@@ -4,7 +4,7 @@
 import { post } from "./api.js";
 import { showArrows, turnArrows } from "./arrows.js";
 import { h, put } from "./dom.js";
-import { percent } from "./evaluation.js";
+import { evaluationOf, percent } from "./evaluation.js";
 
 const RESULTS = { 1: "a win", 0: "a draw", "-1": "a loss" };
 
@@ -32,6 +32,7 @@ export class Lesson {
   constructor(app, element, nodes, onEnd) {
     Object.assign(this, { app, element, nodes, onEnd, root: app.game.root, before: app.game.current, free: app.match.free });
     app.learning = true;
+    evaluationOf(app).settingsChanged();
     app.match.setFree(true);
     app.game.addEventListener("change", () => this.#changed(), { signal: this.#listening.signal });
     const button = (name, onclick, kind = "") => h("button", { type: "button", class: kind, onclick }, name);
@@ -154,6 +155,7 @@ export class Lesson {
     this.#listening.abort();
     showArrows(this.app, "lesson", []);
     this.app.learning = false;
+    evaluationOf(this.app).settingsChanged();
     this.app.refresh();
     this.onEnd();
   }

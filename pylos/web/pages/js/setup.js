@@ -3,6 +3,7 @@
 
 import { post } from "./api.js";
 import { h, put } from "./dom.js";
+import { evaluationOf } from "./evaluation.js";
 
 /** What a click puts on a cell: its letter in the cells' text, and its name. */
 const PALETTE = [["w", "White ball"], ["b", "Black ball"], [".", "Eraser"]];
@@ -79,6 +80,7 @@ export function mountSetup(app, element) {
     waits.hidden = !app.learning;
     if (app.setup || app.learning) return;
     copyShown();
+    evaluationOf(app).settingsChanged();
     app.board.addEventListener("select", onSelect);
   }
 
@@ -87,6 +89,7 @@ export function mountSetup(app, element) {
     abort.abort();
     clearTimeout(rest);
     app.setup = null;
+    evaluationOf(app).settingsChanged();
     app.board.removeEventListener("select", onSelect);
     app.refresh();
   }
