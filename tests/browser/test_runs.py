@@ -156,6 +156,8 @@ def test_a_page_grows_while_a_training_writes(page, runs, tmp_path):
             page.locator(".checkpoints tbody tr").filter(has_text="evaluated").first.wait_for(timeout=60_000)
         finally:
             training.kill()
+            training.wait()
+    look_again(page)
     page.locator(".badge.stopped").wait_for()
     known = len(curves(page, "Losses")[0])
     written = len((runs / "tiny" / "metrics.csv").read_text().splitlines()) - 1
