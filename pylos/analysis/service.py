@@ -17,6 +17,7 @@ from pylos.analysis.tickets import SearchRequest, Ticket
 from pylos.analysis.worker import Worker
 from pylos.errors import BusyError, PylosError
 from pylos.game.position import START
+from pylos.network.threads import single_threaded_torch
 
 __all__ = ["Agent", "Report", "SearchRequest", "SearchService", "Ticket", "load_agent"]
 
@@ -33,8 +34,6 @@ class SearchService:
     """
 
     def __init__(self, most_open: int = MOST_OPEN, threads: int = 1) -> None:
-        from pylos.network.threads import single_threaded_torch  # late, as torch takes seconds
-
         self._most_open = most_open
         self._lock = threading.Lock()
         self._until_closed = ExitStack()

@@ -7,6 +7,7 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
+import torch  # here, before there are threads: two must not import it at the same time
 
 from pylos.analysis.agents import Agent
 from pylos.analysis.reports import failed_report, read_report
@@ -36,8 +37,6 @@ class Worker:
     """A thread with searches of its own. While it has none it sleeps, and holds no trees."""
 
     def __init__(self) -> None:
-        import torch  # noqa: F401  # before there are threads: two must not import it at the same time
-
         self._condition = threading.Condition()
         self._incoming: list[Ticket] = []
         self._closed = False
@@ -62,8 +61,6 @@ class Worker:
         self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
-        import torch
-
         torch.set_num_threads(1)  # of this thread; those that are new take the number of processors
         while self._admit():
             for agent in list(self._lanes):
