@@ -16,7 +16,7 @@ const TOUCH = matchMedia("(hover: none)");
 /** The columns: their heads and what they mean in plain words. */
 const COLUMNS = [
   ["Turn", "What can be played. Press it to play it as a variation."],
-  ["Exact", "The true result with best play, from the complete solution of the game: a win, a draw or a loss for the side to move, and in how many turns the game ends. Needs `pylos solve`."],
+  ["Exact", "The true result with best play, from the complete solution of the game: a win, a draw or a loss for the side to move, and in how many turns the game ends. Needs the command “pylos solve”, once."],
   ["Chance", "How likely the side to move wins after this turn, as the search found it."],
   ["Visits", "How often the search looked at this turn. The more, the surer is its chance; the most visited turn is usually the one that it would play."],
   ["Prior", "The network's first thought before any search: how likely it thinks that a strong player takes this turn."],

@@ -36,7 +36,7 @@ export class Lesson {
     app.match.setFree(true);
     app.game.addEventListener("change", () => this.#changed(), { signal: this.#listening.signal });
     const button = (name, onclick, kind = "") => h("button", { type: "button", class: kind, onclick }, name);
-    this.title = h("h3", { tabindex: -1 });
+    this.title = h("h2", { tabindex: -1 });
     this.words = h("p", { role: "status" });
     this.answer = button("Show the answer", () => this.#reveal());
     this.next = button("Next", () => this.#show(this.#index + 1), "primary");
