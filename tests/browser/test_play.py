@@ -387,3 +387,30 @@ def test_games_are_saved_and_opened(play, tmp_path):
     play.page.locator("dialog").wait_for(state="detached")
     assert play.position == position
     assert play.turns[-1] == "2B2-2B2-2A3"
+
+
+def test_links_of_other_pages(play):
+    play.open(f"/?opponent={LEVEL}&rules=mini-standard")
+    assert play.tell("() => [app.match.person, app.match.players.black, app.game.rules]") == [
+        "white",
+        LEVEL,
+        "mini-standard",
+    ]
+    assert "?" not in play.page.url.split("#")[0]
+    play.open("/?rules=mini-standard&panel=analysis&start=................/w......../..../. b 0")
+    assert play.page.locator("#panel-analysis").is_visible()
+    play.says("Free board, both sides are yours. Black to move.")
+
+
+def test_an_address_typed_over_a_game_leaves_that_game(play):
+    play.open().play("2C2 2B3")
+    first = play.page.url
+    play.tell("() => (location.hash = 'mini-standard/16')")
+    play.until(lambda: play.turns == ["2A1"])
+    play.play("2A2")
+    play.open(first)
+    assert play.turns == ["2C2", "2B3"]
+    play.page.get_by_role("link", name="Puzzles").click()
+    play.page.get_by_role("link", name="Play", exact=True).click()
+    play.page.locator(".turn-rows").wait_for()
+    assert play.turns == ["2C2", "2B3"]

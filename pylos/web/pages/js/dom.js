@@ -142,7 +142,8 @@ function themeSwitch() {
  * @param {"info" | "good" | "bad"} [tone]
  */
 export function toast(text, tone = "info") {
-  const place = $("#toasts") ?? document.body.appendChild(h("div", { id: "toasts" }));
+  const top = $("dialog[open]") ?? document.body; // A dialog covers everything else.
+  const place = $(":scope > .toasts", top) ?? top.appendChild(h("div", { class: "toasts" }));
   const message = h("div", { class: `toast ${tone}`, role: tone === "bad" ? "alert" : "status" }, text[0].toUpperCase() + text.slice(1));
   message.addEventListener("click", () => message.remove());
   place.append(message);

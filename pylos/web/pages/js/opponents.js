@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { HUMAN } from "./match.js";
+import { capital, HUMAN } from "./match.js";
 
 /** Simulations that a checkpoint may be given. */
 export const SIMULATIONS = [16, 32, 64, 128, 256, 512, 1024];
@@ -47,7 +47,7 @@ export class Opponents {
     if (id === HUMAN) return "Human";
     const found = this.find(rules, id);
     const { base, simulations } = splitId(id);
-    const title = found?.title ?? base.replace(/^(level|run):/, "");
+    const title = found?.title ?? capital(base.replace(/^(level|run):/, ""));
     return isNetwork(id) ? `${title} · ${simulations} simulations` : title;
   }
 

@@ -117,7 +117,7 @@ class App {
     const { game, match, overlay, settings } = this;
     const { state } = game;
     const view = { state, interactive: match.mayAct, ghosts: settings.ghosts, last: state.last, flipped: false, ...overlay };
-    if (this.setup) Object.assign(view, { state: this.setup, setup: true, interactive: false, last: [] });
+    if (this.setup) Object.assign(view, { state: this.setup, setup: true, interactive: false, last: [], arrows: [] });
     this.board.show(view, { animate: this.#animate });
     this.#animate = null;
   }
@@ -187,6 +187,7 @@ class App {
   async open(wanted) {
     if (!wanted) return this.first();
     try {
+      if (wanted.id === null || wanted.id !== this.storage.id) await this.storage.claim(wanted.id);
       this.learnNames(wanted.game.rules);
       await this.storage.load(wanted);
       this.storage.save();
