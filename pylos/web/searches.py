@@ -50,7 +50,7 @@ def usual_agent(rules: str) -> str:
 
 
 async def reports(service: SearchService, search: SearchRequest) -> AsyncGenerator[Report, None]:
-    """The reports of a search; of those that wait, the newest. The search ends with the generator.
+    """The reports of a search: the first, and of those that wait then the newest. The search ends with the generator.
 
     Raises:
         BusyError: too many searches are open.
@@ -64,11 +64,12 @@ async def reports(service: SearchService, search: SearchRequest) -> AsyncGenerat
 
     ticket = service.submit(search, take)
     try:
-        done = False
+        begun = done = False
         while not done:
             report = await waiting.get()
-            while not waiting.empty():
+            while begun and not waiting.empty():
                 report = waiting.get_nowait()
+            begun = True
             if report.error is not None:
                 raise PylosError(report.error)
             done = report.done
