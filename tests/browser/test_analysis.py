@@ -229,3 +229,16 @@ def test_a_pasted_position_is_read_or_refused(page):
     box.fill("................/w...b..../..../. w 0")
     page.get_by_role("button", name="Read").click()
     page.get_by_role("button", name="2B2: black ball").wait_for()
+
+
+def test_a_pasted_game_is_opened_and_a_position_of_it_is_played_on(page):
+    open_panel(page, "Set up")
+    page.get_by_text("Paste a position or a saved game").click()
+    page.get_by_label("A position text, or a game").fill('[Rules "mini-standard"]\n\n1. 2B2 2A1 2. 2C3 *\n')
+    page.get_by_role("button", name="Read").click()
+    page.locator(".turn-place", has_text="3 / 3").wait_for(state="attached")
+    assert page.get_by_role("tab", name="Analysis").get_attribute("aria-selected") == "true"
+    page.get_by_role("tab", name="Set up").click()
+    page.get_by_role("button", name="Play from here").click()
+    page.locator(".turn-place", has_text="0 / 0").wait_for()
+    assert page.get_by_role("tab", name="Game").get_attribute("aria-selected") == "true"
