@@ -120,6 +120,7 @@ export function mountSetup(app, element) {
     abort.abort();
     abort = new AbortController();
     answer = null;
+    if (empty) cells = ".".repeat(app.info.cells.length); // At once: the next press may come before the answer.
     draw();
     clearTimeout(rest);
     rest = setTimeout(() => check(abort.signal, empty), empty ? 0 : REST);
