@@ -43,14 +43,12 @@ ANCHOR_WEIGHT = 100
 RUNS = ROOT / "lightning_logs" / "reference"
 """The runs of the agents that ship. In them the anchors met."""
 NETWORK = (
-    *((1, t) for t in (30, 16, 10, 6, 4)),
-    *((2, t) for t in (4, 3, 2, 1.5)),
-    *((4, t) for t in (2.5, 2, 1.5, 1)),
-    *((8, t) for t in (2, 1.5, 1)),
+    *((1, t) for t in (30, 16, 8, 4)),
+    *((2, t) for t in (4, 2.5, 1.5)),
+    *((4, t) for t in (2.5, 1.5, 1)),
+    *((8, t) for t in (2, 1)),
     *((16, t) for t in (2, 1)),
-    *((32, t) for t in (1, 0.5)),
-    (64, 0),
-    (1024, 0),
+    *((32, 0.5), (64, 0), (1024, 0)),
 )
 """Candidates with the agent that ships: simulations and temperature, about from weak to strong."""
 ROLLOUTS = tuple((n, 0) for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024))
@@ -59,7 +57,7 @@ WEAKEST = 1200.0
 """The rating at which the ladder begins; the strongest candidate is its end."""
 LEAST_STEP = 100.0
 """Levels that are closer say nothing: small rule sets have fewer of them."""
-SEED, TRIAL_GAMES, GAMES = 0, 60, 400
+SEED, TRIAL_GAMES, GAMES = 0, 60, 300
 """Names the games; how many there are in a match of candidates, and of levels."""
 LONG = 300
 """Players with more simulations have fewer games, so that these take no longer."""
@@ -79,13 +77,13 @@ def _player(rules: str, agent: str, simulations: int, temperature: float) -> Lev
 
 
 def rate(rules: str, ladder: Sequence[LevelPlayer], games: int, others: Sequence[Player] = ()) -> Ratings:
-    """Rates players by matches with the next two on the ladder, with the anchors, and with some others.
+    """Rates players by matches with the two before them on the ladder, with the anchors, and with some others.
 
     Args:
         rules: name of the rule set.
         ladder: the players, about from weak to strong.
         games: games of every match.
-        others: players of whom only the strongest three of the ladder meet everyone.
+        others: players whom only the strongest three of the ladder meet, instead of the weak anchors.
     """
     anchors = [make_player(name, rules) for name in ANCHORS]
     results = ANCHOR_WEIGHT * anchor_matches(rules, anchors, games)
@@ -101,7 +99,8 @@ def rate(rules: str, ladder: Sequence[LevelPlayer], games: int, others: Sequence
 
     for place, player in enumerate(ladder):
         strong = place >= len(ladder) - 3
-        play(player, [*ladder[place + 1 : place + 3], *anchors, *(others if strong else ())])
+        known = [*anchors[2:], *others] if strong else anchors
+        play(player, [*ladder[max(0, place - 2) : place], *known])
     return fit_ratings(results)
 
 
