@@ -48,16 +48,20 @@ NETWORK = (
     *((4, t) for t in (2.5, 1.5, 1)),
     *((8, t) for t in (2, 1)),
     *((16, t) for t in (2, 1)),
-    *((32, 0.5), (64, 0), (1024, 0)),
+    *((32, 0.5), (64, 0)),
 )
 """Candidates with the agent that ships: simulations and temperature, about from weak to strong."""
-ROLLOUTS = tuple((n, 0) for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024))
+ROLLOUTS = tuple((n, 0) for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256))
 """Candidates where none ships."""
+STRONGEST = 1024
+"""Simulations of the strongest level, without temperature. It takes no part in the trial, which it would prolong."""
+AHEAD = 100.0
+"""About how far it is ahead of the best candidate: the end of the ladder."""
 WEAKEST = 1200.0
-"""The rating at which the ladder begins; the strongest candidate is its end."""
+"""The rating at which the ladder begins."""
 LEAST_STEP = 100.0
 """Levels that are closer say nothing: small rule sets have fewer of them."""
-SEED, TRIAL_GAMES, GAMES = 0, 60, 300
+SEED, TRIAL_GAMES, GAMES = 0, 60, 120
 """Names the games; how many there are in a match of candidates, and of levels."""
 LONG = 300
 """Players with more simulations have fewer games, so that these take no longer."""
@@ -65,10 +69,11 @@ TABLE = ROOT / "pylos" / "players" / "reference" / "levels.json"
 
 
 def candidates(rules: str) -> list[LevelPlayer]:
-    """The candidates of a rule set, about from weak to strong."""
+    """The candidates of a rule set, about from weak to strong; the strongest level is the last one."""
     small = rules in MINI_RULES
     agent = "rollouts" if small else REFERENCE
-    return [_player(rules, agent, *setting) for setting in (ROLLOUTS if small else NETWORK)]
+    settings = [*(ROLLOUTS if small else NETWORK), (STRONGEST, 0)]
+    return [_player(rules, agent, *setting) for setting in settings]
 
 
 def _player(rules: str, agent: str, simulations: int, temperature: float) -> LevelPlayer:
@@ -98,8 +103,9 @@ def rate(rules: str, ladder: Sequence[LevelPlayer], games: int, others: Sequence
         print(f"  {player.name}: {scores} ({time.perf_counter() - start:.0f} s)", flush=True)
 
     for place, player in enumerate(ladder):
-        strong = place >= len(ladder) - 3
-        known = [*anchors[2:], *others] if strong else anchors
+        known: Sequence[Player] = anchors
+        if place >= len(ladder) - 3:
+            known = [*(anchors[2:] if player.level.simulations < STRONGEST else ()), *others]
         play(player, [*ladder[max(0, place - 2) : place], *known])
     return fit_ratings(results)
 
@@ -129,20 +135,19 @@ def _simulations(player: Player) -> int:
 
 
 def choose(players: Sequence[LevelPlayer], ratings: Ratings) -> list[LevelPlayer]:
-    """Of the players those whose ratings are the nearest to equal steps, ascending."""
+    """Of the players those whose ratings are the nearest to equal steps up to the strongest level, ascending."""
     ascending = sorted(players, key=lambda player: ratings.elo[player.name].elo)
     elo = np.array([ratings.elo[player.name].elo for player in ascending])
-    weakest = max(WEAKEST, float(elo[0]))
-    count = min(len(LEVELS), 1 + int((elo[-1] - weakest) / LEAST_STEP))
-    wanted = np.linspace(weakest, elo[-1], count)
+    weakest, end = max(WEAKEST, float(elo[0])), float(elo[-1]) + AHEAD
+    wanted = np.linspace(weakest, end, min(len(LEVELS), 1 + int((end - weakest) / LEAST_STEP)))[:-1]
     return [ascending[place] for place in sorted({int(np.abs(elo - target).argmin()) for target in wanted})]
 
 
 def measure(rules: str) -> dict[str, Any]:
     """Chooses the levels of a rule set, rates them, and returns their entry of the table."""
     print(f"{rules}: candidates")
-    players = candidates(rules)
-    chosen = choose(players, rate(rules, players, TRIAL_GAMES))
+    *players, strongest = candidates(rules)
+    chosen = [*choose(players, rate(rules, players, TRIAL_GAMES)), strongest]
     print(f"{rules}: levels")
     perfect = _perfect(rules)
     ratings = rate(rules, chosen, GAMES, perfect)
