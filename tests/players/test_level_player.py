@@ -45,13 +45,13 @@ def test_more_heat_is_weaker():
     assert play_match(player_of(4, 1), player_of(4, 20), games=60).score > 0.7
 
 
-@pytest.mark.parametrize("name", ["child", "learner", "casual", "expert"])
+@pytest.mark.parametrize("name", ["child", "casual", "expert", "master"])
 def test_proven_wins_are_played_and_proven_losses_avoided(name):
     level = find_level("standard", name)
     agent = level_agent(level.agent, "standard", level.simulations)
     assert isinstance(agent, NetworkPlayer)
     search = Search(1, rules_code("standard"), network_options(level.simulations))
-    player, won, threatened = LevelPlayer(level, agent), 0, 0
+    player, won, tempted, threatened = LevelPlayer(level, agent), 0, 0, 0
     games = (random_game("standard", steps, seed) for seed in range(80) for steps in (28, 32, 36, 40))
     boards = [board for board in games if not board.is_over]
     chosen_often = np.array([player.choose(boards) for _ in range(6)]).T.tolist()
@@ -60,12 +60,13 @@ def test_proven_wins_are_played_and_proven_losses_avoided(name):
         chosen = {proofs[action] for action in actions}
         if PROVEN_WIN in proofs.values():
             assert chosen == {PROVEN_WIN}
-            won += len(set(proofs.values())) > 1
+            won += 1
+            tempted += len(set(proofs.values())) > 1
         elif {PROVEN_LOSS, UNPROVEN} == set(proofs.values()):
             assert chosen == {UNPROVEN}
             threatened += 1
-    assert won > 10
-    assert threatened > 0 or level.simulations < 4
+    assert won > 5
+    assert min(tempted, threatened) > 0 or level.simulations < 16  # fewer see few wins that they could miss
 
 
 def proven(search: Search, agent: NetworkPlayer, board: Board) -> dict[int, int]:

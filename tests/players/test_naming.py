@@ -121,8 +121,8 @@ def test_a_level_is_a_player_of_its_rules():
     assert make_player("level:child").rules == "standard"
     with pytest.raises(PlayerError, match="no level 'king'; there are child, beginner, "):
         make_player("level:king")
-    with pytest.raises(PlayerError, match="no level 'master' of the mini-mature rules; there are child, "):
-        make_player("level:master", "mini-mature")
+    with pytest.raises(PlayerError, match="no level 'master' of the mini-standard rules; there are child, "):
+        make_player("level:master", "mini-standard")
 
 
 def test_one_player_has_one_text():
