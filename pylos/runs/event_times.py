@@ -6,6 +6,7 @@ event (4). An event begins with its time and its step. Nothing else of it is rea
 
 from __future__ import annotations
 
+import math
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -39,8 +40,8 @@ def minutes_of_training(files: Iterable[Path], steps: Sequence[int]) -> list[flo
     taken: dict[int, float] = {}
     for events in sorted(filter(None, map(_events, files))):
         begun = events[0][0]
-        first = min((step for _, step in events if step > 0), default=0)
-        # A start repeats what an earlier one did from its first step on.
+        # A start repeats what an earlier one did from its first step on. It has none before its first epoch ends.
+        first = min((step for _, step in events if step > 0), default=math.inf)
         taken = {step: minutes for step, minutes in taken.items() if step < first}
         before = max(taken.values(), default=0.0)
         for time, step in events:

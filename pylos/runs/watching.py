@@ -6,7 +6,6 @@ checkpoint, follows no link out of the folder and is bounded in size; what canno
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -178,9 +177,22 @@ def look_at(folder: Path, root: Path) -> RunFiles:
     )
 
 
-@functools.lru_cache(maxsize=256)
+_reports: dict[Path, tuple[RunFiles, RunReport]] = {}
+"""What was read last of each run. What was read before is not kept: a run that trains changes every few seconds."""
+
+
 def read_run(files: RunFiles) -> RunReport:
     """Reads the files of a run. Files that have not changed are not read again."""
+    known = _reports.get(files.folder)
+    if known is None or known[0] != files:
+        known = files, _report_of(files)
+        if len(_reports) >= 2 * MOST_RUNS:  # folders that were renamed or deleted meanwhile
+            _reports.clear()
+        _reports[files.folder] = known
+    return known[1]
+
+
+def _report_of(files: RunFiles) -> RunReport:
     errors: list[str] = []
     logged: list[dict[str, str]] = _tried(read_metrics, files.metrics, files.folder, errors) or []
     manifest: Mapping[str, Any] = _tried(read_manifest, files.manifest, files.folder, errors) or {}
@@ -233,9 +245,10 @@ def _read_config(path: Path) -> dict[str, dict[str, Any]]:
     """The sections of a configuration. `hparams.yaml` is all one section."""
     import yaml
 
+    text = read_text(path)
     try:
-        values = yaml.safe_load(read_text(path))
-    except yaml.YAMLError:
+        values = yaml.safe_load(text)
+    except Exception:  # what PyYAML raises for a value such as `!!bool x` depends on the value
         raise CheckpointError(f"{path} is damaged") from None
     if not isinstance(values, dict):
         return {}

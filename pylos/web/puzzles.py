@@ -21,7 +21,7 @@ from pylos.web.bodies import Body, query_rules, query_whole, read_body, refuse
 from pylos.web.states import state_of
 
 TITLES = {"opening": "Opening", "middle": "Middle game", "late": "Late game", "take_back": "Take-backs"}
-_RATING = Range(int, 0, 10_000)
+_RATING, _SEED = Range(int, 0, 10_000), Range(int, 0, SEED.most)
 _ACTION = Range(int, 0, NUM_ACTIONS - 1)
 _LONGEST_TURN = 3
 _made: dict[str, Puzzles] = {}
@@ -70,7 +70,7 @@ async def following(request: Request) -> Response:
     if stratum is not None and stratum not in STRATA:
         refuse(f"there is no stratum {stratum!r}, only {', '.join(STRATA)}")
     rating = query_whole(request, "rating", _RATING, 0) if request.query_params.get("rating") else None
-    number = puzzles.near(rating, stratum, query_whole(request, "seed", SEED, 0))
+    number = puzzles.near(rating, stratum, query_whole(request, "seed", _SEED, 0))
     if number is None:
         refuse(f"the {puzzles.suite.rules} rules have no puzzles of the stratum {stratum}", 404)
     return JSONResponse(_puzzle(puzzles, number))

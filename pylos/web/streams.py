@@ -103,9 +103,12 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the events."""
-        await self._waiting.run(receive, self._send(send))
+        if not await self._waiting.run(receive, self._send(send)):
+            # The server ends. Or the client has left, and what is sent goes nowhere.
+            await self._send_event(send, {"done": True, "error": "the server was ended"})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, send: Send) -> bool:
         try:
             async with contextlib.aclosing(self._events) as events:
                 async for event in events:
@@ -114,7 +117,7 @@ class EventStream(Response):
             if not self._begun:
                 raise
             await self._send_event(send, {"done": True, "error": sentence(error, self._settings)})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
 
     async def _send_event(self, send: Send, event: dict[str, Any]) -> None:
         data = json.dumps(event, allow_nan=False, separators=(",", ":"))

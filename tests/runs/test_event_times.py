@@ -28,6 +28,14 @@ def test_pauses_and_lost_epochs_do_not_count(tmp_path: Path):
     assert minutes_of_training(event_files(tmp_path), [400, 800, 1200]) == [1.0, 2.0, 3.5]
 
 
+def test_a_start_that_has_not_ended_an_epoch_changes_nothing(tmp_path: Path):
+    write(tmp_path / "events.out.tfevents.1", (0, 0), (60, 400))
+    write(tmp_path / "events.out.tfevents.2", (9000, 0))
+    assert minutes_of_training(event_files(tmp_path), [400]) == [1.0]
+    write(tmp_path / "events.out.tfevents.3", (9500, 0), (9560, 800))
+    assert minutes_of_training(event_files(tmp_path), [400, 800]) == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense that is long enough to be a header", b"\xff" * 40])
 def test_a_damaged_file_tells_nothing(tmp_path: Path, content: bytes):
     (tmp_path / "events.out.tfevents.1").write_bytes(content)

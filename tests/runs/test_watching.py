@@ -88,6 +88,8 @@ def test_states(tmp_path: Path):
         ("checkpoints/manifest.json", "{", "manifest.json is damaged"),
         ("config.yaml", "a: [", "config.yaml is damaged"),
         ("config.yaml", "[" * 5000, "config.yaml is damaged"),
+        ("config.yaml", "a: !!bool x", "config.yaml is damaged"),
+        ("config.yaml", "a: !!timestamp x", "config.yaml is damaged"),
         ("config.yaml", "[" * 100_000, "config.yaml is too large"),
     ],
 )
@@ -133,6 +135,19 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path):
     assert report_of(run) is report_of(run)
     write_metrics(run, 2)
     assert report_of(run).epochs == 2
+
+
+def test_of_each_run_one_report_is_kept_and_not_for_ever(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(watching, "_reports", kept := {})
+    monkeypatch.setattr(watching, "MOST_RUNS", 1)
+    runs = [make_run(tmp_path / name) for name in "abc"]
+    for epochs in (2, 3):
+        write_metrics(runs[0], epochs)
+        assert report_of(runs[0]).epochs == epochs
+    assert list(kept) == runs[:1]
+    for run in runs:
+        report_of(run)
+    assert list(kept) == runs[2:]
 
 
 def test_a_run_in_python_tells_by_its_hyperparameters(tmp_path: Path):

@@ -84,6 +84,11 @@ def test_bad_addresses_are_explained(client, path, status):
     assert answer.json()["error"]
 
 
+def test_seeds_are_natural_numbers(client):
+    answer = client.get(f"/api/1/puzzles/next?rules={RULES}&seed=-5")
+    assert answer.json()["error"].startswith("seed must be a whole number from 0 to ")
+
+
 BODIES = ({}, {"actions": []}, {"actions": [302]}, {"actions": [0, 1, 2, 3]}, {"actions": "1A1"})
 
 

@@ -93,6 +93,7 @@ def test_a_signal_ends_the_server_and_its_open_streams(host, number, code, tmp_p
         assert out == ""
         assert errors.splitlines()[-1] == "pylos: interrupted"
         assert "Traceback" not in errors
+        assert "ERROR" not in errors
         assert errors.count("there is no password") == (host == "0.0.0.0")
     assert noted.exists() == (not hidden)
     assert hidden or noted.read_text().strip() == f"{address}/"

@@ -83,7 +83,9 @@ def test_a_stream_is_cancelled(end):
         do = client.left.set if end == "client leaves" else client.waiting.close
         stream = EventStream(client.request, work.events())
         await asyncio.gather(client.take(stream), when_begun(work, do))
-        assert client.text == 'data: {"simulations":0}\n\n'
+        last = '{"done":true,"error":"the server was ended"}'  # a client that has left does not get it
+        assert client.text == f'data: {{"simulations":0}}\n\ndata: {last}\n\n'
+        assert not client.messages[-1]["more_body"]
         assert work.ended
         assert client.waiting.count == 0
 
