@@ -22,7 +22,7 @@ BUILD = """async ([rules, start, mode, options]) => {
   board.addEventListener("action", (event) => {
     played.push(board.view.state.legal.find(({ action }) => action === event.detail.action).name);
   });
-  window.view = { interactive: true, ghosts: true, arrows: [], marks: [], ...options, state: await states([]) };
+  window.view = { interactive: true, ghosts: true, arrows: [], ...options, state: await states([]) };
   board.show(view);
   window.frames = () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
   await frames();

@@ -2,7 +2,7 @@
 /** The analysis panel: the best turns with what the network, the search and the exact solution say about them. */
 
 import { showArrows, stepArrows } from "./arrows.js";
-import { h } from "./dom.js";
+import { copy, h } from "./dom.js";
 import { evaluationOf, inTurns, percent, rulesOf } from "./evaluation.js";
 
 /** Simulations of the first search and of each "more". */
@@ -76,8 +76,8 @@ export function mountAnalysis(app, element) {
   async function play(row, count) {
     try {
       app.match.setFree(true);
-      if (row.line.length === 0) return await app.game.push(row.action);
-      for (const text of row.line.slice(0, count)) await app.game.push(text);
+      const steps = row.line.length ? row.line.slice(0, count) : [row.action];
+      for (const step of steps) if (!(await app.game.push(step))) return; // Somebody went elsewhere meanwhile.
     } catch (error) {
       app.announce(error.message);
     }
@@ -172,16 +172,12 @@ export function mountAnalysis(app, element) {
     cost.hidden = solved !== false || !solve;
     if (cost.hidden || cost.dataset.rules === app.game.rules) return;
     cost.dataset.rules = app.game.rules;
-    const copied = h("span", { role: "status" });
-    const copy = async () => {
-      await navigator.clipboard.writeText(solve.command);
-      copied.textContent = " Copied.";
-    };
+    const command = h("code", {}, solve.command);
     cost.replaceChildren(
       h("details", {},
         h("summary", {}, "Exact truth: not solved here yet"),
         h("p", {}, `The game can be solved completely: then this table says of every turn whether it wins, draws or loses. For ${title} this takes ${solve.time} and ${solve.disk} of disk, once. Run in a terminal:`),
-        h("p", { class: "command" }, h("code", {}, solve.command), h("button", { type: "button", class: "small", onclick: copy }, "Copy"), copied),
+        h("p", { class: "command" }, command, h("button", { type: "button", class: "small", onclick: () => copy(solve.command, command) }, "Copy")),
       ),
     );
   }

@@ -5,7 +5,7 @@
  * The arrows of a turn, for `BoardView`.
  * @param {any} app - the page's parts.
  * @param {string} turn - such as "1B2-1A1-1C3"; its steps are read by the names of their cells.
- * @param {"best" | "other" | "hint" | "bad"} tone
+ * @param {"best" | "other" | "hint"} tone
  * @param {number} [weight] - from 0 to 1.
  */
 export function turnArrows(app, turn, tone, weight = 1) {

@@ -23,8 +23,8 @@ export function mountControls(app, element) {
     const agents = match.mode === "agents";
     const over = Boolean(match.over);
     undo.hidden = redo.hidden = !settings.undo || agents;
-    undo.disabled = !app.game.unfinished && !(match.free ? app.game.current.parent : match.before);
-    redo.disabled = !(match.free ? app.game.current.children[0] : match.after);
+    undo.disabled = !match.canUndo;
+    redo.disabled = !match.canRedo;
     resign.hidden = agents || over || match.free;
     resign.disabled = match.live.parent === null;
     pause.hidden = !agents || over || match.paused;

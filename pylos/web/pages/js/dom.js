@@ -50,15 +50,10 @@ const ICONS = {
   help: "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.2-1.5 2.4M12 17.5v.01",
   hint: "M9 18h6M10 21h4M8 14a6 6 0 1 1 8 0c-.7.6-1 1.2-1 2H9c0-.8-.3-1.4-1-2z",
   close: "m6 6 12 12M18 6 6 18",
-  reset: "M4 4v5h5M4.5 9a8 8 0 1 1-.5 5",
-  flip: "M7 4v16m0 0-3-3m3 3 3-3M17 20V4m0 0-3 3m3-3 3 3",
   check: "m5 12 5 5 9-10",
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 3v1m0 16v1M3 12h1m16 0h1M5.6 5.6l.7.7m11.4 11.4.7.7m0-12.8-.7.7M6.3 17.7l-.7.7",
   moon: "M20 14.5A8 8 0 0 1 9.5 4 8 8 0 1 0 20 14.5z",
   bar: "M8 3h8v18H8zM8 14h8",
-  chart: "M4 20V4m0 16h16M8 15l4-5 3 3 5-7",
-  edit: "M4 20h4L19 9l-4-4L4 16z",
-  reload: "M20 4v5h-5M19.5 9a8 8 0 1 0 .5 5",
 };
 
 /** A drawing of 24 by 24 in the colour of the text, hidden from screen readers. */
@@ -150,6 +145,18 @@ export function toast(text, tone = "info") {
   setTimeout(() => message.remove(), 3000 + 60 * text.length);
 }
 
+/** Copies a text; `place` is where it stands. */
+export async function copy(text, place) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast("Copied.", "good");
+  } catch {
+    getSelection().selectAllChildren(place); // Without permission people copy by hand.
+    place.select?.();
+    toast("Press Ctrl+C to copy.");
+  }
+}
+
 /**
  * Opens a dialog above the page; it goes when it is closed, by its button or by Esc.
  * @param {string} title
@@ -162,7 +169,9 @@ export function openDialog(title, ...content) {
   const close = iconButton("close", "Close", () => dialog.close(), { bare: true, class: "quiet bare" });
   dialog.append(h("div", { class: "dialog-head" }, heading, close), h("div", { class: "dialog-body" }, ...content));
   dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  let outside = false; // A selection of text may end outside.
+  dialog.addEventListener("pointerdown", (event) => (outside = event.target === dialog));
+  dialog.addEventListener("click", (event) => outside && event.target === dialog && dialog.close());
   document.body.append(dialog);
   dialog.showModal();
   return dialog;

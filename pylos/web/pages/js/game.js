@@ -90,17 +90,19 @@ export class Game extends EventTarget {
   /**
    * Plays one step at the shown position. A turn that it finishes becomes a child of the node, or follows one.
    * @param {number | string} step an action that is legal in `state`, or typed text.
+   * @returns {Promise<boolean>} whether it was played; not if another position is shown when the answer comes.
    */
   async push(step) {
     const { current, unfinished, state: from } = this;
     const asked = typeof step === "string" ? { text: step } : { action: step };
     const found = await post("push", { game: this.request(), ...asked });
-    if (this.current !== current || this.unfinished !== unfinished) return; // Somebody went elsewhere meanwhile.
+    if (this.current !== current || this.unfinished !== unfinished) return false; // Somebody went elsewhere meanwhile.
     const actions = [...(unfinished?.actions ?? []), ...found.actions];
     const states = [...(unfinished?.states ?? []), ...found.states];
     if (found.turn_over) this.add(current, { actions, states });
     else this.unfinished = { actions, states };
     this.changed("push", found.actions, from);
+    return true;
   }
 
   /**
@@ -130,12 +132,6 @@ export class Game extends EventTarget {
     const child = this.add(node, turn);
     this.changed(shown ? "push" : "add", shown ? turn.actions : [], from);
     return child;
-  }
-
-  /** Plays a whole turn at the shown node. */
-  async pushTurn(actions) {
-    this.unfinished = null;
-    for (const action of actions) await this.push(action);
   }
 
   /** Drops the turn that was begun. */

@@ -22,7 +22,6 @@ export function mountHint(app, element) {
   async function ask() {
     clear();
     const { signal } = abort;
-    button.disabled = true;
     button.setAttribute("aria-busy", "true");
     try {
       const hint = await post("hint", { game: app.game.request() }, { signal });

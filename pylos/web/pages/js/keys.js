@@ -52,7 +52,7 @@ function isTaken(event) {
 /** Listens to keys. */
 export function mountKeys(app) {
   const acts = {
-    u: () => app.settings.undo && app.match.before !== null && app.match.undo(),
+    u: () => app.settings.undo && app.match.mode !== "agents" && app.match.canUndo && app.match.undo(),
     n: () => app.newGame(),
     t: () => app.typeTurn(),
     "?": openHelp,

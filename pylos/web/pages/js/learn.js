@@ -97,16 +97,19 @@ export class Lesson {
 
   async #judge(tried) {
     const { app } = this;
+    const node = this.#node;
+    const { signal } = this.#listening;
     this.words.textContent = "Judging your turn…";
     try {
-      const judged = await post("judge", { game: app.game.request(this.#node.parent, false), actions: tried.actions });
-      if (this.#node !== undefined && tried.parent !== this.#node.parent) return; // Somebody went on meanwhile.
+      const judged = await post("judge", { game: app.game.request(node.parent, false), actions: tried.actions }, { signal });
+      if (this.#done || node !== this.#node) return; // Somebody went on meanwhile.
       if (!judged.accepted) return this.#refuse(`${tried.turn} is not it. ${given(judged)} Try again.`);
       this.#done = true;
       this.#solved += 1;
       this.words.className = "good";
       this.words.textContent = `Yes, ${tried.turn}! ${judged.text}`;
     } catch (error) {
+      if (signal.aborted || this.#done || node !== this.#node) return;
       this.#refuse(error.message);
     }
     this.#buttons();

@@ -8,7 +8,7 @@ export const HUMAN = "human";
 const PATIENCE = 2000;
 
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-export const otherSide = (side) => (side === "white" ? "black" : "white");
+const otherSide = (side) => (side === "white" ? "black" : "white");
 
 /**
  * A game being played. `live` is the node where play stands; `game.current` is what is looked at.
@@ -169,7 +169,6 @@ export class Match extends EventTarget {
       while (game.current === current && game.unfinished === unfinished) {
         try {
           await game.push(step);
-          this.trouble = "";
           break;
         } catch (error) {
           if (!error.passing) throw error;
@@ -180,6 +179,7 @@ export class Match extends EventTarget {
       }
     } finally {
       this.sending = false;
+      this.trouble = "";
       this.update();
     }
   }
@@ -190,6 +190,18 @@ export class Match extends EventTarget {
     let node = this.live.parent;
     if (this.mode === "agent") while (node && this.players[node.state.turn] !== HUMAN) node = node.parent;
     return this.mode === "agents" ? null : node;
+  }
+
+  /** Whether undo does something. */
+  get canUndo() {
+    if (this.held()) return false;
+    return Boolean(this.game.unfinished || (this.free ? this.game.current.parent : this.before));
+  }
+
+  /** Whether redo does something. */
+  get canRedo() {
+    if (this.held()) return false;
+    return Boolean(this.free ? this.game.current.children[0] : this.after);
   }
 
   /** Where redo leads; null if nothing was undone. */
@@ -265,4 +277,4 @@ export class Match extends EventTarget {
 }
 
 /** A word with a capital letter. */
-export const capital = (word) => word[0].toUpperCase() + word.slice(1);
+export const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);

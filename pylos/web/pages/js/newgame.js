@@ -87,6 +87,7 @@ export function openNewGame(app) {
   const timer = setInterval(() => refresh(false), REFRESH);
   dialog.addEventListener("close", () => clearInterval(timer));
 
+  let listed = "";
   const chosen = (name) => form.querySelector(`input[name=${name}]:checked`).value;
 
   /** Shows what the mode needs. */
@@ -106,7 +107,10 @@ export function openNewGame(app) {
     try {
       const list = await opponents.load(name);
       if (name !== rules.value) return;
-      for (const field of [one, white, black]) field.fill(name, list);
+      // A list that is open closes when it is filled.
+      const text = name + JSON.stringify(list);
+      if (text !== listed) for (const field of [one, white, black]) field.fill(name, list);
+      listed = text;
       trouble.textContent = "";
     } catch (error) {
       if (loud || !opponents.known(name)) trouble.textContent = error.message;

@@ -26,7 +26,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** All parts of the page; the panels get it. */
 class App {
-  overlay = { arrows: [], marks: [] };
+  overlay = { arrows: [] };
   /** What the free board shows instead of the game; null if it is closed. */
   setup = null;
   /** Whether somebody looks for better turns than those that were played. */
@@ -168,8 +168,8 @@ class App {
   async begin(game, { players, tags = {}, resigned = null, seed = randomNumber() }) {
     const { match, storage } = this;
     this.learnNames(game.rules);
+    await storage.claim(); // Before the game changes: what was played before is kept under its own id.
     await this.game.load(game, { tags, seed });
-    await storage.claim();
     match.begin(players, { resigned });
     storage.save();
     this.openPanel?.("panel-game");
@@ -209,34 +209,34 @@ class App {
 /** What a link of another page asks for; null if it is none. */
 function asked(app) {
   const query = new URLSearchParams(location.search);
-  if (!query.size) return null;
+  if (!["rules", "start", "white", "black", "opponent"].some((name) => query.has(name))) return null;
   history.replaceState(null, "", location.pathname);
   const rules = query.get("rules") ?? app.info.defaults.rules;
   const players = { white: query.get("white") ?? HUMAN, black: query.get("opponent") ?? query.get("black") ?? HUMAN };
   return { game: { rules, start: query.get("start"), actions: [] }, players, panel: query.get("panel") };
 }
 
+/** The page's parts, for those who look into it. @type {App | undefined} */
+export let app;
+
 /** Starts the page. */
 async function start() {
   mountHeader(
     "play",
     iconButton("help", "Keys and notation", openHelp, { bare: true, class: "quiet bare" }),
-    iconButton("settings", "Settings", () => openSettings(app.settings), { bare: true, class: "quiet bare" }),
+    iconButton("settings", "Settings", () => app && openSettings(app.settings), { bare: true, class: "quiet bare" }),
   );
-  const app = new App(await get("info"));
+  app = new App(await get("info"));
   const link = asked(app);
   if (link) await app.begin(link.game, link).catch((error) => toast(error.message, "bad"));
   if (!app.match.live) await app.open(await app.storage.wanted());
   app.mount();
   app.setFree(link?.panel === "analysis");
   if (PANELS.includes(link?.panel)) app.openPanel(`panel-${link.panel}`);
-  return app;
 }
 
-/** The page's parts, for those who look into it. @type {App | undefined} */
-export let app;
 try {
-  app = await start();
+  await start();
 } catch (error) {
   const again = h("button", { type: "button", class: "primary", onclick: () => location.reload() }, "Try again");
   put($("#status"), h("p", { class: "status-words bad", role: "alert" }, error.message), again);

@@ -90,9 +90,9 @@ class Page {
   }
 
   show(puzzle) {
-    this.attempt = new Attempt(puzzle);
+    const attempt = (this.attempt = new Attempt(puzzle));
     document.title = `${puzzle.date ? `Puzzle of ${puzzle.date}` : `Puzzle ${puzzle.number}`} – Pylos`;
-    this.attempt.addEventListener("change", ({ detail }) => this.changed(detail));
+    attempt.addEventListener("change", ({ detail }) => attempt === this.attempt && this.changed(detail));
     drawTask($("#asks"), this.attempt, this.titles);
     this.draw();
     this.drawProgress();

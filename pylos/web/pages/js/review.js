@@ -158,7 +158,8 @@ export function mountReview(app, element) {
     if (lesson) return;
     const { over } = app.match;
     const any = game.root.children.length > 0;
-    if (reviewed && reviewed.root !== game.root) {
+    const there = (node) => !node.parent || node.parent.children.includes(node);
+    if (reviewed && (reviewed.root !== game.root || !reviewed.nodes.every(there))) {
       abort.abort();
       reviewed = null;
       status.textContent = "";

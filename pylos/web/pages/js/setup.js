@@ -2,7 +2,7 @@
 /** The free board, shown while its panel is: any position by placing and removing balls, or from pasted text. The server says what is possible. */
 
 import { post } from "./api.js";
-import { h, put } from "./dom.js";
+import { h, put, toast } from "./dom.js";
 import { evaluationOf } from "./evaluation.js";
 
 /** What a click puts on a cell: its letter in the cells' text, and its name. */
@@ -91,7 +91,7 @@ export function mountSetup(app, element) {
     app.setup = null;
     evaluationOf(app).settingsChanged();
     app.board.removeEventListener("select", onSelect);
-    app.refresh();
+    app.match.update(); // Agents that waited go on.
   }
 
   const onSelect = ({ detail }) => detail?.cell != null && set(detail.cell);
@@ -171,8 +171,7 @@ export function mountSetup(app, element) {
   /** Goes on with the position. */
   async function begin(playing) {
     const start = { rules: rules.value, start: answer.text, actions: [] };
-    close();
-    await app.load(start, { free: !playing });
+    await app.load(start, { free: !playing }).catch((error) => toast(error.message, "bad"));
   }
 
   async function paste() {
@@ -180,7 +179,6 @@ export function mountSetup(app, element) {
     try {
       const { kind, game, tags } = await post("parse", { rules: rules.value, text: text.value });
       if (kind === "game") {
-        close();
         await app.load(game, { free: true, tags });
         app.announce("The saved game is open.");
       } else {

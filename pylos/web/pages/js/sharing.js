@@ -1,7 +1,7 @@
 // Links, saving, opening.
 
 import { post } from "./api.js";
-import { h, iconButton, openDialog, put, toast } from "./dom.js";
+import { copy, h, iconButton, openDialog, put, toast } from "./dom.js";
 import { HUMAN } from "./match.js";
 import { toHash } from "./storage.js";
 
@@ -13,16 +13,6 @@ export function mountSharing(app, element) {
     iconButton("save", "Save", () => save(app).catch((error) => toast(error.message, "bad"))),
     iconButton("open", "Open", () => openOpen(app)),
   );
-}
-
-async function copy(text, field) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast("Copied.", "good");
-  } catch {
-    field.select(); // Without permission people copy by hand.
-    toast("Press Ctrl+C to copy.");
-  }
 }
 
 /** A text with a button that copies it. */
@@ -103,9 +93,9 @@ export async function openRecord(app, text) {
   const { levels, perfect, given, checkpoints } = await app.opponents.load(game.rules);
   const there = [...levels, perfect, given, ...checkpoints].filter(Boolean).map((opponent) => opponent.id);
   const player = (id) => (there.includes(id?.split("@")[0]) ? id : HUMAN);
-  const { White, Black, Result, ...others } = tags;
+  const { White, Black, Result, Termination, ...others } = tags;
   const loser = { "1-0": "black", "0-1": "white" }[Result];
-  const resigned = tags.Termination === "resigned" ? loser : null;
+  const resigned = Termination === "resigned" ? loser : null;
   await app.begin(game, { players: { white: player(White), black: player(Black) }, tags: others, resigned });
   toast(kind === "position" ? "The position is on the board." : `The game is open: ${White ?? "?"} against ${Black ?? "?"}.`, "good");
 }

@@ -90,7 +90,9 @@ export function mountStatus(app, element) {
     element.dataset.tone = tone;
     // Buttons that stay the same keep the focus.
     const key = JSON.stringify(actions.map(([label]) => label));
+    const fromKeyboard = buttons.querySelector(":focus-visible") !== null;
     if (key !== shown) put(buttons, actions.map(([label, act, props]) => button(label, act, props)));
+    if (fromKeyboard && key !== shown) app.board.keys.focus(); // The button that was pressed is gone.
     shown = key;
     if (app.match.thinking) clock = setTimeout(draw, 500);
   }

@@ -56,6 +56,13 @@ function* lines([actions, milliseconds, children], before = []) {
   for (const child of children) yield* lines(child, path);
 }
 
+/** The games that the browser remembers, the latest first: pairs of an id and an address. @returns {string[][]} */
+function keptGames() {
+  const found = kept.get("games");
+  const isGame = (pair) => Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === "string");
+  return Array.isArray(found) ? found.filter(isGame) : [];
+}
+
 /** Keeps the game of this tab. */
 export class Storage {
   id = "";
@@ -80,7 +87,7 @@ export class Storage {
     this.#saved = saved;
     history.replaceState(null, "", hash);
     kept.set(`game.${this.id}`, memory);
-    const others = (kept.get("games") ?? []).filter(([id]) => id !== this.id);
+    const others = keptGames().filter(([id]) => id !== this.id);
     const games = [[this.id, location.hash], ...others];
     for (const [id] of games.splice(MOST_GAMES)) localStorage.removeItem(`pylos.game.${id}`);
     kept.set("games", games);
@@ -99,10 +106,11 @@ export class Storage {
   #lock(id) {
     if (!navigator.locks) return Promise.resolve(true);
     return new Promise((found) => {
-      navigator.locks.request(`pylos.game.${id}`, { ifAvailable: true }, (lock) => {
+      const held = (lock) => {
         found(lock !== null);
         return lock && new Promise((release) => (this.#release = release));
-      });
+      };
+      navigator.locks.request(`pylos.game.${id}`, { ifAvailable: true }, held).catch(() => found(true)); // Forbidden.
     });
   }
 
@@ -113,7 +121,7 @@ export class Storage {
       await this.claim(address.id);
       return address;
     }
-    const [latest] = kept.get("games") ?? [];
+    const [latest] = keptGames();
     const last = latest && fromHash(latest[1]);
     return last && (await this.claim(last.id)) ? last : null;
   }
@@ -129,10 +137,12 @@ export class Storage {
 
   async #graft(tree) {
     const { game } = this;
+    const { root } = game;
     for (const line of lines(tree)) {
       const actions = line.flatMap((step) => step.actions);
       const { turns } = await post("position", { game: { rules: game.rules, start: game.start, actions } });
-      let node = game.root;
+      if (game.root !== root) return; // Another game was begun meanwhile.
+      let node = root;
       turns.forEach((turn, i) => {
         if (!turn.complete) return;
         node = game.child(node, turn);

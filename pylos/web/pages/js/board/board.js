@@ -124,7 +124,7 @@ export class BoardView extends EventTarget {
   /**
    * Shows a view. Motion that is still going on ends at once, unless the view shows the same position again.
    *
-   * @param {object} view `{state, interactive, ghosts, last, arrows, marks, flipped, setup}`. With `setup` nothing is
+   * @param {object} view `{state, interactive, ghosts, last, arrows, flipped, setup}`. With `setup` nothing is
    *   played: each click on a ball or a free cell emits "select".
    * @param {{animate?: {actions: number[], from: object}|null}} options which actions led here, to be seen as motion.
    */

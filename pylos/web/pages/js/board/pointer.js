@@ -17,7 +17,7 @@ export class Pointer {
     listen("pointerdown", (event) => this.press(event));
     listen("pointermove", (event) => this.move(event));
     listen("pointerup", (event) => this.release(event));
-    listen("pointercancel", (event) => this.cancel(event));
+    listen("pointercancel", (event) => this.drop(event.pointerId));
     listen("pointerleave", (event) => event.pointerType !== "touch" && board.setHover(null));
     listen("wheel", (event) => this.wheel(event), { passive: false });
     // A finger on a ball that can be raised drags the ball. Elsewhere on the flat board it scrolls the page.
@@ -37,13 +37,14 @@ export class Pointer {
     if (event.button !== 0) return;
     const { x, y } = this.at(event);
     this.down.set(event.pointerId, { x, y });
-    if (this.down.size > 1) return this.end(); // two fingers zoom, they do not play
+    if (this.down.size > 1) return this.drop(); // two fingers zoom, they do not play
     const cell = this.board.pick(x, y);
     this.pressed = { x, y, cell, raises: this.board.canRaise(cell), drags: null };
   }
 
   move(event) {
     const { x, y } = this.at(event);
+    if (!event.buttons && this.down.has(event.pointerId)) this.drop(event.pointerId); // it was let go elsewhere
     const before = this.down.get(event.pointerId);
     if (!before) return this.board.setHover(this.board.pick(x, y));
     this.down.set(event.pointerId, { x, y });
@@ -73,9 +74,10 @@ export class Pointer {
     this.board.act(press.cell);
   }
 
-  cancel(event) {
+  /** Ends a press without acting. */
+  drop(pointer) {
     const drags = this.pressed?.drags;
-    this.end(event.pointerId);
+    this.end(pointer);
     if (drags === "ball") this.board.dragBall(null);
   }
 

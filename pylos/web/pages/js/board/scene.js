@@ -31,7 +31,6 @@ export function sceneOf(view, cells, { choices, selected, hover, peel }) {
   const targets = choices.targets(selected);
   const rims = new Map();
   for (const cell of view.last ?? state.last) rims.set(cell, "last");
-  for (const { cell, tone } of view.marks ?? []) rims.set(cell, tone);
   for (const cell of choices.takes.keys()) rims.set(cell, "take");
   if (hover !== null && (sideOn(state, hover) || targets.has(hover))) {
     for (const cell of cells[hover].below) rims.set(cell, "below");

@@ -10,7 +10,7 @@ const RISE = Math.sqrt(4 * RADIUS ** 2 - 0.5);
 const THICK = 0.62;
 /** Where balls beside trays would be smaller, in CSS pixels, the board takes all the room and reserves are numbers. */
 const LEAST_BALL = 62;
-const RIMS = { last: "#ff6a2b", selected: "#1f8bff", take: "#ff3d8b", below: "#ffd83a", best: "#00c08b", other: "#b9c0cc", hint: "#1f8bff", bad: "#ff5a1f" };
+const RIMS = { last: "#ff6a2b", selected: "#1f8bff", take: "#ff3d8b", below: "#ffd83a", other: "#b9c0cc" };
 const NAMES = Object.keys(RIMS);
 /** No picture has more pixels, whatever the screen: a laptop stays cool. */
 const MOST_PIXELS = 1.8e6;

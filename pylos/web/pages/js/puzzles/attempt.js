@@ -63,6 +63,7 @@ export class Attempt extends EventTarget {
 
   /** Shows all answers. A puzzle that was not solved counts as missed. */
   async reveal() {
+    if (this.busy) return;
     await this.during(async () => {
       if (!this.answers) this.learn(await this.ask({ reveal: true }));
       if (this.phase === "solving") this.note(false);
@@ -77,6 +78,7 @@ export class Attempt extends EventTarget {
 
   /** Takes back the steps of the turn. */
   again() {
+    if (this.busy) return;
     const from = this.state;
     Object.assign(this, { phase: "solving", actions: [], states: [], verdict: null });
     this.changed([], from);

@@ -16,9 +16,10 @@ const STEP = 24;
 
 /** Everything that is kept. Another tab may have changed it, so it is read each time. @returns {Progress} */
 export function progress() {
-  const empty = { ratings: {}, results: {}, streak: 0, best: 0, days: {} };
-  const found = kept.get(KEY);
-  return found && typeof found === "object" ? { ...empty, ...found } : empty;
+  const all = { ratings: {}, results: {}, streak: 0, best: 0, days: {} };
+  const found = kept.get(KEY) ?? {};
+  for (const key of Object.keys(all)) if (found[key] !== null && typeof found[key] === typeof all[key]) all[key] = found[key];
+  return all;
 }
 
 /** The rating of a rule set. */
