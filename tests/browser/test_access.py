@@ -15,7 +15,7 @@ LOOKS = [
 ]
 """Theme, size of the window, and what is looked for: by default everything."""
 PAGES = {
-    "/": "#status",
+    "/": "#controls button",
     "/puzzles?rules=standard&number=77": "#status button",
     "/runs": ".run",
     "/runs?run=first&with=second&show=value": ".plot-axes",

@@ -154,6 +154,18 @@ def test_dragging_the_camera_plays_nothing(board):
     assert board.point("1D2") == before
 
 
+def test_a_press_that_ends_elsewhere_drags_nothing(board):
+    board.build(START, mode="3d")
+    before = board.point("1D2")
+    board.page.mouse.move(248, 100)
+    board.page.mouse.down()
+    board.page.mouse.move(252, 100)
+    board.page.mouse.up()
+    board.page.mouse.move(200, 100)
+    board.page.mouse.move(100, 100)
+    assert board.point("1D2") == before
+
+
 def test_the_camera_keeps_its_limits_and_the_board_in_sight(board):
     board.build(PYRAMID, mode="3d")
     for right, down in ((0, 5000), (300, -9000), (-77, 4000)):

@@ -104,8 +104,10 @@ def test_a_whole_game_by_clicks(play):
 
 def test_done_ends_a_take_back(play):
     play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2 2B2")
-    play.press("Done")
+    play.page.get_by_role("button", name="Done", exact=True).focus()
+    play.page.keyboard.press("Enter")
     play.says("Black to move.")
+    assert play.page.locator("#board [role=gridcell]:focus").count() == 1  # the button is gone
     assert play.turns[-1] == "2B2-2B2="
 
 
@@ -167,6 +169,22 @@ def test_a_closed_tab_goes_on(play):
     play.page.goto("/")
     play.says("White to move.")
     assert play.turns == ["2C2", "2B3"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "if (navigator.locks) navigator.locks.request = () => Promise.reject(new Error('forbidden'))",
+        "Object.assign(localStorage, { 'pylos.games': '[5, {}]', 'pylos.settings': '7', 'pylos.puzzles': '[1]' })",
+        "Storage.prototype.setItem = () => { throw new Error('full') }",
+    ],
+    ids=["forbidden", "broken", "full"],
+)
+def test_storage_that_does_not_work_harms_nothing(play, script):
+    play.page.goto("/runs")  # a page that keeps no game
+    play.page.add_init_script(script)
+    play.page.goto("/")
+    play.says("Your turn. Place a ball.")
 
 
 def test_tabs_do_not_disturb_each_other(play):
@@ -351,6 +369,17 @@ def test_agents_play_each_other(play):
     assert not play.page.locator("dialog select").nth(1).is_visible()
     play.press("Start")
     play.says("White to move.")
+
+
+def test_agents_wait_for_the_free_board_and_then_go_on(play):
+    play.open(f"/#mini-standard/?white={LEVEL}&black={LEVEL}&seed=5")
+    play.page.get_by_role("tab", name="Set up").click()
+    play.tell("() => (app.settings.delay = 0)")
+    play.until(lambda: play.tell("() => app.match.thinking === null"))
+    before = play.actions
+    assert play.page.get_by_role("button", name="Pause").is_visible()  # it is not over
+    play.page.get_by_role("tab", name="Game").click()
+    play.until(lambda: play.actions > before)
 
 
 def test_a_new_game_against_a_level(play):

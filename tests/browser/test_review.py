@@ -138,6 +138,19 @@ def test_nothing_tells_the_answer_and_another_game_ends_the_lesson(reviewed):
     reviewed.get_by_role("button", name="Review this game").wait_for()
 
 
+def test_a_lesson_that_is_left_ignores_what_comes_later(reviewed, planted, solved):
+    place = reviewed.locator(".turn-place").text_content()
+    reviewed.route("**/api/1/judge", lambda route: None)  # No answer yet.
+    reviewed.get_by_role("button", name="Learn from").click()
+    play(reviewed, next(row.name for row in pylos.analyse(before(planted)) if row.name != planted[2]))
+    reviewed.get_by_text("Judging your turn").wait_for()
+    with reviewed.expect_event("requestfailed"):
+        reviewed.get_by_role("button", name="Leave").click()
+    assert reviewed.locator(".turn-place").text_content() == place
+    assert reviewed.locator("#moves .variation").count() == 0
+    reviewed.get_by_role("heading", name="Mistake").wait_for(state="hidden")
+
+
 def play(page, name: str) -> None:
     """Plays a turn on the board by the keyboard's way in."""
     page.get_by_role("tab", name="Game").click()

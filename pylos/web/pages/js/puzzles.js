@@ -44,9 +44,10 @@ class Page {
     const query = new URLSearchParams(location.search);
     const rules = query.get("rules") ?? this.info.defaults.rules;
     await this.load({ rules, stratum: query.get("stratum") ?? "" });
-    if (query.get("number") !== null) return this.show(await get(`puzzles/${rules}/${encodeURIComponent(query.get("number"))}`));
-    if (query.get("daily") !== null) return this.show(await get(`puzzles/daily?${new URLSearchParams({ rules, date: query.get("daily") })}`));
-    await this.next(true);
+    const [number, date] = ["number", "daily"].map((name) => query.get(name));
+    if (number !== null) await this.present(get(`puzzles/${rules}/${encodeURIComponent(number)}`));
+    else if (date !== null) await this.present(get(`puzzles/daily?${new URLSearchParams({ rules, date })}`));
+    else await this.next(true);
   }
 
   /** Gets to know the puzzles of a rule set. */
@@ -64,6 +65,11 @@ class Page {
 
   /** A puzzle near the rating, one that is new if there are such. */
   async next(replaces = false) {
+    const { stratum } = this;
+    await this.present(this.find(), ({ rules, number }) => this.go({ rules, number, stratum }, replaces));
+  }
+
+  async find() {
     const [least, most] = this.overview.ratings;
     const rating = Math.round(Math.min(Math.max(ratingOf(this.rules).rating, least), most));
     let puzzle = null;
@@ -71,13 +77,19 @@ class Page {
       const query = { rules: this.rules, stratum: this.stratum, rating, seed: randomNumber() };
       puzzle = await get(`puzzles/next?${new URLSearchParams(query)}`);
     }
-    this.go({ rules: this.rules, number: puzzle.number, stratum: this.stratum }, replaces);
-    this.show(puzzle);
+    return puzzle;
   }
 
   async open({ rules, number }) {
-    const puzzle = await get(`puzzles/${rules}/${number}`);
-    this.go({ rules, number, stratum: this.stratum });
+    await this.present(get(`puzzles/${rules}/${number}`), () => this.go({ rules, number, stratum: this.stratum }));
+  }
+
+  /** Shows the puzzle that is found, unless another one is asked for meanwhile. */
+  async present(finding, before = () => {}) {
+    this.finding = finding;
+    const puzzle = await finding;
+    if (this.finding !== finding) return;
+    before(puzzle);
     this.show(puzzle);
   }
 
