@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from pylos.errors import RulesError
+from pylos.errors import RulesError, TableError
 from pylos.solution.tables import DISTANCES, VALUES, table_path
+from pylos.web import tables as table_module
 from pylos.web.tables import Tables
 
 
@@ -33,3 +34,18 @@ def test_a_table_that_appears_is_found(solved_folder, unsolved):
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(solved_folder / "tables" / there.name, there)
         assert tables.find("mini-children", distances).has_distances == distances
+
+
+def test_a_damaged_table_is_read_once_and_a_new_one_is_found(solved_folder, unsolved, monkeypatch):
+    tables, there = Tables(), table_path("mini-children", VALUES)
+    sound = (solved_folder / "tables" / there.name).read_bytes()
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    with monkeypatch.context() as patch:
+        for _ in range(2):
+            with pytest.raises(TableError, match="damaged"):
+                tables.find("mini-children")
+            patch.setattr(table_module, "Tablebase", None)  # so it cannot be opened again
+    there.with_name("new").write_bytes(sound)
+    there.with_name("new").replace(there)
+    assert tables.find("mini-children") is not None
