@@ -59,10 +59,10 @@ def photograph(browser: Browser, size: str, theme: str) -> None:
 def open_panel(page: Page, name: str) -> None:
     """Starts what a panel does."""
     if name == "review":
-        page.get_by_role("button", name="Review the game").click()
+        page.get_by_role("button", name="Review this game").click()
         page.wait_for_timeout(6000)
     elif name == "analysis":
-        page.get_by_role("checkbox").first.check()
+        page.get_by_role("switch", name="Analyse this position").check()
         page.wait_for_timeout(6000)
 
 
