@@ -43,9 +43,9 @@ ANCHOR_WEIGHT = 100
 RUNS = ROOT / "lightning_logs" / "reference"
 """The runs of the agents that ship. In them the anchors met."""
 NETWORK = (
-    *((1, t) for t in (30, 16, 8, 4)),
-    *((2, t) for t in (4, 2.5, 1.5)),
-    *((4, t) for t in (2.5, 1.5, 1)),
+    *((1, t) for t in (30, 16, 12, 8, 6, 4)),
+    *((2, t) for t in (4, 3, 2.5, 2, 1.5)),
+    *((4, t) for t in (2.5, 2, 1.5, 1)),
     *((8, t) for t in (2, 1)),
     *((16, t) for t in (2, 1)),
     *((32, 0.5), (64, 0)),
@@ -61,7 +61,7 @@ WEAKEST = 1200.0
 """The rating at which the ladder begins."""
 LEAST_STEP = 100.0
 """Levels that are closer say nothing: small rule sets have fewer of them."""
-SEED, TRIAL_GAMES, GAMES = 0, 60, 120
+SEED, TRIAL_GAMES, GAMES = 0, 160, 300
 """Names the games; how many there are in a match of candidates, and of levels."""
 LONG = 300
 """Players with more simulations have fewer games, so that these take no longer."""

@@ -54,7 +54,7 @@ def command_parser() -> argparse.ArgumentParser:
         help="the address to listen on (default: 127.0.0.1, this machine alone)",
     )
     command.add_argument("--rules", help="of the first game (default: the checkpoint's, or standard)")
-    command.add_argument("--level", metavar="NAME", help="of the first opponent (default: casual)")
+    command.add_argument("--level", metavar="NAME", help="of the first opponent (default: learner)")
     command.add_argument("--ckpt_path", metavar="PATH", help="a checkpoint to play against")
     command.add_argument(
         "--runs", metavar="FOLDER", help="of the runs to watch and play against (default: lightning_logs)"

@@ -10,7 +10,7 @@ from pylos.game.rules import rules_code
 from pylos.players.levels import find_level, levels
 from pylos.players.naming import load_player
 
-DEFAULT_RULES, DEFAULT_LEVEL, DEFAULT_RUNS = "standard", "casual", "lightning_logs"
+DEFAULT_RULES, DEFAULT_LEVEL, DEFAULT_RUNS = "standard", "learner", "lightning_logs"
 
 
 @dataclass(frozen=True)
