@@ -1,6 +1,6 @@
-"""Photographs the pages for `docs/pages/`: `python docs/make_screenshots.py http://127.0.0.1:7575` while `pylos play` runs.
+"""Photographs the pages for `docs/pages/`, while `pylos play` runs: `python docs/make_screenshots.py ADDRESS`.
 
-It needs playwright and Chromium. The pictures show exact values if the server's machine has solved the standard rules.
+It needs playwright and Chromium. The pictures show exact values where the standard rules are solved.
 """
 
 import shutil
