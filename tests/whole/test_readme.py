@@ -68,7 +68,16 @@ def test_commands_exist(line: str):
         from pylos.cli.arguments import LIGHTNING_COMMANDS
 
         assert words[0] == "pylos"
-        assert words[1] in {*LIGHTNING_COMMANDS, "match", "evaluate", "analyse", "perft", "play", "solve", "suite"}
+        assert words[1] in {
+            *LIGHTNING_COMMANDS,
+            "match",
+            "evaluate",
+            "analyse",
+            "perft",
+            "play",
+            "solve",
+            "suite",
+        }
 
 
 # The map of the code -----------------------------------------------------------------------------------------
