@@ -279,7 +279,8 @@ def test_the_keyboard_alone(board):
 
 
 def test_arrows_follow_what_is_seen(board):
-    board.build(START, flipped=True)
+    board.build(START, mode="3d")
+    board.evaluate("board.turn(-300, 0)")  # half around
     board.page.keyboard.press("Tab")
     board.page.keyboard.press("ArrowDown")  # row A is far away
     assert board.focused().startswith("level 1, row B, column 1")

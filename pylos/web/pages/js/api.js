@@ -2,10 +2,10 @@
 
 const ROOT = "/api/1/";
 /** The status of an error that no server sent: it could not be reached. */
-export const UNREACHABLE = 0;
+const UNREACHABLE = 0;
 
 /** What went wrong, in a sentence for people. */
-export class ApiError extends Error {
+class ApiError extends Error {
   /** @param {string} message @param {number} status of HTTP, or UNREACHABLE. */
   constructor(message, status) {
     super(message);

@@ -79,10 +79,11 @@ export function openNewGame(app) {
   const trouble = h("p", { class: "small bad", role: "alert" });
   const start = h("button", { class: "primary" }, "Start");
   const pair = h("div", { class: "pair" }, white.element, black.element);
+  const scale = h("p", { class: "small muted" }, "Elo measures strength: who has 200 more wins about three games of four.");
   const undoLabel = h("label", { class: "check" }, undo, "Turns may be taken back");
   const actions = h("div", { class: "dialog-actions" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), start);
   const rulesField = h("div", null, h("label", { class: "field" }, h("span", null, "Rules"), rules), special);
-  form.append(modes, rulesField, side, one.element, pair, undoLabel, hereLabel, trouble, actions);
+  form.append(modes, rulesField, side, one.element, pair, scale, undoLabel, hereLabel, trouble, actions);
   const dialog = openDialog("New game", form);
   const timer = setInterval(() => refresh(false), REFRESH);
   dialog.addEventListener("close", () => clearInterval(timer));
@@ -95,6 +96,7 @@ export function openNewGame(app) {
     const mode = chosen("mode");
     side.hidden = one.element.hidden = mode !== "agent";
     pair.hidden = mode !== "agents";
+    scale.hidden = mode === "people";
     undoLabel.hidden = mode === "agents";
     hereLabel.hidden = game.state.ply === 0 || Boolean(game.state.over) || rules.value !== game.rules;
     special.textContent = info.rules.find((entry) => entry.name === rules.value)?.text ?? "";

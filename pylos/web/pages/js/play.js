@@ -116,7 +116,7 @@ class App {
   #show() {
     const { game, match, overlay, settings } = this;
     const { state } = game;
-    const view = { state, interactive: match.mayAct, ghosts: settings.ghosts, last: state.last, flipped: false, ...overlay };
+    const view = { state, interactive: match.mayAct, ghosts: settings.ghosts, last: state.last, ...overlay };
     if (this.setup) Object.assign(view, { state: this.setup, setup: true, interactive: false, last: [], arrows: [] });
     this.board.show(view, { animate: this.#animate });
     this.#animate = null;

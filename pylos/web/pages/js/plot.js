@@ -1,6 +1,7 @@
 // Line charts: curves with intervals that can be hidden, read at a point and zoomed.
 
-import { axisOfY, drawAxes, drawCursor, drawExtras, drawSeries, layout, lineLook, svg } from "./plot/draw.js";
+import { svg } from "./dom.js";
+import { axisOfY, drawAxes, drawCursor, drawExtras, drawSeries, layout, lineLook } from "./plot/draw.js";
 import { listen } from "./plot/gestures.js";
 import { allX, nearest, number, rangeOfX, rangeOfY } from "./plot/scales.js";
 

@@ -121,7 +121,7 @@ class Page {
     const { attempt, settings } = this;
     const { state, phase, answers } = attempt;
     const arrows = phase === "shown" ? answers.flatMap((turn) => turnArrows(this, turn, "best")) : [];
-    const view = { state, interactive: phase === "solving", ghosts: settings.ghosts, last: state.last, arrows, flipped: false };
+    const view = { state, interactive: phase === "solving", ghosts: settings.ghosts, last: state.last, arrows };
     // The button that was pressed goes: the keyboard goes on at the board.
     const fromKeyboard = $("#status :focus-visible") !== null;
     this.board.show(view, { animate });

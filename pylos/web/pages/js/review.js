@@ -81,7 +81,7 @@ export function mountReview(app, element) {
     status.textContent =
       event.source === "truth"
         ? "Judged by the complete solution of the game: every verdict is exact."
-        : "Judged by a search: verdicts are good estimates, no proofs.";
+        : "Judged by a search: verdicts are good estimates, not proofs.";
     drawChart();
     game.changed("marks", [], game.state);
   }

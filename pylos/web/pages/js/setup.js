@@ -42,7 +42,7 @@ export function mountSetup(app, element) {
   let rest = 0;
 
   const rules = h("select", { onchange: () => ask(true) }, ...app.info.rules.map(({ name, title }) => h("option", { value: name }, title)));
-  const palette = choice("ball", "A press on a cell puts", PALETTE);
+  const palette = choice("ball", "Pressing a cell places", PALETTE);
   const turn = choice("turn", "To move", [["white", "White"], ["black", "Black"]], () => ask());
   const pending = choice("pending", "Balls still to take back", [["0", "none"], ["1", "1"], ["2", "up to 2"]], () => ask());
   const grids = h("div", { class: "setup-grids" });

@@ -88,7 +88,7 @@ function openOpen(app) {
 }
 
 /** Opens a saved game or the text of a position. Players that are still there go on. */
-export async function openRecord(app, text) {
+async function openRecord(app, text) {
   const { kind, game, tags = {} } = await post("parse", { rules: app.game.rules, text });
   const { levels, perfect, given, checkpoints } = await app.opponents.load(game.rules);
   const there = [...levels, perfect, given, ...checkpoints].filter(Boolean).map((opponent) => opponent.id);

@@ -7,7 +7,7 @@ import { capital, HUMAN } from "./match.js";
 const formation = (rules) => (rules.includes("mature") ? "A square or a line" : "A square");
 
 /** The name of a side: "You", "Black", or the title of the agent. */
-export function nameOf(app, side) {
+function nameOf(app, side) {
   const { match, opponents, game } = app;
   const id = match.players[side];
   if (id !== HUMAN) return opponents.title(game.rules, id);

@@ -10,7 +10,7 @@ export const SYMBOLS = { inaccuracy: "?!", mistake: "?", blunder: "??" };
 const siblings = (node) => node.parent.children;
 
 /** The number of a node's turn; white and black share one. */
-export function turnNumber(game, node) {
+function turnNumber(game, node) {
   const path = game.path(node);
   return Math.floor((path.length - 2 + (path[1].by === "black" ? 1 : 0)) / 2) + 1;
 }

@@ -95,8 +95,7 @@ export class BoardView extends EventTarget {
 
   /** Quarter turns by which the board is seen. */
   get quarter() {
-    if (this.turns) return this.camera.quarter;
-    return this.view?.flipped ? 2 : 0;
+    return this.turns ? this.camera.quarter : 0;
   }
 
   /** The lowest level that is played on. */
@@ -124,7 +123,7 @@ export class BoardView extends EventTarget {
   /**
    * Shows a view. Motion that is still going on ends at once, unless the view shows the same position again.
    *
-   * @param {object} view `{state, interactive, ghosts, last, arrows, flipped, setup}`. With `setup` nothing is
+   * @param {object} view `{state, interactive, ghosts, last, arrows, setup}`. With `setup` nothing is
    *   played: each click on a ball or a free cell emits "select".
    * @param {{animate?: {actions: number[], from: object}|null}} options which actions led here, to be seen as motion.
    */

@@ -14,7 +14,6 @@ export class Camera {
     /** Points that must stay in sight, [x, y, z] each. */
     this.bounds = [[0, 0, 0]];
     this.width = this.height = 1;
-    this.flipped = false;
     this.reset();
   }
 
@@ -38,16 +37,12 @@ export class Camera {
 
   /** Quarter turns of the board, as it is seen. */
   get quarter() {
-    return Math.round(this.angle / (Math.PI / 2));
-  }
-
-  get angle() {
-    return this.azimuth + (this.flipped ? Math.PI : 0);
+    return Math.round(this.azimuth / (Math.PI / 2));
   }
 
   /** Computes the directions, and the least distance from which all bounds are seen. */
   aim() {
-    const [sin, cos] = [Math.sin(this.angle), Math.cos(this.angle)];
+    const [sin, cos] = [Math.sin(this.azimuth), Math.cos(this.azimuth)];
     const [up, flat] = [Math.sin(this.tilt), Math.cos(this.tilt)];
     this.right = [cos, sin, 0];
     this.up = [-sin * up, cos * up, flat];

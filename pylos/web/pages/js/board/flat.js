@@ -1,6 +1,6 @@
 // The flat view: the pyramid from above, each level alone beside it, and the reserves.
 
-import { svg } from "./svg.js";
+import { svg } from "../dom.js";
 
 const PITCH = 100;
 /** Higher balls are smaller, so that a ring of each ball below is seen. */
@@ -50,21 +50,17 @@ export class FlatView {
     const { level, row, column } = this.cells[cell];
     const right = column + level / 2 + 0.5;
     const up = row + level / 2 + 0.5;
-    const [x, y] = this.flipped ? [4 - right, up] : [right, 4 - up];
-    return [48 + x * PITCH, 20 + y * PITCH, RADIUS[level]];
+    return [48 + right * PITCH, 20 + (4 - up) * PITCH, RADIUS[level]];
   }
 
   /** Where a cell lies among the levels alone. */
   layerPlace(cell) {
     const { level, row, column } = this.cells[cell];
-    const size = 4 - level;
     const [left, bottom] = LAYERS[this.shape][level];
-    const [x, y] = this.flipped ? [size - column - 0.5, size - row - 0.5] : [column + 0.5, row + 0.5];
-    return [left + x * LAYER, bottom - y * LAYER, 0.42 * LAYER];
+    return [left + (column + 0.5) * LAYER, bottom - (row + 0.5) * LAYER, 0.42 * LAYER];
   }
 
   draw(scene) {
-    this.flipped = scene.flipped;
     const parts = [paints(), ...this.board(scene)];
     const byCell = (a, b) => (a.cell ?? -1) - (b.cell ?? -1);
     const still = scene.balls.filter(({ at }) => !at).sort(byCell);
@@ -90,9 +86,8 @@ export class FlatView {
     yield svg("rect", { class: "wood", fill: "url(#board-frame)", x: 1, y: 1, width: w - 2, height: h - 2, rx: 20 });
     yield svg("rect", { class: "field", x: left - 8, y: top - 8, width: side + 16, height: side + 16, rx: 10 });
     for (let i = 0; i < size; i++) {
-      const k = this.flipped ? size - 1 - i : i;
-      yield text(left - 26, top + side - (i + 0.5) * PITCH, LETTERS[k], 20);
-      yield text(left + (i + 0.5) * PITCH, top + side + 25, String(k + 1), 20);
+      yield text(left - 26, top + side - (i + 0.5) * PITCH, LETTERS[i], 20);
+      yield text(left + (i + 0.5) * PITCH, top + side + 25, String(i + 1), 20);
     }
     yield svg("rect", { class: "tray", x: 40, y: 478, width: 416, height: 72, rx: 18 });
     for (const [i, side_] of ["white", "black"].entries()) {

@@ -1,6 +1,6 @@
 // What is drawn over the board in either view: arrows, names, and where the keyboard is.
 
-import { svg } from "./svg.js";
+import { svg } from "../dom.js";
 
 /** An SVG drawing over the board, in CSS pixels. */
 export class Overlay {

@@ -3,7 +3,7 @@
 /**
  * @typedef {{side: "white"|"black", cell: number|null, slot: number|null, at: number[]|null, rim: string|null}} Ball
  *   a ball on a cell, in the reserve, or on its way (`at`, in the coordinates of the view).
- * @typedef {{base: number, flipped: boolean, supported: number[], balls: Ball[],
+ * @typedef {{base: number, supported: number[], balls: Ball[],
  *   ghosts: {cell: number, side: string, bright: boolean}[], empty: {cell: number, rim: string}[]}} Scene
  */
 
@@ -57,5 +57,5 @@ export function sceneOf(view, cells, { choices, selected, hover, peel }) {
     .filter(([cell]) => !sideOn(state, cell) && shown[cell])
     .map(([cell, rim]) => ({ cell, rim }));
   const supported = state.supported.filter((cell) => shown[cell]);
-  return { base: baseOf(state, cells), flipped: Boolean(view.flipped), supported, balls, ghosts, empty };
+  return { base: baseOf(state, cells), supported, balls, ghosts, empty };
 }

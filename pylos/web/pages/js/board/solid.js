@@ -123,10 +123,6 @@ export class SolidView {
   draw(scene, moving) {
     const { camera, canvas, gl } = this;
     if (scene.base !== this.base) this.layout(scene.base);
-    if (scene.flipped !== camera.flipped) {
-      camera.flipped = scene.flipped;
-      this.drawDecal();
-    }
     camera.aim();
     const ratio = Math.min(devicePixelRatio || 1, 2, Math.sqrt(MOST_PIXELS / (camera.width * camera.height)));
     const scale = ratio * (moving ? this.share : 1);
@@ -178,12 +174,11 @@ export class SolidView {
     gl.uniform4fv(this.at[`u${looks}`], things.flatMap(([, look]) => look));
   }
 
-  /** Burns the coordinates into the board. They stand upright for whoever sits before it. */
+  /** Burns the coordinates into the board. */
   drawDecal() {
     const { gl } = this;
-    const wanted = `${this.base} ${this.camera.flipped}`;
-    if (this.burnt === wanted) return;
-    this.burnt = wanted;
+    if (this.burnt === this.base) return;
+    this.burnt = this.base;
     const size = 4 - this.base;
     const pixels = 1024;
     this.decalSize = size + 1.2;
@@ -191,13 +186,11 @@ export class SolidView {
     const pen = canvas.getContext("2d");
     pen.scale(pixels / this.decalSize, pixels / this.decalSize);
     pen.translate(this.decalSize / 2, this.decalSize / 2);
-    if (this.camera.flipped) pen.rotate(Math.PI);
     Object.assign(pen, { font: "600 0.27px Georgia, serif", textAlign: "center", textBaseline: "middle" });
     for (let i = 0; i < size; i++) {
-      const k = this.camera.flipped ? size - 1 - i : i;
       const middle = i + 0.5 - size / 2;
-      pen.fillText("ABCD"[k], -size / 2 - 0.3, -middle);
-      pen.fillText(String(k + 1), middle, size / 2 + 0.3);
+      pen.fillText("ABCD"[i], -size / 2 - 0.3, -middle);
+      pen.fillText(String(i + 1), middle, size / 2 + 0.3);
     }
     gl.bindTexture(gl.TEXTURE_2D, this.decal);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, canvas);

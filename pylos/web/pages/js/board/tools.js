@@ -1,6 +1,6 @@
 // The buttons in the corner of the board: how many levels are shown, and the camera as it was.
 
-import { svg } from "./svg.js";
+import { svg } from "../dom.js";
 
 const LEVELS = ["M12 4 21 9 12 14 3 9Z", "M3 13.5 12 18.5 21 13.5"];
 const RESET = ["M5 12a7 7 0 1 0 2.2-5.1", "M7.6 2.8 7 7.2 11.4 7.6"];

@@ -1,14 +1,7 @@
 // Plots as SVG: axes, bands, curves, the readout's line.
 
+import { svg } from "../dom.js";
 import { number, ticks } from "./scales.js";
-
-/** Makes an SVG element. */
-export function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
-}
 
 /** Dash patterns by tone: curves differ without colours, too. */
 const DASHES = { 1: "", 2: "7 4", 3: "2 3", 4: "10 3 2 3", 5: "14 4", 6: "5 2 1 2 1 2" };

@@ -38,7 +38,7 @@ export function drawVerdict(element, attempt, act) {
     wrong: () => [button("Try again", act.again, { class: "primary" }), show, button("Next puzzle", act.next)],
     shown: () => [next, button("Try it yourself", act.again)],
   };
-  const policy = `The bare policy of the agent, without any search, gets it ${percent(puzzle.solved_by_policy)} of the time.`;
+  const policy = `The agent’s first thought, without any search, is right ${percent(puzzle.solved_by_policy)} of the time.`;
   const words = texts[phase]();
   element.dataset.phase = phase;
   put(
@@ -100,7 +100,7 @@ export function drawRecord(element, rules) {
       fact(number(Math.round(rating)), "rating under these rules"),
       fact(count ? `${right} of ${count}` : "none yet", "solved at the first try"),
       fact(number(all.streak), "solved in a row"),
-      fact(number(all.best), "longest row"),
+      fact(number(all.best), "most in a row"),
     ),
     h("p", { class: "small muted" }, "Kept in this browser. Only the first try at a puzzle counts."),
   );

@@ -129,7 +129,7 @@ const MORE = [
 ];
 
 /** The curves of a chart among some columns: [column, label]. */
-export function curvesOf(spec, columns) {
+function curvesOf(spec, columns) {
   const found = spec.curves.flatMap(([wanted, label]) =>
     columns.flatMap((column) => {
       if (typeof wanted === "string") return column === wanted ? [[column, label]] : [];

@@ -27,7 +27,7 @@ export function progressOf({ epochs, max_epochs: most }) {
 const UNITS = [[60, "second"], [60, "minute"], [24, "hour"], [30, "day"], [12, "month"], [Infinity, "year"]];
 
 /** How long ago a time was. */
-export function ago(time, now = Date.now()) {
+function ago(time, now = Date.now()) {
   let span = Math.max(0, (now - new Date(time).getTime()) / 1000);
   if (span < 10) return "just now";
   for (const [size, unit] of UNITS) {
