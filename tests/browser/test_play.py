@@ -90,6 +90,7 @@ def test_it_can_be_played_at_once(play):
 def test_a_whole_game_by_clicks(play):
     play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2")
     play.says("A square! Take one or two of your free balls back.")
+    assert "A square!" in play.page.locator("#live").inner_text()
     assert not play.page.get_by_role("button", name="Done", exact=True).is_visible()
     play.play("2B2")
     play.says("Take a second ball back, or press Done.")
@@ -407,6 +408,7 @@ def test_games_are_saved_and_opened(play, tmp_path):
     saved = tmp_path / "game.txt"
     download.value.save_as(saved)
     assert "2B2-2B2-2A3" in saved.read_text()
+    saved.write_text(saved.read_text().replace('[White "human"]', '[White "Ann"]'))
     play.open("/#mini-mature/")
     play.press("Open")
     play.page.locator("dialog textarea").fill("nonsense")
@@ -416,6 +418,9 @@ def test_games_are_saved_and_opened(play, tmp_path):
     play.page.locator("dialog").wait_for(state="detached")
     assert play.position == position
     assert play.turns[-1] == "2B2-2B2-2A3"
+    with play.page.expect_download() as download:
+        play.press("Save")
+    assert download.value.path().read_text() == saved.read_text()
 
 
 def test_links_of_other_pages(play):

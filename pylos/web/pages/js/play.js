@@ -17,7 +17,7 @@ import { makeSettings, openSettings } from "./settings.js";
 import { mountSetup } from "./setup.js";
 import { mountSharing } from "./sharing.js";
 import { tock } from "./sounds.js";
-import { mountPlayers, mountStatus, spokenTurn } from "./status.js";
+import { asks, mountPlayers, mountStatus, spokenTurn } from "./status.js";
 import { fromHash, randomNumber, Storage } from "./storage.js";
 import { mountTree } from "./tree.js";
 
@@ -129,7 +129,10 @@ class App {
       this.#animate = { actions, from };
       if (this.settings.sounds) tock(kind === "push" ? 1 : 0.5);
     }
-    if (kind === "push" && !game.unfinished) this.announce(spokenTurn(game.current) + (match.over ? ` ${match.over.text}` : ""));
+    if (kind === "push") {
+      const said = game.unfinished ? asks(game.state, game.rules) : spokenTurn(game.current);
+      this.announce(said + (match.over ? ` ${match.over.text}` : ""));
+    }
     if (kind === "go") this.announce(game.current.parent ? `Turn ${game.number()}: ${spokenTurn(game.current)}` : "The start of the game.");
     this.refresh();
   }
@@ -227,8 +230,13 @@ async function start() {
     iconButton("settings", "Settings", () => app && openSettings(app.settings), { bare: true, class: "quiet bare" }),
   );
   app = new App(await get("info"));
-  const link = asked(app);
-  if (link) await app.begin(link.game, link).catch((error) => toast(error.message, "bad"));
+  let link = asked(app);
+  if (link) {
+    await app.begin(link.game, link).catch((error) => {
+      link = null;
+      toast(error.message, "bad");
+    });
+  }
   if (!app.match.live) await app.open(await app.storage.wanted());
   app.mount();
   app.setFree(link?.panel === "analysis");

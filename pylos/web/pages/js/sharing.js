@@ -41,13 +41,14 @@ const RESULTS = { white: "1-0", black: "0-1" };
 /** The tags of the game that is played: those that it was opened with, and what is known now. */
 function tagsOf({ game, match }) {
   const { over } = match;
+  const { Termination, ...tags } = game.tags; // How it had ended before it was opened.
   const now = new Date();
   const two = (number) => String(number).padStart(2, "0");
   return {
     Date: `${now.getFullYear()}.${two(now.getMonth() + 1)}.${two(now.getDate())}`,
     White: match.players.white,
     Black: match.players.black,
-    ...game.tags,
+    ...tags,
     Result: !over ? "*" : (RESULTS[over.winner] ?? "1/2-1/2"),
     ...(match.resigned ? { Termination: "resigned" } : {}),
   };
@@ -93,9 +94,9 @@ async function openRecord(app, text) {
   const { levels, perfect, given, checkpoints } = await app.opponents.load(game.rules);
   const there = [...levels, perfect, given, ...checkpoints].filter(Boolean).map((opponent) => opponent.id);
   const player = (id) => (there.includes(id?.split("@")[0]) ? id : HUMAN);
-  const { White, Black, Result, Termination, ...others } = tags;
-  const loser = { "1-0": "black", "0-1": "white" }[Result];
-  const resigned = Termination === "resigned" ? loser : null;
-  await app.begin(game, { players: { white: player(White), black: player(Black) }, tags: others, resigned });
+  const { White, Black } = tags;
+  const loser = { "1-0": "black", "0-1": "white" }[tags.Result];
+  const resigned = tags.Termination === "resigned" ? loser : null;
+  await app.begin(game, { players: { white: player(White), black: player(Black) }, tags, resigned });
   toast(kind === "position" ? "The position is on the board." : `The game is open: ${White ?? "?"} against ${Black ?? "?"}.`, "good");
 }

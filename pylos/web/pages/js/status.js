@@ -86,6 +86,7 @@ export function mountStatus(app, element) {
   function draw() {
     clearTimeout(clock);
     const { text, tone, actions } = describe(app);
+    if (tone === "bad" && words.textContent !== text) app.announce(text);
     words.textContent = text;
     element.dataset.tone = tone;
     // Buttons that stay the same keep the focus.
