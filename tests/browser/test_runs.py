@@ -144,7 +144,7 @@ def test_a_page_grows_while_a_training_writes(page, runs, tmp_path):
             page.locator(".run").filter(has_text="tiny").wait_for(timeout=60_000)
             page.get_by_role("link", name="tiny").click()
             losses = page.get_by_role("region", name="Losses", exact=True)
-            losses.locator(".plot-area .plot-line").first.wait_for(timeout=60_000)
+            losses.locator(".plot-area .plot-line").first.wait_for(state="attached", timeout=60_000)
             assert page.locator(".badge.training").count() == 1
             losses.get_by_role("button", name="value").click()
             page.evaluate("scrollTo(0, 300)")
