@@ -11,7 +11,7 @@ import torch  # here, before there are threads: two must not import it at the sa
 
 from pylos.analysis.agents import Agent
 from pylos.analysis.reports import failed_report, read_report
-from pylos.analysis.tickets import MOST_SIMULATIONS, Ticket
+from pylos.analysis.tickets import MOST_SIMULATIONS, SearchRequest, Ticket
 from pylos.errors import PylosError
 from pylos.game.rules import rules_code
 from pylos.search.evaluator import padded_size
@@ -75,12 +75,19 @@ class Worker:
                 self._condition.wait()
             incoming, self._incoming = self._incoming, []
         for ticket in incoming:
-            size = next(size for size in SIZES if ticket.request.simulations <= size.simulations)
-            lanes = self._lanes.setdefault(ticket.request.agent, {})
-            if size not in lanes:
-                lanes[size] = _Lane(ticket.request.agent, size)
-            lanes[size].waiting.append(ticket)
+            try:
+                self._lane_for(ticket.request).waiting.append(ticket)
+            except Exception as error:  # there may be no memory for another pool
+                ticket.send(failed_report(_described(error)))
         return not self._closed
+
+    def _lane_for(self, request: SearchRequest) -> _Lane:
+        """Where a search waits for a row."""
+        size = next(size for size in SIZES if request.simulations <= size.simulations)
+        lanes = self._lanes.setdefault(request.agent, {})
+        if size not in lanes:
+            lanes[size] = _Lane(request.agent, size)
+        return lanes[size]
 
     def _step(self, agent: Agent) -> None:
         """Makes one simulation in every search of an agent."""
@@ -99,7 +106,7 @@ class Worker:
         except PylosError as error:
             self._fail(agent, str(error))
         except Exception as error:  # whatever it is, the searches of other agents go on
-            self._fail(agent, f"the search failed ({type(error).__name__}: {error})")
+            self._fail(agent, _described(error))
         else:
             self._lanes[agent] = {size: lane for size, lane in lanes.items() if not lane.is_empty}
             if not self._lanes[agent]:
@@ -110,6 +117,10 @@ class Worker:
         for lane in self._lanes.pop(agent).values():
             for ticket in (*lane.running.values(), *lane.waiting):
                 ticket.send(failed_report(error))
+
+
+def _described(error: Exception) -> str:
+    return f"the search failed ({type(error).__name__}: {error})"
 
 
 class _Lane:

@@ -58,7 +58,7 @@ async def _events(
 
 
 def _event(board: Board, report: Report, truth: Truth) -> dict[str, Any]:
-    """A report as the page gets it. The solution, where it is known, decides about value and order."""
+    """A report as the page gets it. The solution, where it is known, decides about the order of the rows."""
     value = report.value
     return {
         "simulations": report.simulations,

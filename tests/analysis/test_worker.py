@@ -55,3 +55,15 @@ def test_pools_are_chosen_by_size():
     gate.open()
     worker.close()
     assert asked[3].last().error == "the search was ended"
+
+
+def test_a_pool_for_which_there_is_no_memory_fails_its_search_alone(monkeypatch):
+    def none(*arguments):
+        raise MemoryError("no room")
+
+    worker = Worker()
+    with monkeypatch.context() as patch:
+        patch.setattr("pylos.analysis.worker.SearchPool", none)
+        assert ask(worker, hashed_agent(), 8).last().error == "the search failed (MemoryError: no room)"
+    assert ask(worker, hashed_agent(), 8).last().simulations == 8
+    worker.close()

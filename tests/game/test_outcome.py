@@ -64,6 +64,8 @@ def test_the_third_occurrence_is_a_draw_as_in_matches():
     outcome = outcome_of("standard", start, board.actions)
     assert outcome == Outcome(None, "repetition")
     assert outcome.text == "A draw: the same position has occurred 3 times."
+    with pytest.raises(IllegalActionError, match=r"the game is over\. A draw"):
+        play_on(board, "1B2")
 
 
 def test_the_limit_of_plies():
