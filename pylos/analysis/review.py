@@ -151,7 +151,7 @@ def doubtful_positions(turns: Sequence[PlayedTurn], judgements: Sequence[Judgeme
             better = turn.before.copy()
             for name in judgement.best[:1]:
                 better.push(name)
-            boards += [board for board in (better, turn.after) if not board.is_over and board.turn != turn.by]
+            boards += [board for board in (better, turn.after) if not board.is_over]
     return {board.position: board for board in boards}
 
 
@@ -175,7 +175,7 @@ def _judge_by_search(number: int, turn: PlayedTurn, opinions: Mapping[int, Opini
         before = -opinions[best].value if best in opinions else before
     after = _searched_value(turn, opinions)
     is_best = best == turn.after.position
-    lost = 0.0 if is_best else min(max(before - after, 0) / 2, 1.0)
+    lost = 0.0 if is_best else max(before - after, 0) / 2
     verdict = _verdict(lost, is_best or lost <= _NOTHING)
     names = [opinion.best] if opinion.best else []
     if verdict == "best" and not is_best:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 import sys
@@ -15,7 +16,7 @@ import uvicorn
 from pylos.errors import ConfigurationError
 from pylos.system.output import print_stderr
 from pylos.web.app import make_app
-from pylos.web.security import LOOPBACK, is_everywhere
+from pylos.web.security import is_everywhere
 from pylos.web.settings import Settings
 from pylos.web.streams import Waiting
 
@@ -40,7 +41,7 @@ def serve(settings: Settings, port: int | None = None, browser: bool = True) -> 
     """
     with listen(settings.host, port) as listening:
         address = address_of(settings.host, listening.getsockname()[1])
-        if settings.host not in LOOPBACK:
+        if not is_loopback(listening):
             print_stderr(
                 f"pylos: everybody who can reach {settings.host} over the network can play here and use this machine's "
                 "processor; there is no password, and nothing is encrypted"
@@ -126,6 +127,11 @@ def _bind(host: str, port: int) -> socket.socket:
             raise ConfigurationError(f"this user may not listen on port {port}") from None
         raise ConfigurationError(f"cannot listen on {host}: {error.strerror or error}") from None
     return listening
+
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Whether only this machine can reach a socket that is bound."""
+    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
 
 
 def address_of(host: str, port: int) -> str:

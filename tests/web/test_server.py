@@ -13,7 +13,7 @@ import pytest
 from pylos.errors import ConfigurationError
 from pylos.web import server
 from pylos.web.app import make_app
-from pylos.web.server import address_of, has_display, listen
+from pylos.web.server import address_of, has_display, is_loopback, listen
 from pylos.web.settings import Settings
 from tests.support.commands import assert_refused, run_pylos
 from tests.support.serving import played, served
@@ -36,6 +36,12 @@ def test_a_host_that_is_not_ours():
     for host in ("192.0.2.1", "no.such.name.invalid"):
         with pytest.raises(ConfigurationError, match=f"cannot listen on {host}: "):
             listen(host, 0)
+
+
+@pytest.mark.parametrize(("host", "loopback"), [("LOCALHOST", True), ("0.0.0.0", False)])
+def test_whom_a_socket_can_be_reached_by(host, loopback):
+    with listen(host, 0) as listening:
+        assert is_loopback(listening) == loopback
 
 
 def test_addresses():
