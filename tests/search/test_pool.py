@@ -101,11 +101,18 @@ def test_only_rows_that_search_have_leaves():
     pool.remove(late)  # before its root was evaluated
     assert step(pool) == 0
     assert pool.free_rows == 2
+    pool.remove(short)
+    assert pool.simulations() == []  # no step looks at rows behind the last one in use
+    late, kept = (pool.add(board.position, 8, "puct") for board in boards[1:])
+    pool.remove(late)
+    assert step(pool) == 1  # that of `kept`, whose row is behind
+    assert not pool.finished()[kept]
 
 
 def test_no_simulations_give_the_prior():
     board, pool = running_boards("standard", 1)[0], SearchPool(RULES["standard"], 1, 8)
     row = pool.add(board.position, 0, "gumbel")
+    assert not pool.finished()[row]
     run_out(pool)
     assert pool.finished()[row]
     found, edges = pool.result(row), pool.edges(row)
