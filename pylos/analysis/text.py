@@ -53,6 +53,8 @@ def analysis_text(board: Board, tablebase: Tablebase | None, player: NetworkPlay
     parts = [str(board), f"\nFor {board.turn}: {'; '.join(worths)}" if worths else "", table_text(table)]
     if tablebase is None:
         parts.append(not_solved_message(board.rules))
+        if player is None:
+            parts.append("a network judges them, too: `--ckpt_path reference` asks the agent that ships")
     elif not tablebase.has_distances:
         parts.append(not_solved_message(board.rules, distances=True))
     return "\n".join(part for part in parts if part)

@@ -25,6 +25,13 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
 
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuses unknown options at once, so that the message names the help of their own command."""
+        options, unknown = super().parse_known_args(*args, **kwargs)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
+
     def error(self, message: str) -> NoReturn:
         raise ConfigurationError(f"{message} (see {self.prog} --help)")
 

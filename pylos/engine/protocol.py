@@ -138,8 +138,10 @@ def _object(line: bytes | None) -> dict[str, Any]:
         raise RequestError(f"a line may have {MOST_BYTES:,} bytes, this one has more", None, None)
     try:
         fields = json.loads(line)
-    except (ValueError, RecursionError) as error:  # bad UTF-8 is a ValueError, too
-        raise RequestError(f"the line is not JSON: {shown(str(error))}", None, None) from None
+    except (ValueError, RecursionError):  # bad UTF-8 is a ValueError, too
+        raise RequestError(
+            "the line is not JSON: a request is a JSON object on one line", None, None
+        ) from None
     if not isinstance(fields, dict):
         raise RequestError(f"a request is a JSON object, not {shown(fields)}", None, None)
     return fields

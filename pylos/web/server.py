@@ -44,7 +44,8 @@ def serve(settings: Settings, port: int | None = None, browser: bool = True) -> 
         if not is_loopback(listening):
             print_stderr(
                 f"pylos: everybody who can reach {settings.host} over the network can play here and use this machine's "
-                "processor; there is no password, and nothing is encrypted"
+                "processor; there is no password, and nothing is encrypted. They open this machine's name or address, "
+                f"port {listening.getsockname()[1]}"
             )
 
         def ready() -> None:

@@ -82,7 +82,7 @@ def test_what_a_subcommand_is_called_with(arguments, expected):
 
 
 def test_nothing_is_abbreviated():
-    with pytest.raises(ConfigurationError, match=r"--dep .*see pylos --help"):
+    with pytest.raises(ConfigurationError, match=r"--dep .*see pylos perft --help"):
         command_parser().parse_args(["perft", "--depth", "3", "--dep", "2"])
 
 
