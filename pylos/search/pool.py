@@ -87,9 +87,7 @@ class SearchPool:
         Raises:
             IndexError: all rows are in use.
         """
-        row = heapq.heappop(
-            self._free
-        )  # the first free one, because a step looks at all up to the last in use
+        row = heapq.heappop(self._free)  # the first, as a step looks at all rows up to the last in use
         self._taken[row], self._used = True, max(self._used, row + 1)
         self._gumbel[row] = root == "gumbel"
         drawn = min(legal_actions(position, self._code, np.empty(MAX_LEGAL_ACTIONS, np.int64)), CONSIDERED)

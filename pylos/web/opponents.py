@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import PlayerError
-from pylos.players.levels import find_level, level_table, levels
+from pylos.players.levels import Level, find_level, level_table, levels
 from pylos.runs.manifest_format import EVALUATED
 from pylos.runs.watching import find_runs, look_at, read_run
 from pylos.solution.tablebase import is_solved
@@ -98,7 +98,7 @@ def _opponents(request: Request) -> Response:
         given = {"id": GIVEN, "title": Path(settings.ckpt_path).name}
     return JSONResponse(
         {
-            "levels": [_level_entry(rules, level.name) for level in levels(rules)],
+            "levels": [_level_entry(level) for level in levels(rules)],
             "perfect": _perfect_entry(rules) if is_solved(rules, distances=True) else None,
             "given": given,
             "checkpoints": list(_checkpoints(settings.runs, rules)) if settings.runs else [],
@@ -106,10 +106,9 @@ def _opponents(request: Request) -> Response:
     )
 
 
-def _level_entry(rules: str, name: str) -> dict[str, Any]:
-    fields = find_level(rules, name)._asdict()
+def _level_entry(level: Level) -> dict[str, Any]:
     shown_fields = ("name", "title", "elo", "elo_low", "elo_high", "text")
-    return {"id": f"{LEVEL}{name}", **{field: fields[field] for field in shown_fields}}
+    return {"id": f"{LEVEL}{level.name}", **{field: getattr(level, field) for field in shown_fields}}
 
 
 def _perfect_entry(rules: str) -> dict[str, Any]:

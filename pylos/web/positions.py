@@ -11,12 +11,11 @@ from pylos.errors import PositionError
 from pylos.game.board import Board
 from pylos.game.explanations import why_impossible
 from pylos.game.position import NUM_CELLS, SIDES, pack
-from pylos.game.rules import NUM_ACTIONS
 from pylos.system.options import Range
 from pylos.web.bodies import Body, read_body, refuse
-from pylos.web.states import Game, play_turns, replay, start_board, state_of
+from pylos.web.states import ACTION_IDS, Game, play_turns, replay, start_board, state_of
 
-_ID, _PENDING = Range(int, 0, NUM_ACTIONS - 1), Range(int, 0, 2)
+_PENDING = Range(int, 0, 2)
 
 
 async def position(request: Request) -> Response:
@@ -36,7 +35,7 @@ async def push(request: Request) -> Response:
     """Answers POST /api/1/push: what an action, or a turn as it was typed, leads to."""
     body = await read_body(request)
     board = replay(body.game())
-    actions = _typed(board, body.text("text")) if "text" in body else [body.whole("action", _ID)]
+    actions = _typed(board, body.text("text")) if "text" in body else [body.whole("action", ACTION_IDS)]
     turns = play_turns(board, actions)
     return JSONResponse(
         {

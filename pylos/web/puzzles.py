@@ -12,18 +12,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pylos.errors import PlayerError
-from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.game.rules import RULES
 from pylos.players.naming import REFERENCE, load_player
 from pylos.system.options import SEED, Range, natural
 from pylos.truth.puzzles import Puzzles, make_puzzles
 from pylos.truth.suite import STRATA, load_suite
 from pylos.web.bodies import Body, query_rules, query_whole, read_body, refuse
-from pylos.web.states import state_of
+from pylos.web.states import ACTION_IDS, LONGEST_TURN, state_of
 
 TITLES = {"opening": "Opening", "middle": "Middle game", "late": "Late game", "take_back": "Take-backs"}
 _RATING, _SEED = Range(int, 0, 10_000), Range(int, 0, SEED.most)
-_ACTION = Range(int, 0, NUM_ACTIONS - 1)
-_LONGEST_TURN = 3
 _made: dict[str, Puzzles] = {}
 _making = threading.Lock()
 
@@ -102,7 +100,7 @@ def _judged(puzzles: Puzzles, number: int, body: Body) -> dict[str, Any]:
     reveal = body.flag("reveal")
     answer: dict[str, Any] = {"value": puzzles.value(number)}
     if "actions" in body or not reveal:
-        verdict = puzzles.judge(number, body.wholes("actions", _ACTION, _LONGEST_TURN))
+        verdict = puzzles.judge(number, body.wholes("actions", ACTION_IDS, LONGEST_TURN))
         answer |= verdict._asdict()
         reveal = reveal or verdict.kept
     return answer | ({"keeping_turns": puzzles.keeping_turns(number)} if reveal else {})

@@ -28,12 +28,10 @@ from pylos.analysis.review import (
 )
 from pylos.analysis.service import Agent, SearchRequest
 from pylos.game.board import Board
-from pylos.game.rules import NUM_ACTIONS
 from pylos.solution.tablebase import Tablebase
-from pylos.system.options import Range
 from pylos.web.bodies import read_body, refuse
 from pylos.web.searches import agent_for, last_report
-from pylos.web.states import Game, start_board
+from pylos.web.states import ACTION_IDS, LONGEST_TURN, Game, start_board
 from pylos.web.streams import EventStream, while_waiting
 from pylos.web.tables import Tables
 
@@ -43,7 +41,6 @@ CLOSER_LOOKS = 2
 """How often such positions are searched: a closer look may find another turn to doubt."""
 SEARCHES_AT_ONCE = 32
 """The most searches that all reviews together have open, so that no move waits behind them."""
-_ACTION, _LONGEST_TURN = Range(int, 0, NUM_ACTIONS - 1), 3
 
 
 async def review(request: Request) -> Response:
@@ -80,7 +77,7 @@ async def judge(request: Request) -> Response:
     """Answers POST /api/1/judge: judges one turn that might have been played."""
     body = await read_body(request)
     game, opponent = body.game(), body.text_or_none("opponent")
-    start, tried = start_board(game), body.wholes("actions", _ACTION, _LONGEST_TURN)
+    start, tried = start_board(game), body.wholes("actions", ACTION_IDS, LONGEST_TURN)
     earlier = await run_in_threadpool(played_turns, start, game.actions)
     turns = await run_in_threadpool(played_turns, start, [*game.actions, *tried])
     if len(turns) != len(earlier) + 1 or len(turns[-1].after.actions) != len(game.actions) + len(tried):

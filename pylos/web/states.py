@@ -15,7 +15,9 @@ from pylos.system.options import Range
 
 LONGEST_POSITION = 100
 """Characters; the text of a position has 37, and may have more blanks."""
-_IDS = Range(int, 0, NUM_ACTIONS - 1)
+ACTION_IDS = Range(int, 0, NUM_ACTIONS - 1)
+LONGEST_TURN = 3
+"""Actions: one, and two balls that are taken back."""
 
 
 class Game(NamedTuple):
@@ -40,8 +42,8 @@ def read_game(value: Any) -> Game:
     start, actions = value.get("start"), value.get("actions", [])
     if not (start is None or (isinstance(start, str) and len(start) <= LONGEST_POSITION)):
         raise PositionError("the start of a game is null or the text of a position")
-    if not isinstance(actions, list) or not all(action in _IDS for action in actions):
-        raise PositionError(f"the actions of a game are a list of numbers, each {_IDS}")
+    if not isinstance(actions, list) or not all(action in ACTION_IDS for action in actions):
+        raise PositionError(f"the actions of a game are a list of numbers, each {ACTION_IDS}")
     if len(actions) > MOST_ACTIONS:
         raise PositionError(f"a game may have {MOST_ACTIONS} actions, not {len(actions)}")
     return Game(value["rules"], start, actions)
