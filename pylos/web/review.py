@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pylos.analysis.review import (
+    INACCURACY,
     Judgement,
     Opinion,
     PlayedTurn,
@@ -163,6 +164,7 @@ def _result(
         "source": source,
         "points": [round(point, 4) for point in points],
         "exact_points": exact_points,
+        "accepted_below": INACCURACY,
         "turns": [_entry(judgement) for judgement in judgements],
     }
 

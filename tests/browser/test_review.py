@@ -92,6 +92,7 @@ def test_learning_accepts_what_keeps_the_value_and_nothing_else(reviewed, plante
     reviewed.get_by_role("button", name="Learn from").click()
     lesson = reviewed.locator(".review-lesson")
     assert text in lesson.inner_text()
+    assert "Find a turn that keeps a win" in lesson.inner_text()
     assert not any(f" {name}" in lesson.inner_text() for name in keeping), "the answer is not told"
     assert reviewed.locator(".turn-place").text_content().startswith(f"{number} / ")
     for name in [*losing[:1], text]:
@@ -102,9 +103,9 @@ def test_learning_accepts_what_keeps_the_value_and_nothing_else(reviewed, plante
         assert reviewed.locator(".turn-place").text_content().startswith(f"{number} / ")
     play(reviewed, keeping[-1])
     reviewed.wait_for_selector(".review-lesson p.good")
-    reviewed.get_by_role("button", name="Finish").click()
+    reviewed.get_by_role("button", name="See the result").click()
     assert "1 of 1" in lesson.inner_text()
-    reviewed.get_by_role("button", name="Leave").click()
+    reviewed.get_by_role("button", name="Back to the review").click()
     reviewed.wait_for_selector(".review-counts table")
     assert reviewed.locator(".turn-place").text_content() == count
     assert reviewed.locator("#moves .variation").count() == 0, "tries leave no trace"
@@ -115,6 +116,7 @@ def test_the_answer_is_shown_when_it_is_asked_for(reviewed, planted, solved):
     reviewed.get_by_role("button", name="Show the answer").click()
     reviewed.wait_for_selector("#board .arrow")
     said = reviewed.locator(".review-lesson p").inner_text()
+    assert f"The position was a win; {planted[2]} made it a loss." in said
     assert any(row.name in said for row in pylos.analyse(before(planted)) if row.exact == 1)
 
 
@@ -142,7 +144,7 @@ def test_a_lesson_that_is_left_ignores_what_comes_later(reviewed, planted, solve
     play(reviewed, next(row.name for row in pylos.analyse(before(planted)) if row.name != planted[2]))
     reviewed.get_by_text("Judging your turn").wait_for()
     with reviewed.expect_event("requestfailed"):
-        reviewed.get_by_role("button", name="Leave").click()
+        reviewed.get_by_role("button", name="Back to the review").click()
     assert reviewed.locator(".turn-place").text_content() == place
     assert reviewed.locator("#moves .variation").count() == 0
     reviewed.get_by_role("heading", name="Mistake").wait_for(state="hidden")

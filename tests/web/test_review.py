@@ -97,6 +97,9 @@ def test_a_planted_blunder_is_found_by_the_search(client, unsolved):
     game = {"rules": "standard", "start": STANDARD, "actions": [*blunder, *punished[0]]}
     *progress, found = events_of(client, game=game)
     assert (found["source"], found["exact_points"]) == ("search", None)
+    assert [turn["verdict"] in ("best", "good") for turn in found["turns"]] == [
+        turn["lost"] < found["accepted_below"] for turn in found["turns"]
+    ]
     assert progress[-1] == {"done": False, "turns_judged": 2, "turns": 2}
     first, second = found["turns"]
     assert (first["turn"], first["by"], first["verdict"], first["lost"]) == ("3B1", "black", "blunder", 1.0)

@@ -15,6 +15,10 @@ function given(turn) {
   return `It turned ${RESULTS[turn.exact_before]} into ${RESULTS[turn.exact_after]}.`;
 }
 
+/** What is asked for. A judged turn is accepted for what it gives up, so that is what the question names. */
+const asked = (turn, limit) =>
+  turn.exact_before == null ? `Find a turn that gives up less than ${percent(limit)}` : `Find a turn that keeps ${RESULTS[turn.exact_before]}`;
+
 /** One walk through the mistakes of a side. While it lasts, `app.learning` is true: no agent answers, no analysis shows. */
 export class Lesson {
   #index = 0;
@@ -27,10 +31,11 @@ export class Lesson {
    * @param {any} app - the page's parts.
    * @param {HTMLElement} element - where it speaks.
    * @param {any[]} nodes - the mistakes: nodes of the game with a review.
+   * @param {number} limit - how much of the chance to win an accepted turn may not give up.
    * @param {() => void} onEnd - called when the lesson is left; the game is then where it was.
    */
-  constructor(app, element, nodes, onEnd) {
-    Object.assign(this, { app, element, nodes, onEnd, root: app.game.root, before: app.game.current, free: app.match.free });
+  constructor(app, element, nodes, limit, onEnd) {
+    Object.assign(this, { app, element, nodes, limit, onEnd, root: app.game.root, before: app.game.current, free: app.match.free, judge: app.settings.network ?? null });
     app.learning = true;
     evaluationOf(app).settingsChanged();
     app.match.setFree(true);
@@ -41,7 +46,7 @@ export class Lesson {
     this.answer = button("Show the answer", () => this.#reveal());
     this.next = button("Next", () => this.#show(this.#index + 1), "primary");
     this.back = button("Back to the position", () => app.game.go(this.#node.parent));
-    const leave = button("Leave", () => this.leave());
+    const leave = button("Back to the review", () => this.leave());
     put(element, this.title, this.words, h("div", { class: "buttons" }, this.back, this.next, this.answer, leave));
     this.#show(0);
     this.title.focus();
@@ -62,7 +67,7 @@ export class Lesson {
     this.#done = false;
     this.title.textContent = `Mistake ${index + 1} of ${this.nodes.length}`;
     this.words.className = "";
-    this.words.textContent = `Here ${by} played ${turn}. ${given(review)} Find a better turn: play it on the board.`;
+    this.words.textContent = `Here ${by} played ${turn}. ${given(review)} ${asked(review, this.limit)}: play it on the board.`;
     this.#buttons();
     this.app.game.go(parent);
     this.app.refresh();
@@ -79,7 +84,7 @@ export class Lesson {
 
   #buttons() {
     this.answer.hidden = this.#done;
-    this.next.textContent = this.#index + 1 < this.nodes.length ? (this.#done ? "Next" : "Skip") : "Finish";
+    this.next.textContent = this.#index + 1 < this.nodes.length ? (this.#done ? "Next" : "Skip") : "See the result";
     this.next.classList.toggle("primary", this.#done);
   }
 
@@ -101,9 +106,9 @@ export class Lesson {
     const { signal } = this.#listening;
     this.words.textContent = "Judging your turn…";
     try {
-      const judged = await post("judge", { game: app.game.request(node.parent, false), actions: tried.actions }, { signal });
+      const judged = await post("judge", { game: app.game.request(node.parent, false), actions: tried.actions, opponent: this.judge }, { signal });
       if (this.#done || node !== this.#node) return; // Somebody went on meanwhile.
-      if (!judged.accepted) return this.#refuse(`${tried.turn} is not it. ${given(judged)} Try again.`);
+      if (!judged.accepted) return this.#refuse(`${tried.turn} is not it. ${given(judged)} ${asked(judged, this.limit)}.`);
       this.#done = true;
       this.#solved += 1;
       this.words.className = "good";
@@ -125,12 +130,17 @@ export class Lesson {
   }
 
   #reveal() {
-    const { best } = this.#node.review;
+    const { review, turn } = this.#node;
+    const { best, chance, lost } = review;
     this.#done = true;
     this.app.game.go(this.#node.parent);
     showArrows(this.app, "lesson", best.length ? turnArrows(this.app, best[0], "best") : []);
     this.words.className = "";
-    this.words.textContent = best.length > 1 ? `Any of these is right: ${best.join(", ")}.` : `The answer: ${best[0]}.`;
+    const answer = best.length > 1 ? `Any of these is right: ${best.join(", ")}.` : `The answer: ${best[0]}.`;
+    const why = review.exact_before == null
+      ? `The chance to win is ${percent(chance + lost)} with it, and ${percent(chance)} with ${turn}, which was played.`
+      : `The position was ${RESULTS[review.exact_before]}; ${turn} made it ${RESULTS[review.exact_after]}.`;
+    this.words.textContent = `${answer} ${why}`;
     this.#buttons();
   }
 

@@ -76,7 +76,10 @@ export function mountReview(app, element) {
       status.textContent = `${event.turns_judged} of ${event.turns} turns judged`;
       return;
     }
-    for (const [index, turn] of event.turns.entries()) nodes[index + 1].review = turn;
+    for (const [index, turn] of event.turns.entries()) {
+      const white = event.points[index + 1];
+      nodes[index + 1].review = { ...turn, chance: turn.by === "white" ? white : 1 - white }; // Of who played it.
+    }
     reviewed = { root: game.root, nodes, result: event };
     status.textContent =
       event.source === "truth"
@@ -134,7 +137,7 @@ export function mountReview(app, element) {
   function learn(nodes) {
     body.hidden = true;
     place.hidden = false;
-    lesson = new Lesson(app, place, nodes, () => {
+    lesson = new Lesson(app, place, nodes, reviewed.result.accepted_below, () => {
       lesson = null;
       body.hidden = false;
       place.hidden = true;
