@@ -4,11 +4,14 @@ const ROOT = "/api/1/";
 /** The status of an error that no server sent: it could not be reached. */
 const UNREACHABLE = 0;
 
+/** A message of the server as a sentence. */
+export const sentence = (text) => (text.charAt(0).toUpperCase() + text.slice(1)).replace(/[^.!?…]$/, "$&.");
+
 /** What went wrong, in a sentence for people. */
 class ApiError extends Error {
   /** @param {string} message @param {number} status of HTTP, or UNREACHABLE. */
   constructor(message, status) {
-    super(message);
+    super(sentence(message));
     this.status = status;
   }
 

@@ -139,7 +139,7 @@ function themeSwitch() {
 export function toast(text, tone = "info") {
   const top = $("dialog[open]") ?? document.body; // A dialog covers everything else.
   const place = $(":scope > .toasts", top) ?? top.appendChild(h("div", { class: "toasts" }));
-  const message = h("div", { class: `toast ${tone}`, role: tone === "bad" ? "alert" : "status" }, text[0].toUpperCase() + text.slice(1));
+  const message = h("div", { class: `toast ${tone}`, role: tone === "bad" ? "alert" : "status" }, text);
   message.addEventListener("click", () => message.remove());
   place.append(message);
   setTimeout(() => message.remove(), 3000 + 60 * text.length);

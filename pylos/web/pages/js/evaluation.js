@@ -1,7 +1,7 @@
 // @ts-check
 /** What is known about the shown position: one stream for the bar, the table and whoever else asks. */
 
-import { post, stream } from "./api.js";
+import { post, sentence, stream } from "./api.js";
 
 /** How many positions are remembered, so that going back shows at once what was found. */
 const REMEMBERED = 200;
@@ -126,7 +126,7 @@ export class Evaluation extends EventTarget {
   }
 
   #take(key, report, asked) {
-    if (report.error) throw new Error(report.error);
+    if (report.error) throw new Error(sentence(report.error));
     if (report.done) {
       this.#found.delete(key);
       this.#found.set(key, { report, asked });

@@ -1,7 +1,7 @@
 // @ts-check
 /** The review of a game: its graph, every turn judged, counts for both sides, and the way to learn from the mistakes. */
 
-import { stream } from "./api.js";
+import { sentence, stream } from "./api.js";
 import { h, put } from "./dom.js";
 import { percent } from "./evaluation.js";
 import { Lesson } from "./learn.js";
@@ -70,7 +70,7 @@ export function mountReview(app, element) {
   }
 
   function take(event, nodes) {
-    if (event.error) throw new Error(event.error);
+    if (event.error) throw new Error(sentence(event.error));
     if (!event.done) {
       bar.value = event.turns ? event.turns_judged / event.turns : 0;
       status.textContent = `${event.turns_judged} of ${event.turns} turns judged`;

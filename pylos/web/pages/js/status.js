@@ -115,7 +115,7 @@ function describe(app) {
   if (match.trouble && match.sending) return { text: `${match.trouble} Your move is kept; trying again …`, tone: "bad", actions: [] };
   if (match.trouble) {
     const actions = [["Try again", () => match.retry(), {}], ["New game", () => app.newGame(), {}]];
-    return { text: capital(match.trouble), tone: "bad", actions };
+    return { text: match.trouble, tone: "bad", actions };
   }
   if (match.free || (match.over && !match.isLive)) return describeFree(app, back);
   if (!match.isLive) {

@@ -1,5 +1,7 @@
 // Asks the server again and again while the page is visible. Unchanged answers are not sent, by their ETag.
 
+import { sentence } from "../api.js";
+
 const EVERY = 2500;
 const SLOWEST = 15_000;
 
@@ -42,7 +44,7 @@ export function watch(path, onAnswer, onTrouble, every = EVERY) {
       return "The server does not answer. Is “pylos play” still running? This page keeps trying.";
     }
     if (ended) return null;
-    if (!response.ok) return answer.error ?? `The server answered with status ${response.status}.`;
+    if (!response.ok) return sentence(answer.error ?? `The server answered with status ${response.status}.`);
     tag = response.headers.get("etag");
     onAnswer(answer);
     return null;
