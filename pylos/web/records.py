@@ -21,7 +21,7 @@ _POSITION_BEGINS, _GAME_BEGINS = ".wb", "[0123456789-=*"
 async def parse(request: Request) -> Response:
     """Answers POST /api/1/parse: a pasted position or a saved game."""
     body = await read_body(request)
-    rules, text = body.rules(), body.text("text").strip()
+    rules, text = body.rules(), body.text("text").removeprefix("\ufeff").strip()
     return JSONResponse(await run_in_threadpool(_parsed, rules, text))
 
 

@@ -35,6 +35,13 @@ def test_a_pasted_position(client):
     assert found == {"kind": "position", "game": game(start=SQUARE), "tags": {}}
 
 
+@pytest.mark.parametrize("text", [SQUARE, "1. 1B2 1C3"])
+def test_the_mark_with_which_some_editors_begin_a_file_does_not_matter(client, text):
+    found = [post(client, "parse", rules="standard", text=mark + text).json() for mark in ("", "\ufeff")]
+    assert found[0] == found[1]
+    assert found[0]["game"]
+
+
 @pytest.mark.parametrize(
     "played",
     [
