@@ -103,6 +103,18 @@ def test_a_whole_game_by_clicks(play):
     assert "White" in play.page.locator("#live").inner_text()
 
 
+def test_the_help_explains_the_rules_that_are_played(play):
+    play.open("/#mini-mature/")
+    play.page.keyboard.press("?")
+    play.page.locator("dialog", has_text="How to play: Mature (small board)").wait_for()
+    assert "a whole line" in play.page.locator("dialog").inner_text()
+    for address in ("/puzzles?rules=mini-standard", "/runs"):
+        play.page.goto(address)
+        play.page.wait_for_load_state("networkidle")
+        play.press("Help: how to play, keys")
+        play.page.locator("dialog", has_text="How to play").wait_for()
+
+
 def test_done_ends_a_take_back(play):
     play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2 2B2")
     play.page.get_by_role("button", name="Done", exact=True).focus()

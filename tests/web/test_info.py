@@ -1,7 +1,7 @@
 """What there is, as the page asks for it."""
 
 from pylos.game.rules import RULES
-from pylos.web.info import rules_title
+from pylos.web.info import how_to_play, rules_title
 from pylos.web.settings import Settings
 from tests.support.serving import client_of
 
@@ -36,3 +36,16 @@ def test_what_is_not_there(unsolved):
 def test_rules_have_titles():
     assert rules_title("standard") == "Standard"
     assert rules_title("mini-mature-optional") == "Mature (small board, take-back optional)"
+
+
+def test_the_rules_are_explained():
+    def taking(rules):
+        return dict(how_to_play(rules)[5:])
+
+    assert "no ball is ever taken back" in taking("children")["Taking back"]
+    assert "take one or two of your free balls" in taking("standard")["Taking back"]
+    assert "take none, one or two" in taking("standard-optional")["Taking back"]
+    assert "(4 on the lowest level or 3 on the second level)" in taking("mature")["Taking back"]
+    assert "(3 on the lowest level)" in taking("mini-mature")["Taking back"]
+    assert "3rd time, or after 200 actions" in taking("mature")["Draws"]
+    assert "Each side has 7 balls in reserve" in dict(how_to_play("mini-children"))["A turn"]

@@ -6,9 +6,11 @@ import { barSwitch, mountBar } from "./bar.js";
 import { BoardView } from "./board/board.js";
 import { mountControls, mountTyped } from "./controls.js";
 import { $, h, iconButton, mountHeader, mountTabs, put, toast } from "./dom.js";
+import { rulesOf } from "./evaluation.js";
 import { Game } from "./game.js";
+import { helpButton, openHelp } from "./help.js";
 import { mountHint } from "./hint.js";
-import { mountKeys, openHelp } from "./keys.js";
+import { mountKeys } from "./keys.js";
 import { HUMAN, Match } from "./match.js";
 import { openNewGame } from "./newgame.js";
 import { Opponents } from "./opponents.js";
@@ -81,7 +83,7 @@ class App {
     mountAnalysis(this, $("#analysis"));
     this.review = mountReview(this, $("#review"));
     const setup = mountSetup(this, $("#setup"));
-    mountKeys(this);
+    mountKeys(this, () => this.help());
     this.openPanel = mountTabs($("#tabs"), (id) => (id === "panel-setup" ? setup.open() : setup.close()));
     for (const name of ["view", "speed"]) this.changed(name);
     board.addEventListener("action", ({ detail }) => this.act(detail.action));
@@ -155,6 +157,11 @@ class App {
     openNewGame(this);
   }
 
+  /** Explains the rules that are played, and the keys. */
+  help() {
+    openHelp(rulesOf(this), { game: true });
+  }
+
   /** Lets turns be tried for both sides, at any position, while the game waits. */
   setFree(free) {
     this.match.setFree(free && !this.match.over); // After the end they may be tried anyway.
@@ -226,7 +233,7 @@ export let app;
 async function start() {
   mountHeader(
     "play",
-    iconButton("help", "Keys and notation", openHelp, { bare: true, class: "quiet bare" }),
+    helpButton(() => app?.help()),
     iconButton("settings", "Settings", () => app && openSettings(app.settings), { bare: true, class: "quiet bare" }),
   );
   app = new App(await get("info"));

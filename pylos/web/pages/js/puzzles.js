@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { turnArrows } from "./arrows.js";
 import { BoardView } from "./board/board.js";
 import { mountHeader, put, toast, h, $ } from "./dom.js";
+import { helpButton, openHelp } from "./help.js";
 import { Attempt } from "./puzzles/attempt.js";
 import { drawChoice, drawDays, drawRecord, drawTask, drawVerdict } from "./puzzles/panels.js";
 import { ratingOf, resultOf } from "./puzzles/progress.js";
@@ -140,9 +141,10 @@ class Page {
   }
 }
 
-mountHeader("puzzles");
+let page;
+mountHeader("puzzles", helpButton(() => openHelp(page?.info.rules.find(({ name }) => name === page.rules))));
 try {
-  const page = new Page(await get("info"));
+  page = new Page(await get("info"));
   await page.begin();
 } catch (error) {
   put($("#status"), h("p", { class: "bad", role: "alert" }, error.message), h("p", null, h("a", { href: "/puzzles" }, "Another puzzle")));

@@ -2,12 +2,14 @@
 
 import { get } from "./api.js";
 import { mountHeader, $ } from "./dom.js";
+import { helpButton, openHelp } from "./help.js";
 import { Address } from "./runs/address.js";
 import { mountList } from "./runs/list.js";
 import { mountRun } from "./runs/run.js";
 import { refreshTimes } from "./runs/texts.js";
 
-mountHeader("runs");
+let info;
+mountHeader("runs", helpButton(() => openHelp(info?.rules?.find(({ name }) => name === info.defaults.rules))));
 const address = new Address();
 const troubles = new Map();
 
@@ -22,7 +24,7 @@ function trouble(cause, text) {
 }
 
 /** What the server says about itself; the page works without, with the short names of the rule sets. */
-const info = await get("info").catch(() => ({}));
+info = await get("info").catch(() => ({}));
 const titles = Object.fromEntries((info.rules ?? []).map(({ name, title }) => [name, title]));
 if (info.runs === false) {
   trouble("folder", "No folder of runs is watched. Start the server with “pylos play --runs FOLDER”.");
