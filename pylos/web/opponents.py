@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,19 +140,20 @@ def _checkpoints(root: Path, rules: str) -> Iterator[dict[str, Any]]:
             "win_rate_vs_random",
             "simulations",
         )
+        epochs = Counter(row["epoch"] for row in best.values())
         for file, row in best.items():
             entry = {"id": f"{RUN}{run}/{file}", "run": run, **{name: row[name] for name in facts}}
-            yield entry | {"title": _title(entry)}
+            yield entry | {"title": _title(entry, epochs[row["epoch"]] > 1)}
 
 
-def _title(entry: dict[str, Any]) -> str:
-    """A checkpoint for people, such as `mine, epoch 12 (Elo 1775, Expert)`."""
-    place = entry["file"] if entry["epoch"] is None else f"epoch {entry['epoch'] + 1}"
-    facts = [
-        *([f"Elo {entry['elo']:.0f}"] if entry["elo"] is not None else []),
-        *filter(None, [entry["label"]]),
-    ]
-    return f"{entry['run']}, {place}" + (f" ({', '.join(facts)})" if facts else "")
+def _title(entry: dict[str, Any], several: bool) -> str:
+    """A checkpoint for people, such as `mine, epoch 12`, with its file where an epoch has several.
+
+    Its label, such as Expert, is left out: levels are called so, too, and mean another strength.
+    """
+    if entry["epoch"] is None:
+        return f"{entry['run']}, {entry['file']}"
+    return f"{entry['run']}, epoch {entry['epoch'] + 1}" + (f", {entry['file']}" if several else "")
 
 
 routes = [Route("/api/1/opponents", opponents)]

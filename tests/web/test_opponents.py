@@ -48,9 +48,7 @@ def test_the_list(settings, solved):
     assert (new["id"], new["elo"], new["step"]) == ("run:deep/new/last.ckpt", None, 40)
     assert evaluated["id"] == "run:evaluated/best.ckpt"
     assert evaluated["elo_low"] < evaluated["elo"] < evaluated["elo_high"]
-    assert evaluated["title"] == (
-        f"evaluated, epoch {evaluated['epoch'] + 1} (Elo {evaluated['elo']:.0f}, {evaluated['label']})"
-    )
+    assert evaluated["title"] == f"evaluated, epoch {evaluated['epoch'] + 1}"
     assert str(settings.runs.parent) not in json.dumps(found)
 
 

@@ -38,7 +38,7 @@ export function drawVerdict(element, attempt, act) {
     wrong: () => [button("Try again", act.again, { class: "primary" }), show, button("Next puzzle", act.next)],
     shown: () => [next, button("Try it yourself", act.again)],
   };
-  const policy = `The agent’s first thought, without any search, is right ${percent(puzzle.solved_by_policy)} of the time.`;
+  const policy = `The agent’s first glance, without looking ahead, finds ${puzzle.keeping > 1 ? "one" : "it"} ${percent(puzzle.solved_by_policy)} of the time.`;
   const words = texts[phase]();
   element.dataset.phase = phase;
   put(

@@ -5,6 +5,7 @@ import { number, percent } from "../plot/scales.js";
 import { eloText, showItems } from "./texts.js";
 
 const COLUMNS = ["Compare", "File", "Label", "Epoch", "Step", "Elo", "Beats random", "Beats the one before", "State", ""];
+const MEANINGS = { Label: "How often it beats random play, in a word. The levels of play mean another strength by theirs." };
 
 export class Checkpoints {
   /** @param {HTMLElement} element @param {import("./address.js").Address} address */
@@ -27,7 +28,7 @@ export class Checkpoints {
     this.compare = h("a", { class: "button", hidden: true }, "Let these two play each other");
     this.hint = h("p", { class: "small muted", "aria-live": "polite" });
     this.body = h("tbody");
-    const names = COLUMNS.map((name) => h("th", { scope: "col" }, name || h("span", { class: "visually-hidden" }, "Play")));
+    const names = COLUMNS.map((name) => h("th", { scope: "col", title: MEANINGS[name] ?? null }, name || h("span", { class: "visually-hidden" }, "Play")));
     this.table = h("div", { class: "table card" }, h("table", { class: "checkpoints" }, h("thead", null, h("tr", null, ...names)), this.body));
     put(
       element,
@@ -101,7 +102,7 @@ export class Checkpoints {
       cell("Beats random", share(one.win_rate_vs_random)),
       cell("Beats the one before", share(one.win_rate_vs_previous)),
       cell("State", h("span", { class: one.status === "failed" ? "bad" : null }, statusOf(one))),
-      cell("", one.exists ? h("a", { class: "button", href: playAddress(one), "aria-label": `Play against ${name}` }, "Play") : null),
+      cell("", one.exists ? h("a", { class: "button", href: playAddress(one), title: "Begins a game against it at once; you are White", "aria-label": `Play against ${name}` }, "Play") : null),
     );
   }
 }
