@@ -70,10 +70,13 @@ def _run(request: Request) -> Response:
 
 def _summary(name: str, files: RunFiles, training: bool) -> dict[str, Any]:
     report = read_run(files)
+    state = report.state(training)
     changed = max((path.stat().st_mtime for path in files.metrics if path.exists()), default=None)
+    if state == "finished" and not any(minutes is not None for minutes in report.minutes):
+        changed = None  # A copy, such as the runs that ship: the files tell when they were copied.
     return {
         "name": name,
-        "state": report.state(training),
+        "state": state,
         "rules": report.rules,
         "epochs": report.epochs,
         "max_epochs": report.max_epochs,

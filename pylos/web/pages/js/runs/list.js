@@ -70,7 +70,7 @@ function card(run) {
   const elo = eloText(run);
   const facts = [
     run.title,
-    `${run.checkpoints} ${run.checkpoints === 1 ? "checkpoint" : "checkpoints"}`,
+    `${run.checkpoints || "no"} ${run.checkpoints === 1 ? "checkpoint file" : "checkpoint files"}`,
     run.updated ? timeOf(run.updated) : null,
   ];
   return h(

@@ -17,7 +17,7 @@ export const MAIN = [
   {
     id: "elo",
     title: "Elo",
-    text: "Playing strength on the scale where random play has 1000, with its 95 % interval, from all games of the run.",
+    text: "Playing strength on the scale where random play has 1000, with its 95 % interval, from all games of the run. Levels of play are rated by more games, against each other, so their numbers differ: see docs/experiments.md.",
     empty: "No evaluation yet: Elo comes with the first one.",
     y: { whole: true },
     lines: [{ y: 1000, name: "random play" }],

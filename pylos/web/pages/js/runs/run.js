@@ -71,7 +71,7 @@ export function mountRun(element, { address, titles, trouble }) {
       fact("Progress", progressOf(run)),
       fact("Elo", ...(elo ?? ["not measured yet"])),
       fact("Rules", titles[run.rules] ?? run.rules ?? "not known"),
-      fact("Changed", run.updated ? timeOf(run.updated) : "never"),
+      fact("Changed", run.updated ? timeOf(run.updated) : run.epochs ? "not known" : "never"),
       run.error ? h("p", { class: "note bad" }, run.error) : null,
     );
     const known = Object.entries(run.config).map(([key, value]) => [h("dt", null, FACTS[key] ?? key), h("dd", null, String(value))]);
