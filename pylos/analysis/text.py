@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pylos.analysis.rows import OUTCOMES, analyse, network_opinion
+from pylos.errors import PlayerError
 from pylos.game.board import Board
+from pylos.players.naming import reference_file
 from pylos.players.network_player import NetworkPlayer
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message
 from pylos.system.output import table_text
@@ -53,7 +55,7 @@ def analysis_text(board: Board, tablebase: Tablebase | None, player: NetworkPlay
     parts = [str(board), f"\nFor {board.turn}: {'; '.join(worths)}" if worths else "", table_text(table)]
     if tablebase is None:
         parts.append(not_solved_message(board.rules))
-        if player is None:
+        if player is None and _has_reference(board.rules):
             parts.append("a network judges them, too: `--ckpt_path reference` asks the agent that ships")
     elif not tablebase.has_distances:
         parts.append(not_solved_message(board.rules, distances=True))
@@ -62,3 +64,12 @@ def analysis_text(board: Board, tablebase: Tablebase | None, player: NetworkPlay
 
 def _cell(number: float | None, form: str) -> str:
     return "" if number is None else format(number, form)
+
+
+def _has_reference(rules: str) -> bool:
+    """Whether an agent ships for these rules."""
+    try:
+        reference_file(rules)
+    except PlayerError:
+        return False
+    return True

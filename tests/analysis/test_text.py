@@ -68,3 +68,9 @@ def test_the_text_names_the_command_that_is_missing(tmp_path, monkeypatch):
         "`pylos solve --rules mini-mature --distance`"
         in analysis_text(Board(MINI), Tablebase(MINI)).splitlines()[-1]
     )
+
+
+def test_who_else_could_judge_is_named_where_an_agent_ships(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYLOS_HOME", str(tmp_path))
+    assert "--ckpt_path reference" in analysis_text(Board("standard"), None)
+    assert "--ckpt_path" not in analysis_text(Board(MINI), None)
