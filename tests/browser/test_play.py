@@ -162,6 +162,46 @@ def test_turns_are_typed_and_refusals_explained(play):
     assert play.page.input_value("#turn") == ""
 
 
+def test_what_is_no_turn_is_explained_and_forgotten(play):
+    play.open()
+    trouble = play.page.locator("#turn-error")
+    for text in ("", "resign"):
+        play.type(text)
+        trouble.filter(has_text="A turn is written like 1B2").wait_for()
+    play.play("2B2")
+    assert trouble.inner_text() == play.page.input_value("#turn") == ""
+
+
+def test_back_leads_to_the_game_before_the_opened_one(play):
+    play.open().play("2C2 2B3")
+    play.press("Open")
+    play.page.locator("dialog textarea").fill('[Rules "mini-standard"]\n1. 2A1 2A2')
+    play.page.locator("dialog").get_by_role("button", name="Open").click()
+    play.page.locator("dialog").wait_for(state="detached")
+    assert play.turns == ["2A1", "2A2"]
+    play.page.go_back()
+    play.until(lambda: play.turns == ["2C2", "2B3"])
+    play.page.go_forward()
+    play.until(lambda: play.turns == ["2A1", "2A2"])
+
+
+def test_the_board_is_drawn_anew_by_another_wish(play):
+    play.open()
+    drawn = play.tell("() => app.board.turns")
+    for wish in ("3d", "auto"):
+        play.tell("(wish) => (app.settings.view = wish)", wish)
+    assert play.tell("() => app.board.turns") == drawn
+
+
+def test_skip_to_the_board_lands_on_a_cell(play):
+    play.open()
+    play.page.keyboard.press("Tab")
+    play.page.keyboard.press("Enter")
+    assert play.page.locator("#board [role=gridcell]:focus").count() == 1
+    play.page.keyboard.press("Enter")
+    play.says("Black to move.")
+
+
 def test_a_reload_goes_on(play):
     play.open().play("2C2 2B3 2A3")
     play.press("Undo")

@@ -41,6 +41,10 @@ function confirmResign(match) {
   const dialog = openDialog("Resign this game?", h("p", null, "It then counts as lost."), h("div", { class: "dialog-actions" }, no, yes));
 }
 
+const TURNS = "A turn is written like 1B2, 1B2^2A1 or 1B2-1A1.";
+/** What may be a turn names a cell, or ends one that was begun. Whether it is one the server says. */
+const MAYBE = /\d[a-d]\d|=/i;
+
 /** The box for typed turns. Returns what gives it the focus. */
 export function mountTyped(app, form) {
   const box = h("input", { id: "turn", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", placeholder: "1B2^2A1" });
@@ -48,11 +52,19 @@ export function mountTyped(app, form) {
   const label = h("label", { for: "turn", class: "small muted" }, "Type a turn");
   put(form, label, h("div", { class: "row" }, box, h("button", null, "Play")), trouble);
   box.addEventListener("input", () => (trouble.textContent = ""));
+  const forget = () => {
+    if (trouble.textContent) box.value = trouble.textContent = ""; // What was refused belongs to the position before.
+  };
+  app.game.addEventListener("change", forget);
+  app.match.addEventListener("change", forget);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const text = box.value.trim();
-    if (!text) return;
     trouble.textContent = "";
+    if (!MAYBE.test(text)) {
+      trouble.textContent = TURNS;
+      return;
+    }
     if (!app.match.mayAct) {
       trouble.textContent = "It is not your turn here.";
       return;

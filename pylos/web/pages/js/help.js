@@ -19,7 +19,7 @@ const BOARD = [
   [["Esc"], "put the ball down again"],
 ];
 
-const UNDONE = "Turns that were undone stay in the list of turns. Redo plays them again; after another turn they are a side line, marked “Instead of” it.";
+const UNDONE = "Turns that were undone stay in the list of turns. Redo plays them again; after another turn they stand below it as a side line.";
 
 /**
  * Opens the help.

@@ -89,6 +89,7 @@ class App {
     board.addEventListener("action", ({ detail }) => this.act(detail.action));
     match.addEventListener("change", () => this.refresh());
     game.addEventListener("change", ({ detail }) => this.followed(detail));
+    $(".skip").addEventListener("click", (event) => (event.preventDefault(), board.keys.focus()));
     addEventListener("hashchange", () => this.open(fromHash(location.hash)));
     addEventListener("themechange", () => this.refresh());
     settings.delay = Number(settings.delay) || 0;
@@ -178,6 +179,7 @@ class App {
   async begin(game, { players, tags = {}, resigned = null, seed = randomNumber() }) {
     const { match, storage } = this;
     this.learnNames(game.rules);
+    if (match.live && location.hash) history.pushState(null, "", location.href); // Back leads to the game before.
     await storage.claim(); // Before the game changes: what was played before is kept under its own id.
     await this.game.load(game, { tags, seed });
     match.begin(players, { resigned });

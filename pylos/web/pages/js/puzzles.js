@@ -35,6 +35,7 @@ class Page {
       rules: guarded((rules) => this.choose({ rules, stratum: "" })),
       stratum: guarded((stratum) => this.choose({ rules: this.rules, stratum })),
     };
+    $(".skip").addEventListener("click", (event) => (event.preventDefault(), this.board.keys.focus()));
     addEventListener("popstate", () => this.begin().catch((error) => toast(error.message, "bad")));
     addEventListener("themechange", () => this.attempt && this.draw());
     addEventListener("storage", () => this.attempt && this.drawProgress());

@@ -32,7 +32,7 @@ export function makeSettings(onChange) {
 
 const VIEWS = [
   ["auto", "Whichever is better here"],
-  ["3d", "In space"],
+  ["3d", "3D"],
   ["flat", "Flat"],
 ];
 const SPEEDS = [

@@ -29,7 +29,7 @@ function openShare(app) {
   const position = { rules: game.rules, start: game.state.text, actions: [] };
   openDialog(
     "Share",
-    h("p", { class: "small muted" }, "A link opens on this server. The text can be pasted anywhere, here by Open."),
+    h("p", { class: "small muted" }, "Whoever opens a link sees the game or the position on this server. The text shows the position wherever it is pasted into Open."),
     copyable("Link to the game up to the position on the board", address(toHash(game.request()))),
     copyable("Link to this position only", address(toHash(position))),
     copyable("The position as text", game.state.text),
@@ -98,5 +98,6 @@ async function openRecord(app, text) {
   const loser = { "1-0": "black", "0-1": "white" }[tags.Result];
   const resigned = tags.Termination === "resigned" ? loser : null;
   await app.begin(game, { players: { white: player(White), black: player(Black) }, tags, resigned });
-  toast(kind === "position" ? "The position is on the board." : `The game is open: ${White ?? "?"} against ${Black ?? "?"}.`, "good");
+  const opened = kind === "position" ? "The position is on the board." : `The game is open: ${White ?? "?"} against ${Black ?? "?"}.`;
+  toast(`${opened} The browser's “Back” leads to the game before.`, "good");
 }
