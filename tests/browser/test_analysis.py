@@ -209,6 +209,8 @@ def test_an_impossible_position_is_explained_and_a_possible_one_analysed(page):
     page.get_by_role("button", name="3A1: empty").click()
     page.wait_for_selector(".setup-message.error")
     assert "3A1" in page.locator(".setup-message").inner_text()
+    left = page.locator(".player-count").all_inner_texts()
+    assert [int(text.split()[0]) for text in left] == [6, 7], "the cards follow what is set up"
     assert page.get_by_role("button", name="Analyse from here").is_disabled()
     page.get_by_role("button", name="3A1: white ball").click()  # the same ball again removes it
     page.get_by_role("button", name="2B2: empty").click()
@@ -231,13 +233,22 @@ def test_a_pasted_position_is_read_or_refused(page):
     page.get_by_role("button", name="2B2: black ball").wait_for()
 
 
+def test_a_pasted_game_that_was_resigned_is_over(page):
+    open_panel(page, "Set up")
+    page.get_by_text("Paste a position or a saved game").click()
+    text = '[Rules "mini-standard"]\n[Result "1-0"]\n[Termination "resigned"]\n\n1. 2B2 1-0\n'
+    page.get_by_label("A position text, or a game").fill(text)
+    page.get_by_role("button", name="Read").click()
+    page.get_by_text("Black has resigned: white has won.").first.wait_for()
+
+
 def test_a_pasted_game_is_opened_and_a_position_of_it_is_played_on(page):
     open_panel(page, "Set up")
     page.get_by_text("Paste a position or a saved game").click()
     page.get_by_label("A position text, or a game").fill('[Rules "mini-standard"]\n\n1. 2B2 2A1 2. 2C3 *\n')
     page.get_by_role("button", name="Read").click()
     page.locator(".turn-place", has_text="3 / 3").wait_for(state="attached")
-    assert page.get_by_role("tab", name="Analysis").get_attribute("aria-selected") == "true"
+    assert page.get_by_role("tab", name="Game").get_attribute("aria-selected") == "true"
     page.get_by_role("tab", name="Set up").click()
     page.get_by_role("button", name="Play from here").click()
     page.locator(".turn-place", has_text="0 / 0").wait_for()

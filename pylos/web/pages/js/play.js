@@ -187,10 +187,10 @@ class App {
     this.openPanel?.("panel-game");
   }
 
-  /** Replaces the game by one that was set up or opened: to look at freely, or to play on with the same players. */
-  async load(game, { free = false, tags = {} } = {}) {
+  /** Replaces the game by one that was set up: to look at freely, or to play on with the same players. */
+  async load(game, { free = false } = {}) {
     const { players } = this.match;
-    await this.begin(game, { players: free ? { white: HUMAN, black: HUMAN } : players, tags });
+    await this.begin(game, { players: free ? { white: HUMAN, black: HUMAN } : players });
     this.setFree(free);
     if (free) this.openPanel("panel-analysis");
   }

@@ -4,6 +4,7 @@
 import { post } from "./api.js";
 import { h, put, toast } from "./dom.js";
 import { evaluationOf } from "./evaluation.js";
+import { openRecord } from "./sharing.js";
 
 /** What a click puts on a cell: its letter in the cells' text, and its name. */
 const PALETTE = [["w", "White ball"], ["b", "Black ball"], [".", "Eraser"]];
@@ -37,6 +38,7 @@ function choice(name, legend, options, onchange) {
 export function mountSetup(app, element) {
   let cells = "";
   let base = 0; // The lowest level of these rules' board.
+  let stock = {}; // The balls of each side, on the board or not.
   let answer = null; // The server's position; null while it is impossible or being asked.
   let abort = new AbortController();
   let rest = 0;
@@ -57,12 +59,12 @@ export function mountSetup(app, element) {
     { class: "setup" },
     h("label", { class: "field" }, h("span", null, "Rules"), rules),
     palette.group,
+    message,
+    h("div", { class: "buttons" }, analyse, play, button("Leave", () => app.openPanel("panel-game"))),
     grids,
     h("div", { class: "buttons" }, button("Empty board", () => ask(true)), button("The shown position", copyShown)),
     turn.group,
     pending.group,
-    message,
-    h("div", { class: "buttons" }, analyse, play, button("Leave", () => app.openPanel("panel-game"))),
     h("details", { class: "setup-paste" },
       h("summary", null, "Paste a position or a saved game"),
       h("label", { for: "setup-text" }, "A position text, or a game that was saved here"),
@@ -106,8 +108,20 @@ export function mountSetup(app, element) {
   function take(state) {
     rules.value = state.rules;
     cells = state.cells;
+    stock = eachSide((side) => state.reserves[side] + count(side));
     turn.value = state.turn;
     pending.value = String(state.pending);
+  }
+
+  const eachSide = (of) => ({ white: of("white"), black: of("black") });
+  const count = (side) => cells.split(side[0]).length - 1;
+
+  /** What the board shows of a position that the server has not taken: the balls, and where more could lie. */
+  function bare() {
+    const reserves = eachSide((side) => Math.max(0, stock[side] - count(side)));
+    const free = ({ level, below }, cell) => cells[cell] === "." && level >= base && (level === base || below.every((under) => cells[under] !== "."));
+    const supported = [...app.info.cells.keys()].filter((cell) => free(app.info.cells[cell], cell));
+    return { legal: [], supported, last: [], over: null, reserves, say: "" };
   }
 
   function copyShown() {
@@ -163,8 +177,7 @@ export function mountSetup(app, element) {
     put(grids, levels.map(grid));
     if (focused) grids.querySelector(`[data-cell="${focused}"]`)?.focus();
     analyse.disabled = play.disabled = !answer || Boolean(answer.state.over);
-    const empty = { legal: [], supported: [], last: [], over: null, reserves: app.game.state.reserves, say: "" };
-    app.setup = { ...empty, rules: rules.value, cells, turn: turn.value, pending: Number(pending.value), ...answer?.state };
+    app.setup = { ...bare(), rules: rules.value, cells, turn: turn.value, pending: Number(pending.value), ...answer?.state };
     app.refresh();
   }
 
@@ -177,12 +190,10 @@ export function mountSetup(app, element) {
   async function paste() {
     wrong.hidden = true;
     try {
-      const { kind, game, tags } = await post("parse", { rules: rules.value, text: text.value });
-      if (kind === "game") {
-        await app.load(game, { free: true, tags });
-        app.announce("The saved game is open.");
-      } else {
-        const { first } = await post("position", { game });
+      const found = await post("parse", { rules: rules.value, text: text.value });
+      if (found.kind === "game") await openRecord(app, found);
+      else {
+        const { first } = await post("position", { game: found.game });
         take(first);
         ask();
       }

@@ -73,7 +73,7 @@ function openOpen(app) {
   async function open() {
     trouble.textContent = "";
     try {
-      await openRecord(app, text.value);
+      await openRecord(app, await post("parse", { rules: app.game.rules, text: text.value }));
       dialog.close();
     } catch (error) {
       trouble.textContent = error.message;
@@ -88,9 +88,8 @@ function openOpen(app) {
   );
 }
 
-/** Opens a saved game or the text of a position. Players that are still there go on. */
-async function openRecord(app, text) {
-  const { kind, game, tags = {} } = await post("parse", { rules: app.game.rules, text });
+/** Opens a saved game or a position, as the server has read it. Players that are still there go on. */
+export async function openRecord(app, { kind, game, tags }) {
   const { levels, perfect, given, checkpoints } = await app.opponents.load(game.rules);
   const there = [...levels, perfect, given, ...checkpoints].filter(Boolean).map((opponent) => opponent.id);
   const player = (id) => (there.includes(id?.split("@")[0]) ? id : HUMAN);

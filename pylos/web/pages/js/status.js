@@ -57,17 +57,17 @@ export function mountPlayers(app, element) {
 
   return function draw() {
     const { game, match, opponents } = app;
-    const { state } = game;
+    const { state, root } = app.setup ? { state: app.setup, root: app.setup } : { state: game.state, root: game.root.state };
     for (const [side, parts] of Object.entries(cards)) {
       const id = match.players[side];
       const left = state.reserves[side];
-      const all = Math.max(game.root.state.reserves[side] + count(game.root.state, side), left);
+      const all = Math.max(root.reserves[side] + count(root, side), left);
       parts.name.textContent = match.mode === "people" ? capital(side) : nameOf(app, side);
       parts.elo.textContent = opponents.elo(game.rules, id);
       parts.reserve.setAttribute("viewBox", `0 0 ${12 * all} 12`);
       parts.dots.forEach((dot, i) => dot.setAttribute("class", i >= all ? "none" : i < left ? "left" : "used"));
       parts.count.textContent = `${left} in reserve`;
-      parts.card.classList.toggle("to-move", !state.over && !match.over && state.turn === side);
+      parts.card.classList.toggle("to-move", !state.over && (app.setup || !match.over) && state.turn === side);
       parts.card.setAttribute("aria-label", `${capital(side)}: ${parts.name.textContent}`);
     }
   };
