@@ -191,15 +191,15 @@ def test_where_nothing_is_solved_the_cost_and_the_command_are_told(page):
 def test_a_hint_is_said_and_drawn_and_its_line_waits(page):
     page.goto(address(TURNS))
     page.get_by_role("button", name="Hint", exact=True).click()
-    page.wait_for_selector(".hint-answer:not([hidden])")
-    said = page.locator(".hint-text").inner_text()
+    page.get_by_role("button", name="Show the line").wait_for()
+    said = page.locator(".status-words").inner_text()
     assert re.search(r": it (wins|loses) in \d+ turns?\.$", said)
     page.wait_for_selector("#board .arrow")
     page.get_by_role("button", name="Show the line").click()
-    assert page.locator(".hint-text").inner_text().startswith(said + " Expected: ")
+    page.locator(".status-words", has_text=f"{said} Expected: ").wait_for()
     page.locator("body").press("ArrowLeft")
     page.locator("#board .arrow").first.wait_for(state="detached")
-    assert page.locator(".hint-answer").is_hidden()
+    page.locator(".status-words", has_text="Expected: ").wait_for(state="detached")
 
 
 def test_an_impossible_position_is_explained_and_a_possible_one_analysed(page):

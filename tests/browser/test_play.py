@@ -293,6 +293,23 @@ def test_looking_back_is_not_playing(play):
     play.says("Black to move.")
 
 
+def test_a_click_without_effect_is_explained(play):
+    play.open().play("2C2 2B3")
+    play.click("2B3")
+    play.says("The ball on 2B3 is not yours.")
+    play.click("2C2")
+    play.says("The ball on 2C2 cannot be raised: there is no higher place for it now.")
+    play.play("2A1")
+    play.says("Black to move.")
+
+
+def test_who_loses_against_an_agent_is_told(play):
+    play.open(f"/#mini-standard/16.17?black={LEVEL}&resigned=white")
+    play.says("You lost. White has resigned: black has won.")
+    assert play.page.locator("#status").get_attribute("data-tone") == "lost"
+    assert play.page.get_by_role("button", name="New game").count() == 1
+
+
 def test_one_resigns(play):
     play.open().play("2C2 2B3")
     play.press("Resign")

@@ -6,7 +6,7 @@ import { h, iconButton, openDialog, put } from "./dom.js";
 export function mountControls(app, element) {
   const { match, settings } = app;
   const begin = iconButton("new", "New game", () => app.newGame());
-  const undo = iconButton("undo", "Undo", () => match.undo());
+  const undo = iconButton("undo", "Undo", () => match.undo(), { title: "Take the last turn back. The list of turns keeps it." });
   const redo = iconButton("redo", "Redo", () => match.redo());
   const resign = iconButton("flag", "Resign", () => confirmResign(match));
   const pause = iconButton("pause", "Pause", () => match.pause());
@@ -22,6 +22,7 @@ export function mountControls(app, element) {
   return function draw() {
     const agents = match.mode === "agents";
     const over = Boolean(match.over);
+    begin.classList.toggle("primary", over);
     undo.hidden = redo.hidden = !settings.undo || agents;
     undo.disabled = !match.canUndo;
     redo.disabled = !match.canRedo;

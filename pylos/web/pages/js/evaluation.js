@@ -166,7 +166,10 @@ export function verdictOf(state, report) {
   }
   if (report.win == null) return null;
   const text = `White's chance to win is about ${percent(report.win)}`;
-  return { white: report.win, exact: false, text, short: [percent(report.win), "for White, an estimate"] };
+  // Whoever sees this before the first ball thinks that something is broken.
+  const second = !/[wb]/.test(state.cells) && report.win < 0.5;
+  const why = second ? ". The second player has the better game" : "";
+  return { white: report.win, exact: false, text: text + why, short: [percent(report.win), `for White, an estimate${why}`] };
 }
 
 const winnerName = (side) => ({ white: "White", black: "Black" })[side] ?? "Draw";

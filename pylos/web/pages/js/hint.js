@@ -1,5 +1,5 @@
 // @ts-check
-/** A hint: always at full strength, whatever the level of the opponent. The line stays hidden until it is asked for. */
+/** A hint: always at full strength, whatever the level of the opponent. The status says it; the line stays hidden until it is asked for. */
 
 import { post } from "./api.js";
 import { showArrows, stepArrows } from "./arrows.js";
@@ -14,10 +14,7 @@ export function mountHint(app, element) {
   const evaluation = evaluationOf(app);
   let abort = new AbortController();
   const button = h("button", { type: "button", onclick: ask, title: "What the strongest agent would play here" }, icon("hint"), h("span", null, "Hint"));
-  const words = h("span", { class: "hint-text" });
-  const line = h("button", { type: "button", class: "small" }, "Show the line");
-  const answer = h("div", { class: "hint-answer", role: "status", hidden: true }, words, line);
-  element.append(button, answer);
+  element.append(button);
 
   async function ask() {
     clear();
@@ -26,21 +23,15 @@ export function mountHint(app, element) {
     try {
       const hint = await post("hint", { game: app.game.request() }, { signal });
       if (signal.aborted) return;
-      words.textContent = hint.text;
       showArrows(app, "hint", stepArrows(app, hint.row.action, hint.line[0], "hint"));
-      line.hidden = hint.line.length < 2;
-      line.onclick = () => {
-        words.textContent = `${hint.text} Expected: ${hint.line.join("  ")}`;
-        line.hidden = true;
-      };
+      const whole = () => app.say(`${hint.text} Expected: ${hint.line.join("  ")}`);
+      app.say(hint.text, hint.line.length < 2 ? [] : [["Show the line", whole, {}]]);
     } catch (error) {
       if (signal.aborted) return;
-      words.textContent = error.message;
-      line.hidden = true;
+      app.say(error.message);
     } finally {
       if (!signal.aborted) ready();
     }
-    answer.hidden = false;
   }
 
   function ready() {
@@ -51,7 +42,7 @@ export function mountHint(app, element) {
   function clear() {
     abort.abort();
     abort = new AbortController();
-    answer.hidden = true;
+    app.say(null);
     showArrows(app, "hint", []);
     ready();
   }

@@ -19,7 +19,7 @@ import { makeSettings, openSettings } from "./settings.js";
 import { mountSetup } from "./setup.js";
 import { mountSharing } from "./sharing.js";
 import { tock } from "./sounds.js";
-import { asks, mountPlayers, mountStatus, spokenTurn } from "./status.js";
+import { asks, mountPlayers, mountStatus, refusal, spokenTurn } from "./status.js";
 import { fromHash, randomNumber, Storage } from "./storage.js";
 import { mountTree } from "./tree.js";
 
@@ -33,6 +33,8 @@ class App {
   setup = null;
   /** Whether somebody looks for better turns than those that were played. */
   learning = false;
+  /** What the status says about the shown position in place of its usual words. @type {null | {text: string, actions: any[]}} */
+  note = null;
   #draws = [];
   #asked = false;
 
@@ -86,6 +88,8 @@ class App {
     mountKeys(this, () => this.help());
     this.openPanel = mountTabs($("#tabs"), (id) => (id === "panel-setup" ? setup.open() : setup.close()));
     for (const name of ["view", "speed"]) this.changed(name);
+    board.addEventListener("refused", ({ detail }) => this.say(refusal(this, detail.cell)));
+    board.addEventListener("select", () => this.say(null));
     board.addEventListener("action", ({ detail }) => this.act(detail.action));
     match.addEventListener("change", () => this.refresh());
     game.addEventListener("change", ({ detail }) => this.followed(detail));
@@ -143,6 +147,13 @@ class App {
   /** Lets screen readers say something. */
   announce(text) {
     $("#live").textContent = text;
+  }
+
+  /** Says something in the status until another position is shown; null ends it. */
+  say(text, actions = []) {
+    this.note = text && { text, actions };
+    if (text) this.announce(text);
+    this.refresh();
   }
 
   /** A step of whoever sits at the board. */

@@ -85,7 +85,7 @@ export function mountStatus(app, element) {
 
   function draw() {
     clearTimeout(clock);
-    const { text, tone, actions } = describe(app);
+    const { text, tone, actions } = said(app, describe(app));
     if (tone === "bad" && words.textContent !== text) app.announce(text);
     words.textContent = text;
     element.dataset.tone = tone;
@@ -102,6 +102,24 @@ export function mountStatus(app, element) {
 
 function button(label, act, { symbol = null, ...props } = {}) {
   return symbol ? iconButton(symbol, label, act, props) : h("button", { type: "button", onclick: act, ...props }, label);
+}
+
+/** What was said about the shown position takes the place of the words that stand there always. */
+function said({ note }, usual) {
+  if (!note || usual.tone === "bad" || usual.tone === "wait") return usual;
+  return { ...usual, text: note.text, actions: [...usual.actions, ...note.actions] };
+}
+
+/** Why a click on a cell did nothing, in the words of the state. */
+export function refusal({ game, match, info }, cell) {
+  const { state } = game;
+  if (state.over || match.over) return "The game is over.";
+  if (!match.mayAct) return "It is not your turn here.";
+  const { name } = info.cells[cell];
+  if (state.cells[cell] !== state.turn[0]) return `The ball on ${name} is not yours.`;
+  const covered = info.cells.some(({ below }, above) => below.includes(cell) && state.cells[above] !== ".");
+  const may = state.pending ? "taken back" : "raised";
+  return `The ball on ${name} cannot be ${may}: ${covered ? "another ball lies on it" : "there is no higher place for it now"}.`;
 }
 
 /** What the status says: `{text, tone, actions: [[label, act, props], ...]}`. */
@@ -123,11 +141,11 @@ function describe(app) {
     return { text: at, tone: "note", actions: [back, ["Try turns here", () => app.setFree(true), {}]] };
   }
   if (match.over) {
-    const actions = [
-      ["New game", () => app.newGame(), { class: "primary" }],
-      ["Review the game", () => (app.openPanel("panel-review"), app.review.start()), {}],
-    ];
-    return { text: match.over.text, tone: "over", actions };
+    const { winner, text } = match.over;
+    const review = ["Review the game", () => (app.openPanel("panel-review"), app.review.start()), {}];
+    if (!match.person || !winner) return { text, tone: "over", actions: [review] };
+    const won = winner === match.person;
+    return { text: `${won ? "You won!" : "You lost."} ${text}`, tone: won ? "won" : "lost", actions: [review] };
   }
   return describeTurn(app);
 }

@@ -168,6 +168,8 @@ export function mountTree(app, element) {
     keys[event.key]();
     if (list.contains(document.activeElement)) buttons.get(game.current)?.focus({ preventScroll: true });
   });
+  const seen = () => buttons.get(game.current) && reveal(list, buttons.get(game.current));
+  new ResizeObserver(seen).observe(list); // A list that was hidden is shown from its start.
   game.addEventListener("change", (event) => (event.detail?.kind === "go" ? mark() : draw()));
   draw();
 }

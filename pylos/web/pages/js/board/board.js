@@ -14,7 +14,8 @@ import { Tools } from "./tools.js";
 /**
  * The board in an element, which gives it its size.
  *
- * It emits "action" with `detail.action` when somebody acts, "select" with `detail.cell` (or null), and "mode" with
+ * It emits "action" with `detail.action` when somebody acts, "refused" with `detail.cell` when a ball was meant with which
+ * nothing can be done, "select" with `detail.cell` (or null), and "mode" with
  * `detail.drawn` ("3d" or "flat") when the way of drawing changes.
  */
 export class BoardView extends EventTarget {
@@ -245,6 +246,9 @@ export class BoardView extends EventTarget {
     }
     const { action, select } = this.choices.click(cell, this.selected);
     if (select !== undefined) this.select(select);
+    if (action === undefined && select === undefined && cell !== null) {
+      this.dispatchEvent(new CustomEvent("refused", { detail: { cell } }));
+    }
     if (action === undefined) return;
     this.select(null);
     this.dispatchEvent(new CustomEvent("action", { detail: { action } }));

@@ -29,7 +29,7 @@ export class Overlay {
       else parts.push(arrowFrom(view.project(source === null ? { cell: null, ...mover } : { cell: source }), view.project({ cell: target }), arrow));
     }
     if (focus !== null) parts.push(focusRing(view.project({ cell: focus })));
-    if (hover !== null) parts.push(label(view.project({ cell: hover }), name));
+    if (hover !== null) parts.push(label(name));
     this.root.replaceChildren(...parts);
   }
 }
@@ -69,9 +69,10 @@ function reserve(side, count, x, y) {
   return svg("g", { class: `board-reserve ${side}` }, svg("circle", { cx: x + 5, cy: y, r: 7.5 }), text);
 }
 
-function label({ x, y, r }, name) {
+/** The name of what is pointed at stands in a corner, where it covers no ball. */
+function label(name) {
   const width = 7.4 * name.length + 14;
-  const text = svg("text", { x, y: y - r - 14 });
+  const text = svg("text", { x: 6 + width / 2, y: "100%", dy: -17 });
   text.textContent = name;
-  return svg("g", { class: "board-label" }, svg("rect", { x: x - width / 2, y: y - r - 25, width, height: 21, rx: 5 }), text);
+  return svg("g", { class: "board-label" }, svg("rect", { x: 6, y: "100%", transform: "translate(0 -27)", width, height: 21, rx: 5 }), text);
 }

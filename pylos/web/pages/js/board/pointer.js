@@ -2,6 +2,8 @@
 
 /** A press that moves further than this, in CSS pixels, is a drag. */
 const DRAG = 6;
+/** Milliseconds for which a tap shows what was tapped. */
+const TOLD = 1500;
 
 /** Listens on a surface for a board. */
 export class Pointer {
@@ -25,6 +27,7 @@ export class Pointer {
   }
 
   destroy() {
+    clearTimeout(this.told);
     this.listening.abort();
   }
 
@@ -70,8 +73,15 @@ export class Pointer {
     if (!press || !alone) return;
     if (press.drags === "ball") this.board.dropBall(press.cell, x, y);
     if (press.drags || this.board.pick(x, y) !== press.cell) return;
-    if (event.pointerType === "touch") this.board.setHover(press.cell); // a finger cannot hover: a tap tells the same
+    if (event.pointerType === "touch") this.tell(press.cell);
     this.board.act(press.cell);
+  }
+
+  /** A finger cannot hover: for a moment a tap tells the same. */
+  tell(cell) {
+    this.board.setHover(cell);
+    clearTimeout(this.told);
+    this.told = setTimeout(() => this.board.view && this.board.setHover(null), TOLD);
   }
 
   /** Ends a press without acting. */
