@@ -186,6 +186,7 @@ def test_where_nothing_is_solved_the_cost_and_the_command_are_told(page):
     page.get_by_text("Exact truth: not solved here yet").click()
     assert "pylos solve --rules standard" in page.locator(".analysis-cost code").inner_text()
     assert page.locator(".analysis-table td.exact").count() == 0
+    assert page.get_by_role("columnheader", name="Exact").count() == 0
 
 
 def test_a_hint_is_said_and_drawn_and_its_line_waits(page):

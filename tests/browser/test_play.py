@@ -474,6 +474,7 @@ def test_games_are_saved_and_opened(play, tmp_path):
     position = play.position
     with play.page.expect_download() as download:
         play.press("Save")
+    assert re.fullmatch(r"pylos-[\d.]{10}-\d{6}\.txt", download.value.suggested_filename)
     saved = tmp_path / "game.txt"
     download.value.save_as(saved)
     assert "2B2-2B2-2A3" in saved.read_text()

@@ -47,13 +47,14 @@ export function mountAnalysis(app, element) {
   const more = h("button", { type: "button", class: "small", onclick: deeper }, "More");
   const status = h("span", { class: "analysis-status" });
   const head = COLUMNS.map(([name, meaning]) => h("th", { scope: "col", title: meaning }, name));
-  const table = h("table", { class: "analysis-table" }, h("caption", { class: "visually-hidden" }, "The best turns"), h("thead", {}, h("tr", {}, ...head)));
+  const caption = h("caption");
+  const table = h("table", { class: "analysis-table" }, caption, h("thead", {}, h("tr", {}, ...head)));
   const rest = h("button", { type: "button", class: "small", onclick: () => ((all = !all), draw()) });
   const meanings = COLUMNS.flatMap(([name, meaning]) => [h("dt", {}, name), h("dd", {}, meaning)]);
   const legend = h("details", { class: "analysis-legend" }, h("summary", {}, "What do the columns mean?"), h("dl", {}, ...meanings));
   const cost = h("div", { class: "analysis-cost" });
   const tools = h("div", { class: "analysis-tools" }, h("label", { class: "check" }, search, "Search"), network, more);
-  const body = h("div", { class: "analysis-body" }, tools, status, table, rest, cost, legend);
+  const body = h("div", { class: "analysis-body" }, tools, status, legend, table, rest, cost);
   const waits = h("p", { class: "muted", hidden: true }, "The analysis waits while you look for better turns: it would tell the answers.");
   const main = h("div", null, h("label", { class: "switch" }, on, "Analyse this position"), body);
   element.append(main, waits);
@@ -91,7 +92,7 @@ export function mountAnalysis(app, element) {
 
   /** The parts of one turn's rows in the table. They stay while their numbers change, so that focus and hovering do. */
   function makeRow(action) {
-    const made = { row: /** @type {any} */ (null), cells: COLUMNS.map(() => h("td")), line: h("td", { colspan: COLUMNS.length }), text: "" };
+    const made = { row: /** @type {any} */ (null), cells: COLUMNS.map(() => h("td")), line: h("td"), text: "" };
     const button = h("button", { type: "button", class: "turn", onclick: () => play(made.row, 1) });
     const name = h("th", { scope: "row" }, button);
     const point = () => showArrows(app, "analysis", stepArrows(app, action, made.row.line[0], made.best ? "best" : "other"));
@@ -107,6 +108,8 @@ export function mountAnalysis(app, element) {
     const chance = row.mean == null ? "–" : percent((row.mean + 1) / 2);
     const texts = ["", exactText(row), chance, row.visits?.toLocaleString("en") ?? "–", row.prior == null ? "–" : percent(row.prior)];
     for (const [index, cell] of made.cells.entries()) cell.textContent = texts[index];
+    made.cells[1].hidden = head[1].hidden;
+    made.line.colSpan = COLUMNS.length - (head[1].hidden ? 1 : 0);
     made.cells[1].className = row.exact == null ? "" : `exact ${{ 1: "win", 0: "draw", "-1": "loss" }[row.exact]}`;
     made.group.classList.toggle("best", best);
     if (made.text === row.line.join(" ")) return;
@@ -127,6 +130,11 @@ export function mountAnalysis(app, element) {
     }
     if (!pointed) pointAtBest();
     shown = key;
+    const exact = rows.some((row) => row.exact != null);
+    const searched = rows.some((row) => row.visits != null);
+    head[1].hidden = !exact;
+    const weighed = searched ? "the search weighs chance and prior together" : "the network sees it";
+    caption.textContent = exact ? "The best turns first, by their exact value." : `The best turns first, as ${weighed}.`;
     const visible = all ? rows : rows.slice(0, FEW);
     const wanted = new Set(visible.map((row) => row.action));
     for (const [action, { group }] of parts) {

@@ -54,12 +54,18 @@ function tagsOf({ game, match }) {
   };
 }
 
+/** How many positions a tree holds. */
+const size = (node) => node.children.reduce((sum, child) => sum + size(child), 1);
+
 async function save(app) {
+  const { game, match } = app;
   const tags = tagsOf(app);
-  const { text } = await post("record", { game: app.game.request(app.match.live, false), tags });
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `pylos-${tags.Date}.txt` });
+  const { text } = await post("record", { game: game.request(match.live, false), tags });
+  const time = new Date().toLocaleTimeString("en-GB").replaceAll(":", "");
+  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `pylos-${tags.Date}-${time}.txt` });
   link.click();
   URL.revokeObjectURL(link.href);
+  if (size(game.root) > game.path(match.live).length) toast("The turns that were played are saved; variations are not.");
 }
 
 function openOpen(app) {
