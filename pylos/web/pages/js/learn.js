@@ -84,7 +84,7 @@ export class Lesson {
 
   #buttons() {
     this.answer.hidden = this.#done;
-    this.next.textContent = this.#index + 1 < this.nodes.length ? (this.#done ? "Next" : "Skip") : "See the result";
+    this.next.textContent = !this.#done ? "Skip" : this.#index + 1 < this.nodes.length ? "Next" : "See the result";
     this.next.classList.toggle("primary", this.#done);
   }
 
