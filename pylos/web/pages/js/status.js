@@ -110,11 +110,10 @@ function said({ note }, usual) {
   return { ...usual, text: note.text, actions: [...usual.actions, ...note.actions] };
 }
 
-/** Why a click on a cell did nothing, in the words of the state. */
+/** Why a click on a ball of the shown position did nothing; null if nobody may act there. */
 export function refusal({ game, match, info }, cell) {
   const { state } = game;
-  if (state.over || match.over) return "The game is over.";
-  if (!match.mayAct) return "It is not your turn here.";
+  if (state.over || !match.mayAct) return null; // What the status says anyway is the reason.
   const { name } = info.cells[cell];
   if (state.cells[cell] !== state.turn[0]) return `The ball on ${name} is not yours.`;
   const covered = info.cells.some(({ below }, above) => below.includes(cell) && state.cells[above] !== ".");

@@ -34,7 +34,7 @@ export class Tools {
   show() {
     const { peel, turns } = this.board;
     name(this.levels, peel === 4 ? "All levels are shown: take the highest off" : `Up to level ${peel} is shown: show fewer, or all again`);
-    this.count.textContent = `Levels shown: ${peel}`;
+    this.count.textContent = `Levels: ${peel}`;
     this.levels.classList.toggle("on", peel < 4);
     this.reset.hidden = !turns;
   }
