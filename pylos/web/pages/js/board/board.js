@@ -65,10 +65,11 @@ export class BoardView extends EventTarget {
   }
 
   set mode(mode) {
-    if (mode === this.wanted) return;
+    if (mode !== this.wanted) {
+      this.drawing?.destroy(); // Another wish may find that the same way of drawing is not worth it here.
+      this.drawing = null;
+    }
     this.wanted = mode;
-    this.drawing?.destroy(); // Another wish may find that the same way of drawing is not worth it here.
-    this.drawing = null;
     this.choose();
   }
 
