@@ -29,7 +29,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 """The name of a run."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
     """Chromium, without a window."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
