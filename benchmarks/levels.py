@@ -125,7 +125,7 @@ def anchor_matches(rules: str, anchors: Sequence[Player], games: int) -> list[Ma
 def _games_of(player: Player, opponent: Player, games: int) -> int:
     """How many games of at most `games` two players have time for: fewer where one of them searches for long."""
     simulations = max(_simulations(player), _simulations(opponent), LONG)
-    return 2 * (games * LONG // simulations // 2)
+    return max(2, 2 * (games * LONG // simulations // 2))
 
 
 def _simulations(player: Player) -> int:

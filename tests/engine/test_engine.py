@@ -25,7 +25,7 @@ from pylos.search.options import network_options
 from pylos.search.search import Search
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase
 from tests.support.boards import random_game
-from tests.support.commands import ENVIRONMENT, PYLOS
+from tests.support.commands import ENVIRONMENT, PYLOS, hear_interrupts
 from tests.support.evaluators import hashed
 from tests.support.searches import row_weights, running_boards
 from tests.support.searching import SECONDS, Gate, hashed_agent
@@ -283,7 +283,12 @@ def test_the_command_answers_and_ends_with_its_input():
 
 def test_ctrl_c_ends_the_command():
     process = subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+        COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        preexec_fn=hear_interrupts,
     )
     process.stdin.write(b'{"id": "a", "simulations": 20000, "report_every": 1}\n')
     process.stdin.flush()
@@ -296,7 +301,12 @@ def test_ctrl_c_ends_the_command():
 
 def test_a_reader_that_goes_away_ends_the_command():
     process = subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+        COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        preexec_fn=hear_interrupts,
     )
     process.stdin.write(b'{"id": "a", "simulations": 20000, "report_every": 1}\n')
     process.stdin.flush()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 PYLOS = Path(sys.executable).with_name("pylos")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # the networks are tiny
+
+
+def hear_interrupts() -> None:
+    """Lets Ctrl-C have its effect, although the tests may run in the background of a script, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_pylos(*arguments: str | Path) -> subprocess.CompletedProcess:

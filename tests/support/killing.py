@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.support.commands import hear_interrupts
 from tests.support.training import assert_equal, config_text
 
 logging.getLogger("tensorboard").setLevel(logging.ERROR)  # or it reports every restart that it hides
@@ -30,11 +31,6 @@ RUN = Path("logs/run")
 PHASES = ("start-up", "self-play", "training", "evaluation", "saving")
 _SHOWN = {b"self-play": "self-play", b"training epoch": "training", b"evaluation": "evaluation"}
 TWO_RANKS = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
-
-
-def hear_interrupts() -> None:
-    """Lets Ctrl-C have its effect, although the tests may run in the background of a script, which ignores it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Process:

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from pylos.web.app import make_app
 from pylos.web.settings import Settings
-from tests.support.commands import ENVIRONMENT, PYLOS
+from tests.support.commands import ENVIRONMENT, PYLOS, hear_interrupts
 
 
 @contextmanager
@@ -34,6 +34,7 @@ def played(*arguments: str, browser: Path) -> Iterator[tuple[subprocess.Popen[st
         stderr=subprocess.PIPE,
         text=True,
         env={**ENVIRONMENT, "BROWSER": str(browser)},
+        preexec_fn=hear_interrupts,
     )
     try:
         assert process.stdout is not None

@@ -9,7 +9,7 @@ import pytest
 
 from pylos.system import signals
 from pylos.system.signals import Terminated, exit_code, signals_as_exceptions
-from tests.support.killing import hear_interrupts
+from tests.support.commands import hear_interrupts
 
 
 def start(source: str) -> subprocess.Popen:
