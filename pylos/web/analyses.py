@@ -27,8 +27,8 @@ from pylos.web.streams import EventStream, while_waiting
 from pylos.web.tables import Tables
 
 SIMULATIONS = Range(int, 0, MOST_SIMULATIONS)
-HINT_SIMULATIONS = 512
-"""A hint is at full strength, whatever the level of the opponent."""
+HINT_SIMULATIONS = 1024
+"""A hint is at full strength, whatever the level of the opponent: as many as the strongest level makes."""
 
 Truth = dict[int, Row]
 """Rows with exact values by their action; empty where the rules are not solved."""

@@ -6,7 +6,10 @@ import pytest
 
 from pylos.analysis.rows import analyse
 from pylos.game.board import Board
+from pylos.game.rules import RULES
+from pylos.players.levels import levels
 from pylos.solution.tablebase import Tablebase
+from pylos.web.analyses import HINT_SIMULATIONS
 from tests.support.boards import random_game
 from tests.support.serving import client_of
 
@@ -133,3 +136,7 @@ def test_a_hint_by_the_search_in_words(client, unsolved):
 def test_bad_requests_have_a_status(client, body, part):
     answer = client.post("/api/1/analyse", json={"game": game(), **body})
     assert part in error_of(answer)
+
+
+def test_a_hint_is_as_strong_as_the_strongest_level():
+    assert max(level.simulations for rules in RULES for level in levels(rules)) == HINT_SIMULATIONS
