@@ -9,6 +9,7 @@ import pytest
 
 from pylos.web.app import make_app
 from pylos.web.settings import Settings
+from tests.support.play_page import PlayPage
 from tests.support.serving import served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -90,3 +91,9 @@ def page(browser, server):
     yield page
     context.close()
     assert not messages
+
+
+@pytest.fixture
+def play(page) -> PlayPage:
+    """The play page."""
+    return PlayPage(page)

@@ -1,84 +1,10 @@
-"""The play page, as somebody at the board uses it."""
+"""Playing on the play page: turns, players, what it says."""
 
 import re
 
 import pytest
 
-WHOLE_GAME = "2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2-2B2-2A3 2B2 2C1^3A1 3B2 2C1 3B1 2A3"
-"""On the small board: with a raise, a take-back of two, and an end."""
-LEVEL = "level:child"
-APP = "async (argument) => { const { app } = await import('/static/js/play.js'); return (%s)(argument); }"
-
-
-class PlayPage:
-    """The page, in the words of a player."""
-
-    def __init__(self, page):
-        self.page = page
-        page.set_default_timeout(15000)
-
-    def open(self, address="/#mini-standard/"):
-        """Opens a game; without players in its address it is one of two people."""
-        self.page.goto("about:blank")
-        self.page.goto(address)
-        self.page.locator("#controls button").first.wait_for()
-        self.cells = self.tell("() => app.info.cells.map(({ name }) => name)")
-        return self
-
-    def tell(self, function, argument=None):
-        return self.page.evaluate(APP % function, argument)
-
-    def says(self, text):
-        """Waits until the line below the board says this."""
-        self.page.locator(
-            "#status", has_text=re.compile(re.escape(text) if len(text) > 1 else text)
-        ).wait_for()
-
-    def click(self, cell):
-        box = self.page.locator("#board").bounding_box()
-        point = self.tell("(cell) => app.board.pointOf(cell)", self.cells.index(cell))
-        self.page.mouse.click(box["x"] + point["x"], box["y"] + point["y"])
-
-    def until(self, true):
-        for _ in range(500):
-            if true():
-                return
-            self.page.wait_for_timeout(20)
-        raise AssertionError("it did not happen")
-
-    def press(self, name):
-        self.page.get_by_role("button", name=name, exact=True).click()
-
-    def play(self, turns, click=None):
-        """Plays by clicks, or by another way to act on a cell."""
-        for turn in turns.split():
-            for cell in re.findall(r"\w+", turn):
-                before = self.actions
-                (click or self.click)(cell)
-                if not turn.startswith(f"{cell}^"):
-                    self.until(lambda before=before: self.actions > before)
-        return self
-
-    def type(self, turn):
-        self.page.fill("#turn", turn)
-        self.page.press("#turn", "Enter")
-
-    @property
-    def actions(self):
-        return self.tell("() => app.game.request().actions.length")
-
-    @property
-    def turns(self):
-        return self.page.locator(".turn-rows > li > button.turn .turn-text").all_inner_texts()
-
-    @property
-    def position(self):
-        return self.tell("() => app.game.state.text")
-
-
-@pytest.fixture
-def play(page):
-    return PlayPage(page)
+from tests.support.play_page import LEVEL, WHOLE_GAME, PlayPage
 
 
 def test_it_can_be_played_at_once(play):
@@ -172,19 +98,6 @@ def test_what_is_no_turn_is_explained_and_forgotten(play):
     assert trouble.inner_text() == play.page.input_value("#turn") == ""
 
 
-def test_back_leads_to_the_game_before_the_opened_one(play):
-    play.open().play("2C2 2B3")
-    play.press("Open")
-    play.page.locator("dialog textarea").fill('[Rules "mini-standard"]\n1. 2A1 2A2')
-    play.page.locator("dialog").get_by_role("button", name="Open").click()
-    play.page.locator("dialog").wait_for(state="detached")
-    assert play.turns == ["2A1", "2A2"]
-    play.page.go_back()
-    play.until(lambda: play.turns == ["2C2", "2B3"])
-    play.page.go_forward()
-    play.until(lambda: play.turns == ["2A1", "2A2"])
-
-
 def test_the_board_is_drawn_anew_by_another_wish(play):
     play.open()
     drawn = play.tell("() => app.board.turns")
@@ -200,79 +113,6 @@ def test_skip_to_the_board_lands_on_a_cell(play):
     assert play.page.locator("#board [role=gridcell]:focus").count() == 1
     play.page.keyboard.press("Enter")
     play.says("Black to move.")
-
-
-def test_a_reload_goes_on(play):
-    play.open().play("2C2 2B3 2A3")
-    play.press("Undo")
-    play.play("2A2")
-    before = play.page.url
-    play.page.reload()
-    play.says("Black to move.")
-    assert play.page.url == before
-    assert play.turns == ["2C2", "2B3", "2A2"]
-    assert (
-        play.tell("() => app.game.root.children[0].children[0].children.length") == 2
-    )  # what was undone is kept
-
-
-def test_a_closed_tab_goes_on(play):
-    play.open().play("2C2 2B3")
-    play.page.goto("about:blank")
-    play.page.goto("/")
-    play.says("White to move.")
-    assert play.turns == ["2C2", "2B3"]
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        "if (navigator.locks) navigator.locks.request = () => Promise.reject(new Error('forbidden'))",
-        "Object.assign(localStorage, { 'pylos.games': '[5, {}]', 'pylos.settings': '7', 'pylos.puzzles': '[1]' })",
-        "Storage.prototype.setItem = () => { throw new Error('full') }",
-    ],
-    ids=["forbidden", "broken", "full"],
-)
-def test_storage_that_does_not_work_harms_nothing(play, script):
-    play.page.goto("/runs")  # a page that keeps no game
-    play.page.add_init_script(script)
-    play.page.goto("/")
-    play.says("Your turn. Place a ball.")
-
-
-def test_tabs_do_not_disturb_each_other(play):
-    play.open().play("2C2 2B3")
-    other = PlayPage(play.page.context.new_page()).open("/")  # the game is being played: a new one
-    assert other.turns == []
-    twin = PlayPage(play.page.context.new_page()).open(play.page.url)
-    twin.play("2A3")
-    play.play("2A1")
-    for tab in (play, twin):
-        tab.page.reload()
-        tab.says("Black to move.")
-    assert play.turns == ["2C2", "2B3", "2A1"]
-    assert twin.turns == ["2C2", "2B3", "2A3"]
-
-
-def test_links_share_a_game_and_a_position(play):
-    play.open().play("2C2 2B3 2A3")
-    position = play.position
-    play.press("Share")
-    game, only = (play.page.locator("dialog input").nth(i).input_value() for i in range(2))
-    for link, turns in ((game, ["2C2", "2B3", "2A3"]), (only, [])):
-        visitor = PlayPage(play.page.context.browser.new_context().new_page())
-        visitor.open(link)
-        assert visitor.position == position
-        assert visitor.turns == turns
-        visitor.page.context.close()
-
-
-@pytest.mark.parametrize(
-    "line", ["standard/5.5", "nonsense/1", "standard/5.x", "standard/?start=%3Cb%3E", "%E0%A4%A"]
-)
-def test_hostile_addresses_are_refused(play, line):
-    play.open(f"/#{line}").says("Your turn. Place a ball.")
-    assert "cannot be opened" in play.page.locator(".toast").inner_text()
 
 
 def test_looking_back_is_not_playing(play):
@@ -402,19 +242,6 @@ def test_nobody_moves_for_an_agent(play):
     assert len(play.turns) == 2
 
 
-def test_a_server_that_is_gone_loses_nothing(browser, server):
-    context = browser.new_context(base_url=server, reduced_motion="reduce")
-    play = PlayPage(context.new_page()).open().play("2C2")
-    context.set_offline(True)
-    play.click("2B3")
-    play.says("cannot be reached")
-    play.says("Your move is kept")
-    context.set_offline(False)
-    play.says("White to move.")
-    assert play.turns == ["2C2", "2B3"]
-    context.close()
-
-
 def test_agents_play_each_other(play):
     play.open(f"/#mini-standard/?white={LEVEL}&black={LEVEL}&seed=5")
     play.tell("() => (app.settings.delay = 0.1)")
@@ -469,52 +296,9 @@ def test_a_new_game_against_a_level(play):
     ]
 
 
-def test_games_are_saved_and_opened(play, tmp_path):
-    play.open().play("2C2 2B3 2A3 2A2 2B1 2A1 2C1 2C3 2B2-2B2-2A3")
-    position = play.position
-    with play.page.expect_download() as download:
-        play.press("Save")
-    assert re.fullmatch(r"pylos-[\d.]{10}-\d{6}\.txt", download.value.suggested_filename)
-    saved = tmp_path / "game.txt"
-    download.value.save_as(saved)
-    assert "2B2-2B2-2A3" in saved.read_text()
-    saved.write_text(saved.read_text().replace('[White "human"]', '[White "Ann"]'))
-    play.open("/#mini-mature/")
-    play.press("Open")
-    play.page.locator("dialog textarea").fill("nonsense")
-    play.page.locator("dialog").get_by_role("button", name="Open").click()
-    play.page.locator("dialog [role=alert]:not(:empty)").wait_for()
-    play.page.locator("dialog input[type=file]").set_input_files(saved)
-    play.page.locator("dialog").wait_for(state="detached")
-    assert play.position == position
-    assert play.turns[-1] == "2B2-2B2-2A3"
-    with play.page.expect_download() as download:
-        play.press("Save")
-    assert download.value.path().read_text() == saved.read_text()
-
-
-def test_links_of_other_pages(play):
-    play.open(f"/?opponent={LEVEL}&rules=mini-standard")
-    assert play.tell("() => [app.match.person, app.match.players.black, app.game.rules]") == [
-        "white",
-        LEVEL,
-        "mini-standard",
-    ]
-    assert "?" not in play.page.url.split("#")[0]
-    play.open("/?rules=mini-standard&panel=analysis&start=................/w......../..../. b 0")
-    assert play.page.locator("#panel-analysis").is_visible()
-    play.says("Free board, both sides are yours. Black to move.")
-
-
-def test_an_address_typed_over_a_game_leaves_that_game(play):
-    play.open().play("2C2 2B3")
-    first = play.page.url
-    play.tell("() => (location.hash = 'mini-standard/16')")
-    play.until(lambda: play.turns == ["2A1"])
-    play.play("2A2")
-    play.open(first)
-    assert play.turns == ["2C2", "2B3"]
-    play.page.get_by_role("link", name="Puzzles").click()
-    play.page.get_by_role("link", name="Play", exact=True).click()
-    play.page.locator(".turn-rows").wait_for()
-    assert play.turns == ["2C2", "2B3"]
+def test_a_checkpoint_is_told_with_its_label(play, runs):
+    about = """async () => {
+      const { checkpoints } = await app.opponents.load("standard");
+      return app.opponents.about("standard", checkpoints.find(({ label }) => label).id);
+    }"""
+    assert re.fullmatch(r"Expert against random play: it wins \d+ %\.", play.open("/").tell(about))

@@ -65,7 +65,7 @@ export class Opponents {
     if (found.id === "perfect") return "Plays from the complete solution: it never gives anything away.";
     if (found.id === "given") return "The checkpoint that was named when the server was started.";
     const wins = found.win_rate_vs_random;
-    return wins == null ? "Not evaluated yet." : `Wins ${Math.round(100 * wins)} % against random play.`;
+    return wins == null ? "Not evaluated yet." : `${found.label} against random play: it wins ${Math.round(100 * wins)} %.`;
   }
 }
 
