@@ -281,7 +281,8 @@ def test_the_command_answers_and_ends_with_its_input():
     }
 
 
-def test_ctrl_c_ends_the_command():
+def asked_command():
+    """The command at work on a long request."""
     process = subprocess.Popen(
         COMMAND,
         stdin=subprocess.PIPE,
@@ -292,6 +293,11 @@ def test_ctrl_c_ends_the_command():
     )
     process.stdin.write(b'{"id": "a", "simulations": 20000, "report_every": 1}\n')
     process.stdin.flush()
+    return process
+
+
+def test_ctrl_c_ends_the_command():
+    process = asked_command()
     assert b'"done":false' in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=SECONDS)
@@ -300,16 +306,7 @@ def test_ctrl_c_ends_the_command():
 
 
 def test_a_reader_that_goes_away_ends_the_command():
-    process = subprocess.Popen(
-        COMMAND,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-        preexec_fn=hear_interrupts,
-    )
-    process.stdin.write(b'{"id": "a", "simulations": 20000, "report_every": 1}\n')
-    process.stdin.flush()
+    process = asked_command()
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(SECONDS) == 1

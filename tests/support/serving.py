@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from httpx2 import Response
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -66,3 +68,14 @@ def served(app: Starlette | None = None) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         running.should_exit = True
         thread.join()
+
+
+def post(client: TestClient, path: str, **body: Any) -> Response:
+    """The answer to a request of the interface."""
+    return client.post(f"/api/1/{path}", json=body)
+
+
+def error_of(answer: Response) -> str:
+    """The sentence with which bad input was refused."""
+    assert answer.status_code == 400, answer.text
+    return answer.json()["error"]

@@ -6,15 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
-from pylos.web.app import make_app
 from tests.support.serving import client_of
-
-
-@pytest.fixture(scope="module")
-def client():
-    return TestClient(make_app(), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize("path", ["/", "/puzzles", "/runs", "/static/css/theme.css", "/static/js/api.js"])

@@ -1,26 +1,11 @@
 """Texts of positions and games over HTTP."""
 
 import pytest
-from starlette.testclient import TestClient
 
 from pylos.game.board import Board
-from pylos.web.app import make_app
+from tests.support.serving import error_of, post
 
 SQUARE = "ww..w...bbb...../........./..../. w 0"
-
-
-@pytest.fixture(scope="module")
-def client():
-    return TestClient(make_app(), base_url="http://127.0.0.1")
-
-
-def post(client, path, **body):
-    return client.post(f"/api/1/{path}", json=body)
-
-
-def error_of(answer):
-    assert answer.status_code == 400, answer.text
-    return answer.json()["error"]
 
 
 def game(*turns, start=None, rules="standard"):
