@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from pylos.errors import IllegalActionError
-from pylos.game.board import Board, Side
+from pylos.game.board import BLACK, WHITE, Board, Side
+from pylos.game.position import mover
+from pylos.game.rules import is_over, rules_code
 
 REPETITION_LIMIT = 3
 """How often a position must occur for a draw. Positions in the middle of a turn count, too."""
@@ -34,10 +36,15 @@ class Outcome(NamedTuple):
 
 def outcome_on(board: Board) -> Outcome | None:
     """How the game on a board has just ended; None if it goes on. What went before the present ply is not tested."""
-    if board.is_over:
-        return Outcome(board.winner, "no_move")
-    positions = board.positions
-    if positions.count(board.position) >= REPETITION_LIMIT:
+    return outcome_after(board.positions, rules_code(board.rules))
+
+
+def outcome_after(positions: Sequence[int], code: int) -> Outcome | None:
+    """The same of a game given by all its packed positions, the present one last, and the rule set's code."""
+    position = positions[-1]
+    if is_over(position, code):
+        return Outcome(BLACK if mover(position) == 0 else WHITE, "no_move")
+    if positions.count(position) >= REPETITION_LIMIT:
         return Outcome(None, "repetition")
     return Outcome(None, "move_limit") if len(positions) > MOST_PLIES else None
 
