@@ -45,5 +45,9 @@ class TableError(PylosError):
     """A solution of the game that is missing, damaged or of another program."""
 
 
+class ConformanceError(PylosError):
+    """An adapter that does not play by the rules of Pylos."""
+
+
 class BusyError(PylosError):
     """Too much is asked at the same time. The same request may succeed later."""
