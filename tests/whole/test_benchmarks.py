@@ -17,6 +17,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "epoch": {},
     "learning": {},
     "levels": {"GAMES": 2},
+    "openspiel": {"SECONDS": 0.1, "GAMES": 2, "PLAYER": "reference:2", "SIMULATIONS": (2,)},
     "play": {"MOVES": 2, "TABS": 2, "TURNS": 1, "THINKING_SECONDS": 0.1, "CHROMIUM": ()},
     "playouts": {"GAMES": 10},
     "ratings": {"EVALUATIONS": (3,)},
