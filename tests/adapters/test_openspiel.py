@@ -15,12 +15,13 @@ from open_spiel.python.algorithms import evaluate_bots, mcts, minimax
 from open_spiel.python.observation import make_observation
 from open_spiel.python.tests import games_sim_test
 
+from pylos.adapters.conformance import check_conformance
 from pylos.adapters.openspiel import GAME, BotPlayer, PylosBot, pylos_bot
 from pylos.arena.match import play_match
 from pylos.errors import IllegalActionError, PlayerError, PositionError, RulesError
 from pylos.game.board import Board
 from pylos.game.observation import OBSERVATION_SIZE, observe
-from pylos.game.outcome import MOST_PLIES, outcome_on
+from pylos.game.outcome import MOST_PLIES
 from pylos.game.rules import RULES
 from pylos.players.baselines import RandomPlayer
 from tests.support.boards import RULE_NAMES, random_game
@@ -71,26 +72,43 @@ def test_every_playthrough_is_of_a_rule_set():
 # The game
 
 
+class Spiel:
+    """The game as `check_conformance` wants to see it."""
+
+    def start(self, rules):
+        return load(rules).new_initial_state()
+
+    def legal(self, state):
+        return state.legal_actions()
+
+    def mover(self, state):
+        return state.current_player()
+
+    def play(self, state, action):
+        return state.child(action)
+
+    def result(self, state):
+        return state.returns()[0] if state.is_terminal() else None
+
+
+@pytest.mark.parametrize("rules", RULE_NAMES)
+def test_it_conforms(rules):
+    check_conformance(Spiel(), [rules])
+
+
 @pytest.mark.parametrize("rules", RULE_NAMES)
 def test_states_go_with_boards(rules):
-    game, rng = load(rules), random.Random(rules)
-    for _ in range(3):
-        state, board = game.new_initial_state(), Board(rules)
-        while outcome_on(board) is None:
-            assert state.legal_actions() == board.legal_actions.tolist()
-            assert state.current_player() == ("white", "black").index(board.turn)
-            assert state.board == board
-            assert not state.is_terminal()
-            assert state.returns() == [0, 0]
-            action = rng.choice(state.legal_actions())
-            name = state.action_to_string(action)
-            assert state.string_to_action(name) == action
-            state.apply_action(action)
-            board.push(name)
-        assert state.is_terminal()
-        assert state.legal_actions() == []
-        assert state.history() == list(board.actions)
-        assert state.returns() == ([1, -1] if outcome_on(board).winner == "white" else [-1, 1])
+    state, board = state_of(random_game(rules, 14, 1)), random_game(rules, 14, 1)
+    assert state.board == board
+    assert state.position == board.position
+    assert state.history() == list(board.actions)
+    assert sum(state.returns()) == 0
+    for action in state.legal_actions():
+        name = state.action_to_string(action)
+        assert state.string_to_action(name) == action
+        after = board.copy()
+        after.push(name)
+        assert state.child(action).board == after
 
 
 def test_a_side_that_takes_back_acts_again():
