@@ -10,7 +10,7 @@ import numpy as np
 import torch  # here, before there are threads: two must not import it at the same time
 
 from pylos.analysis.agents import Agent
-from pylos.analysis.reports import failed_report, read_report
+from pylos.analysis.reports import failed_report, read_reports
 from pylos.analysis.tickets import MOST_SIMULATIONS, SearchRequest, Ticket
 from pylos.errors import PylosError
 from pylos.game.rules import rules_code
@@ -130,6 +130,7 @@ class _Lane:
         self._pool = SearchPool(rules_code(agent.rules), size.rows, size.simulations)
         self.waiting: deque[Ticket] = deque()
         self.running: dict[int, Ticket] = {}
+        self._reporting: dict[int, Ticket] = {}  # those of them that may report before they are finished
 
     @property
     def is_empty(self) -> bool:
@@ -144,7 +145,10 @@ class _Lane:
             if not ticket.is_over:
                 request = ticket.request
                 root = request.root or request.agent.root
-                self.running[self._pool.add(request.position, request.simulations, root)] = ticket
+                row = self._pool.add(request.position, request.simulations, root)
+                self.running[row] = ticket
+                if request.reports or request.report_every:
+                    self._reporting[row] = ticket
         return self._pool.select(leaves)
 
     def expand(self, values: np.ndarray, log_policy: np.ndarray) -> None:
@@ -153,14 +157,20 @@ class _Lane:
 
     def report(self) -> None:
         """Sends the reports that are due, and ends the searches that are finished."""
-        finished, simulations = self._pool.finished(), self._pool.simulations()
-        for row, ticket in list(self.running.items()):
-            done, made = finished[row], simulations[row]
-            if done or ticket.wants_report(made):
-                ticket.send(read_report(self._pool, row, ticket.request.position, made, done))
-            if done:
-                self._remove(row)
+        finished = set(self._pool.finished())
+        due = finished.copy()
+        if self._reporting:
+            made = self._pool.simulations(list(self._reporting))
+            tickets = zip(self._reporting.items(), made, strict=True)
+            due |= {row for (row, ticket), number in tickets if ticket.wants_report(number)}
+        if due:
+            rows = sorted(due)
+            for row, report in zip(rows, read_reports(self._pool, rows, finished), strict=True):
+                self.running[row].send(report)
+        for row in finished:
+            self._remove(row)
 
     def _remove(self, row: int) -> None:
         del self.running[row]
+        self._reporting.pop(row, None)
         self._pool.remove(row)

@@ -15,10 +15,10 @@ from importlib.metadata import version
 from queue import SimpleQueue
 from typing import TextIO
 
+import numpy as np
 import torch
 
 from pylos.analysis.reports import Report
-from pylos.analysis.rows import best_first, with_truth
 from pylos.analysis.service import SearchRequest, SearchService, Ticket, load_agent
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.engine.protocol import (
@@ -28,12 +28,14 @@ from pylos.engine.protocol import (
     Request,
     RequestError,
     Source,
-    analysis_answer,
+    analysis_line,
     encoded,
     read_lines,
     read_request,
 )
+from pylos.engine.writing import Truth, WrittenRows, write_rows
 from pylos.errors import PylosError
+from pylos.search.findings import Findings
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message, open_if_present
 from pylos.system.options import COUNT, Range, checked_options
 
@@ -76,6 +78,19 @@ class _Open:
     """Of the positions that are not answered, by the number of turns that lead to them."""
 
 
+class _LastWritten(threading.local):
+    """The rows that a thread wrote last. Reports that were read together come one after the other."""
+
+    findings: Findings | None = None
+    rows = WrittenRows("", np.zeros(1, np.int64))
+
+    def of(self, findings: Findings) -> WrittenRows:
+        """The rows of all reports that were read together."""
+        if findings is not self.findings:
+            self.findings, self.rows = findings, write_rows(findings)
+        return self.rows
+
+
 class Engine:
     """Answers requests until there are no more.
 
@@ -96,6 +111,7 @@ class Engine:
         self._open: dict[str, _Open] = {}
         self._tables: dict[str, Tablebase] = {}
         self._reading = True
+        self._written = _LastWritten()
         self._service = SearchService(options.most_open, options.threads or torch.get_num_threads())
 
     def run(self) -> None:
@@ -193,36 +209,40 @@ class Engine:
         self._tables[request.rules] = table
 
     def _take(self, opened: _Open, position: Position, report: Report) -> None:
-        """Takes a report from the thread that searches."""
+        """Takes a report from the thread that searches, which also writes its rows."""
         if report.done or self._events.qsize() < MOST_WAITING:
-            self._events.put(partial(self._answer, opened, position, report))
+            written = self._written.of(report.findings)
+            self._events.put(partial(self._answer, opened, position, report, written))
 
-    def _answer(self, opened: _Open, position: Position, report: Report) -> None:
+    def _answer(self, opened: _Open, position: Position, report: Report, written: WrittenRows) -> None:
         """Writes what a report says."""
         request = opened.request
         if self._open.get(request.id or "") is not opened:
             return  # cancelled meanwhile
-        if report.error is None:
-            self._write(self._shown(request, position, report))
-        else:
+        if report.error is not None:
             self._write({"id": request.id, "after": position.after, "done": True, "error": report.error})
+        elif request.exact:
+            self._sink.write(self._with_truth(request, position, report))
+        else:
+            rows = written.of(report.part, request.rows)
+            self._sink.write(analysis_line(request, position, report, rows))
         if report.done:
             del opened.tickets[position.after]
             if not opened.tickets:
                 del self._open[request.id or ""]
 
-    def _shown(self, request: Request, position: Position, report: Report) -> Answer:
-        """The answer that a report makes."""
-        rows, truth = report.rows, None
-        lines = {row.action: line for row, line in zip(rows, report.lines, strict=True)}
-        if request.exact:
-            table = self._tables[request.rules]
-            rows = best_first(with_truth(rows, position.board, table))
-            values, distances = table.probe([position.board])
-            distance = int(distances[0])
-            truth = int(values[0]), None if distance == NO_DISTANCE else distance
-        shown_rows = [(row, lines[row.action]) for row in rows[: request.rows]]
-        return analysis_answer(request, position, report, shown_rows, truth)
+    def _with_truth(self, request: Request, position: Position, report: Report) -> str:
+        """The line of an answer with exact values, by which its rows are ordered."""
+        table, findings = self._tables[request.rules], report.findings
+        values, distances = table.probe([position.board])
+        distance = int(distances[0])
+        worth = {"exact": int(values[0]), "distance": None if distance == NO_DISTANCE else distance}
+        known = table.probe_actions([position.board])
+        places = np.searchsorted(known.actions, findings.actions[report.part])
+        exact, turns = known.values[places], known.distances[places]
+        order = np.lexsort((exact * turns, -exact))  # of equals, those in front stay there
+        rows = write_rows(findings.one(report.place, order), Truth(exact[order], turns[order]))
+        return analysis_line(request, position, report, rows.of(slice(0, len(order)), request.rows), worth)
 
     def _write(self, answer: Answer) -> None:
         self._sink.write(encoded(answer))

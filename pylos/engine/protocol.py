@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from pylos.analysis.reports import Report
-from pylos.analysis.rows import Row
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import IllegalActionError, PositionError, PylosError, RulesError
 from pylos.game.board import Board
@@ -35,6 +34,7 @@ FIELDS = {
 """The fields that a request may have, by its action."""
 _DECIMALS = 6
 Answer = dict[str, Any]
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class RequestError(PylosError):
@@ -212,47 +212,26 @@ def _positions(fields: dict[str, Any], id: str, rules: Any) -> tuple[Position, .
     return tuple(Position(place, boards[place]) for place in after)
 
 
-def analysis_answer(
-    request: Request,
-    position: Position,
-    report: Report,
-    rows: list[tuple[Row, list[str]]],
-    truth: tuple[int, int | None] | None,
-) -> Answer:
-    """The answer about a position.
+def analysis_line(
+    request: Request, position: Position, report: Report, rows: str, worth: Answer | None = None
+) -> str:
+    """The line of an answer about a position.
 
     Args:
         request: asks about it.
         position: it.
         report: what the search found so far.
-        rows: the rows to show, each with its line.
-        truth: the exact value of the position and its distance, if asked for.
+        rows: the rows to show, as JSON.
+        worth: the exact value of the position and its distance, if asked for.
     """
-    answer: Answer = {
-        "id": request.id,
-        "after": position.after,
-        "done": report.done,
-        "turn": position.board.turn,
-        "simulations": report.simulations,
-        "value": round(report.value, _DECIMALS),
-    }
-    if truth is not None:
-        answer |= {"exact": truth[0], "distance": truth[1]}
-    answer["rows"] = [_row(row, line, truth is not None) for row, line in rows]
-    return answer
-
-
-def _row(row: Row, line: list[str], exact: bool) -> Answer:
-    """A row of an answer."""
-    shown_row: Answer = {"action": row.action, "name": row.name}
-    if exact:
-        shown_row |= {"exact": row.exact, "distance": row.distance}
-    for name in ("prior", "visits", "mean", "improved"):
-        value = getattr(row, name)
-        shown_row[name] = round(value, _DECIMALS) if isinstance(value, float) else value
-    return shown_row | {"line": line}
+    done, turn = "true" if report.done else "false", position.board.turn
+    value, more = round(report.value, _DECIMALS), f",{_encode(worth)[1:-1]}" if worth else ""
+    return (
+        f'{{"id":{_encode(request.id)},"after":{position.after},"done":{done},"turn":"{turn}",'
+        f'"simulations":{report.simulations},"value":{value}{more},"rows":[{rows}]}}\n'
+    )
 
 
 def encoded(answer: Answer) -> str:
     """An answer as its line."""
-    return json.dumps(answer, separators=(",", ":"), allow_nan=False) + "\n"
+    return _encode(answer) + "\n"

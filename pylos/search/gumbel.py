@@ -11,6 +11,8 @@ The q-value of an action is what it is worth to the player who takes it.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS
@@ -42,8 +44,9 @@ def considered_visits(simulations: int) -> np.ndarray:
     return table
 
 
-def halving_plan(drawn: int, simulations: int) -> list[int]:
-    """The row of `considered_visits` for a number of drawn actions, from 1 to CONSIDERED."""
+@lru_cache(maxsize=4 * CONSIDERED)
+def halving_plan(drawn: int, simulations: int) -> np.ndarray:
+    """The row of `considered_visits` for a number of drawn actions, from 1 to CONSIDERED; it cannot be written to."""
     rounds = max(1, (drawn - 1).bit_length())
     left, visits = drawn, 0
     order: list[int] = []
@@ -52,7 +55,9 @@ def halving_plan(drawn: int, simulations: int) -> list[int]:
             order += [visits] * left
             visits += 1
         left = max(min(2, drawn), left // 2)
-    return order[:simulations]
+    plan = np.array(order[:simulations], np.int32)
+    plan.setflags(write=False)
+    return plan
 
 
 @jit
@@ -149,34 +154,48 @@ def choose_root_edges(tree: Tree, n: int, noise: np.ndarray, wanted: np.ndarray,
 
 
 @jit
+def improve_root(tree: Tree, g: int, actions: np.ndarray, weights: np.ndarray) -> float:
+    """Reads the improved policy of a root that is not proven.
+
+    Args:
+        tree: the trees.
+        g: which of them.
+        actions: int16 [MAX_LEGAL_ACTIONS] receives the actions with a weight, ascending.
+        weights: int16 [MAX_LEGAL_ACTIONS] receives their probabilities times WEIGHT, rounded; 0 behind the last.
+
+    Returns:
+        The value of that policy. Unlike the mean over all visits it is not lowered by bad actions that were only tried.
+    """
+    scores, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
+    edges, first = _improved_logits(tree, g, scores, q_values), tree.first_edge[g, ROOT]
+    for k in range(edges):
+        if tree.edge_proven[g, first + k] == PROVEN_LOSS:
+            scores[k] = -np.inf
+    total = exponentials(scores, edges)
+    actions[:] = 0
+    weights[:] = 0
+    kept, value = 0, 0.0
+    for k in range(edges):
+        value += scores[k] / total * q_values[k]
+        weight = np.rint(WEIGHT * scores[k] / total)
+        if weight > 0:
+            actions[kept] = tree.edge_action[g, first + k]
+            weights[kept] = np.int16(weight)
+            kept += 1
+    return value
+
+
+@jit
 def improved_policy(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, values: np.ndarray) -> None:
-    """Puts the improved policy and its value in the place of what `root_visits` wrote; proven roots stay as they are.
+    """Puts improved policies and their values in the place of what `root_visits` wrote; proven roots stay as they are.
 
     Args:
         tree: the trees.
         n: trees in use.
-        actions: int16 [n, MAX_LEGAL_ACTIONS] receives the actions with a weight, ascending.
-        weights: int16 [n, MAX_LEGAL_ACTIONS] receives their probabilities times WEIGHT, rounded; 0 behind the last.
-        values: float32 [n] receives the value of that policy. Unlike the mean over all visits it is not lowered by
-            bad actions that were only tried.
+        actions: int16 [n, MAX_LEGAL_ACTIONS] receives the actions, see `improve_root`.
+        weights: int16 [n, MAX_LEGAL_ACTIONS] receives their weights.
+        values: float32 [n] receives the values of the policies.
     """
-    scores, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     for g in range(n):
-        if tree.proven[g, ROOT] != UNPROVEN:
-            continue
-        edges, first = _improved_logits(tree, g, scores, q_values), tree.first_edge[g, ROOT]
-        for k in range(edges):
-            if tree.edge_proven[g, first + k] == PROVEN_LOSS:
-                scores[k] = -np.inf
-        total = exponentials(scores, edges)
-        actions[g, :] = 0
-        weights[g, :] = 0
-        kept, value = 0, 0.0
-        for k in range(edges):
-            value += scores[k] / total * q_values[k]
-            weight = np.rint(WEIGHT * scores[k] / total)
-            if weight > 0:
-                actions[g, kept] = tree.edge_action[g, first + k]
-                weights[g, kept] = np.int16(weight)
-                kept += 1
-        values[g] = value
+        if tree.proven[g, ROOT] == UNPROVEN:
+            values[g] = improve_root(tree, g, actions[g], weights[g])

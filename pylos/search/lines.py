@@ -28,28 +28,26 @@ def _expected_edge(tree: Tree, g: int, node: int) -> int:
 
 
 @jit
-def principal_lines(
-    tree: Tree, g: int, code: int, actions: np.ndarray, pending: np.ndarray, lengths: np.ndarray
-) -> None:
-    """Follows the lines that a search expects after each of the E edges of its root.
+def expected_line(tree: Tree, g: int, edge: int, code: int, actions: np.ndarray, pending: np.ndarray) -> int:
+    """Follows the line that a search expects after an edge of its root.
 
     Args:
         tree: the trees.
         g: which of them.
+        edge: of the root.
         code: the rule set's number.
-        actions: int64 [E, L] receives the actions of each line, of which the edge's own is the first.
-        pending: int64 [E, L + 1] receives the balls that may be taken back before each action, and after the last one.
-        lengths: int64 [E] receives the numbers of actions, at most L.
+        actions: int16 [L] receives the actions of the line, of which the edge's own is the first.
+        pending: int8 [L + 1] receives the balls that may be taken back before each action, and after the last one.
+
+    Returns:
+        The number of actions, at most L.
     """
-    first = tree.first_edge[g, ROOT]
-    for k in range(lengths.shape[0]):
-        edge, node, n = first + k, ROOT, 0
-        while n < actions.shape[1] and edge != NO_EDGE:
-            position = tree.position[g, node]
-            actions[k, n] = tree.edge_action[g, edge]
-            pending[k, n] = take_backs(position)
-            pending[k, n + 1] = take_backs(step(position, actions[k, n], code))
-            n += 1
-            node = tree.edge_child[g, edge]
-            edge = _expected_edge(tree, g, node) if node != NO_NODE else NO_EDGE
-        lengths[k] = n
+    node, position, action, n = ROOT, np.int64(0), np.int64(0), 0
+    while n < actions.shape[0] and edge != NO_EDGE:
+        position, action = tree.position[g, node], np.int64(tree.edge_action[g, edge])
+        actions[n], pending[n] = action, take_backs(position)
+        n += 1
+        node = tree.edge_child[g, edge]
+        edge = _expected_edge(tree, g, node) if node != NO_NODE else NO_EDGE
+    pending[n] = take_backs(step(position, action, code))
+    return n

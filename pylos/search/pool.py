@@ -17,13 +17,11 @@ import numpy.typing as npt
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
-from pylos.search.gumbel import CONSIDERED, choose_root_edges, halving_plan, improved_policy
-from pylos.search.lines import principal_lines
+from pylos.search.findings import Findings, read_findings
+from pylos.search.gumbel import CONSIDERED, choose_root_edges, halving_plan
 from pylos.search.options import SearchOptions
-from pylos.search.root import RootEdges, measure_surprises, root_edges, root_visits
-from pylos.search.search import SearchResult
 from pylos.search.simulation import expand, select
-from pylos.search.tree import NO_EDGE, NO_NODE, ROOT, STAYS, UNPROVEN, Tree, new_tree, start_trees
+from pylos.search.tree import NO_EDGE, NO_NODE, ROOT, STAYS, UNPROVEN, Tree, new_tree, start_tree
 
 
 class SearchPool:
@@ -53,7 +51,7 @@ class SearchPool:
         self._code, self._c_puct, self._fpu_reduction = code, c_puct, fpu_reduction
         self._tree = new_tree(rows, simulations, _zeros)
         self._tree.leaf[:] = NO_NODE
-        self._free, self._taken = list(range(rows)), [False] * rows
+        self._free, self._taken = list(range(rows)), np.zeros(rows, np.bool_)
         self._used = 0  # all rows in use are below it
         self._gumbel = np.zeros(rows, np.bool_)
         self._plan = _zeros((rows, simulations), np.int32)
@@ -62,6 +60,7 @@ class SearchPool:
         self._wanted = np.empty(rows, np.int32)
         self._edges = np.empty(rows, np.int32)
         self._noise = np.zeros((rows, MAX_LEGAL_ACTIONS))
+        self._actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
 
     @property
     def rows(self) -> int:
@@ -90,11 +89,10 @@ class SearchPool:
         row = heapq.heappop(self._free)  # the first, as a step looks at all rows up to the last in use
         self._taken[row], self._used = True, max(self._used, row + 1)
         self._gumbel[row] = root == "gumbel"
-        drawn = min(legal_actions(position, self._code, np.empty(MAX_LEGAL_ACTIONS, np.int64)), CONSIDERED)
-        if drawn:
+        if drawn := min(legal_actions(position, self._code, self._actions), CONSIDERED):
             self._plan[row, :simulations] = halving_plan(drawn, simulations)
         self._asked[row], self._made[row] = simulations, 0
-        start_trees(self._view(row), np.array([position]), self._code, np.empty(1, np.int64))
+        start_tree(self._tree, row, position, self._code)
         return row
 
     def remove(self, row: int) -> None:
@@ -130,54 +128,27 @@ class SearchPool:
         """
         expand(self._tree, self._used, self._code, values, log_policy)
 
-    def simulations(self) -> list[int]:
-        """How many simulations the search in each row has made; 0 where there is none."""
-        made: list[int] = self._made[: self._used].tolist()
+    def simulations(self, rows: list[int]) -> list[int]:
+        """How many simulations the searches in these rows have made."""
+        made: list[int] = self._made[rows].tolist()
         return made
 
-    def finished(self) -> list[bool]:
-        """Whether the search in each row has made its simulations, or has proven its position won or lost."""
+    def finished(self) -> list[int]:
+        """The rows whose search has made its simulations, or has proven its position won or lost; ascending."""
         rows = slice(self._used)
         evaluated, proven = self._tree.num_edges[rows, ROOT] > 0, self._tree.proven[rows, ROOT] != UNPROVEN
-        done: list[bool] = (proven | evaluated & (self._made[rows] == self._asked[rows])).tolist()
-        return done
+        done = proven | evaluated & (self._made[rows] == self._asked[rows])
+        finished: list[int] = np.flatnonzero(self._taken[rows] & done).tolist()
+        return finished
 
-    def result(self, row: int) -> SearchResult:
-        """What an evaluated search has found so far, as arrays of one row, K being MAX_LEGAL_ACTIONS."""
-        tree, shape = self._view(row), (1, MAX_LEGAL_ACTIONS)
-        actions, weights = np.empty(shape, np.int16), np.empty(shape, np.int16)
-        values, surprises = np.empty(1, np.float32), np.empty(1, np.float32)
-        root_visits(tree, 1, actions, weights, values)
-        if self._gumbel[row]:
-            improved_policy(tree, 1, actions, weights, values)
-        measure_surprises(tree, 1, actions, weights, surprises)
-        return SearchResult(actions, weights, values, surprises)
-
-    def edges(self, row: int) -> RootEdges:
-        """What an evaluated search knows about the legal actions of its position."""
-        return root_edges(self._tree, row)
-
-    def lines(self, row: int, most: int) -> list[tuple[list[int], list[int]]]:
-        """The line that an evaluated search expects after each legal action.
+    def findings(self, rows: list[int], most: int) -> Findings:
+        """What the evaluated searches in these rows have found so far.
 
         Args:
-            row: of the search.
-            most: the most actions to follow.
-
-        Returns:
-            For each legal action, ascending: the n actions of its line, with itself as the first; and n + 1 numbers:
-            how many balls may be taken back before each of them and after the last.
+            rows: of the searches.
+            most: the most actions of a line.
         """
-        edges = int(self._tree.num_edges[row, ROOT])
-        actions, pending = np.empty((edges, most), np.int64), np.empty((edges, most + 1), np.int64)
-        lengths = np.empty(edges, np.int64)
-        principal_lines(self._tree, row, self._code, actions, pending, lengths)
-        lines = zip(actions.tolist(), pending.tolist(), lengths.tolist(), strict=True)
-        return [(line[:n], before[: n + 1]) for line, before, n in lines]
-
-    def _view(self, row: int) -> Tree:
-        """The tree of a row, as the only one."""
-        return Tree(*(array[row : row + 1] for array in self._tree))
+        return read_findings(self._tree, self._code, np.array(rows, np.int64), self._gumbel, most)
 
 
 def _zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:

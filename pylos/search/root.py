@@ -39,42 +39,58 @@ def add_dirichlet_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, frac
 
 
 @jit
-def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, values: np.ndarray) -> None:
-    """Reads the result of a search from the roots.
+def read_root(tree: Tree, g: int, actions: np.ndarray, visits: np.ndarray) -> float:
+    """Reads the result of a search from one root.
 
     Where the root is won, only actions that are proven to win have a visit, one each. Elsewhere proven losses lose
     their visits, unless all actions are lost.
 
     Args:
         tree: the trees.
+        g: which of them.
+        actions: int16 [K] receives the visited actions, ascending; K must be enough for all of them.
+        visits: int16 [K] receives their visits; 0 behind the last one.
+
+    Returns:
+        The root's value for its mover, exact where it is proven.
+    """
+    k = 0
+    actions[:] = 0
+    visits[:] = 0
+    root_proof = tree.proven[g, ROOT]
+    first = tree.first_edge[g, ROOT]
+    likeliest = NO_EDGE
+    for edge in range(first, first + tree.num_edges[g, ROOT]):
+        count = tree.edge_visits[g, edge]
+        if root_proof == PROVEN_WIN:
+            count = 1 if tree.edge_proven[g, edge] == PROVEN_WIN else 0
+        elif root_proof == UNPROVEN and tree.edge_proven[g, edge] == PROVEN_LOSS:
+            continue
+        elif likeliest == NO_EDGE or tree.edge_prior[g, edge] > tree.edge_prior[g, likeliest]:
+            likeliest = edge
+        if count and k < actions.shape[0]:
+            actions[k] = tree.edge_action[g, edge]
+            visits[k] = count
+            k += 1
+    if k == 0 and likeliest != NO_EDGE:  # all visited actions turned out to be lost
+        actions[0] = tree.edge_action[g, likeliest]
+        visits[0] = 1
+    return float(root_proof) if root_proof else float(tree.value_sum[g, ROOT] / tree.visits[g, ROOT])
+
+
+@jit
+def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, values: np.ndarray) -> None:
+    """Reads the results of all roots, see `read_root`.
+
+    Args:
+        tree: the trees.
         n: trees in use.
-        actions: int16 [n, K] receives the visited actions, ascending; K must be enough for all of them.
-        visits: int16 [n, K] receives their visits; 0 behind the last one.
-        values: float32 [n] receives the root's value for its mover, exact where it is proven.
+        actions: int16 [n, K] receives the visited actions.
+        visits: int16 [n, K] receives their visits.
+        values: float32 [n] receives the values of the roots.
     """
     for g in range(n):
-        k = 0
-        actions[g, :] = 0
-        visits[g, :] = 0
-        root_proof = tree.proven[g, ROOT]
-        first = tree.first_edge[g, ROOT]
-        likeliest = NO_EDGE
-        for edge in range(first, first + tree.num_edges[g, ROOT]):
-            count = tree.edge_visits[g, edge]
-            if root_proof == PROVEN_WIN:
-                count = 1 if tree.edge_proven[g, edge] == PROVEN_WIN else 0
-            elif root_proof == UNPROVEN and tree.edge_proven[g, edge] == PROVEN_LOSS:
-                continue
-            elif likeliest == NO_EDGE or tree.edge_prior[g, edge] > tree.edge_prior[g, likeliest]:
-                likeliest = edge
-            if count and k < actions.shape[1]:
-                actions[g, k] = tree.edge_action[g, edge]
-                visits[g, k] = count
-                k += 1
-        if k == 0 and likeliest != NO_EDGE:  # all visited actions turned out to be lost
-            actions[g, 0] = tree.edge_action[g, likeliest]
-            visits[g, 0] = 1
-        values[g] = root_proof if root_proof else tree.value_sum[g, ROOT] / tree.visits[g, ROOT]
+        values[g] = read_root(tree, g, actions[g], visits[g])
 
 
 @jit

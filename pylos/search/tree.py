@@ -110,6 +110,18 @@ def add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) -
 
 
 @jit
+def start_tree(tree: Tree, g: int, position: int, code: int) -> None:
+    """Starts a new tree, whose root becomes a leaf unless it is the end of a game."""
+    tree.node_count[g] = 0
+    tree.edge_count[g] = 0
+    add_node(tree, g, position, NO_NODE, NO_NODE)
+    over = is_over(position, code)
+    tree.leaf[g] = NO_NODE if over else ROOT
+    if over:
+        tree.proven[g, ROOT] = PROVEN_LOSS
+
+
+@jit
 def start_trees(tree: Tree, roots: np.ndarray, code: int, positions: np.ndarray) -> int:
     """Starts a new tree at each root; a root becomes a leaf unless it is the end of a game.
 
@@ -124,14 +136,8 @@ def start_trees(tree: Tree, roots: np.ndarray, code: int, positions: np.ndarray)
     """
     leaves = 0
     for g in range(roots.shape[0]):
-        tree.node_count[g] = 0
-        tree.edge_count[g] = 0
-        add_node(tree, g, roots[g], NO_NODE, NO_NODE)
-        if is_over(roots[g], code):
-            tree.proven[g, ROOT] = PROVEN_LOSS
-            tree.leaf[g] = NO_NODE
-        else:
-            tree.leaf[g] = ROOT
+        start_tree(tree, g, roots[g], code)
+        if tree.leaf[g] == ROOT:
             positions[leaves] = roots[g]
             leaves += 1
     return leaves

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pylos.analysis.reports import LINE_TURNS, failed_report, read_report
+from pylos.analysis.reports import LINE_TURNS, failed_report, read_reports
 from pylos.analysis.rows import analyse
 from pylos.game.board import Board
 from pylos.game.rules import RULES
@@ -21,7 +21,7 @@ def test_the_rows_are_those_of_an_analysis():
     pool = SearchPool(RULES["standard"], 1, 60)
     row = pool.add(board.position, 60, "gumbel")
     run_out(pool, player.evaluator)
-    report = read_report(pool, row, board.position, pool.simulations()[row], True)
+    (report,) = read_reports(pool, [row], {row})
     assert report.simulations == 60
     assert report.done
     for mine, other in zip(report.rows, analyse(board, None, player), strict=True):
@@ -35,8 +35,7 @@ def test_lines_are_turns_that_can_be_played(rules):
     pool = SearchPool(RULES[rules], 30, 120)
     rows = [pool.add(board.position, 120, "puct") for board in boards]
     run_out(pool)
-    for row, board in zip(rows, boards, strict=True):
-        report = read_report(pool, row, board.position, pool.simulations()[row], True)
+    for report, board in zip(read_reports(pool, rows, set(rows)), boards, strict=True):
         assert len(report.lines) == len(report.rows) == len(board.legal_actions)
         for best, line in zip(report.rows, report.lines, strict=True):
             played = board.copy()
@@ -56,17 +55,21 @@ def test_the_first_report_has_the_priors_and_a_game_that_is_over_no_rows():
     pool = SearchPool(RULES["standard"], 2, 8)
     row, over = pool.add(board.position, 0, "gumbel"), random_game("standard", 500, 1)
     run_out(pool)
-    report = read_report(pool, row, board.position, 0, False)
+    (report,) = read_reports(pool, [row], set())
+    assert not report.done
     assert report.simulations == 0
     assert [row.prior for row in report.rows] == sorted((row.prior for row in report.rows), reverse=True)
     assert np.isclose(sum(row.prior for row in report.rows), 1)
     assert {row.mean for row in report.rows} == {None}
     assert report.lines == [[row.name] for row in report.rows]
-    lost = read_report(pool, pool.add(over.position, 8, "gumbel"), over.position, 0, True)
-    assert (lost.value, lost.rows, lost.lines) == (-1.0, [], [])
+    lost = pool.add(over.position, 8, "gumbel")
+    again, end = read_reports(pool, [row, lost], {lost})
+    assert (again.rows, again.lines, again.done) == (report.rows, report.lines, False)
+    assert (end.value, end.rows, end.lines, end.done) == (-1.0, [], [], True)
 
 
 def test_a_failure_says_why():
     report = failed_report("the network is damaged")
     assert report.done
     assert report.error == "the network is damaged"
+    assert report.rows == report.lines == []

@@ -1,9 +1,10 @@
 """Reviews by the solution, and by opinions of searches that the tests write themselves."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from pylos.analysis.reports import Report
 from pylos.analysis.review import (
     Opinion,
     chances_by_search,
@@ -232,7 +233,7 @@ def _over(board, name):
 def test_an_opinion_names_a_whole_turn():
     board = Board.from_text(SQUARE)
     rows = [Row(5, "1B2", mean=0.4), Row(3, "1A4", mean=0.1)]
-    report = Report(64, True, 0.3, rows, [["1B2"], ["1A4", "1B2"]])
+    report = SimpleNamespace(value=0.3, rows=rows, lines=[["1B2"], ["1A4", "1B2"]])
     assert opinion_of(report, board) == Opinion(0.4, "1A4")  # the take-back after 1B2 is not known
-    report = report._replace(lines=[["1B2-1A1", "1A4"], ["1A4"]], value=1.0)
+    report = SimpleNamespace(value=1.0, rows=rows, lines=[["1B2-1A1", "1A4"], ["1A4"]])
     assert opinion_of(report, board) == Opinion(1.0, "1B2-1A1")

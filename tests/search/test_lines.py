@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from pylos.game.rules import RULES
+from pylos.search.findings import Findings
 from pylos.search.pool import SearchPool
 from pylos.search.tree import PROVEN_WIN
 from tests.search.test_pool import run_out
 from tests.support.searches import late_boards, running_boards
+
+
+def lines(found: Findings) -> list[tuple[list[int], list[int]]]:
+    """The actions of each line, and the balls that may be taken back before them and after the last."""
+    rows = zip(found.lines.tolist(), found.pending.tolist(), found.lengths.tolist(), strict=True)
+    return [(actions[:n], pending[: n + 1]) for actions, pending, n in rows]
 
 
 def test_a_line_is_legal_and_follows_the_most_visited_actions():
@@ -18,22 +25,19 @@ def test_a_line_is_legal_and_follows_the_most_visited_actions():
     run_out(pool)
     longest = 0
     for row, board in zip(rows, boards, strict=True):
-        edges = pool.edges(row)
-        lines = pool.lines(row, 12)
-        assert len(lines) == len(edges.actions)
-        for index, (actions, pending) in enumerate(lines):
-            assert actions[0] == edges.actions[index]
-            assert len(pending) == len(actions) + 1
-            assert (len(actions) == 1) or edges.visits[index] > 1
+        found = pool.findings([row], 12)
+        assert sorted(found.actions.tolist()) == board.legal_actions.tolist()
+        for index, (actions, pending) in enumerate(lines(found)):
+            assert actions[0] == found.actions[index]
+            assert (len(actions) == 1) or found.visits[index] > 1
             played = board.copy()
             for action, before in zip(actions, pending, strict=False):
                 assert played.pending == before
                 played.push(action)
             assert played.pending == pending[-1]
             longest = max(longest, len(actions))
-        best = int(np.argmax(edges.visits))
         node, tree = 0, pool._tree
-        for action in lines[best][0]:
+        for action in lines(found)[int(np.argmax(found.visits))][0]:
             first = tree.first_edge[row, node]
             own = slice(first, first + tree.num_edges[row, node])
             edge = first + tree.edge_action[row, own].tolist().index(action)
@@ -52,10 +56,8 @@ def test_a_proven_win_is_played_to_its_end():
         tree = pool._tree
         if tree.proven[row, 0] != PROVEN_WIN:
             continue
-        first = tree.first_edge[row, 0]
-        index = tree.edge_proven[row, first : first + tree.num_edges[row, 0]].tolist().index(PROVEN_WIN)
         played = board.copy()
-        for action in pool.lines(row, 40)[index][0]:
+        for action in lines(pool.findings([row], 40))[0][0]:  # only actions that win have a weight
             played.push(action)
         assert played.is_over
         assert played.winner == board.turn

@@ -35,14 +35,15 @@ def assert_as_search(
     """The row has the bits of a `Search` for this position alone."""
     search = Search(1, rules_code(board.rules), SearchOptions(simulations=simulations, root=root))
     expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64))
-    found = pool.result(row)
-    width = expected.actions.shape[1]
-    assert pool.finished()[row]
-    assert np.array_equal(found.actions[:, :width], expected.actions)
-    assert np.array_equal(found.weights[:, :width], expected.weights)
-    assert found.values == expected.values
-    assert found.surprises == expected.surprises
-    for mine, other in zip(pool.edges(row), search.first_root(), strict=True):
+    assert row in pool.finished()
+    found, root = pool.findings([row], 8), search.first_root()
+    assert found.values[0] == expected.values[0]
+    weighted = found.weights > 0
+    weights = dict(zip(found.actions[weighted].tolist(), found.weights[weighted].tolist(), strict=True))
+    assert weights == row_weights(expected, 0)
+    ascending = np.argsort(found.actions)
+    columns = found.actions, found.visits, found.means, found.priors
+    for mine, other in zip((column[ascending] for column in columns), root, strict=True):
         assert np.array_equal(mine, other, equal_nan=True)
 
 
@@ -81,55 +82,60 @@ def test_a_search_ends_early_where_its_root_is_proven():
     pool, boards = SearchPool(RULES["standard"], 12, 400), late_boards("standard", 12)
     rows = [pool.add(board.position, 400, "gumbel") for board in boards]
     run_out(pool)
-    made = [pool.simulations()[row] for row in rows]
+    made = pool.simulations(rows)
     assert min(made) < 400
-    for row, board in zip(rows, boards, strict=True):
+    values = pool.findings(rows, 1).values
+    for row, board, simulations, value in zip(rows, boards, made, values, strict=True):
         assert_as_search(pool, row, board, 400)
-        assert (pool.simulations()[row] < 400) <= (abs(pool.result(row).values[0]) == 1)
+        assert (simulations < 400) <= (abs(value) == 1)
 
 
 def test_only_rows_that_search_have_leaves():
     boards, pool = running_boards("standard", 3), SearchPool(RULES["standard"], 3, 8)
     assert step(pool) == 0
     short, long = pool.add(boards[0].position, 2, "gumbel"), pool.add(boards[1].position, 8, "gumbel")
-    assert pool.finished() == [False, False]
+    assert pool.finished() == []
     assert [step(pool) for _ in range(4)] == [2, 2, 2, 1]
-    assert pool.finished()[short]
-    assert pool.simulations()[short] == 2
+    assert pool.finished() == [short]
+    assert pool.simulations([short, long]) == [2, 3]
     pool.remove(long)
     late = pool.add(boards[2].position, 8, "puct")
     pool.remove(late)  # before its root was evaluated
     assert step(pool) == 0
     assert pool.free_rows == 2
     pool.remove(short)
-    assert pool.simulations() == []  # no step looks at rows behind the last one in use
+    assert pool.finished() == []
     late, kept = (pool.add(board.position, 8, "puct") for board in boards[1:])
     pool.remove(late)
     assert step(pool) == 1  # that of `kept`, whose row is behind
-    assert not pool.finished()[kept]
+    assert pool.finished() == []
+    run_out(pool)
+    assert pool.finished() == [kept]
 
 
 def test_no_simulations_give_the_prior():
     board, pool = running_boards("standard", 1)[0], SearchPool(RULES["standard"], 1, 8)
     row = pool.add(board.position, 0, "gumbel")
-    assert not pool.finished()[row]
+    assert pool.finished() == []
     run_out(pool)
-    assert pool.finished()[row]
-    found, edges = pool.result(row), pool.edges(row)
+    assert pool.finished() == [row]
+    found = pool.findings([row], 8)
     assert found.values[0] == pytest.approx(hashed(np.array([board.position]))[0][0])
-    weights = row_weights(found, 0)  # without actions of a weight that rounds to 0
-    expected = np.rint(10_000 * edges.priors.astype(np.float64))
-    assert edges.actions.tolist() == board.legal_actions.tolist()
-    assert [weights.get(int(a), 0) for a in edges.actions] == pytest.approx(expected.tolist(), abs=1)
+    assert sorted(found.actions.tolist()) == board.legal_actions.tolist()
+    expected = np.rint(10_000 * found.priors.astype(np.float64))  # a weight may round to 0
+    assert found.weights.tolist() == pytest.approx(expected.tolist(), abs=1)
+    assert found.lines[:, 0].tolist() == found.actions.tolist()
+    assert set(found.lengths.tolist()) == {1}
 
 
 def test_a_game_that_is_over_is_lost_at_once():
     over, pool = random_game("standard", 500, 1), SearchPool(RULES["standard"], 1, 8)
     row = pool.add(over.position, 8, "gumbel")
     assert step(pool) == 0
-    assert pool.finished()[row]
-    assert pool.result(row).values[0] == -1
-    assert len(pool.edges(row).actions) == 0
+    assert pool.finished() == [row]
+    found = pool.findings([row], 8)
+    assert found.values.tolist() == [-1]
+    assert len(found.actions) == 0
 
 
 def test_no_more_rows_than_there_are():

@@ -1,0 +1,208 @@
+"""The rows of answers as JSON: one kernel writes those of many reports.
+
+An answer has as many rows as its position has legal actions, so nearly all of its text is rows. Python needs as much
+time for them as the search for twenty simulations; the kernel needs a hundredth of that, and no interpreter's lock.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pylos.analysis.reports import LINE_TURNS
+from pylos.game.actions import action_name
+from pylos.game.rules import NUM_ACTIONS, STOP
+from pylos.kernels.jit import jit
+from pylos.search.findings import Findings
+from pylos.solution.tablebase import NO_DISTANCE
+
+_MILLION = 1_000_000
+"""Numbers that are not whole have six decimals."""
+_ROW_BYTES = 200
+"""More than a row has without its line."""
+_NAME_BYTES = 8
+"""More than a name has."""
+
+
+class Truth(NamedTuple):
+    """What T actions are worth by the solution."""
+
+    values: np.ndarray
+    """int8 [T] 1 for a win, 0 for a draw, -1 for a loss."""
+    distances: np.ndarray
+    """int16 [T] turns to the end, or NO_DISTANCE."""
+
+
+NO_TRUTH = Truth(np.empty(0, np.int8), np.empty(0, np.int16))
+"""Of actions that are not to be shown with it."""
+
+
+class WrittenRows(NamedTuple):
+    """The rows of T actions as JSON."""
+
+    text: str
+    """The objects, each followed by a comma."""
+    ends: np.ndarray
+    """int64 [T + 1] where each row begins, and the end of the last."""
+
+    def of(self, part: slice, most: int | None) -> str:
+        """The rows of a part, without the last comma.
+
+        Args:
+            part: which rows.
+            most: the most of them; None for all.
+        """
+        stop = part.stop if most is None else min(part.stop, part.start + most)
+        return self.text[self.ends[part.start] : self.ends[stop] - 1] if stop > part.start else ""
+
+
+def write_rows(found: Findings, truth: Truth = NO_TRUTH) -> WrittenRows:
+    """Writes the rows of all searches, with the truth about all their actions, if it is given."""
+    total, most = found.lines.shape
+    ends = np.zeros(total + 1, np.int64)
+    out = np.empty(total * (_ROW_BYTES + most * _NAME_BYTES + 3 * LINE_TURNS), np.uint8)
+    _write_rows(found, truth, out, ends)
+    return WrittenRows(str(out[: ends[-1]].data, "ascii"), ends)
+
+
+def _bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("ascii"), np.uint8)
+
+
+_ACTION, _NAME, _EXACT, _DISTANCE = map(_bytes, ('{"action":', ',"name":"', '","exact":', ',"distance":'))
+_PRIOR, _VISITS, _MEAN, _IMPROVED = map(_bytes, (',"prior":', ',"visits":', ',"mean":', ',"improved":'))
+_LINE, _NEXT_TURN, _END, _NULL = map(_bytes, (',"line":["', '","', '"]},', "null"))
+_QUOTE, _MINUS, _POINT, _ZERO, _SMALL = map(ord, '"-.0e')
+_STOP_NAME = NUM_ACTIONS
+"""Where the name of the stop is: its number is also that of placing on the apex."""
+_NAMES = np.zeros((NUM_ACTIONS + 1, _NAME_BYTES), np.uint8)
+"""The names of the actions, with zeros behind."""
+for _number, _text in enumerate([*map(action_name, range(NUM_ACTIONS)), action_name(STOP, 1)]):
+    _NAMES[_number, : len(_text)] = _bytes(_text)
+
+
+@jit
+def _write_rows(found: Findings, truth: Truth, out: np.ndarray, ends: np.ndarray) -> None:
+    """Writes the rows to `out`, and to `ends` [T + 1] where they end."""
+    at = 0
+    for i in range(found.first.shape[0] - 1):
+        first, last = found.first[i], found.first[i + 1]
+        total = 0
+        for t in range(first, last):
+            total += found.weights[t]
+        for t in range(first, last):
+            at = _put_number(out, _put(out, at, _ACTION), found.actions[t])
+            at = _put_name(out, _put(out, at, _NAME), found.actions[t], found.pending[t, 0])
+            if truth.values.shape[0]:
+                at = _put_number(out, _put(out, at, _EXACT), truth.values[t])
+                at = _put(out, at, _DISTANCE)
+                distance = truth.distances[t]
+                at = _put(out, at, _NULL) if distance == NO_DISTANCE else _put_number(out, at, distance)
+            else:
+                out[at] = _QUOTE
+                at += 1
+            at = _put_decimal(out, _put(out, at, _PRIOR), np.float64(found.priors[t]))
+            at = _put_number(out, _put(out, at, _VISITS), found.visits[t])
+            at = _put_decimal(out, _put(out, at, _MEAN), np.float64(found.means[t]))
+            at = _put_decimal(out, _put(out, at, _IMPROVED), found.weights[t] / total)
+            at = _put_line(out, _put(out, at, _LINE), found.lines[t], found.pending[t], found.lengths[t])
+            at = _put(out, at, _END)
+            ends[t + 1] = at
+
+
+@jit
+def _put(out: np.ndarray, at: int, text: np.ndarray) -> int:
+    """Writes a text; this function and those below return where it ends."""
+    for k in range(text.shape[0]):
+        out[at + k] = text[k]
+    return at + text.shape[0]
+
+
+@jit
+def _put_number(out: np.ndarray, at: int, number: int) -> int:
+    """Writes a whole number."""
+    rest = np.int64(number)
+    if rest < 0:
+        out[at] = _MINUS
+        at, rest = at + 1, -rest
+    size = 1
+    while rest >= 10**size:
+        size += 1
+    for k in range(size):
+        out[at + size - 1 - k] = _ZERO + rest % 10
+        rest //= 10
+    return at + size
+
+
+@jit
+def _put_decimal(out: np.ndarray, at: int, number: float) -> int:
+    """Writes a number from -1 to 1 as Python writes `round(number, 6)`; null for NaN."""
+    if np.isnan(number):
+        return _put(out, at, _NULL)
+    if np.signbit(number):
+        out[at] = _MINUS
+        at += 1
+    millionths = _millionths(abs(number))
+    if 0 < millionths < 100:  # 0.000034 is written 3.4e-05
+        tens = millionths >= 10
+        out[at] = _ZERO + (millionths // 10 if tens else millionths)
+        at += 1
+        if tens and millionths % 10:
+            out[at], out[at + 1] = _POINT, _ZERO + millionths % 10
+            at += 2
+        out[at], out[at + 1], out[at + 2] = _SMALL, _MINUS, _ZERO
+        out[at + 3] = _ZERO + (5 if tens else 6)
+        return at + 4
+    out[at], out[at + 1] = _ZERO + millionths // _MILLION, _POINT
+    at, rest, digit = at + 2, millionths % _MILLION, _MILLION // 10
+    while True:
+        out[at] = _ZERO + rest // digit
+        at, rest, digit = at + 1, rest % digit, digit // 10
+        if not rest:
+            return at
+
+
+@jit
+def _millionths(number: float) -> int:
+    """A number of at least 0 in millionths, rounded as Python rounds: exactly, and a half to the even number.
+
+    A product of floats is rounded itself, so it is made of two that are exact.
+    """
+    high = np.float64(np.float32(number))
+    much, little = high * _MILLION, (number - high) * _MILLION
+    whole = np.floor(much)
+    over = (much - whole) - 0.5
+    up = over > -little or (over == -little and whole % 2 == 1)
+    return np.int64(whole) + np.int64(up)
+
+
+@jit
+def _put_name(out: np.ndarray, at: int, action: int, pending: int) -> int:
+    """Writes the name of an action, see `action_name`."""
+    name = _NAMES[_STOP_NAME if action == STOP and pending else action]
+    for k in range(_NAME_BYTES):
+        if not name[k]:
+            return at + k
+        out[at + k] = name[k]
+    return at + _NAME_BYTES
+
+
+@jit
+def _put_line(out: np.ndarray, at: int, actions: np.ndarray, pending: np.ndarray, length: int) -> int:
+    """Writes the turns of a line with the marks between them, as `Report.lines` has them."""
+    turns, begin = 0, at  # where the last turn begins
+    for k in range(length):
+        action = actions[k]
+        if pending[k] == 0 or not turns:
+            if turns == LINE_TURNS:
+                return at
+            if turns:
+                at = _put(out, at, _NEXT_TURN)
+            turns, begin = turns + 1, at
+        elif action == STOP and pending[k] != 2 and out[begin] != _MINUS:
+            continue
+        at = _put_name(out, at, action, pending[k])
+    if pending[length] and turns > 1:
+        return begin - _NEXT_TURN.shape[0]
+    return at

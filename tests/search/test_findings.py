@@ -1,0 +1,56 @@
+"""Findings: the best action comes first, and searches that are read together do not mix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pylos.game.rules import RULES
+from pylos.search.pool import SearchPool
+from tests.search.test_pool import run_out
+from tests.support.boards import random_game
+from tests.support.searches import late_boards, running_boards
+
+
+@pytest.mark.parametrize("root", ["gumbel", "puct"])
+def test_the_best_action_comes_first(root):
+    boards = running_boards("standard", 10) + late_boards("standard", 10)
+    pool = SearchPool(RULES["standard"], 20, 90)
+    rows = [pool.add(board.position, 90, root) for board in boards]
+    run_out(pool)
+    found = pool.findings(rows, 1)
+    for index, board in enumerate(boards):
+        part = found.part(index)
+        columns = (-found.weights[part], -found.visits[part], -found.priors[part], found.actions[part])
+        merits = list(zip(*(column.tolist() for column in columns), strict=True))
+        assert merits == sorted(merits)
+        assert len(merits) == len(board.legal_actions)
+
+
+def test_searches_are_read_together_as_alone_and_in_any_order():
+    boards = [
+        *running_boards("mature", 5),
+        random_game("mature", 500, 1),
+        *running_boards("mature", 2, seed=9),
+    ]
+    pool = SearchPool(RULES["mature"], 8, 40)
+    rows = [pool.add(board.position, 40, "gumbel") for board in boards]
+    run_out(pool)
+    chosen = [rows[6], rows[5], rows[0], rows[3]]
+    together = pool.findings(chosen, 24)
+    assert len(together.values) == 4
+    assert together.first[-1] == len(together.actions)
+    for index, row in enumerate(chosen):
+        alone, part = pool.findings([row], 24), together.part(index)
+        n = part.stop - part.start
+        again = together.one(index, np.arange(n))
+        turned = together.one(index, np.arange(n)[::-1])
+        assert alone.values == together.values[index] == again.values
+        for name in ("actions", "weights", "visits", "means", "priors", "lengths"):
+            mine = getattr(alone, name)
+            assert np.array_equal(mine, getattr(together, name)[part], equal_nan=True)
+            assert np.array_equal(mine, getattr(again, name), equal_nan=True)
+            assert np.array_equal(mine[::-1], getattr(turned, name), equal_nan=True)
+        for k, length in enumerate(alone.lengths):
+            assert np.array_equal(alone.lines[k, :length], together.lines[part][k, :length])
+            assert np.array_equal(alone.pending[k, : length + 1], together.pending[part][k, : length + 1])
