@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from pylos.solution.tablebase import Tablebase
     from pylos.training.datamodule import SelfPlayDataModule
     from pylos.training.module import PylosModule
+    from pylos.web.widget import BoardWidget
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AtomicCheckpointIO",
     "Board",
+    "BoardWidget",
     "BusyError",
     "CheckpointError",
     "ConfigurationError",
@@ -65,6 +67,7 @@ __all__ = [
 _MODULES = {
     "AtomicCheckpointIO": "runs.checkpoint_io",
     "Board": "game.board",
+    "BoardWidget": "web.widget",
     "PylosModule": "training.module",
     "PylosNetwork": "network.network",
     "RunLogger": "runs.logger",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, SupportsIndex
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from pylos.errors import IllegalActionError, PositionError
 from pylos.game.actions import action_name, parse_action
+from pylos.game.arrows import Arrow
 from pylos.game.drawing import ascii_drawing, svg
 from pylos.game.explanations import why_illegal, why_impossible
 from pylos.game.notation import format_position, join_turns, parse_position, split_turn
@@ -263,7 +264,28 @@ class Board:
         return ascii_drawing(self._position, self._code)
 
     def _repr_svg_(self) -> str:
-        return svg(self._position, self._code, last=self.last_cells)
+        return self.svg()
+
+    def svg(self, arrows: Iterable[Arrow | tuple[Any, ...]] = (), size: int = 480) -> str:
+        """A drawing of the position, as notebooks show it, with turns as arrows.
+
+        >>> drawing = Board().svg([("1B2", 0.8, "62 %"), ("1A1", 0.1)])
+        >>> drawing.count("62 %")
+        1
+
+        Args:
+            arrows: turns, each as an `Arrow` or the same fields as a tuple: the turn, its weight from 0 to 1, a text
+                and a colour. All but the turn may be left out.
+            size: the width in pixels.
+
+        Returns:
+            An SVG document.
+
+        Raises:
+            IllegalActionError: one of the arrows is no turn.
+        """
+        shown = [Arrow(*arrow) for arrow in arrows]
+        return svg(self._position, self._code, last=self.last_cells, arrows=shown, size=size)
 
 
 def as_positions(boards: Sequence[Board] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

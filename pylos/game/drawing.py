@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from pylos.game.actions import CELL_NAMES
+from pylos.game.arrows import Arrow, draw_arrows
 from pylos.game.notation import format_position
 from pylos.game.position import SIDES, cells_by_side, mover, take_backs
 from pylos.game.rules import (
@@ -71,7 +72,9 @@ def describe(position: int, code: int) -> str:
     return f"{state}; reserves: white {white}, black {black}"
 
 
-def svg(position: int, code: int, *, last: Sequence[int] = (), size: int = 480) -> str:
+def svg(
+    position: int, code: int, *, last: Sequence[int] = (), arrows: Iterable[Arrow] = (), size: int = 480
+) -> str:
     """A drawing of a position: the pyramid from above, and beside it each level alone.
 
     Higher balls are drawn smaller, so that the balls under them stay in sight.
@@ -80,6 +83,7 @@ def svg(position: int, code: int, *, last: Sequence[int] = (), size: int = 480) 
         position: a packed position.
         code: the rule set's code.
         last: the cells of the last turn. Each gets a ring; on a cell without a ball it is dashed.
+        arrows: turns to be drawn on the pyramid.
         size: the width in pixels.
 
     Returns:
@@ -99,6 +103,7 @@ def svg(position: int, code: int, *, last: Sequence[int] = (), size: int = 480) 
     SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position, code)}"
     _rectangle(root, 1, 1, WIDTH - 2, HEIGHT - 2, WOOD, WOOD_EDGE, 14)
     _draw_pyramid(root, position, supported, base, last)
+    draw_arrows(root, arrows, _place)
     for level in reversed(range(base, 4)):
         _draw_layer(root, position, supported, level, last)
     _draw_state(root, position, code)
@@ -113,12 +118,15 @@ def _draw_pyramid(root: Element, position: int, supported: int, base: int, last:
         _text(root, left - 26, top + width - middle, "ABCD"[i], 17)
         _text(root, left + middle, top + width + 21, "1234"[i], 17)
     _rectangle(root, left - 8, top - 8, width + 16, width + 16, BOARD, WOOD_EDGE, 10)
-    for cell, (level, row, column) in enumerate(CELLS):  # upwards, so that higher balls cover lower ones
-        x = LEFT + (column + 0.5 * level + 0.5) * PITCH
-        y = TOP + (3.5 - row - 0.5 * level) * PITCH
-        _draw_cell(
-            root, cell, x, y, RADIUS[level] * PITCH, position, cell in last, bool(supported >> cell & 1)
-        )
+    for cell in range(len(CELLS)):  # upwards, so that higher balls cover lower ones
+        _draw_cell(root, cell, *_place(cell), position, cell in last, bool(supported >> cell & 1))
+
+
+def _place(cell: int) -> tuple[float, float, float]:
+    """Where a cell of the pyramid is drawn: the middle of its ball, and the ball's radius."""
+    level, row, column = CELLS[cell]
+    x = LEFT + (column + 0.5 * level + 0.5) * PITCH
+    return x, TOP + (3.5 - row - 0.5 * level) * PITCH, RADIUS[level] * PITCH
 
 
 def _draw_layer(root: Element, position: int, supported: int, level: int, last: Sequence[int]) -> None:

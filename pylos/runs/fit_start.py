@@ -9,10 +9,12 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from pylos.runs.first_epoch import unfinished_start
 from pylos.runs.folder import (
+    LAST,
     METRICS,
     another_run_error,
     checkpoint_folder,
     is_trial,
+    last_checkpoint,
     model_checkpoints,
     resume_callback,
 )
@@ -20,6 +22,7 @@ from pylos.runs.identity import is_of_run, new_identity, write_identity
 from pylos.runs.lightning_internals import call_last, datamodule_of
 from pylos.runs.logger import RunLogger
 from pylos.runs.slurm import requeue_on_signal
+from pylos.system.signals import at_prompt
 
 
 def continues_run(trainer: pl.Trainer) -> bool:
@@ -81,3 +84,24 @@ def open_run(module: pl.LightningModule, loaded: str | None, history: str | None
     if trainer.is_global_zero and model_checkpoints(trainer):
         write_identity(folder, name)
     return name
+
+
+def save_start(trainer: pl.Trainer) -> None:
+    """Saves a run that begins at a prompt as the checkpoint to go on from, until its first epoch has ended.
+
+    There the module that an interrupted first epoch has changed may be fitted again. A command or a script does
+    without: it makes the same start again. Call it on all ranks.
+    """
+    last = resume_callback(trainer)
+    if last is None or is_trial(trainer) or not at_prompt() or not begins_run(trainer):
+        return
+    if f"{last.filename}{last.FILE_EXTENSION}" == LAST:
+        trainer.save_checkpoint(last_checkpoint(trainer))
+
+
+def how_to_go_on(trainer: pl.Trainer) -> str:
+    """Advice for who interrupted a fit in Python."""
+    path = last_checkpoint(trainer)
+    if not path.is_file():
+        return "No checkpoint was kept to go on from: LastCheckpoint among the callbacks keeps one"
+    return f"trainer.fit(..., ckpt_path='last') goes on from {path}, to the same result as without the interruption"

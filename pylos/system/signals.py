@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -62,6 +63,38 @@ def _raise(signum: int, frame: Any) -> None:
     global _received
     _received = signum
     raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
+
+
+class CellInterrupt(BaseException):
+    """The user interrupted a fit in a notebook's cell, or at a prompt of Python.
+
+    Not a KeyboardInterrupt, of which Lightning makes `sys.exit(1)`. A notebook shows its message alone.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Interrupted. {self}".rstrip()]
+
+
+def at_prompt() -> bool:
+    """Whether somebody types what is run here: in a notebook, or at a prompt of IPython or Python."""
+    return hasattr(sys, "ps1")
+
+
+def begin_cell_interrupts() -> None:
+    """Lets SIGINT raise CellInterrupt until `end_cell_interrupts`, if it is Python's own interrupt at a prompt."""
+    usual = signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    if at_prompt() and usual and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _interrupt_cell)
+
+
+def end_cell_interrupts() -> None:
+    """Undoes `begin_cell_interrupts`."""
+    if signal.getsignal(signal.SIGINT) == _interrupt_cell:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt_cell(signum: int, frame: Any) -> None:
+    raise CellInterrupt
 
 
 def end_with_parent() -> None:

@@ -16,7 +16,8 @@ from pylos.game.rules import rules_code
 from pylos.kernels.randomness import derive_key
 from pylos.network.checkpoints import load_checkpoint
 from pylos.network.evaluator import CACHE_SIZE
-from pylos.runs.folder import is_trial
+from pylos.runs.fit_start import how_to_go_on
+from pylos.runs.folder import is_trial, last_checkpoint
 from pylos.runs.lightning_internals import ask_for_batches_again, checkpoint_in_restoration
 from pylos.runs.renamed import renamed_class
 from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
@@ -34,6 +35,7 @@ from pylos.system.options import (
     own_arguments,
     shown,
 )
+from pylos.system.signals import CellInterrupt, begin_cell_interrupts, end_cell_interrupts
 from pylos.training.generations import Generations, agent
 from pylos.training.prediction import read_boards, single_batch
 from pylos.training.ranks import gather, state_of_rank
@@ -154,6 +156,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """The number of epochs whose games are in the buffer; `UNFINISHED` while games are played."""
         self._fitted: tuple[pl.Trainer, pl.LightningModule] | None = None
         """The trainer and the module of the newest fit."""
+        self._interrupted: tuple[pl.Trainer, pl.LightningModule] | None = None
+        """Those of a fit that was interrupted, until another one begins."""
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -182,9 +186,22 @@ class SelfPlayDataModule(pl.LightningDataModule):
 
         After this, Lightning restores the state of a checkpoint.
         """
+        begin_cell_interrupts()
         if stage == "fit":
             self._keep_or_drop()
             prepare_trainer(self._attached_trainer)
+
+    def teardown(self, stage: str) -> None:
+        """Gives the interrupt of a notebook's cell back."""
+        end_cell_interrupts()
+
+    def on_exception(self, exception: BaseException) -> None:
+        """Tells who interrupted a cell how to go on."""
+        end_cell_interrupts()
+        trainer = self._attached_trainer
+        if isinstance(exception, CellInterrupt) and trainer.state.fn == "fit":
+            self._interrupted = (trainer, trainer.lightning_module)
+            exception.args = (how_to_go_on(trainer),)
 
     def _keep_or_drop(self) -> None:
         """Drops the samples and games of the last fit, unless this one goes on where that one ended."""
@@ -213,6 +230,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         It does not play if the games are there already, or if nothing will train on them. On a resume Lightning calls
         this twice, at first in an epoch that is over.
         """
+        self._check_interrupted()
         epoch = self._data_epoch
         if self._epochs_filled <= epoch and has_steps_left(self._attached_trainer):
             self._refill(epoch)
@@ -221,6 +239,17 @@ class SelfPlayDataModule(pl.LightningDataModule):
         progress = 0.0 if epoch < trainer.current_epoch else agent(trainer).schedule_progress
         weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * progress
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
+
+    def _check_interrupted(self) -> None:
+        """Refuses to go on from the midst of an epoch that was interrupted, if there is a checkpoint to go on from."""
+        trainer = self._attached_trainer
+        interrupted, self._interrupted = self._interrupted, None
+        if interrupted == (trainer, trainer.lightning_module) and trainer.ckpt_path is None:
+            if last_checkpoint(trainer).is_file():
+                raise ConfigurationError(f"this fit was interrupted: {how_to_go_on(trainer)}")
+            rank_zero_warn(
+                "this fit was interrupted, and no checkpoint was kept: it goes on, but not exactly"
+            )
 
     def _refill(self, epoch: int) -> None:
         trainer = self._attached_trainer

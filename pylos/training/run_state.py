@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_warn
 
-from pylos.runs.fit_start import open_run
+from pylos.runs.fit_start import open_run, save_start
 from pylos.runs.identity import RUN_KEY
 from pylos.runs.resuming import check_optimizers, check_schedulers
 from pylos.training.fingerprint import differences, fingerprint
@@ -57,3 +57,4 @@ class RunState:
             check_schedulers(restored["lr_schedulers"], schedulers, "the checkpoint")
         goes_on = trainer.ckpt_path is not None or trainer.global_step > 0
         self._run = open_run(module, self._run if goes_on else None, restored.get("history"))
+        save_start(trainer)

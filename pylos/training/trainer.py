@@ -16,6 +16,8 @@ def prepare_trainer(trainer: pl.Trainer) -> None:
     """Makes the trainer ask for new batches in every epoch, and neither stop nor save within one by itself."""
     # Where the rules have no suite, there is no validation.
     warnings.filterwarnings("ignore", "Total length of `list`")
+    # Runs are not mixed: see `open_run`.
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
     options: Any = trainer  # Lightning sets its options from outside the class
     if options.reload_dataloaders_every_n_epochs > 1:
         rank_zero_warn(

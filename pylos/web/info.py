@@ -29,7 +29,7 @@ async def info(request: Request) -> Response:
             "version": version("pylos"),
             "version_api": API_VERSION,
             "rules": [_rules_entry(rules) for rules in RULES],
-            "cells": _cells(),
+            "cells": cells(),
             "defaults": {"rules": settings.rules, "level": settings.level, "opponent": given},
             "runs": settings.runs is not None and settings.runs.is_dir(),
             "load": {"searches": request.app.state.service.open, "waiting": request.app.state.waiting.count},
@@ -106,12 +106,13 @@ def _rules_entry(rules: str) -> dict[str, Any]:
 
 
 @cache
-def _cells() -> list[dict[str, Any]]:
-    cells = []
+def cells() -> list[dict[str, Any]]:
+    """The cells of the board, in order: name, level, row and column, and the cells that carry a ball on it."""
+    entries = []
     for (level, row, column), name in zip(CELLS, CELL_NAMES, strict=True):
         below = [cell_index(level - 1, row + i, column + j) for i in (0, 1) for j in (0, 1)] if level else []
-        cells.append({"name": name, "level": level, "row": row, "column": column, "below": below})
-    return cells
+        entries.append({"name": name, "level": level, "row": row, "column": column, "below": below})
+    return entries
 
 
 routes = [Route("/api/1/info", info)]

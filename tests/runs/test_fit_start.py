@@ -1,10 +1,11 @@
 import shutil
+import sys
 import warnings
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 from pylos.errors import CheckpointError, ConfigurationError
@@ -14,8 +15,9 @@ from pylos.runs.identity import RUN_KEY, read_identity
 from pylos.runs.logger import RunLogger
 from pylos.runs.metrics_file import read_metrics
 from pylos.runs.resuming import check_games
+from pylos.system.signals import CellInterrupt
 from pylos.training.generations import Generations
-from tests.support.training import tiny_data, tiny_evaluation, tiny_module, tiny_trainer
+from tests.support.training import assert_equal, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
 
 
 def fit(folder, epochs=1, start=None, module=None, data=None, logger=False, **options):
@@ -171,3 +173,38 @@ def test_a_run_without_checkpoints_gets_no_name(tmp_path):
     trainer = Trainer(accelerator="cpu", max_epochs=1, logger=logger, enable_checkpointing=False)
     trainer.fit(tiny_module(), datamodule=tiny_data())
     assert not [path for path in tmp_path.rglob("*") if path.name in ("run.json", "checkpoints")]
+
+
+def test_a_run_at_a_prompt_can_go_on_before_its_first_epoch_has_ended(tmp_path, monkeypatch):
+    """There the same module, which the interrupted epoch has changed, is fitted again."""
+
+    class Interrupts(Callback):
+        done = False
+
+        def on_train_batch_end(self, *_):
+            if not self.done:
+                self.done = True
+                raise CellInterrupt
+
+    monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
+    expected = fit(tmp_path / "straight")
+    folder, module, data = tmp_path / "halted", tiny_module(), tiny_data()
+    trainer = tiny_trainer(folder, 1, (tiny_evaluation(games=2), Interrupts()))
+    with pytest.raises(CellInterrupt, match="ckpt_path='last'"):
+        trainer.fit(module, datamodule=data)
+    with pytest.raises(ConfigurationError, match="was interrupted"):
+        trainer.fit(module, datamodule=data)
+    trainer.fit(module, datamodule=data, ckpt_path=folder / "last.ckpt")
+    found = torch.load(folder / "last.ckpt", weights_only=True)
+    for part in ("state_dict", "optimizer_states", "SelfPlayDataModule", "epoch", "global_step", "metrics"):
+        assert_equal(expected[part], found[part], part)
+
+
+def test_a_run_without_a_prompt_saves_nothing_before_its_first_epoch_has_ended(tmp_path):
+    class Breaks(Callback):
+        def on_train_start(self, *_):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        tiny_trainer(tmp_path, 1, (Breaks(),)).fit(tiny_module(), datamodule=tiny_data())
+    assert not (tmp_path / "last.ckpt").exists()

@@ -8,7 +8,14 @@ import time
 import pytest
 
 from pylos.system import signals
-from pylos.system.signals import Terminated, exit_code, signals_as_exceptions
+from pylos.system.signals import (
+    CellInterrupt,
+    Terminated,
+    begin_cell_interrupts,
+    end_cell_interrupts,
+    exit_code,
+    signals_as_exceptions,
+)
 from tests.support.commands import hear_interrupts
 
 
@@ -125,3 +132,34 @@ def test_a_rank_outlives_interrupts_but_not_its_parent():
     begin = time.monotonic()
     parent.communicate(timeout=20)  # which ends when the child has closed its output, too
     assert time.monotonic() - begin < 5
+
+
+@pytest.fixture
+def prompt(monkeypatch):
+    """As in a notebook's cell."""
+    monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_interrupt_of_a_cell_is_one_that_lightning_hands_on(prompt):
+    begin_cell_interrupts()
+    with pytest.raises(CellInterrupt) as caught:
+        signal.raise_signal(signal.SIGINT)
+    assert not isinstance(caught.value, (Exception, KeyboardInterrupt))
+    caught.value.args = ("Go on.",)
+    assert caught.value._render_traceback_() == ["Interrupted. Go on."]
+    end_cell_interrupts()
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+def test_only_the_usual_interrupt_at_a_prompt_is_replaced(prompt, monkeypatch):
+    with signals_as_exceptions():
+        ours = signal.getsignal(signal.SIGINT)
+        begin_cell_interrupts()
+        end_cell_interrupts()
+        assert signal.getsignal(signal.SIGINT) == ours
+    monkeypatch.delattr(sys, "ps1")
+    begin_cell_interrupts()
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
