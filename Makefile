@@ -8,9 +8,10 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org
 REACHABLE = import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)
 # Written last, so that an interrupted installation is done again.
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help play train test soak check bench peers clean
+.PHONY: help play train test soak check docs bench peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +34,10 @@ check: $(INSTALLED) ## check style, types and the directions of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+docs: $(DOCS_INSTALLED) ## build the documentation site into docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
+	@echo "built: docs/_build/html/index.html"
+
 bench: $(INSTALLED) ## run every benchmark
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
@@ -40,7 +45,7 @@ peers: $(INSTALLED) ## compare self-play with that of other libraries, which it 
 	$(BIN)/python benchmarks/peers/compare.py
 
 clean: ## remove the environment and all caches; trained runs stay
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
@@ -51,4 +56,8 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@if test -n "$(TORCH_INDEX)" && $(BIN)/python -c '$(REACHABLE)' 2>/dev/null; then \
 		set -x; $(BIN)/python -m pip install --quiet torch --constraint constraints.txt --extra-index-url $(TORCH_INDEX); fi
 	$(BIN)/python -m pip install --quiet --editable '.[test,check]' --constraint constraints.txt
+	@touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]' --constraint constraints.txt
 	@touch $@

@@ -104,7 +104,7 @@ class PylosNetwork(nn.Module):
         """Evaluates a batch of positions.
 
         Args:
-            observations: [B, *observation_shape], float32.
+            observations: `[B, *observation_shape]`, float32.
 
         Returns:
             The expected outcome for the player to move, in [-1, 1], [B, 1], and the logarithm of the policy,

@@ -1,0 +1,84 @@
+"""Settings of the documentation site, which `make docs` builds with Sphinx into `docs/_build/html`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ["NUMBA_DISABLE_JIT"] = "1"  # kernels are read as the functions that they are made of
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+from docutils import nodes
+from docutils.utils import unescape
+from generated_pages import write_pages
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyXRefRole
+
+import pylos
+
+project, author, copyright = "pylos", "", ""
+version = release = pylos.__version__
+html_title = f"pylos {release}"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_copyright = False
+html_show_sphinx = False
+html_copy_source = False
+pygments_style, pygments_dark_style = "friendly", "monokai"
+
+# Markdown and notebooks. Notebooks are shipped with the outputs of a full run; the tests execute them.
+myst_heading_anchors = 4
+nb_execution_mode = "off"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# Docstrings.
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+default_role = "name"
+
+# Every reference must lead somewhere (`-n`), except into other projects: their indexes are on the internet, and the
+# site is built without it.
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!pylos|callbacks)[a-z]\w*\.[\w.]+"),
+    ("py:(class|exc)", "Logger|ModelCheckpoint|Path|SIGTERMException|Tensor|Trainer"),  # the same, by their last names
+    ("py:class", r"Floats|Integers|Side|.*\.F|.*\._\w+"),  # names for types, and what is private
+    ("py:obj", ".*"),  # names in single backquotes, see below
+]
+# The examples of web.md leave things out with `...`, which is not JSON.
+suppress_warnings = ["misc.highlighting_failure"]
+
+
+class NameRole(PyXRefRole):
+    """What single backquotes in docstrings mean: code, and a link where it is the name of something documented."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Makes a link of a name, and plain code of anything else."""
+        if re.fullmatch(r"[A-Za-z_][\w.]*\w", unescape(self.text)):
+            self.name = "py:obj"
+            return super().run()
+        return [nodes.literal(self.rawtext, unescape(self.text), classes=["code"])], []
+
+
+def whole_sentences(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Keeps napoleon from taking what is before a colon, in the text about an attribute, for its type."""
+    if what in ("attribute", "data", "property") and lines:
+        lines[0] = f": {lines[0]}"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Adds what is above, and the pages that are made from the source."""
+    app.add_role("name", NameRole())
+    app.connect("autodoc-process-docstring", whole_sentences, priority=400)  # napoleon has 500
+    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "reference"))
+    return {"parallel_read_safe": True}
