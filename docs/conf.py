@@ -51,7 +51,10 @@ default_role = "name"
 # site is built without it.
 nitpick_ignore_regex = [
     ("py:.*", r"(?!pylos|callbacks)[a-z]\w*\.[\w.]+"),
-    ("py:(class|exc)", "Logger|ModelCheckpoint|Path|SIGTERMException|Tensor|Trainer"),  # the same, by their last names
+    (
+        "py:(class|exc)",
+        "Logger|ModelCheckpoint|Path|SIGTERMException|Tensor|Trainer",
+    ),  # the same, by their last names
     ("py:class", r"Floats|Integers|Side|.*\.F|.*\._\w+"),  # names for types, and what is private
     ("py:obj", ".*"),  # names in single backquotes, see below
 ]

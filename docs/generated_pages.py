@@ -66,7 +66,10 @@ def face_page() -> str:
     errors = {name for name in names if _home(name) == "pylos.errors"}
     parts = ["# `pylos`", f"{first_sentence('pylos')} These names are what programs import from it."]
     parts += [_entry(name) for name in names if name not in errors]
-    parts += ["## Errors", "What can go wrong, by name. The command turns each into one line and exit code 2."]
+    parts += [
+        "## Errors",
+        "What can go wrong, by name. The command turns each into one line and exit code 2.",
+    ]
     parts += [_entry(name) for name in sorted(errors, key=lambda name: (name != "PylosError", name))]
     parts.append(autodoc("automodule", "pylos.errors", "members:", f"exclude-members: {', '.join(errors)}"))
     return "\n\n".join(parts)
@@ -138,7 +141,10 @@ def command_page() -> str:
     parsers = {**_own_parsers()}
     texts = {**LIGHTNING_COMMANDS, **_own_texts()}
     lightning = lightning_parsers()
-    parts = ["# The command", "Made from the parsers of the command itself. `pylos COMMAND --help` prints the same."]
+    parts = [
+        "# The command",
+        "Made from the parsers of the command itself. `pylos COMMAND --help` prints the same.",
+    ]
     parts.append(_table((f"[`pylos {name}`](#pylos-{name})", text) for name, text in texts.items()))
     for name in texts:
         parts.append(f"## `pylos {name}`")

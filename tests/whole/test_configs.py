@@ -13,24 +13,7 @@ from pylos.cli.main import main
 from pylos.runs.manifest import Manifest
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.schedule import planned_steps
-
-FOLDER = Path(__file__).parents[2] / "configs"
-PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-TINY = {
-    "trainer.max_epochs": "2",
-    "trainer.accelerator": "cpu",
-    "data.games_per_epoch": "4",
-    "data.parallel_games": "8",
-    "data.simulations": "4",
-    "data.buffer_size": "500",
-    "data.batch_size": "16",
-    "data.batches_per_epoch": "2",
-    "data.validation_positions": "50",
-    "model.validation_simulations": "4",
-    "model.width": "16",
-    "model.blocks": "1",
-}
+from tests.support.presets import CONFIGS, PRESETS, tiny_preset
 
 
 def test_there_are_the_three_presets():
@@ -39,7 +22,7 @@ def test_there_are_the_three_presets():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_cosine_ends_with_the_training(preset: str):
-    config = yaml.safe_load((FOLDER / f"{preset}.yaml").read_text())
+    config = yaml.safe_load((CONFIGS / f"{preset}.yaml").read_text())
     assert config["model"]["schedule_steps"] is None
     data = SelfPlayDataModule(batches_per_epoch=config["data"]["batches_per_epoch"])
     trainer = pl.Trainer(max_epochs=config["trainer"]["max_epochs"], accelerator="cpu", logger=False)
@@ -49,14 +32,9 @@ def test_cosine_ends_with_the_training(preset: str):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_preset_trains_for_two_tiny_epochs(preset: str, tmp_path: Path, capsys):
-    config = yaml.safe_load((FOLDER / f"{preset}.yaml").read_text())
-    for callback in config["trainer"]["callbacks"]:
-        if callback["class_path"] == "callbacks.EvaluationCallback":
-            callback["init_args"].update(games=2, simulations=2, anchors=["rollouts:2"], every_n_epochs=1)
-    config["trainer"]["logger"]["init_args"]["save_dir"] = str(tmp_path)
     file = tmp_path / f"{preset}.yaml"
-    file.write_text(yaml.safe_dump(config))
-    changes = [word for name, value in TINY.items() for word in (f"--{name}", value)]
+    file.write_text(tiny_preset(preset))
+    changes = ["--trainer.max_epochs", "2", "--trainer.logger.init_args.save_dir", str(tmp_path)]
     assert main(["fit", "-c", str(file), *changes]) == 0
     checkpoints = tmp_path / preset / "checkpoints"
     state = torch.load(checkpoints / "last.ckpt", weights_only=True)
