@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from pylos.errors import IllegalActionError, PositionError, RulesError
 from pylos.game.actions import action_name
@@ -26,9 +27,11 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions, rule
 from pylos.kernels.randomness import derive_key, draw
 from pylos.players.naming import make_player
 from pylos.players.player import KeyedPlayer, Player
+from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator
 
 try:
     import pyspiel
+    from open_spiel.python.algorithms import mcts
     from open_spiel.python.observation import IIGObserverForPublicInfoGame
 except ImportError as error:
     raise ImportError("OpenSpiel is not installed: pip install 'pylos[openspiel]'") from error
@@ -242,6 +245,32 @@ def pylos_bot(game: PylosGame, spec: str, seed: int = 0) -> PylosBot:
         seed: names its random draws.
     """
     return PylosBot(make_player(spec, game.rules), seed)
+
+
+class PositionEvaluator(mcts.Evaluator):  # type: ignore[misc]  # OpenSpiel has no types
+    """Judges the leaves of OpenSpiel's tree search in Python (`open_spiel.python.algorithms.mcts`) as our searches do.
+
+    Args:
+        evaluate: what judges, such as the `evaluator` of a player with a network.
+    """
+
+    def __init__(self, evaluate: Evaluator) -> None:
+        self._evaluate = evaluate
+
+    def evaluate(self, state: PylosState) -> np.ndarray:
+        """The value for each player, [2]."""
+        value, _ = self._judge(state)
+        return np.array([-value, value] if mover(state.position) else [value, -value])
+
+    def prior(self, state: PylosState) -> list[tuple[int, float]]:
+        """The legal actions and their probabilities."""
+        actions = state.legal_actions()
+        probabilities = softmax(self._judge(state)[1][actions])
+        return list(zip(actions, probabilities.tolist(), strict=True))
+
+    def _judge(self, state: PylosState) -> tuple[float, np.ndarray]:
+        values, log_policies = self._evaluate(np.full(BATCH_MULTIPLE, state.position, np.int64))
+        return float(values[0]), log_policies[0].astype(np.float64)
 
 
 class BotPlayer(KeyedPlayer):

@@ -16,14 +16,15 @@ from open_spiel.python.observation import make_observation
 from open_spiel.python.tests import games_sim_test
 
 from pylos.adapters.conformance import check_conformance
-from pylos.adapters.openspiel import GAME, BotPlayer, PylosBot, pylos_bot
+from pylos.adapters.openspiel import GAME, BotPlayer, PositionEvaluator, PylosBot, pylos_bot
 from pylos.arena.match import play_match
 from pylos.errors import IllegalActionError, PlayerError, PositionError, RulesError
 from pylos.game.board import Board
 from pylos.game.observation import OBSERVATION_SIZE, observe
 from pylos.game.outcome import MOST_PLIES
-from pylos.game.rules import RULES
+from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.players.baselines import RandomPlayer
+from pylos.solution.tablebase import Tablebase
 from tests.support.boards import RULE_NAMES, random_game
 from tests.support.playthroughs import FOLDER, path_of, text_of
 
@@ -311,9 +312,36 @@ def test_their_search_plays_in_our_matches():
     assert results[0].as_first[0] + results[0].as_second[0] >= 4
 
 
-def test_their_minimax_finds_the_win_of_an_endgame():
-    board = random_game("mini-standard", 9, 2)
-    game = load("mini-standard")
-    value, action = minimax.alpha_beta_search(game, state_of(board, game))
-    assert value == -1 or value == 1
-    assert action in board.legal_actions
+@pytest.mark.parametrize("seed", range(4))
+def test_their_minimax_agrees_with_our_solution(solved, seed):
+    board = random_game("mini-standard", 8, seed)
+    state = state_of(board)
+    table = Tablebase("mini-standard")
+    value, action = minimax.alpha_beta_search(
+        state.get_game(), state, maximizing_player_id=state.current_player()
+    )
+    assert value == table.probe([board])[0][0]
+    found = table.probe_actions([board])
+    assert dict(zip(found.actions.tolist(), found.values.tolist(), strict=True))[action] == value
+
+
+def test_their_search_can_judge_by_our_evaluators(solved):
+    game, table = load("mini-standard"), Tablebase("mini-standard")
+    policy = np.log(np.arange(1, NUM_ACTIONS + 1, dtype=np.float32))
+
+    def exact(positions):
+        return table.probe(positions)[0].astype(np.float32), np.tile(policy, (len(positions), 1))
+
+    evaluator = PositionEvaluator(exact)
+    state = game.new_initial_state()
+    for player in (0, 1):  # the first player wins
+        assert state.current_player() == player
+        assert evaluator.evaluate(state).tolist() == [1, -1]
+        actions, probabilities = zip(*evaluator.prior(state), strict=True)
+        assert list(actions) == state.legal_actions()
+        expected = 1 + np.array(actions)
+        assert np.allclose(probabilities, expected / expected.sum())
+        state.apply_action(table.best_actions(state.board)[0])
+    state = game.new_initial_state()
+    theirs = mcts.MCTSBot(game, 1.4, 40, evaluator, random_state=np.random.RandomState(1))
+    assert evaluate_bots.evaluate_bots(state, [theirs, pylos_bot(game, "perfect")], np.random) == [1, -1]
