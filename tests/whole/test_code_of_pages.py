@@ -46,6 +46,13 @@ SMALLER = {
     'Tablebase("standard")': 'Tablebase("mini-standard")',
     "table.probe([Board()])": 'table.probe([Board("mini-standard")])',
     "table.best_actions(Board())": 'table.best_actions(Board("mini-standard"))',
+    "games, simulations = 20, 1000": "games, simulations = 2, 5",
+    "games=20)": "games=2)",
+    '"reference:16"': '"reference:2"',
+    "reference:64": "reference:2",
+    "rollouts:1000": "rollouts:2",
+    "2.0, 1000, 1000": "2.0, 5, 1000",
+    "game, 2.0, 64": "game, 2.0, 2",
 }
 """What makes the Python of the pages a matter of seconds."""
 SMALLER_ARGUMENTS: dict[str, list[tuple[str, str]]] = {
