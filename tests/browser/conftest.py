@@ -3,12 +3,14 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pylos.web.app import make_app
 from pylos.web.settings import Settings
+from tests.support.board_page import BoardPage
 from tests.support.play_page import PlayPage
 from tests.support.serving import served
 
@@ -77,10 +79,10 @@ def server(solved_folder, runs_folder) -> Iterator[str]:
             yield address
 
 
-@pytest.fixture
-def page(browser, server):
+@contextmanager
+def quiet_page(browser, server, **options):
     """An empty page. A message in its console fails the test, but for the browser's own about refused input."""
-    context = browser.new_context(base_url=server, reduced_motion="reduce")
+    context = browser.new_context(base_url=server, **options)
     page = context.new_page()
     messages: list[str] = []
     page.on(
@@ -94,6 +96,29 @@ def page(browser, server):
 
 
 @pytest.fixture
+def page(browser, server):
+    """An empty page on a desk, without motion."""
+    with quiet_page(browser, server, reduced_motion="reduce") as page:
+        yield page
+
+
+@pytest.fixture
+def phone(browser, server):
+    """An empty page on a phone, which is touched."""
+    size = {"width": 390, "height": 844}
+    with quiet_page(
+        browser, server, reduced_motion="reduce", viewport=size, has_touch=True, is_mobile=True
+    ) as page:
+        yield page
+
+
+@pytest.fixture
 def play(page) -> PlayPage:
     """The play page."""
     return PlayPage(page)
+
+
+@pytest.fixture
+def board(page) -> BoardPage:
+    """The board alone."""
+    return BoardPage(page)
