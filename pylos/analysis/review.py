@@ -112,20 +112,21 @@ def review_by_truth(turns: Sequence[PlayedTurn], tablebase: Tablebase) -> list[J
 
 
 def _judge_by_truth(number: int, turn: PlayedTurn, tablebase: Tablebase) -> Judgement:
-    options, end, result = whole_turns(turn.before), turn.after.position, _result(turn)
+    options, end = whole_turns(turn.before), turn.after.position
     values, distances = tablebase.probe(np.fromiter(options, np.int64, len(options)))
     # The shortest win and the longest loss come first. A value is that of the player who moves next.
     ranks = {
         after: (v, -v * d) for after, v, d in zip(options, values.tolist(), distances.tolist(), strict=True)
     }
-    if result is not None:  # the limits of a game may make a draw of what the table calls won or lost
-        ranks[end] = -result, 0
+    ranks |= dict.fromkeys(_drawn(turn, options), (0, 0))
     order = sorted(options, key=ranks.__getitem__)
     before, after = -ranks[order[0]][0], -ranks[end][0]
     kept = [end for end in order if ranks[end][0] == -before]
     is_best = ranks[end] == ranks[order[0]]
     best = [_name(turn.before, options[end]) for end in kept[:_MOST_BEST]]
     text = _truth_text(before, after, is_best, best[0], len(kept) == 1 < len(options))
+    if before == 0 and turn.outcome is not None:
+        text = turn.outcome.text
     lost = max(before - after, 0) / 2
     return Judgement(number, turn.text, turn.by, lost, _verdict(lost, is_best), best, before, after, text)
 
@@ -171,8 +172,11 @@ def _judge_by_search(number: int, turn: PlayedTurn, opinions: Mapping[int, Opini
     best = _end(turn.before, opinion.best)
     before = opinion.value
     if best is not None:
-        before = 1.0 if is_over(best, rules_code(turn.before.rules)) else before
         before = -opinions[best].value if best in opinions else before
+    if best is not None and is_over(best, rules_code(turn.before.rules)):
+        before = 1.0
+    elif _is_limit(turn.outcome):  # nobody could win any more
+        before = min(before, 0.0)
     after = _searched_value(turn, opinions)
     is_best = best == turn.after.position
     lost = 0.0 if is_best else max(before - after, 0) / 2
@@ -228,6 +232,32 @@ def _result(turn: PlayedTurn) -> int | None:
     if turn.outcome is None:
         return None
     return 0 if turn.outcome.winner is None else 1 if turn.outcome.winner == turn.by else -1
+
+
+def _is_limit(outcome: Outcome | None) -> bool:
+    """Whether so many actions were played that the game was a draw, however the players stood."""
+    return outcome is not None and outcome.reason == "move_limit"
+
+
+def _drawn(turn: PlayedTurn, options: Mapping[int, list[int]]) -> set[int]:
+    """The positions that are draws by the limits of a game, whatever the table calls them.
+
+    They are looked for where a game ended so: the position after its last turn, and those after the turns that might
+    have been played instead. Beyond the number of actions only a turn that wins at once is no draw.
+    """
+    if turn.outcome is None or turn.outcome.winner is not None:
+        return set()
+    drawn = {turn.after.position}
+    for end, actions in options.items():
+        board, outcome = turn.before.copy(), None
+        for action in actions:
+            board.push(action)
+            outcome = outcome or outcome_on(board)
+        if outcome is None and not _is_limit(turn.outcome):
+            continue
+        if outcome is None or outcome.winner is None:
+            drawn.add(end)
+    return drawn
 
 
 def _end(board: Board, name: str) -> int | None:

@@ -41,6 +41,7 @@ async def push(request: Request) -> Response:
         {
             "actions": [action for turn in turns for action in turn["actions"]],
             "states": [state for turn in turns for state in turn["states"]],
+            "turn": turns[-1]["turn"],
             "turn_over": turns[-1]["complete"],
         }
     )

@@ -146,6 +146,25 @@ def test_a_draw_by_repetition_throws_a_win_away(solved):
         assert judgement.text.startswith("Threw the win away, for a draw: ")
 
 
+def test_the_limit_of_actions_is_nobodys_mistake(solved):
+    """Whatever is played at the end of the longest game: only who could win at once has thrown something away."""
+    tablebase = Tablebase(RULES)
+    turns = [turn for key in range(3) for turn in played_turns(Board(RULES), random_game(key))]
+    judged = review_by_truth(turns, tablebase)
+    wins = [t for t, j in zip(turns, judged, strict=True) if j.exact_before == 1 and t.outcome is None]
+    limited = [turn._replace(outcome=Outcome(None, "move_limit")) for turn in wins]
+    missed = [any(_over(turn.before, name) for name in _names(turn.before)) for turn in limited]
+    assert set(missed) == {False, True}
+    for judgement, blunder in zip(review_by_truth(limited, tablebase), missed, strict=True):
+        assert judgement.verdict == ("blunder" if blunder else "best")
+        assert blunder or judgement.text == "A draw: 200 actions have been played."
+    for turn, blunder in zip(limited, missed, strict=True):
+        names = [n for n in _names(turn.before) if not blunder or _over(turn.before, n)]
+        found = {turn.before.position: Opinion(1.0, names[0])}
+        (judgement,) = review_by_search([turn], found)
+        assert judgement.lost == (0.5 if blunder else 0)
+
+
 def opinions(turns, value_of, best_of):
     boards = positions_of(turns)
     return {position: Opinion(value_of(board), best_of(board)) for position, board in boards.items()}

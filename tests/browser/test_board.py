@@ -291,6 +291,31 @@ def test_balls_move_unless_motion_is_unwanted(board):
     board.wait("board.motion.tracks.length === 0")
 
 
+@both
+def test_a_raised_ball_flies_above_the_others(board, mode):
+    """Half of its way it is between both cells and higher, and the picture shows it."""
+    board.build(START, mode=mode)
+    board.page.emulate_media(reduced_motion="no-preference")
+    pictures = [board.page.locator("main").screenshot()]
+    after = """async (part) => {
+      const { action } = view.state.legal.find(({ name }) => name === "1A1^2B2");
+      const state = await states([action]);
+      board.speed = 1e6;
+      board.show({ ...view, state }, { animate: { actions: [action], from: view.state } });
+      board.motion.begun -= 1e9 * part;
+      const scene = { balls: [{ side: "white", cell: 20, slot: null }], ghosts: [] };
+      board.motion.apply(scene, performance.now(), board.drawing);
+      await frames();
+      return [scene.balls[0].at, ...[0, 20].map((cell) => board.drawing.place({ cell, side: "white" }))]; }"""
+    at, start, end = board.page.evaluate(after, 0.4)
+    assert at[:2] == pytest.approx([(a + b) / 2 for a, b in zip(start, end, strict=True)][:2], abs=0.01)
+    assert at[2] > max(start[2], end[2])
+    pictures.append(board.page.locator("main").screenshot())
+    assert board.page.evaluate(after, 1)[0] is None
+    pictures.append(board.page.locator("main").screenshot())
+    assert len(set(pictures)) == 3
+
+
 def test_arrows_and_rings(board):
     arrow = {"weight": 1, "tone": "best"}
     board.build(

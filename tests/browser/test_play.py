@@ -47,7 +47,7 @@ def test_done_ends_a_take_back(play):
     play.page.keyboard.press("Enter")
     play.says("Black to move.")
     assert play.page.locator("#board [role=gridcell]:focus").count() == 1  # the button is gone
-    assert play.turns[-1] == "2B2-2B2="
+    assert play.turns[-1] == "2B2-2B2"
 
 
 def test_a_begun_turn_is_cancelled(play):
@@ -302,3 +302,17 @@ def test_a_checkpoint_is_told_with_its_label(play, runs):
       return app.opponents.about("standard", checkpoints.find(({ label }) => label).id);
     }"""
     assert re.fullmatch(r"Expert against random play: it wins \d+ %\.", play.open("/").tell(about))
+
+
+@pytest.mark.parametrize("audio", ["heard", "none"])
+def test_a_ball_sounds_where_there_is_audio(play, audio):
+    count = """(() => {
+      window.tones = 0;
+      const make = AudioContext.prototype.createOscillator;
+      AudioContext.prototype.createOscillator = function () { window.tones += 1; return make.call(this); };
+    })()"""
+    play.page.add_init_script({"heard": count, "none": "delete window.AudioContext"}[audio])
+    play.open().tell("() => (app.settings.sounds = true)")
+    play.play("2C2 2B3")
+    play.says("White to move.")
+    assert audio == "none" or play.page.evaluate("tones") >= 4

@@ -99,7 +99,7 @@ export class Game extends EventTarget {
     if (this.current !== current || this.unfinished !== unfinished) return false; // Somebody went elsewhere meanwhile.
     const actions = [...(unfinished?.actions ?? []), ...found.actions];
     const states = [...(unfinished?.states ?? []), ...found.states];
-    if (found.turn_over) this.add(current, { actions, states });
+    if (found.turn_over) this.add(current, { actions, states, turn: found.turn });
     else this.unfinished = { actions, states };
     this.changed("push", found.actions, from);
     return true;
@@ -108,14 +108,11 @@ export class Game extends EventTarget {
   /**
    * Adds a finished turn to a node, and shows it if that node is shown.
    * @param {Node} node
-   * @param {{actions: number[], states: any[]}} turn with the state after each action.
+   * @param {{actions: number[], states: any[], turn: string}} turn with the state after each action, and its name.
    * @returns {Node} the node after the turn.
    */
-  add(node, { actions, states }) {
-    const before = [node.state, ...states];
-    const names = actions.map((action, i) => before[i].legal.find((entry) => entry.action === action)?.name ?? "");
-    const turn = { actions, states, turn: names.join(""), by: node.state.turn, state: states.at(-1) };
-    const child = this.child(node, turn);
+  add(node, { actions, states, turn }) {
+    const child = this.child(node, { actions, states, turn, by: node.state.turn, state: states.at(-1) });
     // In play the newest turn is the game; a try is a side line.
     if (!this.free) node.children = [child, ...node.children.filter((other) => other !== child)];
     if (node === this.current) {

@@ -1,10 +1,12 @@
-// The sound of a ball on wood, made on the spot.
+// The sound of a ball on wood, made on the spot. Where there is no audio the page is silent.
 
 let context = null;
 
 /** Plays it. @param {number} loudness from 0 to 1 */
 export function tock(loudness) {
+  if (!window.AudioContext || navigator.userActivation?.hasBeenActive === false) return; // Nothing sounds before a first click.
   context ??= new AudioContext();
+  context.resume().catch(() => {}); // A browser may have let it sleep.
   const { currentTime: now, destination } = context;
   for (const [frequency, share] of [[190, 1], [410, 0.4]]) {
     const tone = context.createOscillator();
