@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from pylos.game.perft import perft
     from pylos.network.network import PylosNetwork
     from pylos.players.naming import make_player
+    from pylos.players.network_player import NetworkPlayer
     from pylos.runs.checkpoint_io import AtomicCheckpointIO
     from pylos.runs.logger import RunLogger
+    from pylos.search.own_root import register_root
     from pylos.solution.solving import solve
     from pylos.solution.tablebase import Tablebase
     from pylos.training.datamodule import SelfPlayDataModule
@@ -45,6 +47,7 @@ __all__ = [
     "CheckpointError",
     "ConfigurationError",
     "IllegalActionError",
+    "NetworkPlayer",
     "NonFiniteLossError",
     "PlayerError",
     "PositionError",
@@ -61,6 +64,7 @@ __all__ = [
     "make_player",
     "perft",
     "play_match",
+    "register_root",
     "solve",
 ]
 
@@ -68,6 +72,7 @@ _MODULES = {
     "AtomicCheckpointIO": "runs.checkpoint_io",
     "Board": "game.board",
     "BoardWidget": "web.widget",
+    "NetworkPlayer": "players.network_player",
     "PylosModule": "training.module",
     "PylosNetwork": "network.network",
     "RunLogger": "runs.logger",
@@ -77,6 +82,7 @@ _MODULES = {
     "make_player": "players.naming",
     "perft": "game.perft",
     "play_match": "arena.match",
+    "register_root": "search.own_root",
     "solve": "solution.solving",
 }
 """The module of an exported name; the errors, which are not listed, are in `errors`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pylos.analysis.agents import Agent
 from pylos.analysis.reports import Report
 from pylos.errors import ConfigurationError
-from pylos.search.options import ROOTS
+from pylos.search.own_root import ROOTS
 from pylos.system.options import Range, checked_options, shown
 from pylos.system.output import print_stderr
 

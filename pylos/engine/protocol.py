@@ -10,7 +10,7 @@ from pylos.analysis.reports import Report
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import IllegalActionError, PositionError, PylosError, RulesError
 from pylos.game.board import Board
-from pylos.search.options import ROOTS
+from pylos.search.own_root import ROOTS
 from pylos.system.options import Range, shown
 
 PROTOCOL = 1

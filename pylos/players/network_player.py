@@ -21,9 +21,9 @@ SIMULATIONS = {"simulations": Range(int, 0, MOST_SIMULATIONS)}
 
 
 class NetworkPlayer(SearchPlayer):
-    """Searches with a network, and without noise. The root is "gumbel".
+    """Searches with a network, and without noise.
 
-    With few simulations that is better than to play by visits (docs/experiments.md).
+    With few simulations the root "gumbel" is better than to play by visits (docs/experiments.md).
 
     Args:
         name: what matches call it.
@@ -34,9 +34,10 @@ class NetworkPlayer(SearchPlayer):
         precision: "float32" or "bfloat16".
         key: names its random stream.
         weights_digest: of the checkpoint that the network is from, if it is from one.
+        root: how it searches at the root: "gumbel", "puct", or a name given to `pylos.register_root`.
 
     Raises:
-        ConfigurationError: there is no such precision, or `simulations` is out of its range.
+        ConfigurationError: there is no such precision or root, or `simulations` is out of its range.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class NetworkPlayer(SearchPlayer):
         precision: str = "float32",
         key: int = 0,
         weights_digest: str = "",
+        root: str = "gumbel",
     ) -> None:
         import torch
 
@@ -57,7 +59,7 @@ class NetworkPlayer(SearchPlayer):
 
         threads = search_threads(torch.device(device), ROWS)
         self.simulations: int = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
-        super().__init__(name, rules, network_options(max(self.simulations, 1)), threads, key)
+        super().__init__(name, rules, network_options(max(self.simulations, 1), root), threads, key)
         self.weights_digest = weights_digest
         self.network = NetworkEvaluator(network, self._code, device, precision, name)
         self.evaluator = self.network.cached()

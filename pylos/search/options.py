@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from pylos.errors import ConfigurationError
 from pylos.game.rules import MAX_LEGAL_ACTIONS
+from pylos.search.own_root import root_names
 from pylos.system.options import SHARE, Range, checked_options, shown
 
-ROOTS = ("puct", "gumbel")
 MOST_SIMULATIONS = 30_000
 """The most simulations of a decision: results keep visits in 16 bits."""
 _RANGES = {
@@ -28,7 +28,7 @@ class SearchOptions:
     simulations: int = 64
     """Simulations per decision, each of which looks at one leaf (AlphaZero: 800)."""
     root: str = "puct"
-    """How simulations choose an action at the root: "puct", or "gumbel" (see `pylos.search.gumbel`)."""
+    """How simulations choose an action at the root: "puct", "gumbel" (`pylos.search.gumbel`), or a registered name."""
     gumbel_scale: float = 0.0
     """Scale of the noise with which "gumbel" draws actions; 0 takes the likeliest ones (in self-play: 1)."""
     c_puct: float = 1.5
@@ -43,8 +43,11 @@ class SearchOptions:
     def __post_init__(self) -> None:
         for name, value in checked_options(vars(self), _RANGES).items():
             object.__setattr__(self, name, value)
-        if self.root not in ROOTS:
-            raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {shown(self.root)}")
+        if self.root not in (names := root_names()):
+            raise ConfigurationError(
+                f"root must be {', '.join(names[:-1])} or {names[-1]}, got {shown(self.root)}; "
+                "pylos.register_root makes others known"
+            )
 
     @property
     def width(self) -> int:
@@ -52,6 +55,6 @@ class SearchOptions:
         return MAX_LEGAL_ACTIONS if self.root == "gumbel" else min(self.simulations, MAX_LEGAL_ACTIONS)
 
 
-def network_options(simulations: int) -> SearchOptions:
-    """How a network searches when it plays, not learns: by Gumbel root selection without noise."""
-    return SearchOptions(simulations=simulations, root="gumbel")
+def network_options(simulations: int, root: str = "gumbel") -> SearchOptions:
+    """How a network searches when it plays, not learns: without noise, by Gumbel root selection if not told else."""
+    return SearchOptions(simulations=simulations, root=root)

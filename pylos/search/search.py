@@ -17,6 +17,7 @@ from pylos.search.gumbel import (
     improved_policy,
 )
 from pylos.search.options import SearchOptions
+from pylos.search.own_root import choose_by_scores, own_root
 from pylos.search.root import (
     RootEdges,
     add_dirichlet_noise,
@@ -153,6 +154,7 @@ class Search:
         if count := start_trees(tree, positions, code, leaves):
             expand(tree, n, code, *evaluate(leaves[: padded_size(count)]))
         edges, gumbel = np.full(n, NO_EDGE, np.int32), options.root == "gumbel"
+        policy = own_root(options.root)
         noise = np.zeros((n, MAX_LEGAL_ACTIONS))
         if gumbel and options.gumbel_scale:
             draw_gumbel(keys, options.gumbel_scale, noise)
@@ -164,6 +166,8 @@ class Search:
                 return
             if gumbel:
                 choose_root_edges(tree, n, noise, self._considered[drawn, simulation], edges)
+            elif policy is not None:
+                choose_by_scores(policy, tree, n, simulation, options.simulations, keys, edges)
             if count := select(tree, n, code, options.c_puct, options.fpu_reduction, edges, leaves):
                 expand(tree, n, code, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, result.actions, result.weights, result.values)

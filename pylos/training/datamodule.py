@@ -70,7 +70,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         parallel_games: games played at the same time, on every rank.
         simulations: simulations per decision.
         root: how they choose at the root: "puct" by prior, value and Dirichlet noise, or "gumbel", which draws a few
-            actions, halves them step by step, and trains on an improved policy instead of visits.
+            actions, halves them step by step, and trains on an improved policy instead of visits; or a name given to
+            `pylos.register_root`.
         gumbel_scale: scale of the noise by which "gumbel" draws; "puct" does without.
         c_puct: weight of the prior against the value in the search.
         fpu_reduction: how much less than its parent an unvisited action is thought to be worth.

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pylos.errors import ConfigurationError, NonFiniteLossError
@@ -96,9 +96,17 @@ class PylosModule(AnnealedModule, MeasuredModule):
         """The learning rate of the newest step."""
         self._captured: CapturedLosses | None = None
         """The losses as CUDA graphs, where they are used; those of one fit."""
-        self.network = pylos_network(width, blocks)
+        self.network = self.make_network()
         keep_plain_names(self)
         self.example_input_array = torch.zeros(1, OBSERVATION_SIZE)
+
+    def make_network(self) -> nn.Module:
+        """Makes the network, by the options in `hparams`. A subclass may make any other.
+
+        A network maps observations, float32 [B, 184], to values in [-1, 1], [B, 1], and log policies, [B, 303]. It must
+        not branch on its input, and in eval mode a row must not depend on the others.
+        """
+        return pylos_network(self.hparams["width"], self.hparams["blocks"])
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Any:
