@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # kernels are read as the functions that they are made of
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
@@ -14,6 +15,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 from docutils import nodes
 from docutils.utils import unescape
 from generated_pages import write_pages
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyXRefRole
 
@@ -30,7 +32,6 @@ html_css_files = ["site.css"]
 html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False
-pygments_style, pygments_dark_style = "friendly", "monokai"
 
 # Markdown and notebooks. Notebooks are shipped with the outputs of a full run; the tests execute them.
 myst_heading_anchors = 4
@@ -51,12 +52,12 @@ default_role = "name"
 # site is built without it.
 nitpick_ignore_regex = [
     ("py:.*", r"(?!pylos|callbacks)[a-z]\w*\.[\w.]+"),
-    (
-        "py:(class|exc)",
-        "Logger|ModelCheckpoint|Path|SIGTERMException|Tensor|Trainer",
-    ),  # the same, by their last names
-    ("py:class", r"Floats|Integers|Side|.*\.F|.*\._\w+"),  # names for types, and what is private
-    ("py:obj", ".*"),  # names in single backquotes, see below
+    # The same, where a signature has their last names.
+    ("py:(class|exc)", "Logger|ModelCheckpoint|Path|SIGTERMException|Tensor|Trainer"),
+    # Names for types, and what is private.
+    ("py:class", r"Floats|Integers|Side|.*\._\w+"),
+    # Names in single backquotes, see below.
+    ("py:obj", ".*"),
 ]
 # The examples of web.md leave things out with `...`, which is not JSON.
 suppress_warnings = ["misc.highlighting_failure"]
@@ -79,9 +80,30 @@ def whole_sentences(app: Sphinx, what: str, name: str, thing: Any, options: Any,
         lines[0] = f": {lines[0]}"
 
 
+def drop_plain_base(app: Sphinx, name: str, thing: Any, options: Any, bases: list[Any]) -> None:
+    """Says nothing about the base of a class that has none of its own."""
+    bases[:] = [base for base in bases if base is not object]
+
+
+def unlink_builtins(app: Sphinx, page: nodes.document) -> None:
+    """Keeps `dict` in a signature from leading to an attribute of that name somewhere in the package."""
+    for node in list(page.findall(addnodes.pending_xref)):
+        if node.get("refdomain") == "py" and hasattr(builtins, node["reftarget"]):
+            node.replace_self(node.children)
+
+
+def accept_type_variable(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Node) -> nodes.Node | None:
+    """Lets the variable of a generic signature stand: there is nothing to say about it."""
+    module, _, name = node.get("reftarget", "").rpartition(".")
+    return shown if isinstance(getattr(sys.modules.get(module), name, None), TypeVar) else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Adds what is above, and the pages that are made from the source."""
     app.add_role("name", NameRole())
+    app.connect("autodoc-process-bases", drop_plain_base)
+    app.connect("doctree-read", unlink_builtins)
+    app.connect("missing-reference", accept_type_variable)
     app.connect("autodoc-process-docstring", whole_sentences, priority=400)  # napoleon has 500
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "reference"))
     return {"parallel_read_safe": True}

@@ -216,9 +216,15 @@ def _rows(parser: argparse.ArgumentParser, actions: Iterable[argparse.Action]) -
         if action.help in (None, argparse.SUPPRESS) or action.dest == "help" or action.dest.endswith(".help"):
             continue
         names = [name for name in action.option_strings if not name.endswith("+")]
-        metavar = formatter._get_default_metavar_for_positional(action) if not names else action.metavar
-        value = "" if action.nargs == 0 or not names or not isinstance(metavar, str) else f" {metavar}"
-        shown = ", ".join(f"`{name}{value}`" for name in names) or f"`{action.metavar or action.dest}`"
+        value = action.metavar or (
+            formatter._get_default_metavar_for_optional(action) if names else action.dest
+        )
+        # A long one says what kinds of values there are, which the text says better.
+        # That of Lightning's options is the name once more.
+        value = (
+            value if action.nargs != 0 and re.fullmatch(r"\w+", str(value)) and "." not in action.dest else ""
+        )
+        shown = ", ".join(f"`{name} {value}`" if value else f"`{name}`" for name in names) or f"`{value}`"
         yield shown, _escaped(formatter._expand_help(action))
 
 
@@ -228,5 +234,6 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
 
 def _escaped(text: str) -> str:
     """A help text as Markdown."""
+    text = re.sub(r":\w+:`~?", "`", text)
     text = re.sub(r"([|<>*\[\]])", r"\\\1", " ".join(text.split()))
     return re.sub(r"docs/(\w+)\.md", r"[\g<0>](../\1.md)", text)
