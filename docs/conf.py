@@ -89,7 +89,7 @@ def unlink_builtins(app: Sphinx, page: nodes.document) -> None:
     """Keeps `dict` in a signature from leading to an attribute of that name somewhere in the package."""
     for node in list(page.findall(addnodes.pending_xref)):
         if node.get("refdomain") == "py" and hasattr(builtins, node["reftarget"]):
-            node.replace_self(node.children)
+            node.replace_self(nodes.inline("", node["reftarget"]))
 
 
 def accept_type_variable(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Node) -> nodes.Node | None:
