@@ -241,9 +241,14 @@ def pylos_bot(game: PylosGame, spec: str, seed: int = 0) -> PylosBot:
 
     Args:
         game: the game that it shall play.
-        spec: the text; see `pylos.make_player`, also for the errors.
+        spec: the text; see `pylos.make_player`, also for the other errors.
         seed: names its random draws.
+
+    Raises:
+        RulesError: the game is not Pylos, or a transformed one.
     """
+    if not isinstance(game, PylosGame):
+        raise RulesError(f"{spec} plays {GAME}, not {game}")
     return PylosBot(make_player(spec, game.rules), seed)
 
 

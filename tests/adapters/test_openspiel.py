@@ -286,6 +286,8 @@ def test_a_bot_says_what_it_cannot_play():
         state.apply_action(bot.step(state))
     with pytest.raises(PositionError, match="random has nothing to choose: the game is over"):
         bot.step(state)
+    with pytest.raises(RulesError, match=r"random plays python_pylos, not misere\(game=python_pylos"):
+        pylos_bot(pyspiel.load_game(f"misere(game={GAME}())"), "random")
     with pytest.raises(PlayerError, match="no player 'nobody'"):
         pylos_bot(game, "nobody")
 

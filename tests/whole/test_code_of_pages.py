@@ -52,7 +52,7 @@ SMALLER = {
     '"reference:16"': '"reference:2"',
     "reference:64": "reference:2",
     "2.0, 1000, 1000": "2.0, 5, 1000",
-    "game, 2.0, 64": "game, 2.0, 2",
+    "        64,\n": "        2,\n",
 }
 """What makes the Python of the pages a matter of seconds."""
 SMALLER_ARGUMENTS: dict[str, list[tuple[str, str]]] = {
