@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from pylos.adapters.rendering import FRAMES_PER_SECOND, RENDER_MODES, Renderer
-from pylos.adapters.views import reward_of, view
+from pylos.adapters.views import observation_space, reward_of, view
 from pylos.game.board import Board
-from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.outcome import outcome_on
 from pylos.game.position import SIDES
 from pylos.game.rules import NUM_ACTIONS, rules_code
@@ -72,15 +71,7 @@ class raw_env(AECEnv, EzPickle):  # type: ignore[misc]  # noqa: N801  # PettingZ
         self._renderer = Renderer(render_mode)
         self._code = rules_code(rules)
         self.possible_agents = list(AGENTS)
-        self.observation_spaces = {
-            agent: spaces.Dict(
-                {
-                    "observation": spaces.Box(-1, 1, (OBSERVATION_SIZE,), np.float32),
-                    "action_mask": spaces.Box(0, 1, (NUM_ACTIONS,), np.int8),
-                }
-            )
-            for agent in AGENTS
-        }
+        self.observation_spaces = {agent: observation_space() for agent in AGENTS}
         self.action_spaces = {agent: spaces.Discrete(NUM_ACTIONS) for agent in AGENTS}
 
     def observation_space(self, agent: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pylos.game.observation import OBSERVATION_SIZE, observe
@@ -48,6 +50,18 @@ def view(position: int, side: int, code: int) -> dict[str, np.ndarray]:
     observation, mask = np.empty(OBSERVATION_SIZE, np.float32), np.empty(NUM_ACTIONS, np.int8)
     write_view(position, side, code, np.empty(MAX_LEGAL_ACTIONS, np.int64), observation, mask)
     return {"observation": observation, "action_mask": mask}
+
+
+def observation_space() -> Any:
+    """The space of Gymnasium in which the views lie."""
+    from gymnasium import spaces  # late: the environment that asks has checked that it is installed
+
+    return spaces.Dict(
+        {
+            "observation": spaces.Box(-1, 1, (OBSERVATION_SIZE,), np.float32),
+            "action_mask": spaces.Box(0, 1, (NUM_ACTIONS,), np.int8),
+        }
+    )
 
 
 def reward_of(outcome: Outcome, side: str) -> float:
