@@ -20,7 +20,6 @@ from pylos.game.rules import NUM_ACTIONS, rules_code
 
 try:
     from gymnasium import spaces
-    from gymnasium.utils import EzPickle
     from pettingzoo import AECEnv, register
     from pettingzoo.utils import wrappers
 except ImportError as error:
@@ -45,8 +44,10 @@ def env(**options: Any) -> AECEnv:
     return wrappers.OrderEnforcingWrapper(wrappers.AssertOutOfBoundsWrapper(wrapped))
 
 
-class raw_env(AECEnv, EzPickle):  # type: ignore[misc]  # noqa: N801  # PettingZoo gives it this name
+class raw_env(AECEnv):  # type: ignore[misc]  # noqa: N801  # PettingZoo gives it this name
     """The environment without wrappers. An illegal action raises an `IllegalActionError` and changes nothing.
+
+    A copy (`copy.deepcopy`) or a pickled one goes on from the same board, in a window of its own.
 
     Args:
         rules: name of the rule set.
@@ -65,7 +66,6 @@ class raw_env(AECEnv, EzPickle):  # type: ignore[misc]  # noqa: N801  # PettingZ
     }
 
     def __init__(self, rules: str = "standard", render_mode: str | None = None) -> None:
-        EzPickle.__init__(self, rules, render_mode)
         self.board = Board(rules)
         self.render_mode = render_mode
         self._renderer = Renderer(render_mode)

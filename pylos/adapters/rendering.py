@@ -62,6 +62,9 @@ class Renderer:
         self.mode = mode
         self._window: Window | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_window": None}  # a copy opens its own
+
     def render(self, board: Board) -> str | np.ndarray | None:
         """The board as text, or as pixels, uint8 [height, width, 3]; None if it is shown in the window.
 
