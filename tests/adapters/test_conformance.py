@@ -112,6 +112,23 @@ def test_a_fault_is_found_and_told(adapter, rules, says):
     assert len(str(found.value).splitlines()) == 1
 
 
+class ForgetsRepetition(Boards):
+    def result(self, board):
+        return super().result(board) if board.is_over or len(board.actions) >= 200 else None
+
+
+class NeverStops(Boards):
+    def result(self, board):
+        return super().result(board) if board.is_over or len(board.actions) < 200 else None
+
+
+@pytest.mark.parametrize("adapter", [ForgetsRepetition(), NeverStops()])
+def test_three_games_see_every_end(adapter):
+    check_conformance(adapter, ["standard-optional"], depth=0)
+    with pytest.raises(ConformanceError, match="the adapter has the result None, the rules 0"):
+        check_conformance(adapter, ["mature"], depth=0)
+
+
 def test_the_turns_before_a_difference_are_told():
     with pytest.raises(ConformanceError, match=r"standard rules, after 1\w\d .*: the adapter has the result"):
         check_conformance(LoserWins(), ["standard"], depth=0, games=1)
