@@ -71,8 +71,8 @@ def check_conformance(
 
     By each rule set it counts the sequences of up to `depth` turns through the adapter, and compares them with `perft`.
     Then it plays games to their end. In each of their positions it compares the legal actions, the side to move and the
-    result; in the random ones, where a turn begins, the number of turns as well. Games end as in our matches, see `pylos.game.outcome`: three
-    games by the mature rules are enough to see all three ends.
+    result; in the random games, where a turn begins, the number of turns as well. Games end as in our matches, see
+    `pylos.game.outcome`: three games by the mature rules are enough to see all three ends.
 
     Args:
         adapter: the adapter.

@@ -100,17 +100,17 @@ def svg(
     SubElement(root, "title").text = f"Pylos: {describe(position, code)}"
     SubElement(root, "desc").text = f"{format_position(position)}\n{ascii_drawing(position, code)}"
     draw_board(root, position, code, last)
+    draw_arrows(root, arrows, _place)
     _draw_state(root, position, code)
     return tostring(root, encoding="unicode")
 
 
 def draw_board(root: Element, position: int, code: int, last: Sequence[int] = ()) -> None:
-    """Adds the drawing that `svg` makes to an element, without the line about the state of the game."""
+    """Adds the drawing that `svg` makes to an element, without arrows and the line about the state of the game."""
     supported = supported_cells(occupied_cells(position, code))
     base = 1 if code & MINI else 0  # the lowest level with cells to play on
     _rectangle(root, 1, 1, WIDTH - 2, HEIGHT - 2, WOOD, WOOD_EDGE, 14)
     _draw_pyramid(root, position, supported, base, last)
-    draw_arrows(root, arrows, _place)
     for level in reversed(range(base, 4)):
         _draw_layer(root, position, supported, level, last)
 
