@@ -1,4 +1,4 @@
-"""How strong an agent is, as a row for each number of simulations: the table of the README.
+"""How strong an agent is, as a row for each number of simulations: the table of docs/guides/judge.md.
 
     python benchmarks/strength.py [CHECKPOINT [RULES]]
 

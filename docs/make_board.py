@@ -1,4 +1,4 @@
-"""Draws `docs/board.svg`, the picture in the README: `python docs/make_board.py`."""
+"""Draws `docs/board.svg`, the picture in docs/start.md: `python docs/make_board.py`."""
 
 from pathlib import Path
 
