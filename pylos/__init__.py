@@ -9,12 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pylos.adapters.export import export_network
     from pylos.analysis.rows import analyse
     from pylos.arena.match import play_match
     from pylos.errors import (
         BusyError,
         CheckpointError,
         ConfigurationError,
+        ExportError,
         IllegalActionError,
         NonFiniteLossError,
         PlayerError,
@@ -46,6 +48,7 @@ __all__ = [
     "BusyError",
     "CheckpointError",
     "ConfigurationError",
+    "ExportError",
     "IllegalActionError",
     "NetworkPlayer",
     "NonFiniteLossError",
@@ -61,6 +64,7 @@ __all__ = [
     "Tablebase",
     "__version__",
     "analyse",
+    "export_network",
     "make_player",
     "perft",
     "play_match",
@@ -79,6 +83,7 @@ _MODULES = {
     "SelfPlayDataModule": "training.datamodule",
     "Tablebase": "solution.tablebase",
     "analyse": "analysis.rows",
+    "export_network": "adapters.export",
     "make_player": "players.naming",
     "perft": "game.perft",
     "play_match": "arena.match",

@@ -41,6 +41,10 @@ class NonFiniteNetworkError(PylosError):
     """A network with weights or outputs that are infinite or not a number."""
 
 
+class ExportError(PylosError):
+    """A network that cannot be written in the format of another program."""
+
+
 class TableError(PylosError):
     """A solution of the game that is missing, damaged or of another program."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pylos.errors import PlayerError
 from pylos.game.rules import rules_code
 from pylos.players.baselines import rollout_evaluator
-from pylos.players.naming import REFERENCE, load_player
+from pylos.players.naming import CHECKPOINT, ONNX, REFERENCE, load_player
 from pylos.search.evaluator import Evaluator
 from pylos.system.options import shown
 
@@ -45,6 +45,7 @@ def load_agent(text: str, rules: str) -> Agent:
     ==============  =============================================================
     `reference`     the agent that ships with the package, for most rule sets
     `PATH.ckpt`     the network of a checkpoint
+    `PATH.onnx`     an exported network
     `rollouts`      one random playout judges a leaf
     ==============  =============================================================
 
@@ -72,8 +73,10 @@ def load_agent(text: str, rules: str) -> Agent:
 def _load(text: str, rules: str) -> Agent:
     if text == ROLLOUTS:
         return Agent(text, rules, "puct", rollout_evaluator(rules_code(rules), key=0))
-    if (text != REFERENCE and not text.endswith(".ckpt")) or "\0" in text:
-        raise PlayerError(f"no agent {shown(text)}; there are {REFERENCE}, PATH.ckpt and {ROLLOUTS}")
+    if (text != REFERENCE and not text.endswith((CHECKPOINT, ONNX))) or "\0" in text:
+        raise PlayerError(
+            f"no agent {shown(text)}; there are {REFERENCE}, PATH.ckpt, PATH.onnx and {ROLLOUTS}"
+        )
     return Agent(text, rules, "gumbel", load_player(text, rules, 0, "cpu").evaluator)
 
 

@@ -11,6 +11,7 @@ from pylos.errors import PlayerError, RulesError
 from pylos.game.actions import action_name
 from pylos.game.board import Board
 from pylos.game.rules import rules_code
+from pylos.network.threads import single_threaded_torch
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
 from pylos.search.options import network_options
@@ -146,8 +147,6 @@ def network_opinion(board: Board, player: NetworkPlayer) -> tuple[float, np.ndar
 
 def _add_search(board: Board, player: NetworkPlayer, rows: list[Row]) -> list[Row]:
     """The rows with what the player's search finds."""
-    from pylos.network.threads import single_threaded_torch  # torch takes seconds, and only a player needs it
-
     search = Search(1, rules_code(board.rules), network_options(player.simulations))
     with single_threaded_torch():
         result = search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))

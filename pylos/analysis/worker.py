@@ -7,13 +7,13 @@ from collections import deque
 from typing import NamedTuple
 
 import numpy as np
-import torch  # here, before there are threads: two must not import it at the same time
 
 from pylos.analysis.agents import Agent
 from pylos.analysis.reports import failed_report, read_reports
 from pylos.analysis.tickets import MOST_SIMULATIONS, SearchRequest, Ticket
 from pylos.errors import PylosError
 from pylos.game.rules import rules_code
+from pylos.network.threads import keep_torch_to_one_thread
 from pylos.search.evaluator import padded_size
 from pylos.search.pool import SearchPool
 
@@ -61,7 +61,6 @@ class Worker:
         self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
-        torch.set_num_threads(1)  # of this thread; those that are new take the number of processors
         while self._admit():
             for agent in list(self._lanes):
                 self._step(agent)
@@ -86,6 +85,7 @@ class Worker:
         size = next(size for size in SIZES if request.simulations <= size.simulations)
         lanes = self._lanes.setdefault(request.agent, {})
         if size not in lanes:
+            keep_torch_to_one_thread()  # here, where the agent's network is loaded, whether of torch or not
             lanes[size] = _Lane(request.agent, size)
         return lanes[size]
 

@@ -62,7 +62,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--rules", help="of the first game (default: the checkpoint's, or standard)")
     command.add_argument("--level", metavar="NAME", help="of the first opponent (default: learner)")
-    command.add_argument("--ckpt_path", metavar="PATH", help="a checkpoint to play against")
+    command.add_argument("--ckpt_path", metavar="PATH", help="a checkpoint, or PATH.onnx, to play against")
     command.add_argument(
         "--runs", metavar="FOLDER", help="of the runs to watch and play against (default: lightning_logs)"
     )
@@ -81,10 +81,10 @@ def command_parser() -> argparse.ArgumentParser:
         help="let two players play against each other",
         description="Players: random, rollouts:N (search with N random playouts per decision), perfect (by "
         "the solution of the rules, see pylos solve), perfect:P (random actions with probability P), PATH.ckpt, "
-        "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy), reference, reference:N (the "
-        "agent that ships), level:NAME (the same at a measured strength: child, beginner, learner, casual, club, "
-        "expert, master, champion). Games come in pairs that begin with the same four random actions, with the colours "
-        "swapped.",
+        "PATH.ckpt:N (search with N simulations per decision; 0: the bare policy), PATH.onnx, PATH.onnx:N (the same "
+        "with an exported network, see pylos export), reference, reference:N (the agent that ships), level:NAME (the "
+        "same at a measured strength: child, beginner, learner, casual, club, expert, master, champion). Games come in "
+        "pairs that begin with the same four random actions, with the colours swapped.",
     )
     command.add_argument("a", metavar="A", help="a player")
     command.add_argument("b", metavar="B", help="its opponent")
@@ -135,7 +135,9 @@ def command_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--rules", help="name of the rule set (default: that of the game, else standard)")
     command.add_argument(
-        "--ckpt_path", metavar="PATH", help="also ask this checkpoint; reference: the one that ships"
+        "--ckpt_path",
+        metavar="PATH",
+        help="also ask this checkpoint, or PATH.onnx; reference: the one that ships",
     )
     command.add_argument("--simulations", type=_natural, help="of its search; 0: none (default: 64)")
     command.set_defaults(run=subcommands.analyse)
@@ -151,7 +153,8 @@ def command_parser() -> argparse.ArgumentParser:
         "--ckpt_path",
         metavar="PATH",
         default="reference",
-        help="the checkpoint that judges; reference: the one that ships; rollouts: random playouts instead "
+        help="the checkpoint, or PATH.onnx, that judges; reference: the one that ships; rollouts: random playouts "
+        "instead "
         "(default: reference)",
     )
     command.add_argument(
@@ -164,6 +167,23 @@ def command_parser() -> argparse.ArgumentParser:
         help="positions that may be open at the same time (default: 10000)",
     )
     command.set_defaults(run=subcommands.engine)
+
+    command = subparsers.add_parser(
+        "export",
+        help="write a network for other programs: ONNX, safetensors, torch.export",
+        description="Writes the network of a checkpoint with what others must know about it, reads the file back and "
+        "compares it with torch on random positions (docs/export.md). PATH.onnx is a player, too.",
+    )
+    command.add_argument("source", metavar="CKPT", help="a checkpoint; reference: the one that ships")
+    command.add_argument("out", metavar="OUT", help="the file to write: .onnx, .safetensors or .pt2")
+    command.add_argument(
+        "--format", metavar="NAME", help="onnx, safetensors or torch_export (default: as OUT ends)"
+    )
+    command.add_argument(
+        "--rules", help="that it must be for (default: the checkpoint's; of reference: standard)"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
+    command.set_defaults(run=subcommands.export)
 
     command = subparsers.add_parser("perft", help="count the sequences of turns from a position")
     _add_rules(command)

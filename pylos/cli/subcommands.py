@@ -172,3 +172,11 @@ def evaluate(options: argparse.Namespace) -> int:
     failed = any(e.status == FAILED and e.file is not None for e in manifest.entries.values())
     unreadable = find_checkpoints(manifest.folder)[1]
     return 1 if failed or unreadable else 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Writes the network of a checkpoint in another format, and prints how exact it is."""
+    from pylos.adapters.export import export_network
+
+    print(export_network(options.source, options.out, options.format, options.rules, options.overwrite))
+    return 0

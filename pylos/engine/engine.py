@@ -16,7 +16,6 @@ from queue import SimpleQueue
 from typing import TextIO
 
 import numpy as np
-import torch
 
 from pylos.analysis.reports import Report
 from pylos.analysis.service import SearchRequest, SearchService, Ticket, load_agent
@@ -35,6 +34,7 @@ from pylos.engine.protocol import (
 )
 from pylos.engine.writing import Truth, WrittenRows, write_rows
 from pylos.errors import PylosError
+from pylos.network.threads import usable_threads
 from pylos.search.findings import Findings
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message, open_if_present
 from pylos.system.options import COUNT, Range, checked_options
@@ -63,7 +63,7 @@ class EngineOptions:
     most_open: int = 10_000
     """The most positions that are open at the same time; a request for more is refused."""
     threads: int | None = None
-    """Threads that search; None: as many as torch has."""
+    """Threads that search; None: as many as there are processors."""
 
     def __post_init__(self) -> None:
         checked_options({name: getattr(self, name) for name in _RANGES}, _RANGES)
@@ -112,7 +112,7 @@ class Engine:
         self._tables: dict[str, Tablebase] = {}
         self._reading = True
         self._written = _LastWritten()
-        self._service = SearchService(options.most_open, options.threads or torch.get_num_threads())
+        self._service = SearchService(options.most_open, options.threads or usable_threads())
 
     def run(self) -> None:
         """Answers all requests; when there are no more of them, finishes those that are open."""

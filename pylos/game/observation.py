@@ -34,6 +34,8 @@ from pylos.kernels.bits import lowest_bit, popcount
 from pylos.kernels.jit import jit
 
 OBSERVATION_SIZE = 184
+LAYOUT = 1
+"""The version of the table above and of the numbers of actions. It grows with every change of what they mean."""
 _PLANES = 34
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
+from pylos.system.options import natural
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_THREADS = 8
 """Beside an accelerator, the most threads that search."""
@@ -20,16 +26,43 @@ def search_threads(device: torch.device, games: int) -> int:
     threads wait for the interpreter's lock. On an H100 with 16 cores, 8 threads searched 4,096 games 2.5 times as fast
     as 16 threads.
     """
+    import torch  # here, because searches without a network of torch use this file, too
+
     threads = torch.get_num_threads()
     return threads if device.type == "cpu" else max(1, min(threads, MOST_THREADS, games // LEAST_GAMES))
 
 
+def usable_threads() -> int:
+    """The number of processors that this process may use, or what `OMP_NUM_THREADS` says, as torch has it."""
+    if wanted := natural(os.environ.get("OMP_NUM_THREADS", "")):
+        return wanted
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextmanager
 def single_threaded_torch() -> Iterator[None]:
-    """Lets torch compute on one thread within the block, because the search has threads of its own."""
+    """Lets torch compute on one thread within the block, because the search has threads of its own.
+
+    If nobody has imported torch, there is nothing to do.
+    """
+    if "torch" not in sys.modules:
+        yield
+        return
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def keep_torch_to_one_thread() -> None:
+    """Lets torch compute on one thread where this thread, or one that it starts later, calls it."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(1)

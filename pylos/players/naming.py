@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
 
 from pylos.errors import CheckpointError, PlayerError
+from pylos.network.onnx_network import OnnxNetwork
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
 from pylos.players.level_player import LevelPlayer
 from pylos.players.levels import LEVELS, find_level
@@ -17,11 +20,18 @@ from pylos.players.perfect_player import load_perfect, perfect_name
 from pylos.players.player import Player
 from pylos.players.search_player import SearchPlayer
 from pylos.search.options import MOST_SIMULATIONS
-from pylos.system.files import open_regular
+from pylos.system.files import StrPath, open_regular
 from pylos.system.options import checked_options, natural, shown
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pylos.network.checkpoints import LoadedNetwork
+
 REFERENCE = "reference"
-"""Stands for the path of the checkpoint that ships with the package."""
+"""Stands for the path of the network that ships with the package."""
+CHECKPOINT, ONNX = ".ckpt", ".onnx"
+"""How the files of networks end."""
 LEVEL = "level:"
 """Stands before the name of a level."""
 
@@ -36,6 +46,7 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
     `perfect:0.1`       the same, but every tenth action is a uniformly random legal one
     `PATH.ckpt`         a checkpoint with tree search
     `PATH.ckpt:64`      the same with 64 simulations per decision; 0 means the bare policy
+    `PATH.onnx:64`      the same with an exported network: see `pylos.export_network`
     `reference`         the agent that ships with the package, for the rule sets that have one
     `reference:64`      the same with 64 simulations per decision
     `level:club`        a level of measured strength: see `pylos.players.levels`
@@ -55,7 +66,7 @@ def make_player(spec: str, rules: str | None = None, simulations: int = 64, devi
         RulesError: there is no such rule set.
     """
     kind, number = parse_player(spec)
-    if _is_checkpoint(kind):
+    if _is_network(kind):
         return load_player(kind, rules, simulations if number is None else int(number), device)
     rules = rules or "standard"
     makers: dict[str, Callable[[], Player]] = {
@@ -73,20 +84,20 @@ def parse_player(spec: str) -> tuple[str, float | None]:
     """Splits the text of a player.
 
     Returns:
-        The kind of the player, the path of its checkpoint, or a level with its name; and the number behind it, if
+        The kind of the player, the path of its network, or a level with its name; and the number behind it, if
         there is one.
 
     Raises:
         PlayerError: the text names no player.
     """
     kind, _, number = spec.rpartition(":")
-    if _is_checkpoint(kind):
+    if _is_network(kind):
         return kind, _simulations(spec, number, 0)
     if kind == "rollouts":
         return kind, _simulations(spec, number, 1)
     if kind == "perfect":
         return kind, _probability(spec, number)
-    if spec in ("random", "perfect") or _is_checkpoint(spec):  # the path may have a colon in it
+    if spec in ("random", "perfect") or _is_network(spec):  # the path may have a colon in it
         return spec, None
     if spec.startswith(LEVEL):
         if (name := spec.removeprefix(LEVEL)) not in LEVELS:
@@ -96,7 +107,7 @@ def parse_player(spec: str) -> tuple[str, float | None]:
         raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
     raise PlayerError(
         f"no player {shown(spec)}; there are random, rollouts:N, level:NAME, reference, reference:N, perfect, "
-        "perfect:P, PATH.ckpt and PATH.ckpt:N"
+        "perfect:P, PATH.ckpt, PATH.ckpt:N, PATH.onnx and PATH.onnx:N"
     )
 
 
@@ -108,7 +119,7 @@ def check_player(spec: str) -> None:
         CheckpointError: there is no such checkpoint.
     """
     path, _ = parse_player(spec)
-    if _is_checkpoint(path) and path != REFERENCE:
+    if _is_network(path) and path != REFERENCE:
         try:
             open_regular(path).close()
         except OSError as error:
@@ -126,15 +137,15 @@ def player_text(spec: str, simulations: int = 64) -> str:
         PlayerError: the text names no player.
     """
     kind, number = parse_player(spec)
-    if _is_checkpoint(kind):
+    if _is_network(kind):
         return f"{os.path.normpath(kind)}:{simulations if number is None else number}"
     if kind == "perfect":
         return perfect_name(number or 0.0)
     return kind if number is None else f"{kind}:{number}"
 
 
-def _is_checkpoint(kind: str) -> bool:
-    return kind == REFERENCE or kind.endswith(".ckpt")
+def _is_network(kind: str) -> bool:
+    return kind == REFERENCE or kind.endswith((CHECKPOINT, ONNX))
 
 
 def _simulations(spec: str, text: str, least: int) -> int:
@@ -173,41 +184,79 @@ def level_agent(agent: str, rules: str, simulations: int, device: str = "cpu") -
     return RolloutPlayer(simulations, rules)
 
 
-def load_player(
-    path: str | os.PathLike[str], rules: str | None, simulations: int, device: str
-) -> NetworkPlayer:
-    """Makes a player from a checkpoint, or from the one that ships if `path` is "reference"; see `make_player`."""
+def load_player(path: StrPath, rules: str | None, simulations: int, device: str) -> NetworkPlayer:
+    """Makes a player from the file of a network, or from the one that ships if `path` is "reference".
+
+    See `make_player`. On a CPU the one that ships is computed by onnxruntime, elsewhere by torch.
+    """
+    path = os.fspath(path)
+    simulations = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
+    network: nn.Module | OnnxNetwork
+    if path.endswith(ONNX) or (path == REFERENCE and device == "cpu"):
+        if device != "cpu":
+            raise PlayerError(
+                f"{path} is computed on the CPU alone, not on {device}: take its checkpoint there"
+            )
+        network, theirs, digest = _load_onnx(path, rules)
+    else:
+        network, theirs, digest = load_trained(path, rules)
+    return NetworkPlayer(f"{path}:{simulations}", network, theirs, simulations, device, weights_digest=digest)
+
+
+def load_trained(path: StrPath, rules: str | None) -> LoadedNetwork:
+    """The network of a checkpoint, or of the one that ships if `path` is "reference", for torch.
+
+    Args:
+        path: the file, or "reference".
+        rules: those that it must be for; None: any.
+
+    Raises:
+        PlayerError: it was trained for other rules, or none ships for these.
+        CheckpointError: see `load_network`.
+        NonFiniteNetworkError: see `load_network`.
+    """
     from pylos.network.checkpoints import load_network  # late, as it brings torch
 
-    if path == REFERENCE:
-        with resources.as_file(reference_file(rules or "standard")) as file:
-            loaded = load_network(file)
-    else:
-        loaded = load_network(path)
-    if rules not in (None, loaded.rules):
-        raise PlayerError(f"{path} was trained for {loaded.rules!r} rules, not for {rules!r}")
-    simulations = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
-    return NetworkPlayer(
-        f"{os.fspath(path)}:{simulations}",
-        loaded.network,
-        loaded.rules,
-        simulations,
-        device,
-        weights_digest=loaded.weights_digest,
-    )
+    with _network_file(path, rules, CHECKPOINT) as file:
+        loaded = load_network(file)
+    _check_rules(path, loaded.rules, rules)
+    return loaded
 
 
-def reference_file(rules: str) -> Traversable:
-    """The checkpoint that ships for a rule set.
+def _load_onnx(path: str, rules: str | None) -> tuple[OnnxNetwork, str, str]:
+    """The same for onnxruntime."""
+    with _network_file(path, rules, ONNX) as file:
+        network = OnnxNetwork(file)
+    _check_rules(path, network.rules, rules)
+    return network, network.rules, network.weights_digest
+
+
+@contextlib.contextmanager
+def _network_file(path: StrPath, rules: str | None, suffix: str) -> Iterator[StrPath]:
+    """A file that can be opened: the one that was named, or the one that ships."""
+    if path != REFERENCE:
+        yield path
+        return
+    with resources.as_file(reference_file(rules or "standard", suffix)) as file:
+        yield file
+
+
+def _check_rules(path: StrPath, theirs: str, rules: str | None) -> None:
+    if rules not in (None, theirs):
+        raise PlayerError(f"{path} was trained for {theirs!r} rules, not for {rules!r}")
+
+
+def reference_file(rules: str, suffix: str = CHECKPOINT) -> Traversable:
+    """The file that ships for a rule set: a checkpoint, or the same network as ONNX.
 
     Raises:
         PlayerError: none does.
     """
     folder = resources.files("pylos.players") / "reference"
-    file = folder / f"{rules}.ckpt"
+    file = folder / f"{rules}{suffix}"
     if not file.is_file():
         there = sorted(
-            name.removesuffix(".ckpt") for f in folder.iterdir() if (name := f.name).endswith(".ckpt")
+            name.removesuffix(suffix) for f in folder.iterdir() if (name := f.name).endswith(suffix)
         )
         raise PlayerError(f"no reference agent ships for the {rules} rules, only for {', '.join(there)}")
     return file

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
+from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions, rules_code
 from pylos.kernels.jit import jit
+from pylos.network.checked_evaluator import CheckedEvaluator
+from pylos.network.onnx_network import OnnxEvaluator, OnnxNetwork
+from pylos.network.threads import search_threads, single_threaded_torch, usable_threads
 from pylos.players.search_player import ROWS, SearchPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import MOST_SIMULATIONS, network_options
@@ -27,11 +30,12 @@ class NetworkPlayer(SearchPlayer):
 
     Args:
         name: what matches call it.
-        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]. The player uses a copy.
+        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]. Of one of torch the player
+            uses a copy.
         rules: name of the rule set.
         simulations: per decision; 0 plays the likeliest action of the bare policy.
-        device: a torch device.
-        precision: "float32" or "bfloat16".
+        device: a torch device, for a network of torch.
+        precision: "float32" or "bfloat16", for a network of torch.
         key: names its random stream.
         weights_digest: of the checkpoint that the network is from, if it is from one.
         root: how it searches at the root: "gumbel", "puct", or a name given to `pylos.register_root`.
@@ -43,7 +47,7 @@ class NetworkPlayer(SearchPlayer):
     def __init__(
         self,
         name: str,
-        network: nn.Module,
+        network: nn.Module | OnnxNetwork,
         rules: str,
         simulations: int = 64,
         device: str = "cpu",
@@ -52,16 +56,21 @@ class NetworkPlayer(SearchPlayer):
         weights_digest: str = "",
         root: str = "gumbel",
     ) -> None:
-        import torch
+        code = rules_code(rules)
+        self.network: CheckedEvaluator
+        """What judges positions, and remembers nothing."""
+        if isinstance(network, OnnxNetwork):
+            self.network, threads = OnnxEvaluator(network, code, name), usable_threads()
+        else:
+            import torch  # here, because players without such a network do without torch
 
-        from pylos.network.evaluator import NetworkEvaluator
-        from pylos.network.threads import search_threads
+            from pylos.network.evaluator import NetworkEvaluator
 
-        threads = search_threads(torch.device(device), ROWS)
+            self.network = NetworkEvaluator(network, code, device, precision, name)
+            threads = search_threads(torch.device(device), ROWS)
         self.simulations: int = checked_options({"simulations": simulations}, SIMULATIONS)["simulations"]
         super().__init__(name, rules, network_options(max(self.simulations, 1), root), threads, key)
         self.weights_digest = weights_digest
-        self.network = NetworkEvaluator(network, self._code, device, precision, name)
         self.evaluator = self.network.cached()
         """What judges the leaves of its searches."""
 
@@ -70,8 +79,6 @@ class NetworkPlayer(SearchPlayer):
 
     def search(self, positions: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
         """See `SearchPlayer.search`; a player of the bare policy searches with one simulation here."""
-        from pylos.network.threads import single_threaded_torch
-
         with single_threaded_torch():
             return super().search(positions, key)
 

@@ -14,8 +14,8 @@ from pylos.errors import ConfigurationError
 from pylos.game.board import Board
 from pylos.game.rules import rules_code
 from pylos.kernels.randomness import derive_key
+from pylos.network.checked_evaluator import CACHE_SIZE
 from pylos.network.checkpoints import load_checkpoint
-from pylos.network.evaluator import CACHE_SIZE
 from pylos.runs.fit_start import how_to_go_on
 from pylos.runs.folder import is_trial, last_checkpoint
 from pylos.runs.lightning_internals import ask_for_batches_again, checkpoint_in_restoration

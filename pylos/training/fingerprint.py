@@ -24,7 +24,7 @@ def fingerprint(device: torch.device, ranks: int) -> Fingerprint:
     return {
         "pylos": pylos.__version__,
         "Python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "lightning", "numpy", "numba", "scipy")},
+        **{name: version(name) for name in ("torch", "lightning", "numpy", "numba", "scipy", "onnxruntime")},
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "device": device_name(device),

@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from pylos.errors import ConfigurationError
 from pylos.game.rules import rules_code
 from pylos.kernels.randomness import derive_key
+from pylos.network.checked_evaluator import CheckedEvaluator
 from pylos.network.evaluator import PRECISIONS, NetworkEvaluator
 from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
@@ -140,7 +141,7 @@ class Generations:
     def _threads(self, module: Any, games: int) -> int:
         return int(self._options["search_threads"]) or search_threads(module.device, games)
 
-    def _evaluator(self, trainer: pl.Trainer) -> CachedEvaluator | NetworkEvaluator:
+    def _evaluator(self, trainer: pl.Trainer) -> CachedEvaluator | CheckedEvaluator:
         module = agent(trainer)
         if self.precision == "auto":
             games = self._options["parallel_games"]
