@@ -10,8 +10,9 @@ import pytest
 from pylos.analysis import agents
 from pylos.analysis.agents import load_agent
 from pylos.errors import CheckpointError, PlayerError, RulesError
+from pylos.game.board import Board
 from pylos.game.position import START
-from pylos.players.naming import make_player
+from pylos.players.naming import ONNX, make_player, reference_file
 from tests.support.players import drawn_network, save_player
 
 POSITIONS = np.full(8, START)
@@ -63,10 +64,11 @@ def test_only_a_few_stay_loaded(tmp_path, monkeypatch):
             "nonsense",
             "standard",
             PlayerError,
-            "no agent 'nonsense'; there are reference, PATH.ckpt and rollouts",
+            "no agent 'nonsense'; there are reference, PATH.ckpt, PATH.onnx and rollouts",
         ),
         ("reference", "mini-standard", PlayerError, "no reference agent ships for the mini-standard rules"),
         ("missing.ckpt", "standard", CheckpointError, "missing.ckpt"),
+        ("missing.onnx", "standard", CheckpointError, "missing.onnx"),
         ("\0.ckpt", "standard", PlayerError, "no agent"),
         ("rollouts", "nonsense", RulesError, "unknown rule set 'nonsense'"),
     ],
@@ -80,3 +82,11 @@ def test_a_checkpoint_of_other_rules_is_refused(tmp_path):
     path = save_player(tmp_path / "a.ckpt", "standard")
     with pytest.raises(PlayerError, match="was trained for 'standard' rules, not for 'mature'"):
         load_agent(str(path), "mature")
+
+
+def test_an_exported_network_is_an_agent():
+    path = str(reference_file("children", ONNX))
+    found, expected = (load_agent(text, "children").evaluate(POSITIONS) for text in (path, "reference"))
+    assert np.array_equal(found[0], expected[0])
+    legal = Board("children").legal_actions
+    assert np.array_equal(found[1][:, legal], expected[1][:, legal])

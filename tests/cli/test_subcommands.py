@@ -156,3 +156,48 @@ def test_simulations_need_a_checkpoint_to_search_with(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("pylos: error: --simulations are those of a checkpoint's search: ")
+
+
+def test_export_says_what_it_wrote_and_how_exact_it_is(checkpoint, tmp_path, capsys):
+    out = tmp_path / "mini.safetensors"
+    assert main(["export", str(checkpoint), str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{out}: a network for {MINI} rules, {out.stat().st_size:,} bytes"
+    assert lines[1].startswith(
+        "compared with torch on 1,000 random positions: the largest differences are 0.0e+00"
+    )
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["CHECKPOINT"], "OUT"),
+        (["CHECKPOINT", "a.bin"], "a.bin says no format"),
+        (["CHECKPOINT", "a.bin", "--format", "tflite"], "there is no format 'tflite'"),
+        (["CHECKPOINT", "folder.onnx"], "folder.onnx is a folder"),
+        (["CHECKPOINT", "there.onnx"], "there.onnx is there already: --overwrite"),
+        (["CHECKPOINT", "there.onnx/a.onnx"], "there.onnx"),
+        (
+            ["CHECKPOINT", "a.onnx", "--rules", "standard"],
+            "trained for 'mini-mature' rules, not for 'standard'",
+        ),
+        (["missing.ckpt", "a.onnx"], "no checkpoint missing.ckpt"),
+        (["there.onnx", "a.onnx"], "there.onnx is not a checkpoint"),
+        (["reference", "a.onnx", "--rules", "chess"], "chess"),
+    ],
+)
+def test_bad_input_of_export_is_named_in_one_line_and_nothing_written(
+    arguments, message, checkpoint, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "there.onnx").write_text("precious")
+    assert main(["export", *(str(checkpoint) if a == "CHECKPOINT" else a for a in arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("pylos: error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert {path.name for path in tmp_path.rglob("*")} == {"folder.onnx", "there.onnx"}
+    assert (tmp_path / "there.onnx").read_text() == "precious"

@@ -1,8 +1,17 @@
 """How many threads search, and how many torch has meanwhile."""
 
+import os
+import subprocess
+import sys
+
 import torch
 
-from pylos.network.threads import search_threads, single_threaded_torch
+from pylos.network.threads import (
+    keep_torch_to_one_thread,
+    search_threads,
+    single_threaded_torch,
+    usable_threads,
+)
 
 
 def test_torch_gets_its_threads_back():
@@ -21,3 +30,28 @@ def test_few_threads_search_beside_an_accelerator(monkeypatch):
     assert threads == {8: 1, 128: 1, 512: 4, 4096: 8, 100_000: 8}
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert search_threads(torch.device("cuda"), 4096) == 2
+
+
+def test_searches_without_torch_have_a_thread_for_each_processor(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert 1 <= usable_threads() <= os.cpu_count()
+    for text, threads in (("3", 3), ("1", 1), ("0", usable_threads()), ("many", usable_threads())):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert usable_threads() == threads
+
+
+def test_torch_is_kept_to_one_thread_for_good():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    keep_torch_to_one_thread()
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+
+
+def test_nobody_imports_torch_to_keep_it_to_one_thread():
+    code = (
+        "import sys; from pylos.network.threads import *\n"
+        "with single_threaded_torch(): keep_torch_to_one_thread()\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

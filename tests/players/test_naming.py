@@ -1,5 +1,7 @@
 """The texts that name players."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,23 +9,38 @@ import torch
 
 from pylos.errors import CheckpointError, PlayerError, RulesError
 from pylos.game.board import Board
+from pylos.game.rules import rules_code, step
+from pylos.game.symmetry import canonical_image
 from pylos.network.checkpoints import load_network
 from pylos.network.network import pylos_network
+from pylos.network.onnx_network import OnnxEvaluator
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
 from pylos.players.level_player import LevelPlayer
 from pylos.players.levels import find_level
-from pylos.players.naming import check_player, make_player, player_text, reference_file
+from pylos.players.naming import ONNX, check_player, make_player, player_text, reference_file
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
 from tests.support.players import drawn_network, save_player, some_boards
 
 
 @pytest.mark.parametrize(
-    "text", ["random", "rollouts:7", "perfect", "perfect:0.1", "reference:0", "a.ckpt:8", "level:club"]
+    "text",
+    [
+        "random",
+        "rollouts:7",
+        "perfect",
+        "perfect:0.1",
+        "reference:0",
+        "a.ckpt:8",
+        "a.onnx",
+        "a.onnx:0",
+        "level:club",
+    ],
 )
 def test_a_sound_text_is_checked_without_loading_anything(text: str, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.ckpt").write_text("no checkpoint at all")
+    for name in ("a.ckpt", "a.onnx"):
+        (tmp_path / name).write_text("no network at all")
     check_player(text)
 
 
@@ -37,7 +54,12 @@ def test_a_text_that_names_no_player_is_refused_without_loading_anything(text: s
 
 def test_the_checkpoint_of_a_sound_text_must_be_a_file(tmp_path: Path):
     (tmp_path / "folder.ckpt").mkdir()
-    for name, reason in (("none.ckpt", "No such file"), ("folder.ckpt:8", "Is a directory")):
+    missing = (
+        ("none.ckpt", "No such file"),
+        ("none.onnx:8", "No such file"),
+        ("folder.ckpt:8", "Is a directory"),
+    )
+    for name, reason in missing:
         with pytest.raises(CheckpointError, match=f"no checkpoint .*{reason}"):
             check_player(str(tmp_path / name))
 
@@ -200,3 +222,67 @@ def test_an_agent_ships_for_the_rules_that_are_asked_for():
         PlayerError, match="no reference agent ships for the mini-mature rules, only for children, m"
     ):
         reference_file("mini-mature")
+
+
+# Exported networks -------------------------------------------------------------------------------------------
+
+REFERENCE_ONNX = str(reference_file("standard", ONNX))
+
+
+def test_an_exported_network_plays_as_its_checkpoint_does():
+    boards = some_boards()
+    for simulations in (0, 16):
+        player = make_player(f"{REFERENCE_ONNX}:{simulations}")
+        trained = make_player(f"{reference_file('standard')}:{simulations}")
+        assert isinstance(player.network, OnnxEvaluator)
+        assert not isinstance(trained.network, OnnxEvaluator)
+        assert player.name == f"{REFERENCE_ONNX}:{simulations}"
+        assert (player.rules, player.weights_digest) == ("standard", trained.weights_digest)
+        chosen, expected = player.choose(boards), trained.choose(boards)
+        # Of actions that lead to images of one position rounding decides.
+        for board, *actions in zip(boards, chosen, expected, strict=True):
+            after = {
+                canonical_image(step(board.position, action, rules_code(board.rules)))[0]
+                for action in actions
+            }
+            assert len(after) == 1
+
+
+def test_the_agent_that_ships_is_computed_without_torch_on_a_cpu_alone():
+    assert isinstance(make_player("reference").network, OnnxEvaluator)
+    assert isinstance(make_player("level:club").agent.network, OnnxEvaluator)
+    assert not isinstance(make_player("reference", device="meta").network, OnnxEvaluator)
+    with pytest.raises(
+        PlayerError, match="is computed on the CPU alone, not on cuda: take its checkpoint there"
+    ):
+        make_player(REFERENCE_ONNX, device="cuda")
+
+
+def test_rules_of_exported_networks_are_held_to_those_asked_for():
+    with pytest.raises(PlayerError, match="was trained for 'standard' rules, not for 'mature'"):
+        make_player(REFERENCE_ONNX, "mature")
+
+
+def test_a_damaged_export_is_refused_in_one_line(tmp_path):
+    content = bytearray(Path(REFERENCE_ONNX).read_bytes())
+    content[1000] ^= 1
+    (tmp_path / "a.onnx").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a\.onnx is damaged or was changed by another program"):
+        make_player(str(tmp_path / "a.onnx"))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        f"pylos.make_player('{REFERENCE_ONNX}:2').choose([pylos.Board()])",
+        "pylos.make_player('level:club').choose([pylos.Board()])",
+        f"pylos.analyse(pylos.Board(), None, pylos.make_player('{REFERENCE_ONNX}:2'))",
+        "from pylos.cli.main import main; main(['match', 'reference:2', 'random', '--games', '2'])",
+        "from pylos.cli.main import main; main(['analyse', '--ckpt_path', 'reference', '--simulations', '2'])",
+        "import pylos.web.server, pylos.engine.engine; from pylos.analysis.service import *; s = SearchService(); "
+        "s.warm_up(load_agent('reference', 'standard')); s.close()",
+    ],
+)
+def test_who_plays_with_exported_networks_does_without_torch(use: str):
+    code = f"import sys, pylos; {use}; assert 'onnxruntime' in sys.modules; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

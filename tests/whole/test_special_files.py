@@ -12,6 +12,7 @@ from pylos.cli.main import main
 from pylos.errors import PylosError
 from pylos.game.board import Board
 from pylos.network.checkpoints import load_checkpoint
+from pylos.network.onnx_file import read_onnx
 from pylos.runs.checkpoint_files import find_checkpoints
 from pylos.runs.manifest import Manifest
 from pylos.runs.metrics_file import read_metrics
@@ -52,6 +53,7 @@ MAKERS = [make_pipe, make_device, make_socket, Path.mkdir]
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "checkpoint": ("a.ckpt", load_checkpoint),
+    "exported network": ("a.onnx", read_onnx),
     "positions": ("a.txt", lambda path: read_boards(str(path), "standard")),
     "metrics": ("metrics.csv", read_metrics),
     "manifest": ("manifest.json", lambda path: Manifest.load(path.parent)),
