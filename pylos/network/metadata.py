@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import NamedTuple
 
-import pylos
 from pylos.errors import CheckpointError
 from pylos.game.observation import LAYOUT
 from pylos.game.rules import RULES
@@ -40,7 +40,7 @@ class Metadata(NamedTuple):
             _RULES: self.rules,
             **{name: str(size) for name, size in sizes.items() if size is not None},
             _DIGEST: self.weights_digest,
-            "pylos_version": pylos.__version__,
+            "pylos_version": version("pylos"),
         }
 
 

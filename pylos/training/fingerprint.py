@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 import torch
 
-import pylos
 from pylos.system.machine import device_name, processor
 
 Fingerprint = dict[str, str | int]
@@ -22,7 +21,7 @@ def fingerprint(device: torch.device, ranks: int) -> Fingerprint:
         ranks: how many processes train together.
     """
     return {
-        "pylos": pylos.__version__,
+        "pylos": version("pylos"),
         "Python": platform.python_version(),
         **{name: version(name) for name in ("torch", "lightning", "numpy", "numba", "scipy", "onnxruntime")},
         "system": f"{platform.system()} {platform.machine()}",
