@@ -46,7 +46,9 @@ class SearchService:
         with self._lock:
             return sum(self._open.values())
 
-    def submit(self, request: SearchRequest, on_report: Callable[[Report], None]) -> Ticket:
+    def submit(
+        self, request: SearchRequest, on_report: Callable[[Report], None], wake: bool = True
+    ) -> Ticket:
         """Begins a search.
 
         Without noise, a search that is "gumbel" finds what `Search` finds for its position, to the last bit.
@@ -55,6 +57,8 @@ class SearchService:
             request: what is asked.
             on_report: takes the reports; the last one is `done`. It is called from the thread that searches, so it
                 must not wait for anything.
+            wake: whether to begin at once. Who submits many searches together says no, and calls `wake` after the
+                last: then they fill batches from the beginning.
 
         Returns:
             The ticket of the search, by which it can be cancelled.
@@ -73,8 +77,13 @@ class SearchService:
                 self._open[worker] -= 1
 
         ticket = Ticket(request, on_report, ended)
-        worker.add(ticket)
+        worker.add(ticket, wake)
         return ticket
+
+    def wake(self) -> None:
+        """Begins the searches that were submitted without that, as far as they are not under way."""
+        for worker in self._open:
+            worker.wake()
 
     def warm_up(self, *agents: Agent) -> None:
         """Compiles what searches need, by a small one for each agent. On a new machine that takes up to a minute.

@@ -20,10 +20,7 @@ FIRST_REPORT = 64
 """Simulations before the first report with a search behind it; the next ones come at the doubles of it."""
 REPORT_SECONDS = 0.5
 """The longest time between two reports of a search."""
-_SIMULATIONS = {
-    "simulations": Range(int, 0, MOST_SIMULATIONS),
-    "report_every": Range(int, 0, MOST_SIMULATIONS),
-}
+_SIMULATIONS = Range(int, 0, MOST_SIMULATIONS)
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,12 @@ class SearchRequest:
     """If not 0: report at the multiples of this number of simulations, and not at the times above."""
 
     def __post_init__(self) -> None:
-        numbers = {name: getattr(self, name) for name in _SIMULATIONS}
-        for name, value in checked_options(numbers, _SIMULATIONS).items():
-            object.__setattr__(self, name, value)
+        if self.simulations not in _SIMULATIONS or self.report_every not in _SIMULATIONS:
+            ranges = {"simulations": _SIMULATIONS, "report_every": _SIMULATIONS}
+            for name, value in checked_options(
+                {name: getattr(self, name) for name in ranges}, ranges
+            ).items():
+                object.__setattr__(self, name, value)
         if self.root is not None and self.root not in ROOTS:
             raise ConfigurationError(f"root must be {' or '.join(ROOTS)}, got {shown(self.root)}")
 
@@ -72,13 +72,9 @@ class Ticket:
         self.request = request
         self._on_report, self._on_end = on_report, on_end
         self._lock = threading.RLock()
-        self._over = False
-        self._next_simulations = self._next_seconds = 0.0
-
-    @property
-    def is_over(self) -> bool:
+        self.is_over = False
         """Whether there will be no more reports."""
-        return self._over
+        self._next_simulations = self._next_seconds = 0.0
 
     def cancel(self) -> None:
         """Ends the search. There are no more reports when this returns, and soon no more simulations."""
@@ -103,7 +99,7 @@ class Ticket:
     def send(self, report: Report) -> None:
         """Hands a report to who asked for the search."""
         with self._lock:
-            if self._over:
+            if self.is_over:
                 return
             if report.done:
                 self._end()
@@ -114,6 +110,6 @@ class Ticket:
                 self._end()
 
     def _end(self) -> None:
-        if not self._over:
-            self._over = True
+        if not self.is_over:
+            self.is_over = True
             self._on_end()

@@ -15,7 +15,7 @@ from pylos.errors import PylosError
 from pylos.game.rules import rules_code
 from pylos.network.threads import keep_torch_to_one_thread
 from pylos.search.evaluator import padded_size
-from pylos.search.pool import SearchPool
+from pylos.search.pool import SMALL, SearchPool
 
 CLOSING_SECONDS = 1.0
 """How long `Worker.close` waits for the step under way."""
@@ -28,8 +28,8 @@ class Size(NamedTuple):
     rows: int
 
 
-SIZES = (Size(512, 256), Size(MOST_SIMULATIONS, 64))
-"""The pools of an agent: one for moves, of which many can be in a batch, and one for analyses, whose trees may grow to
+SIZES = (Size(SMALL, 256), Size(512, 256), Size(MOST_SIMULATIONS, 64))
+"""The pools of an agent: two for moves, of which many can be in a batch, and one for analyses, whose trees may grow to
 10 MB each. So no move waits for a row behind analyses, and the trees of an agent take less than 1 GB."""
 
 
@@ -44,14 +44,25 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="pylos-search", daemon=True)
         self._thread.start()
 
-    def add(self, ticket: Ticket) -> None:
-        """Begins a search with the next step, or when there is a row for it."""
+    def add(self, ticket: Ticket, wake: bool = True) -> None:
+        """Begins a search with the next step, or when there is a row for it.
+
+        Args:
+            ticket: of the search.
+            wake: whether to wake the thread if it sleeps; else it sleeps on until `wake`.
+        """
         with self._condition:
             if not self._closed:
                 self._incoming.append(ticket)
-                self._condition.notify()
+                if wake:
+                    self._condition.notify()
                 return
         ticket.send(failed_report("the search was ended"))
+
+    def wake(self) -> None:
+        """Begins what was added without waking the thread."""
+        with self._condition:
+            self._condition.notify()
 
     def close(self) -> None:
         """Ends all searches, with a report that says so, and the thread."""

@@ -18,7 +18,7 @@ from typing import TextIO
 import numpy as np
 
 from pylos.analysis.reports import Report
-from pylos.analysis.service import SearchRequest, SearchService, Ticket, load_agent
+from pylos.analysis.service import Agent, SearchRequest, SearchService, Ticket, load_agent
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.engine.protocol import (
     PROTOCOL,
@@ -39,8 +39,8 @@ from pylos.search.findings import Findings
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message, open_if_present
 from pylos.system.options import COUNT, Range, checked_options
 
-MOST_LINES = 1000
-"""Lines that are read before the first of them is dealt with."""
+MOST_CHUNKS = 16
+"""Chunks of lines that are read before the first of them is dealt with."""
 MOST_WAITING = 10_000
 """Answers that wait to be written. While there are more, only last answers are made."""
 _RANGES = {"simulations": Range(int, 0, MOST_SIMULATIONS), "most_open": COUNT}
@@ -107,8 +107,9 @@ class Engine:
         self._options, self._source, self._sink = options, source, sink
         load_agent(options.agent, options.rules)  # what is wrong with it is said before any request
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._lines = threading.Semaphore(MOST_LINES)
+        self._chunks = threading.Semaphore(MOST_CHUNKS)
         self._open: dict[str, _Open] = {}
+        self._agents: dict[str, Agent] = {}  # by rules; for lines that came together they are looked up once
         self._tables: dict[str, Tablebase] = {}
         self._reading = True
         self._written = _LastWritten()
@@ -129,19 +130,25 @@ class Engine:
     def _read(self) -> None:
         """Reads lines until there are no more. A terminal that is gone is an end, too."""
         with contextlib.suppress(OSError):
-            for line in read_lines(self._source):
-                self._lines.acquire()
-                self._events.put(partial(self._deal_with, line))
+            for lines in read_lines(self._source):
+                self._chunks.acquire()
+                self._events.put(partial(self._deal_with, lines))
         self._events.put(self._end_reading)
 
     def _end_reading(self) -> None:
         self._reading = False
 
-    def _deal_with(self, line: bytes | None) -> None:
+    def _deal_with(self, lines: list[bytes | None]) -> None:
+        """Does what lines ask. The searches that they begin are begun together."""
+        self._chunks.release()
+        self._agents.clear()
+        for line in lines:
+            if line is None or line.strip():
+                self._answer_request(line)
+        self._service.wake()
+
+    def _answer_request(self, line: bytes | None) -> None:
         """Does what a line asks."""
-        self._lines.release()
-        if line is not None and not line.strip():
-            return
         try:
             request = read_request(line, self._options.rules, self._options.simulations)
             if request.action == "analyse":
@@ -179,10 +186,7 @@ class Engine:
             raise RequestError(
                 f"busy: {there} positions are open, and {most} may be: wait for answers", None, id
             )
-        try:
-            agent = load_agent(self._options.agent, request.rules)
-        except PylosError as error:
-            raise RequestError(str(error), "rules", id) from None
+        agent = self._agent(request)
         if request.exact:
             self._load_table(request)
         self._open[id] = opened = _Open(request)
@@ -195,7 +199,17 @@ class Engine:
                 report_every=request.report_every,
             )
             on_report = partial(self._take, opened, position)
-            opened.tickets[position.after] = self._service.submit(search, on_report)
+            opened.tickets[position.after] = self._service.submit(search, on_report, wake=False)
+
+    def _agent(self, request: Request) -> Agent:
+        """Who judges the positions of a request."""
+        rules = request.rules
+        if rules not in self._agents:
+            try:
+                self._agents[rules] = load_agent(self._options.agent, rules)
+            except PylosError as error:
+                raise RequestError(str(error), "rules", request.id) from None
+        return self._agents[rules]
 
     def _load_table(self, request: Request) -> None:
         if request.rules in self._tables:

@@ -17,6 +17,8 @@ PROTOCOL = 1
 """The version of this protocol: it goes up when a program that talks to the engine would have to change."""
 MOST_BYTES = 1_000_000
 """The longest line that is read."""
+_CHUNK = 1 << 16
+"""The bytes that are read together at most."""
 MOST_TURNS = 1000
 """The most turns of a request."""
 MOST_ID = 200
@@ -32,6 +34,11 @@ FIELDS = {
     "version": ("id", "action"),
 }
 """The fields that a request may have, by its action."""
+_SIMULATIONS, _EVERY, _ROWS = (
+    Range(int, 0, MOST_SIMULATIONS),
+    Range(int, 1, MOST_SIMULATIONS),
+    Range(int, 0, 1000),
+)
 _DECIMALS = 6
 Answer = dict[str, Any]
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -87,18 +94,23 @@ class Source(Protocol):
         """At most so many bytes as soon as there are some; none at the end."""
 
 
-def read_lines(source: Source) -> Iterator[bytes | None]:
-    """The lines of a source as they come in, without their ends; None for a line that is too long."""
+def read_lines(source: Source) -> Iterator[list[bytes | None]]:
+    """The lines of a source as they come in, those that come together in one list.
+
+    They are without their ends; None stands for a line that is too long.
+    """
     rest, too_long = b"", False
-    while chunk := source.read(1 << 16):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield None if too_long or len(line) > MOST_BYTES else line
-            too_long = False
+    while chunk := source.read(_CHUNK):
+        *ended, rest = (rest + chunk).split(b"\n")
+        lines = [line if len(line) <= MOST_BYTES else None for line in ended]
+        if lines and too_long:
+            lines[0], too_long = None, False
         if len(rest) > MOST_BYTES:
             rest, too_long = b"", True
+        if lines:
+            yield lines
     if rest or too_long:
-        yield None if too_long else rest
+        yield [None if too_long else rest]
 
 
 def read_request(line: bytes | None, rules: str, simulations: int) -> Request:
@@ -152,11 +164,12 @@ def _analysis(fields: dict[str, Any], id: str | None, rules: str, simulations: i
     if id is None:
         raise RequestError("a request needs an id, by which its answers can be told", "id", None)
 
-    def number(name: str, least: int, most: int, default: Any) -> Any:
-        value, allowed = fields.get(name, default), Range(int, least, most)
-        if name in fields and value not in allowed:
-            raise RequestError(f"{name} must be {allowed}, got {shown(value)}", name, id)
-        return value
+    def number(name: str, allowed: Range, default: Any) -> Any:
+        if name not in fields:
+            return default
+        if fields[name] not in allowed:
+            raise RequestError(f"{name} must be {allowed}, got {shown(fields[name])}", name, id)
+        return fields[name]
 
     rules, root, exact = fields.get("rules", rules), fields.get("root"), fields.get("exact", False)
     if "root" in fields and root not in ROOTS:
@@ -168,10 +181,10 @@ def _analysis(fields: dict[str, Any], id: str | None, rules: str, simulations: i
         id,
         rules=rules,
         positions=_positions(fields, id, rules),
-        simulations=number("simulations", 0, MOST_SIMULATIONS, simulations),
+        simulations=number("simulations", _SIMULATIONS, simulations),
         root=root,
-        report_every=number("report_every", 1, MOST_SIMULATIONS, 0),
-        rows=number("rows", 0, 1000, None),
+        report_every=number("report_every", _EVERY, 0),
+        rows=number("rows", _ROWS, None),
         exact=exact,
     )
 
@@ -188,27 +201,28 @@ def _positions(fields: dict[str, Any], id: str, rules: Any) -> tuple[Position, .
     if len(turns) > MOST_TURNS:
         raise RequestError(f"there may be {MOST_TURNS} turns, not {len(turns)}", "turns", id)
     after = fields.get("after", [len(turns)])
-    places = Range(int, 0, len(turns))
-    if not isinstance(after, list) or not after or not all(place in places for place in after):
-        raise RequestError(
-            f"after must be a list of numbers of turns, each {places}, got {shown(after)}", "after", id
-        )
-    if len(set(after)) < len(after):
-        raise RequestError(f"after must name each number once, got {shown(after)}", "after", id)
+    if "after" in fields:
+        places = Range(int, 0, len(turns))
+        if not isinstance(after, list) or not after or not all(place in places for place in after):
+            message = f"after must be a list of numbers of turns, each {places}, got {shown(after)}"
+            raise RequestError(message, "after", id)
+        if len(set(after)) < len(after):
+            raise RequestError(f"after must name each number once, got {shown(after)}", "after", id)
     try:
         board = Board(rules) if text is None else Board.from_text(text, rules)
     except RulesError as error:
         raise RequestError(str(error), "rules", id) from None
     except PositionError as error:
         raise RequestError(str(error), "position", id) from None
-    boards = {0: board.copy()}
+    boards, wanted = {}, set(after)
     for index, turn in enumerate(turns):
+        if index in wanted:
+            boards[index] = board.copy()
         try:
             board.push(turn)
         except IllegalActionError as error:
             raise RequestError(f"turns[{index}]: {error}", "turns", id) from None
-        if index + 1 in after:
-            boards[index + 1] = board.copy()
+    boards[len(turns)] = board
     return tuple(Position(place, boards[place]) for place in after)
 
 

@@ -21,6 +21,7 @@ from pylos.game.rules import (
     supported_cells,
     uncovered_cells,
 )
+from pylos.kernels.jit import jit
 
 
 def why_impossible(position: int, rules: str) -> str:
@@ -41,11 +42,19 @@ def why_impossible(position: int, rules: str) -> str:
             return f"{side} has {mask.bit_count()} balls on the board; there are {limit} a side"
     if grounded := (white | black) & ground_cells(code):
         return f"there is a ball on {_first_name(grounded)}, but the mini game is played on the levels above"
-    occupied = occupied_cells(position, code)
-    for cell in range(NUM_CELLS):
-        if (white | black) >> cell & 1 and not supported_cells(occupied ^ 1 << cell) >> cell & 1:
-            return f"the ball on {CELL_NAMES[cell]} does not rest on four balls"
+    if floating := _floating_balls(white | black, occupied_cells(position, code)):
+        return f"the ball on {_first_name(floating)} does not rest on four balls"
     return _why_no_take_back(position, code)
+
+
+@jit
+def _floating_balls(balls: int, occupied: int) -> int:
+    """The balls that do not rest on four others, nor on the ground."""
+    floating = 0
+    for cell in range(NUM_CELLS):
+        ball = balls & 1 << cell
+        floating |= ball & ~supported_cells(occupied ^ ball)
+    return floating
 
 
 def _why_no_take_back(position: int, code: int) -> str:

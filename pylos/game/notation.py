@@ -17,6 +17,9 @@ from pylos.game.explanations import why_impossible
 from pylos.game.position import NUM_CELLS, cells_by_side, mover, pack, take_backs
 from pylos.game.rules import LEVEL_SIZE, LEVEL_START, STOP
 
+_DIGITS = str.maketrans(".wb", "010"), str.maketrans(".wb", "001")
+"""For each colour, the bit of each cell as a digit."""
+
 
 def format_position(position: int) -> str:
     """The text of a packed position."""
@@ -51,8 +54,8 @@ def parse_position(text: str, rules: str) -> int:
         raise PositionError(f"{text!r}: the side to move is 'w' or 'b', not {side!r}")
     if pending not in ("0", "1", "2"):
         raise PositionError(f"{text!r}: the balls that may be taken back are 0, 1 or 2, not {pending!r}")
-    cells = "".join(levels)
-    white, black = (sum(1 << c for c in range(NUM_CELLS) if cells[c] == colour) for colour in "wb")
+    cells = "".join(levels)[::-1]  # the first cell is the lowest bit
+    white, black = (int(cells.translate(digits), 2) for digits in _DIGITS)
     own, opponent = (white, black) if side == "w" else (black, white)
     position = pack(own, opponent, int(pending), int(side == "b"))
     if reason := why_impossible(position, rules):

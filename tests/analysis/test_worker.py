@@ -44,17 +44,17 @@ def test_it_holds_trees_only_while_it_searches():
 def test_pools_are_chosen_by_size():
     worker, gate = Worker(), Gate()
     agent = hashed_agent(evaluate=gate)
-    asked = [ask(worker, agent, n) for n in (0, 512, 513, 20_000)]
+    asked = [ask(worker, agent, n) for n in (0, 64, 65, 512, 513, 20_000)]
     gate.wait()
     gate.open(2)
     gate.wait()
     gate.wait()
     lanes = {size: len(lane.running) for size, lane in worker._lanes[agent].items()}
-    assert lanes == {SIZES[0]: 1, SIZES[1]: 2}  # the one without simulations is finished
+    assert lanes == {SIZES[0]: 1, SIZES[1]: 2, SIZES[2]: 2}  # the one without simulations is finished
     assert asked[0].last().simulations == 0
     gate.open()
     worker.close()
-    assert asked[3].last().error == "the search was ended"
+    assert asked[5].last().error == "the search was ended"
 
 
 def test_a_pool_for_which_there_is_no_memory_fails_its_search_alone(monkeypatch):

@@ -56,9 +56,8 @@ class Talk:
         pass
 
     def send(self, *requests):
-        for request in requests:
-            line = request if isinstance(request, bytes) else json.dumps(request).encode()
-            os.write(self._writer, line + b"\n")
+        lines = [r if isinstance(r, bytes) else json.dumps(r).encode() for r in requests]
+        os.write(self._writer, b"".join(line + b"\n" for line in lines))
 
     def next(self):
         text = self._answers.get(timeout=SECONDS)
@@ -116,6 +115,7 @@ def test_many_requests_are_searched_in_few_batches(monkeypatch):
     gate.open()
     answers = talk.until_done(50)
     assert {answer["id"] for answer in answers} == {str(i) for i in range(50)}
+    assert gate.sizes[0] > 1  # searches of requests that come together begin together
     assert len(gate.sizes) <= 45
     assert talk.end() == []
 

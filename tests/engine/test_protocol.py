@@ -111,17 +111,22 @@ class Trickle(io.BytesIO):
         return super().read(3)
 
 
+def flat(source):
+    return [line for lines in read_lines(source) for line in lines]
+
+
 def test_lines_are_split_wherever_their_bytes_come_apart():
     content = b'{"id": "a"}\n\n{"id":\r\nlast'
     expected = [b'{"id": "a"}', b"", b'{"id":\r', b"last"]
-    assert list(read_lines(io.BytesIO(content))) == list(read_lines(Trickle(content))) == expected
-    assert list(read_lines(io.BytesIO(b"one\n"))) == [b"one"]
-    assert list(read_lines(io.BytesIO(b""))) == []
+    assert list(read_lines(io.BytesIO(content))) == [expected[:3], expected[3:]]
+    assert flat(Trickle(content)) == expected
+    assert flat(io.BytesIO(b"one\n")) == [b"one"]
+    assert flat(io.BytesIO(b"")) == []
 
 
 def test_a_line_that_is_too_long_is_skipped_and_takes_no_memory(monkeypatch):
     long = b"x" * (MOST_BYTES + 1)
-    lines = list(read_lines(io.BytesIO(b"a\n" + long + b"\nb\n" + 3 * long + b"\nc\n" + 2 * long)))
+    lines = flat(io.BytesIO(b"a\n" + long + b"\nb\n" + 3 * long + b"\nc\n" + 2 * long))
     assert lines == [b"a", None, b"b", None, b"c", None]
     monkeypatch.setattr(protocol, "MOST_BYTES", 5)
-    assert list(read_lines(Trickle(b"12345\n123456\n1"))) == [b"12345", None, b"1"]
+    assert flat(Trickle(b"12345\n123456\n1")) == [b"12345", None, b"1"]
