@@ -1,5 +1,7 @@
 """The errors that this package raises on purpose. The command line shows each as one sentence, without a traceback."""
 
+from __future__ import annotations
+
 
 class PylosError(Exception):
     """The base of all of them."""
@@ -39,6 +41,11 @@ class NonFiniteLossError(PylosError):
 
 class NonFiniteNetworkError(PylosError):
     """A network with weights or outputs that are infinite or not a number."""
+
+    @classmethod
+    def nothing_to_play(cls) -> NonFiniteNetworkError:
+        """The error of a search that gave weight to no action."""
+        return cls("a search found nothing to play: what judged its leaves gave numbers that are not finite")
 
 
 class ExportError(PylosError):

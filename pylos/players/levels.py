@@ -119,9 +119,7 @@ def draw_action(actions: npt.ArrayLike, weights: npt.ArrayLike, temperature: flo
     weights = np.asarray(weights, np.float64)
     known = np.flatnonzero(weights > 0)
     if not len(known):
-        raise NonFiniteNetworkError(
-            "a search found nothing to play: what judged its leaves gave numbers that are not finite"
-        )
+        raise NonFiniteNetworkError.nothing_to_play()
     shares = weights[known] / weights[known].max()
     shares = shares ** (1 / temperature) if temperature else (shares == 1).astype(np.float64)
     sums = np.cumsum(shares)

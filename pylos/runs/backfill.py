@@ -13,7 +13,7 @@ from pylos.errors import CheckpointError, PylosError
 from pylos.players.naming import load_player
 from pylos.players.network_player import NetworkPlayer
 from pylos.runs.checkpoint_files import CheckpointFile, find_checkpoints, resolve_run
-from pylos.runs.folder import locked
+from pylos.runs.folder import EVALUATION_LOCK, locked
 from pylos.runs.manifest import Manifest
 from pylos.runs.manifest_format import agent_name
 from pylos.system.files import StrPath
@@ -43,7 +43,7 @@ def evaluate_run(
         ConfigurationError: another process is training or evaluating it.
     """
     folder = resolve_run(run)
-    with locked(folder):
+    with locked(folder), locked(folder, EVALUATION_LOCK):
         return _evaluate_folder(folder, games, simulations, report)
 
 

@@ -33,6 +33,8 @@ NOTE = "first-epoch.json"
 """From where the run started, until its first epoch has ended (see `pylos.runs.first_epoch`)."""
 LOCK = "run.lock"
 """Locked while a process writes there. The lock ends with the process, however it ends."""
+EVALUATION_LOCK = "evaluation.lock"
+"""Locked, too, while that process evaluates and does not train."""
 
 
 def is_trial(trainer: Trainer) -> bool:
@@ -130,14 +132,14 @@ def another_run_error(folder: Path) -> ConfigurationError:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Keeps other processes out of a folder of checkpoints while the block runs, or the process lives.
 
     Raises:
         ConfigurationError: another process is at work there.
     """
     make_folder(folder)
-    lock = FileLock(folder / LOCK, blocking=False)
+    lock = FileLock(folder / name, blocking=False)
     try:
         lock.acquire()
     except Timeout:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from pylos.runs.folder import LOCK
+from pylos.runs.folder import EVALUATION_LOCK, LOCK
 from pylos.system.files import read_bytes
 
 FRESH_SECONDS = 300.0
@@ -25,10 +25,17 @@ def is_training(checkpoints: Path, written: Iterable[Path]) -> bool:
         written: what a training writes.
     """
     try:
-        inode = (checkpoints / LOCK).stat().st_ino
-        return inode in _locked_inodes()
+        training, locked = (checkpoints / LOCK).stat().st_ino, _locked_inodes()
+        return training in locked and not _is_evaluating(checkpoints, locked)
     except OSError:
         return _age(written) < FRESH_SECONDS
+
+
+def _is_evaluating(checkpoints: Path, locked: set[int]) -> bool:
+    try:
+        return (checkpoints / EVALUATION_LOCK).stat().st_ino in locked
+    except FileNotFoundError:
+        return False
 
 
 def _locked_inodes() -> set[int]:

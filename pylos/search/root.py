@@ -162,9 +162,7 @@ def pick_actions(
     """
     chosen = np.empty(len(actions), np.int64)
     if not _pick(actions, weights, keys, greedy, chosen):
-        raise NonFiniteNetworkError(
-            "a search found nothing to play: what judged its leaves gave numbers that are not finite"
-        )
+        raise NonFiniteNetworkError.nothing_to_play()
     return chosen
 
 

@@ -132,10 +132,9 @@ class Puzzles:
         return self._drawn(numbers, "puzzle", stratum or "", seed)
 
     def daily(self, date: str) -> int:
-        """The number of the puzzle of a day: one of the harder half."""
-        number = self._drawn(
-            np.argsort(self.ratings, kind="stable")[len(self) // 2 :] + 1, "daily puzzle", date
-        )
+        """The number of the puzzle of a day: neither an easy one nor one of the hardest quarter."""
+        by_rating = np.argsort(self.ratings, kind="stable") + 1
+        number = self._drawn(by_rating[len(self) // 2 : -(len(self) // 4) or None], "daily puzzle", date)
         assert number is not None
         return number
 

@@ -44,6 +44,7 @@ def make_app(settings: Settings | None = None, warm: bool = False) -> Starlette:
         try:
             if warm:
                 await run_in_threadpool(warm_up, app.state)
+                puzzles.make_soon(app.state.settings.rules)
             yield
         finally:
             await run_in_threadpool(app.state.service.close)

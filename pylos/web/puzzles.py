@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import threading
 from typing import Any
 
+import torch
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -42,6 +45,23 @@ def puzzles_of(rules: str) -> Puzzles:
                 evaluate = None
             _made[rules] = make_puzzles(suite, evaluate)
         return _made[rules]
+
+
+def make_soon(rules: str) -> threading.Thread:
+    """Makes the puzzles of a rule set, if it has some, in the background: who asks for them soon waits less.
+
+    Returns:
+        The thread that does it.
+    """
+
+    def make() -> None:
+        torch.set_num_threads(1)  # of this thread; the other cores are for who plays
+        with contextlib.suppress(HTTPException):
+            puzzles_of(rules)
+
+    thread = threading.Thread(target=make, name="pylos-puzzles", daemon=True)
+    thread.start()
+    return thread
 
 
 async def overview(request: Request) -> Response:

@@ -97,6 +97,14 @@ class Guard:
         return name in self._names or (self._any_number and _is_number(name))
 
 
+def full_address(host: str) -> str:
+    """A number that is an IPv4 address, written in full: `0` stands for 0.0.0.0. Every other host as it is."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host
+
+
 def is_everywhere(host: str) -> bool:
     """Whether an address stands for all addresses of this machine."""
     return _is_number(host) and ipaddress.ip_address(host).is_unspecified

@@ -9,6 +9,7 @@ from pylos.errors import ConfigurationError
 from pylos.game.rules import rules_code
 from pylos.players.levels import find_level, levels
 from pylos.players.naming import load_player
+from pylos.web.security import full_address
 
 DEFAULT_RULES, DEFAULT_LEVEL, DEFAULT_RUNS = "standard", "learner", "lightning_logs"
 
@@ -48,7 +49,7 @@ def make_settings(
     level = usual_level(rules) if level is None else find_level(rules, level).name
     if runs is not None and not Path(runs).is_dir():
         raise ConfigurationError(f"--runs {runs}: there is no such folder")
-    return Settings(rules, level, ckpt_path, Path(runs or DEFAULT_RUNS), host)
+    return Settings(rules, level, ckpt_path, Path(runs or DEFAULT_RUNS), full_address(host))
 
 
 def usual_level(rules: str) -> str:

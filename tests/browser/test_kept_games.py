@@ -85,6 +85,17 @@ def test_links_share_a_game_and_a_position(play):
         visitor.page.context.close()
 
 
+def test_a_link_keeps_the_opponent(play):
+    play.open(f"/#mini-standard/?black={LEVEL}&seed=5").play("2B2")
+    play.says("Your turn.")
+    play.press("Share")
+    link = play.page.locator("dialog input").first.input_value()
+    visitor = PlayPage(play.page.context.browser.new_context().new_page()).open(link)
+    assert visitor.tell("() => app.match.players") == {"white": "human", "black": LEVEL}
+    assert visitor.turns == play.turns
+    visitor.page.context.close()
+
+
 @pytest.mark.parametrize(
     "line", ["standard/5.5", "nonsense/1", "standard/5.x", "standard/?start=%3Cb%3E", "%E0%A4%A"]
 )

@@ -316,3 +316,19 @@ def test_a_ball_sounds_where_there_is_audio(play, audio):
     play.play("2C2 2B3")
     play.says("White to move.")
     assert audio == "none" or play.page.evaluate("tones") >= 4
+
+
+def test_the_words_of_a_hint_stay_as_long_as_its_arrow(play):
+    """A press without effect is explained and a ball is chosen meanwhile."""
+    play.open("/#mini-standard/?start=................/ww.bb...w/..../. w 0")
+    play.press("Hint")
+    play.page.locator("#board .arrow, #board .arrow-ring").first.wait_for()
+    said = play.page.locator(".status-words").inner_text()
+    play.click("2B2")
+    play.says("The ball on 2B2 is not yours.")
+    play.click("2C3")
+    play.says(said)
+    assert play.tell("() => app.board.selected") == play.cells.index("2C3")
+    play.play("3A1")
+    play.says("Black to move.")
+    play.page.locator("#board .arrow").first.wait_for(state="detached")

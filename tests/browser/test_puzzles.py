@@ -186,3 +186,18 @@ def test_a_puzzle_that_is_not_there_is_explained(browser, server):
         page.get_by_text("the standard rules have puzzles 1 to").wait_for()
         page.get_by_role("link", name="Another puzzle").click()
         page.locator("#asks").get_by_text("Puzzle").wait_for()
+
+
+def test_a_press_without_effect_is_explained(page, ask):
+    begin(page, "/puzzles?rules=mini-standard&number=7")
+    state = ask("puzzles/mini-standard/7")["state"]
+    names = [cell["name"] for cell in ask("info")["cells"]]
+    usual = page.locator("#status .words").inner_text()
+    other = names[state["cells"].index("b" if state["turn"] == "white" else "w")]
+    press(page, other)
+    page.locator("#status", has_text=f"The ball on {other} is not yours.").wait_for()
+    assert page.locator("#live").inner_text() == f"The ball on {other} is not yours."
+    page.get_by_role("button", name="Show the answer").click()
+    page.locator("#status[data-phase=shown]").wait_for()
+    page.get_by_role("button", name="Try it yourself").click()
+    assert page.locator("#status .words").inner_text() == usual

@@ -92,6 +92,7 @@ def test_learning_accepts_what_keeps_the_value_and_nothing_else(reviewed, plante
     reviewed.get_by_role("button", name="Learn from").click()
     lesson = reviewed.locator(".review-lesson")
     assert text in lesson.inner_text()
+    assert reviewed.locator(".status-words").inner_text() == "Find a better turn."
     assert "Find a turn that keeps a win" in lesson.inner_text()
     assert not any(f" {name}" in lesson.inner_text() for name in keeping), "the answer is not told"
     assert reviewed.locator(".turn-place").text_content().startswith(f"{number} / ")
@@ -115,6 +116,7 @@ def test_the_answer_is_shown_when_it_is_asked_for(reviewed, planted, solved):
     reviewed.get_by_role("button", name="Learn from").click()
     reviewed.get_by_role("button", name="Show the answer").click()
     reviewed.wait_for_selector("#board .arrow")
+    assert reviewed.locator(".status-words").inner_text() == "The arrows show the answer."
     said = reviewed.locator(".review-lesson p").inner_text()
     assert f"The position was a win; {planted[2]} made it a loss." in said
     assert any(row.name in said for row in pylos.analyse(before(planted)) if row.exact == 1)

@@ -88,6 +88,8 @@ def test_a_run_has_curves_and_checkpoints(page, runs):
     )
     page.get_by_label("Compare best-036000.ckpt").check()
     page.get_by_label("Compare best-033600.ckpt").check()
+    page.reload()
+    assert page.get_by_label("Compare best-036000.ckpt").is_checked()
     assert page.get_by_role("link", name="Let these two").get_attribute("href") == (
         "/?white=run%3Afirst%2Fbest-036000.ckpt&black=run%3Afirst%2Fbest-033600.ckpt&rules=standard"
     )

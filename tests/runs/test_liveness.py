@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pylos.runs import liveness
-from pylos.runs.folder import LOCK, locked
+from pylos.runs.folder import EVALUATION_LOCK, LOCK, locked
 from pylos.runs.liveness import FRESH_SECONDS, is_training
 
 HOLD = """
@@ -27,6 +27,9 @@ def test_a_lock_of_another_process_is_seen_and_left_alone(tmp_path: Path):
     holder.communicate()
     assert not is_training(tmp_path, [tmp_path / LOCK])  # the lock ends with the process, the file stays
     with locked(tmp_path):  # looking has not taken it
+        assert is_training(tmp_path, [])
+        with locked(tmp_path, EVALUATION_LOCK):
+            assert not is_training(tmp_path, [])
         assert is_training(tmp_path, [])
 
 

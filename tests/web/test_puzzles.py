@@ -2,6 +2,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pylos.game.board import Board
+from pylos.web import puzzles
 from pylos.web.app import make_app
 from pylos.web.puzzles import puzzles_of
 
@@ -25,6 +26,12 @@ def test_what_there_is(client):
     assert [stratum["name"] for stratum in found["strata"]] == ["opening", "middle", "take_back"]
     assert {"standard", "mini-mature"} <= set(found["rules"])
     assert found["ratings"][0] < found["ratings"][1]
+
+
+def test_puzzles_are_made_before_somebody_asks(monkeypatch):
+    monkeypatch.setattr(puzzles, "_made", {})
+    puzzles.make_soon(RULES).join()
+    assert list(puzzles._made) == [RULES]
 
 
 def test_a_puzzle_by_number_by_rating_and_by_day(client):

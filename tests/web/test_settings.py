@@ -25,6 +25,13 @@ def test_a_checkpoint_brings_its_rules(tmp_path):
         make_settings("children", None, path, None, "x")
 
 
+@pytest.mark.parametrize(
+    ("host", "full"), [("0", "0.0.0.0"), ("127.1", "127.0.0.1"), ("::1", "::1"), ("box", "box")]
+)
+def test_a_short_address_is_written_in_full(host, full):
+    assert make_settings(None, None, None, None, host).host == full
+
+
 def test_what_does_not_exist_is_refused(tmp_path):
     with pytest.raises(RulesError):
         make_settings("nonsense", None, None, None, "x")

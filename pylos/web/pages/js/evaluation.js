@@ -76,7 +76,7 @@ export class Evaluation extends EventTarget {
 
   /** Whether nothing may be told: the free board shows another position, or somebody looks for a better turn. */
   get rests() {
-    return this.app.learning || Boolean(this.app.setup);
+    return Boolean(this.app.learning || this.app.setup);
   }
 
   /** Says that settings, or whether it rests, have changed: emits "settings". */

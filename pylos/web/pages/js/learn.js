@@ -6,6 +6,7 @@ import { showArrows, turnArrows } from "./arrows.js";
 import { h, put } from "./dom.js";
 import { evaluationOf, percent } from "./evaluation.js";
 
+const SEARCHING = "Find a better turn.";
 const RESULTS = { 1: "a win", 0: "a draw", "-1": "a loss" };
 
 /** What a judged turn gave up, in words that do not tell what would have been better. */
@@ -19,7 +20,7 @@ function given(turn) {
 const asked = (turn, limit) =>
   turn.exact_before == null ? `Find a turn that gives up less than ${percent(limit)}` : `Find a turn that keeps ${RESULTS[turn.exact_before]}`;
 
-/** One walk through the mistakes of a side. While it lasts, `app.learning` is true: no agent answers, no analysis shows. */
+/** One walk through the mistakes of a side. While it lasts, `app.learning` says what to do: no agent answers, no analysis shows. */
 export class Lesson {
   #index = 0;
   #tries = [];
@@ -36,7 +37,7 @@ export class Lesson {
    */
   constructor(app, element, nodes, limit, onEnd) {
     Object.assign(this, { app, element, nodes, limit, onEnd, root: app.game.root, before: app.game.current, free: app.match.free, judge: app.settings.network ?? null });
-    app.learning = true;
+    app.learning = SEARCHING;
     evaluationOf(app).settingsChanged();
     app.match.setFree(true);
     app.game.addEventListener("change", () => this.#changed(), { signal: this.#listening.signal });
@@ -64,7 +65,7 @@ export class Lesson {
     if (index >= this.nodes.length) return this.#end();
     const { review, parent, turn, by } = this.#node;
     this.known = new Set(parent.children);
-    this.#done = false;
+    this.#finish(false, SEARCHING);
     this.title.textContent = `Mistake ${index + 1} of ${this.nodes.length}`;
     this.words.className = "";
     this.words.textContent = `Here ${by} played ${turn}. ${given(review)} ${asked(review, this.limit)}: play it on the board.`;
@@ -74,11 +75,19 @@ export class Lesson {
   }
 
   #end() {
+    this.app.learning = "All mistakes are done.";
     this.title.textContent = "All mistakes are done";
     this.words.className = "good";
     this.words.textContent = `You found ${this.#solved} of ${this.nodes.length} without the answer.`;
     this.answer.hidden = this.next.hidden = true;
     this.app.game.go(this.before);
+    this.app.refresh();
+  }
+
+  /** Whether the present mistake is done with, and what the status says. */
+  #finish(done, words) {
+    this.#done = done;
+    this.app.learning = words;
     this.app.refresh();
   }
 
@@ -109,7 +118,7 @@ export class Lesson {
       const judged = await post("judge", { game: app.game.request(node.parent, false), actions: tried.actions, opponent: this.judge }, { signal });
       if (this.#done || node !== this.#node) return; // Somebody went on meanwhile.
       if (!judged.accepted) return this.#refuse(`${tried.turn} is not it. ${given(judged)} ${asked(judged, this.limit)}.`);
-      this.#done = true;
+      this.#finish(true, "That is better.");
       this.#solved += 1;
       this.words.className = "good";
       this.words.textContent = `Yes, ${tried.turn}! ${judged.text}`;
@@ -132,7 +141,7 @@ export class Lesson {
   #reveal() {
     const { review, turn } = this.#node;
     const { best, chance, lost } = review;
-    this.#done = true;
+    this.#finish(true, "The arrows show the answer.");
     this.app.game.go(this.#node.parent);
     showArrows(this.app, "lesson", best.length ? turnArrows(this.app, best[0], "best") : []);
     this.words.className = "";
@@ -167,7 +176,7 @@ export class Lesson {
   #close() {
     this.#listening.abort();
     showArrows(this.app, "lesson", []);
-    this.app.learning = false;
+    this.app.learning = "";
     evaluationOf(this.app).settingsChanged();
     this.app.refresh();
     this.onEnd();

@@ -31,10 +31,12 @@ class App {
   overlay = { arrows: [] };
   /** What the free board shows instead of the game; null if it is closed. */
   setup = null;
-  /** Whether somebody looks for better turns than those that were played. */
-  learning = false;
+  /** What is said to somebody who looks for better turns than those that were played; empty if nobody does. */
+  learning = "";
   /** What the status says about the shown position in place of its usual words. @type {null | {text: string, actions: any[]}} */
   note = null;
+  /** Why the last click did nothing. @type {string | null} */
+  refused = null;
   #draws = [];
   #asked = false;
 
@@ -43,7 +45,7 @@ class App {
     this.settings = makeSettings((name) => this.changed(name));
     this.opponents = new Opponents();
     this.game = new Game();
-    const held = () => this.learning || this.setup !== null;
+    const held = () => this.learning !== "" || this.setup !== null;
     this.match = new Match(this.game, { pace: () => this.pace(), held });
     this.storage = new Storage(this.game, this.match);
     this.board = new BoardView($("#board"), info.cells);
@@ -88,8 +90,8 @@ class App {
     mountKeys(this, () => this.help());
     this.openPanel = mountTabs($("#tabs"), (id) => (id === "panel-setup" ? setup.open() : setup.close()));
     for (const name of ["view", "speed"]) this.changed(name);
-    board.addEventListener("refused", ({ detail }) => this.say(refusal(this, detail.cell)));
-    board.addEventListener("select", () => this.say(null));
+    board.addEventListener("refused", ({ detail }) => this.refuse(detail.cell));
+    board.addEventListener("select", () => this.refuse(null));
     board.addEventListener("action", ({ detail }) => this.act(detail.action));
     match.addEventListener("change", () => this.refresh());
     game.addEventListener("change", ({ detail }) => this.followed(detail));
@@ -132,6 +134,7 @@ class App {
   /** The tree of the game has changed. */
   followed({ kind, actions, from }) {
     const { game, match } = this;
+    this.refused = null;
     if (actions.length && from) {
       this.#animate = { actions, from };
       if (this.settings.sounds) tock(kind === "push" ? 1 : 0.5);
@@ -153,6 +156,15 @@ class App {
   say(text, actions = []) {
     this.note = text && { text, actions };
     if (text) this.announce(text);
+    this.refresh();
+  }
+
+  /** Says why a click on a cell did nothing, until something else happens on the board; null ends it. */
+  refuse(cell) {
+    const { game, match, info } = this;
+    const acts = cell !== null && !game.state.over && match.mayAct; // Else what the status says is the reason.
+    this.refused = acts ? refusal(game.state, info.cells, cell) : null;
+    if (acts) this.announce(this.refused);
     this.refresh();
   }
 

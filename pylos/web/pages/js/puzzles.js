@@ -9,6 +9,7 @@ import { Attempt } from "./puzzles/attempt.js";
 import { drawChoice, drawDays, drawRecord, drawTask, drawVerdict } from "./puzzles/panels.js";
 import { ratingOf, resultOf } from "./puzzles/progress.js";
 import { makeSettings } from "./settings.js";
+import { refusal } from "./status.js";
 import { randomNumber } from "./storage.js";
 
 const DRAWS = 8;
@@ -17,6 +18,8 @@ const DRAWS = 8;
 class Page {
   attempt = null;
   overview = null;
+  /** Why the last click did nothing. @type {string | null} */
+  refused = null;
 
   constructor(info) {
     this.info = info;
@@ -25,6 +28,8 @@ class Page {
     this.board = new BoardView($("#board"), info.cells);
     Object.assign(this.board, { mode: this.settings.view, speed: this.settings.speed });
     this.board.addEventListener("action", ({ detail }) => this.act.push(detail.action));
+    this.board.addEventListener("refused", ({ detail }) => this.refuse(detail.cell));
+    this.board.addEventListener("select", () => this.refuse(null));
     const guarded = (work) => (...values) => work(...values).catch((error) => toast(error.message, "bad"));
     this.act = {
       push: guarded(async (action) => this.attempt.push(action)),
@@ -114,6 +119,7 @@ class Page {
   }
 
   changed(animate) {
+    this.refused = null;
     this.announce(this.draw(animate.from ? animate : null));
     this.drawProgress();
     if (this.attempt.phase !== "solving") $("#status button")?.focus({ preventScroll: true });
@@ -130,6 +136,16 @@ class Page {
     const words = drawVerdict($("#status"), attempt, this.act);
     if (fromKeyboard && phase === "solving") this.board.keys.focus();
     return words;
+  }
+
+  /** Says why a click on a cell did nothing, until something else happens on the board; null ends it. */
+  refuse(cell) {
+    const { attempt } = this;
+    const acts = cell !== null && attempt.open;
+    if (!acts && !this.refused) return;
+    this.refused = acts ? refusal(attempt.state, this.info.cells, cell) : null;
+    const words = drawVerdict($("#status"), attempt, this.act, this.refused);
+    if (acts) this.announce(words);
   }
 
   drawProgress() {

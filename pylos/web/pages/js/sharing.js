@@ -24,13 +24,14 @@ function copyable(label, text) {
 }
 
 function openShare(app) {
-  const { game } = app;
+  const { game, match } = app;
+  const agents = Object.fromEntries(Object.entries(match.players).filter(([, id]) => id !== HUMAN));
   const address = (hash) => location.origin + location.pathname + hash;
   const position = { rules: game.rules, start: game.state.text, actions: [] };
   openDialog(
     "Share",
-    h("p", { class: "small muted" }, "Whoever opens a link sees the game or the position on this server. The text shows the position wherever it is pasted into Open."),
-    copyable("Link to the game up to the position on the board", address(toHash(game.request()))),
+    h("p", { class: "small muted" }, "Whoever opens a link sees the position, or plays the game on with the same players, on this server. The text shows the position wherever it is pasted into Open."),
+    copyable("Link to the game up to the position on the board", address(toHash(game.request(), { ...agents, seed: game.seed }))),
     copyable("Link to this position only", address(toHash(position))),
     copyable("The position as text", game.state.text),
   );

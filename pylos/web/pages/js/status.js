@@ -105,18 +105,17 @@ function button(label, act, { symbol = null, ...props } = {}) {
 }
 
 /** What was said about the shown position takes the place of the words that stand there always. */
-function said({ note }, usual) {
-  if (!note || usual.tone === "bad" || usual.tone === "wait") return usual;
-  return { ...usual, text: note.text, actions: [...usual.actions, ...note.actions] };
+function said({ note, refused }, usual) {
+  if (usual.tone === "bad" || usual.tone === "wait") return usual;
+  const { text, actions } = note ?? { text: usual.text, actions: [] };
+  return { ...usual, text: refused ?? text, actions: [...usual.actions, ...actions] };
 }
 
-/** Why a click on a ball of the shown position did nothing; null if nobody may act there. */
-export function refusal({ game, match, info }, cell) {
-  const { state } = game;
-  if (state.over || !match.mayAct) return null; // What the status says anyway is the reason.
-  const { name } = info.cells[cell];
+/** Why a click on a ball did nothing in a state in which somebody may act. */
+export function refusal(state, cells, cell) {
+  const { name } = cells[cell];
   if (state.cells[cell] !== state.turn[0]) return `The ball on ${name} is not yours.`;
-  const covered = info.cells.some(({ below }, above) => below.includes(cell) && state.cells[above] !== ".");
+  const covered = cells.some(({ below }, above) => below.includes(cell) && state.cells[above] !== ".");
   const may = state.pending ? "taken back" : "raised";
   return `The ball on ${name} cannot be ${may}: ${covered ? "another ball lies on it" : "there is no higher place for it now"}.`;
 }
@@ -127,7 +126,7 @@ function describe(app) {
   const { state } = game;
   const back = ["Back to the game", () => match.back(), { class: "primary" }];
   if (app.setup) return { text: "Set up a position in the panel.", tone: "note", actions: [] };
-  if (app.learning) return { text: state.pending ? asks(state, game.rules) : "Find a better turn.", tone: "act", actions: turnButtons(app) };
+  if (app.learning) return { text: state.pending ? asks(state, game.rules) : app.learning, tone: "act", actions: turnButtons(app) };
   if (match.trouble && match.thinking) return { text: `${match.trouble} Trying again …`, tone: "bad", actions: [] };
   if (match.trouble && match.sending) return { text: `${match.trouble} Your move is kept; trying again …`, tone: "bad", actions: [] };
   if (match.trouble) {

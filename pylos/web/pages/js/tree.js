@@ -128,7 +128,7 @@ export function mountTree(app, element) {
     const whole = game.mainLine().length - 1;
     place.textContent = `${at} / ${whole}`;
     promote.hidden = game.path().every((node) => !node.parent || siblings(node)[0] === node);
-    remove.hidden = at === 0 || !game.free || app.learning; // In play turns are taken back by undo.
+    remove.hidden = at === 0 || !game.free || Boolean(app.learning); // In play turns are taken back by undo.
     tools.hidden = promote.hidden && remove.hidden;
     for (const [index, made] of [...steps.children].entries()) made.disabled = index < 2 ? at === 0 : at === whole;
   }

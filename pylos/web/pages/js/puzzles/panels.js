@@ -18,8 +18,8 @@ export function drawTask(element, { puzzle, before }, titles) {
   put(element, h("h1", null, puzzle.asks), h("p", { class: "small muted" }, facts.filter(Boolean).join(" · ")));
 }
 
-/** What to do, or what came out, with the buttons for it. @returns {string} the words */
-export function drawVerdict(element, attempt, act) {
+/** What to do, or what came out, with the buttons for it; or why a click did nothing. @returns {string} the words */
+export function drawVerdict(element, attempt, act, refused = null) {
   const { phase, verdict, moved, puzzle, answers, actions } = attempt;
   const button = (text, onclick, props = {}) => h("button", { type: "button", onclick, ...props }, text);
   const next = button("Next puzzle", act.next, { class: "primary" });
@@ -39,7 +39,7 @@ export function drawVerdict(element, attempt, act) {
     shown: () => [next, button("Try it yourself", act.again)],
   };
   const policy = `The agent’s first glance, without looking ahead, finds ${puzzle.keeping > 1 ? "one" : "it"} ${percent(puzzle.solved_by_policy)} of the time.`;
-  const words = texts[phase]();
+  const words = refused ?? texts[phase]();
   element.dataset.phase = phase;
   put(
     element,

@@ -13,7 +13,7 @@ export class Checkpoints {
     this.address = address;
     this.run = null;
     /** Ids of the checkpoints to compare, two at most. */
-    this.chosen = [];
+    this.chosen = address.all("compare").slice(0, 2);
     const redraw = () => this.draw();
     this.search = h("input", { type: "search", placeholder: "file, label, step …", value: address.get("find") ?? "" });
     this.search.addEventListener("input", () => {
@@ -79,6 +79,7 @@ export class Checkpoints {
 
   choose(id, on) {
     this.chosen = [...this.chosen.filter((other) => other !== id), ...(on ? [id] : [])].slice(-2);
+    this.address.set({ compare: this.chosen });
     this.draw();
     this.body.querySelector(`input[value="${CSS.escape(id)}"]`)?.focus();
   }
