@@ -6,12 +6,17 @@ BIN := $(VENV)/bin
 # Without an NVIDIA driver torch comes from here, if it can be reached: on Linux the default one brings gigabytes of CUDA.
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
 REACHABLE = import urllib.request as u; u.urlopen("$(TORCH_INDEX)/torch/", timeout=5)
+TORCH_OPTIONS = $$(if test -n "$(TORCH_INDEX)" && $(BIN)/python -c '$(REACHABLE)' 2>/dev/null; then \
+	echo "--extra-index-url $(TORCH_INDEX)"; fi)
+# Where wheels are put, and the Pythons that try them.
+DIST ?= dist
+PYTHONS ?= $(PYTHON)
 # Written last, so that an interrupted installation is done again.
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help play train test soak check docs bench peers clean
+.PHONY: help play train test soak check docs bench peers dist try clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +49,16 @@ bench: $(INSTALLED) ## run every benchmark
 peers: $(INSTALLED) ## compare self-play with that of other libraries, which it installs beside
 	$(BIN)/python benchmarks/peers/compare.py
 
+dist: $(INSTALLED) ## build and check the wheel and the source distribution, in dist/
+	rm -rf $(DIST)
+	$(BIN)/python -m build --outdir $(DIST) >/dev/null
+	$(BIN)/python -m twine check --strict $(DIST)/*
+	$(BIN)/check-wheel-contents $(DIST)/*.whl
+
+try: dist ## install that wheel into an empty environment and try it there: make try PYTHONS="python3.11 python3.14"
+	$(BIN)/python -m tests.whole.install $(DIST)/*.whl $(PYTHONS) \
+		--pip "--constraint '$(CURDIR)/constraints.txt' $(TORCH_OPTIONS)"
+
 clean: ## remove the environment and all caches; trained runs stay
 	rm -rf .venv build dist docs/_build docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -53,9 +68,8 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@rm -f $@
 	@echo "installing into $(VENV), which takes some minutes the first time ..."
 	$(PYTHON) -m venv $(VENV)
-	@if test -n "$(TORCH_INDEX)" && $(BIN)/python -c '$(REACHABLE)' 2>/dev/null; then \
-		set -x; $(BIN)/python -m pip install --quiet torch --constraint constraints.txt --extra-index-url $(TORCH_INDEX); fi
-	$(BIN)/python -m pip install --quiet --editable '.[test,check]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet torch --constraint constraints.txt $(TORCH_OPTIONS)
+	$(BIN)/python -m pip install --quiet --editable '.[test,check,release]' --constraint constraints.txt
 	@touch $@
 
 $(DOCS_INSTALLED): $(INSTALLED)

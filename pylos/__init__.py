@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pylos.training.module import PylosModule
     from pylos.web.widget import BoardWidget
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AtomicCheckpointIO",

@@ -94,7 +94,9 @@ def _bounded(pairs: Pairs, players: int, anchor: int) -> NDArray[np.bool_]:
     """
     losers = np.concatenate([pairs.first[pairs.points < pairs.games], pairs.second[pairs.points > 0]])
     winners = np.concatenate([pairs.second[pairs.points < pairs.games], pairs.first[pairs.points > 0]])
-    lost = coo_array((np.ones(len(losers)), (losers, winners)), shape=(players, players)).tocsr()
+    # 32 bits: SciPy before 1.17 takes no longer indices here.
+    indices = losers.astype(np.int32), winners.astype(np.int32)
+    lost = coo_array((np.ones(len(losers)), indices), shape=(players, players)).tocsr()
 
     def reached(graph: csr_array) -> NDArray[np.bool_]:
         found = np.zeros(players, np.bool_)

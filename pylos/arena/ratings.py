@@ -109,7 +109,8 @@ def with_virtual_draws(tally: Tally, players: int) -> Tally:
     # n games with the mean score s give the difference of two ratings a variance of 1 / (n s (1 - s)).
     scores = {pair: (won + VIRTUAL_GAMES / 2) / (n + VIRTUAL_GAMES) for pair, (won, n) in matches.items()}
     variances = [1 / ((matches[pair][1] + VIRTUAL_GAMES) * s * (1 - s)) for pair, s in scores.items()]
-    low_index, high_index = np.array(list(matches), np.int64).reshape(-1, 2).T
+    # 32 bits: SciPy before 1.17 takes no longer indices here.
+    low_index, high_index = np.array(list(matches), np.int32).reshape(-1, 2).T
     graph = coo_array((variances, (low_index, high_index)), shape=(players, players)).tocsr()
     tree = csgraph.minimum_spanning_tree(graph).tocoo()
 

@@ -1,5 +1,6 @@
 """Classes of the user's own, in the working directory."""
 
+import importlib
 import subprocess
 import sys
 import warnings
@@ -110,6 +111,54 @@ def test_presets_work_beside_a_folder_of_the_user_called_callbacks(folder, capsy
     error = capsys.readouterr().err
     assert error.count("\n") == 1, error
     assert f"{folder / 'callbacks'} is hidden by the package callbacks of pylos" in error
+
+
+@pytest.fixture
+def not_imported(monkeypatch):
+    """As if this process had not imported the callbacks; afterwards it has those that it had."""
+    monkeypatch.delitem(sys.modules, "callbacks")
+    yield
+    sys.modules.pop("callbacks", None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "class Other: pass\n", "from callbacks.nothing import Other\n"],
+    ids=["removed", "another", "broken"],
+)
+def test_another_package_in_place_of_our_callbacks_is_named(
+    folder, monkeypatch, not_imported, capsys, content
+):
+    monkeypatch.setattr(user_modules, "_OURS", folder / "callbacks")
+    (folder / "callbacks").mkdir()
+    if content is not None:
+        (folder / "callbacks" / "__init__.py").write_text(content)
+    assert main(["fit", "-c", "tiny.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert f"{folder / 'callbacks'} does not hold the callbacks of pylos" in error
+    assert "pip install --force-reinstall --no-deps pylos" in error
+    assert "callbacks" not in sys.modules
+    assert not Path("logs").exists()
+
+
+def test_another_package_that_this_process_has_imported_is_named(folder, monkeypatch, not_imported, capsys):
+    (folder / "callbacks.py").touch()
+    monkeypatch.syspath_prepend(folder)
+    importlib.import_module("callbacks")
+    assert main(["fit", "-c", "tiny.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    assert f"has imported {folder / 'callbacks.py'} by the name callbacks" in error
+
+
+def test_in_python_an_own_file_comes_first_and_its_error_names_it(folder):
+    """A notebook runs in its folder as `python -c` does."""
+    (folder / "callbacks.py").touch()
+    command = [sys.executable, "-c", "from callbacks import Report"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert str(folder / "callbacks.py") in result.stderr.splitlines()[-1]
 
 
 def test_the_working_directory_comes_behind_installed_packages(folder, monkeypatch):

@@ -1,4 +1,3 @@
-import importlib.metadata
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import pytest
 import pylos
 
 ROOT = Path(__file__).parents[2]
+TOP = {"LICENSE", "Makefile", "constraints.txt", "ruff.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"}
 HEAVY = {"lightning", "lightning_fabric", "numba", "numpy", "rich", "scipy", "torch"}
 
 
@@ -84,10 +84,6 @@ def test_other_names_do_not_exist():
         _ = pylos.nonsense
 
 
-def test_the_version_is_that_of_the_package():
-    assert importlib.metadata.version("pylos") == pylos.__version__
-
-
 def files_below(root: Path, *folders: str) -> set[str]:
     return {
         str(path.relative_to(root))
@@ -95,6 +91,26 @@ def files_below(root: Path, *folders: str) -> set[str]:
         for path in (root / folder).rglob("*")
         if path.is_file()
     }
+
+
+def linked_files(document: Path) -> set[str]:
+    """The files of this project to which a document links, pictures included."""
+    links = re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8"))
+    files = [document.parent / link for link in links if "://" not in link]
+    return {str(file.resolve().relative_to(ROOT)) for file in files if file.is_file()}
+
+
+def test_what_a_package_index_shows_has_no_links_to_files():
+    shown = ROOT / "docs" / "install.md"
+    assert f"long_description = file: {shown.relative_to(ROOT)}" in (ROOT / "setup.cfg").read_text()
+    text = shown.read_text(encoding="utf-8")
+    assert "pip install pylos" in text
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link] == []
+
+
+def test_the_changelog_begins_with_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[(\S+)\]", text, flags=re.MULTILINE)[0] == pylos.__version__
 
 
 def test_what_is_handed_out_is_whole(tmp_path):
@@ -105,7 +121,7 @@ def test_what_is_handed_out_is_whole(tmp_path):
         if path.is_file():
             shutil.copy(path, tmp_path)
         elif path.name in kept:
-            ignored = shutil.ignore_patterns("__pycache__", "*.ckpt.*", "checkpoints")
+            ignored = shutil.ignore_patterns("__pycache__", "*.ckpt.*", "checkpoints", "_build")
             shutil.copytree(path, tmp_path / path.name, ignore=ignored)
     for made in ("_build", "reference"):  # by `make docs`
         shutil.rmtree(tmp_path / "docs" / made, ignore_errors=True)
@@ -118,12 +134,20 @@ def test_what_is_handed_out_is_whole(tmp_path):
     (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         shipped = {name.partition("/")[2] for name in archive.getnames()}
+<<<<<<< HEAD
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in link}
+=======
+    links = set().union(*map(linked_files, [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]))
+>>>>>>> 0eb2c69 (A release that installs: metadata, a checked wheel and source distribution, the wheel tried in an empty environment, lower bounds, changelog; a clash of callbacks is named)
     assert len(links) >= 5
-    wanted = packaged | files_below(tmp_path, "tests", "benchmarks", "docs", "lightning_logs/reference")
-    assert {*links, *wanted, "LICENSE", "Makefile", "constraints.txt", "ruff.toml"} - shipped == set()
-    assert not [name for name in shipped if name.startswith("lightning_logs/mine")]
+    wanted = packaged | files_below(tmp_path, "tests", "benchmarks", "lightning_logs/reference")
+    # The pictures of the page are megabytes: those that no document shows stay behind.
+    wanted |= {name for name in files_below(tmp_path, "docs") if not name.startswith("docs/pages/")}
+    assert {*links, *wanted, *TOP} - shipped == set()
+    assert {name for name in shipped if name.startswith("docs/pages/")} <= {*links, "docs/pages"}
+    assert not [name for name in shipped if name.startswith(("lightning_logs/mine", "docs/_build/"))]
+    assert sdist.stat().st_size < 5e6
 
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -136,4 +160,12 @@ def test_what_is_handed_out_is_whole(tmp_path):
         for name in names
         if name.partition("/")[0] not in ("pylos", "callbacks", metadata.partition("/")[0])
     ]
-    assert {"License-Expression: MIT", "License-File: LICENSE", "Classifier: Typing :: Typed"} <= set(lines)
+    assert {
+        f"Version: {pylos.__version__}",
+        "License-Expression: MIT",
+        "License-File: LICENSE",
+        "Classifier: Typing :: Typed",
+        "Description-Content-Type: text/markdown",
+    } <= set(lines)
+    assert "# pylos" in lines
+    assert wheel.stat().st_size < 3e6
