@@ -97,6 +97,8 @@ class PylosGame(pyspiel.Game):  # type: ignore[misc]  # OpenSpiel has no types
 
     def make_py_observer(self, kind: Any = None, params: Any = None) -> PylosObserver:
         """What OpenSpiel reads observations from: the board, or for players with perfect recall the actions so far."""
+        if isinstance(kind, dict):  # where C++ asks for no kind it hands over the parameters alone
+            kind, params = None, kind
         if kind is None or (kind.public_info and not kind.perfect_recall):
             return PylosObserver(params)
         return IIGObserverForPublicInfoGame(kind, params)  # type: ignore[no-any-return]

@@ -240,6 +240,17 @@ def test_the_tensor_is_our_observation(rules):
     assert all(np.shares_memory(piece, seen.tensor) for piece in seen.dict.values())
 
 
+def test_their_observers_in_cpp_see_the_same():
+    state = state_of(random_game("standard", 12, 3))
+    kind = pyspiel.IIGObservationType(perfect_recall=False)
+    for arguments in [({},), (kind, {})]:
+        observer = state.get_game().make_observer(*arguments)
+        seen = pyspiel._Observation(state.get_game(), observer)
+        seen.set_from(state, 0)
+        assert np.frombuffer(seen, np.float32).tolist() == state.observation_tensor(0)
+        assert seen.string_from(state, 0) == str(state)
+
+
 def test_observations_have_no_parameters():
     with pytest.raises(ValueError, match="have no parameters"):
         make_observation(load(), params={"planes": 3})
