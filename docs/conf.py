@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # kernels are read as the functions that they are made of
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT)]
 
 from docutils import nodes
 from docutils.utils import unescape
@@ -54,13 +55,17 @@ default_role = "name"
 # site is built without it.
 nitpick_ignore_regex = [
     ("py:.*", r"(?!pylos|callbacks)[a-z]\w*\.[\w.]+"),
-    # The same, where a signature has their last names.
-    ("py:(class|exc)", "Logger|ModelCheckpoint|Path|SIGTERMException|Tensor|Trainer"),
-    # Names for types, and what is private.
-    ("py:class", r"Floats|Integers|Side|.*\._\w+"),
+    # What is private.
+    ("py:class", r".*\._\w+"),
     # Names in single backquotes, see below.
     ("py:obj", ".*"),
 ]
+OUR_CLASSES = {
+    name
+    for package in ("pylos", "callbacks")
+    for path in (ROOT / package).rglob("*.py")
+    for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+}
 # The examples of web.md leave things out with `...`, which is not JSON.
 suppress_warnings = ["misc.highlighting_failure"]
 
@@ -91,12 +96,15 @@ def unlink_builtins(app: Sphinx, page: nodes.document) -> None:
     """Keeps `dict` in a signature from leading to an attribute of that name somewhere in the package."""
     for node in list(page.findall(addnodes.pending_xref)):
         if node.get("refdomain") == "py" and hasattr(builtins, node["reftarget"]):
-            node.replace_self(nodes.inline("", node["reftarget"]))
+            kind = nodes.literal if node["reftype"] == "obj" else nodes.inline
+            node.replace_self(kind("", node["reftarget"]))
 
 
-def accept_type_variable(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Node) -> nodes.Node | None:
-    """Lets the variable of a generic signature stand: there is nothing to say about it."""
-    module, _, name = node.get("reftarget", "").rpartition(".")
+def accept_foreign_name(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Node) -> nodes.Node | None:
+    """Lets names stand that are of other projects though they do not say so, and the variables of generic types."""
+    module, _, name = str(node.get("reftarget", "")).rpartition(".")
+    if not module:
+        return None if name in OUR_CLASSES else shown
     return shown if isinstance(getattr(sys.modules.get(module), name, None), TypeVar) else None
 
 
@@ -105,7 +113,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("name", NameRole())
     app.connect("autodoc-process-bases", drop_plain_base)
     app.connect("doctree-read", unlink_builtins)
-    app.connect("missing-reference", accept_type_variable)
+    app.connect("missing-reference", accept_foreign_name)
     app.connect("autodoc-process-docstring", whole_sentences, priority=400)  # napoleon has 500
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "reference"))
     return {"parallel_read_safe": True}

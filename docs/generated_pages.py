@@ -236,4 +236,5 @@ def _escaped(text: str) -> str:
     """A help text as Markdown."""
     text = re.sub(r":\w+:`~?", "`", text)
     text = re.sub(r"([|<>*\[\]])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"docs/(\w+)\.md", r"[\g<0>](../\1.md)", text)
+    pages = "|".join(sorted(path.stem for path in (ROOT / "docs").glob("*.md")))
+    return re.sub(rf"docs/({pages})\.md", r"[\g<0>](../\1.md)", text)
