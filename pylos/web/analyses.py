@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -27,6 +28,9 @@ from pylos.web.streams import EventStream, while_waiting
 from pylos.web.tables import Tables
 
 SIMULATIONS = Range(int, 0, MOST_SIMULATIONS)
+LONG, MOST_LONG = 512, 64
+"""From how many simulations on a search is a long one, and how many of these are made at once, whoever judges. Their
+trees may grow to 10 MB each; the others wait."""
 HINT_SIMULATIONS = 1024
 """A hint is at full strength, whatever the level of the opponent: as many as the strongest level makes."""
 
@@ -52,9 +56,25 @@ async def _events(
     truth = await _truth(request, board)
     agent = await agent_for(request, game.rules, opponent)
     search = SearchRequest(board.position, agent, simulations, reports=True)
-    async with aclosing(reports(request.app.state.service, search)) as found:
+    place = _place(request, simulations)
+    if place.locked():
+        yield _waiting_event(truth)
+    async with place, aclosing(reports(request.app.state.service, search)) as found:
         async for report in found:
             yield _event(board, report, truth)
+
+
+def _place(request: Request, simulations: int) -> asyncio.Semaphore:
+    """What a search holds while it lasts: one of few places if it is a long one."""
+    few: asyncio.Semaphore = request.app.state.long_searches
+    return few if simulations > LONG else asyncio.Semaphore()
+
+
+def _waiting_event(truth: Truth) -> dict[str, Any]:
+    """What is known while a search waits for others."""
+    rows = [_row_entry(row) for row in best_first(list(truth.values()))]
+    common = {"simulations": 0, "done": False, "rows": rows, "error": None}
+    return {**common, "waiting": True, "value": None, "win": None}
 
 
 def _event(board: Board, report: Report, truth: Truth) -> dict[str, Any]:
@@ -144,7 +164,8 @@ async def _hint(request: Request, game: Game) -> Response:
     truth = await _truth(request, board)
     agent = await agent_for(request, game.rules, None)
     search = SearchRequest(board.position, agent, HINT_SIMULATIONS)
-    report = await last_report(request.app.state.service, search)
+    async with _place(request, HINT_SIMULATIONS):
+        report = await last_report(request.app.state.service, search)
     row, line = _joined(report, truth)[0]
     reason = _exact_reason(row, len(truth)) if truth else f"it has the best chances, {_percent(report.value)}"
     return JSONResponse(

@@ -40,6 +40,7 @@ def make_app(settings: Settings | None = None, warm: bool = False) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.service = await run_in_threadpool(SearchService)
+        app.state.long_searches = asyncio.Semaphore(analyses.MOST_LONG)
         app.state.reviewing = asyncio.Semaphore(review.SEARCHES_AT_ONCE)
         try:
             if warm:

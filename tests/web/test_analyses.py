@@ -1,6 +1,8 @@
 """Analyses that grow, exact values and hints."""
 
+import asyncio
 import json
+import threading
 
 import pytest
 
@@ -36,6 +38,21 @@ def events(client, **body):
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert all(part.startswith("data: ") for part in answer.text.split("\n\n")[:-1])
     return [json.loads(part[6:]) for part in answer.text.split("\n\n")[:-1]]
+
+
+def test_a_long_search_waits_for_others_and_says_so(client, solved):
+    state = client.app.state
+    places, state.long_searches = state.long_searches, asyncio.Semaphore(0)
+    try:
+        release = threading.Timer(0.3, client.portal.call, [state.long_searches.release])
+        release.start()
+        first, *rest = events(client, game=game(rules="mini-mature"), simulations=600)
+    finally:
+        state.long_searches = places
+    assert (first["waiting"], first["simulations"], first["done"], first["win"]) == (True, 0, False, None)
+    assert {row["exact"] for row in first["rows"]} <= {-1, 0, 1}
+    assert "waiting" not in rest[0]
+    assert rest[-1]["done"]
 
 
 def error_of(answer):

@@ -158,6 +158,7 @@ export function mountAnalysis(app, element) {
     if (app.game.state.over) return "The game is over: there is nothing left to play.";
     if (error) return error;
     if (!report) return running || app.settings.search !== false ? "Thinking…" : "";
+    if (report.waiting) return "Waiting: many other analyses are being made…";
     if (report.simulations === 0) return running ? "The network's first thought…" : "Exact values, without a search.";
     const count = `${report.simulations.toLocaleString("en")} simulations`;
     const early = report.done && report.simulations < SIMULATIONS[depth] && !running ? ": the search has proven the result" : "";
