@@ -75,6 +75,25 @@ def test_a_planted_blunder_is_found(reviewed, planted):
     assert "blunder" in mark.get_attribute("aria-label")
 
 
+def test_a_review_outlives_a_reload(reviewed):
+    said = reviewed.locator(".review-counts").inner_text()
+    reviewed.reload()
+    reviewed.locator("#moves .turn .verdict", has_text="??").wait_for()
+    reviewed.get_by_role("tab", name="Review").click()
+    assert reviewed.locator(".review-counts").inner_text() == said
+    assert reviewed.locator(".review-chart svg").last.bounding_box()["height"] > 100
+    assert reviewed.get_by_role("button", name="Learn from").is_visible()
+
+
+def test_what_was_kept_of_a_review_may_be_broken(reviewed):
+    broken = """() => Object.keys(localStorage).filter((key) => key.startsWith("pylos.game.")).forEach((key) => {
+      localStorage[key] = JSON.stringify({ ...JSON.parse(localStorage[key]), review: { actions: [], result: 7 } }); })"""
+    reviewed.evaluate(broken)
+    reviewed.reload()
+    reviewed.get_by_role("tab", name="Review").click()
+    reviewed.get_by_role("button", name="Review this game").wait_for()
+
+
 def test_the_graph_leads_to_the_turns(reviewed):
     plot = reviewed.locator(".review-chart .plot-area")
     box = plot.bounding_box()

@@ -25,6 +25,8 @@ export class Game extends EventTarget {
   root;
   /** The node that is shown. @type {Node} */
   current;
+  /** The last review: the actions of the line that was judged, and what came out. @type {null | {actions: number[], result: any}} */
+  review = null;
   /** The turn that was begun at `current`. @type {null | {actions: number[], states: any[]}} */
   unfinished = null;
   /** Whether turns are tries, for both sides and anywhere, that leave the main line as it is. */
@@ -54,6 +56,17 @@ export class Game extends EventTarget {
     return nodes;
   }
 
+  /** The nodes from the root along these actions; null if the tree has no such line. */
+  line(actions) {
+    const nodes = [this.root];
+    for (let at = 0; at < actions.length; at += nodes.at(-1).actions.length) {
+      const next = nodes.at(-1).children.find((child) => child.actions.every((action, i) => action === actions[at + i]));
+      if (!next) return null;
+      nodes.push(next);
+    }
+    return nodes;
+  }
+
   /** What the server calls a game: everything up to a node. */
   request(node = this.current, withUnfinished = true) {
     const actions = this.path(node).flatMap((step) => step.actions);
@@ -64,12 +77,12 @@ export class Game extends EventTarget {
   /**
    * Replaces everything by another game. Nothing changes when the server refuses it.
    * @param {{rules: string, start?: string | null, actions?: number[]}} game
-   * @param {{seed?: number, tags?: Record<string, string>}} [about]
+   * @param {{seed?: number, tags?: Record<string, string>, review?: any}} [about]
    */
-  async load({ rules, start = null, actions = [] }, { seed = 0, tags = {} } = {}) {
+  async load({ rules, start = null, actions = [] }, { seed = 0, tags = {}, review = null } = {}) {
     const found = await post("position", { game: { rules, start, actions } });
     const from = this.state ?? null;
-    Object.assign(this, { rules, start, seed, tags, unfinished: null });
+    Object.assign(this, { rules, start, seed, tags, review, unfinished: null });
     this.root = makeNode(null, { actions: [], turn: "", by: "", state: found.first, states: [found.first] });
     this.current = this.root;
     for (const turn of found.turns) {

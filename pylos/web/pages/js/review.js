@@ -76,17 +76,35 @@ export function mountReview(app, element) {
       status.textContent = `${event.turns_judged} of ${event.turns} turns judged`;
       return;
     }
-    for (const [index, turn] of event.turns.entries()) {
-      const white = event.points[index + 1];
+    game.review = { actions: game.request(nodes.at(-1), false).actions, result: event };
+    adopt(nodes, event);
+  }
+
+  /** Shows the review of a line. */
+  function adopt(nodes, result) {
+    for (const [index, turn] of result.turns.entries()) {
+      const white = result.points[index + 1];
       nodes[index + 1].review = { ...turn, chance: turn.by === "white" ? white : 1 - white }; // Of who played it.
     }
-    reviewed = { root: game.root, nodes, result: event };
+    reviewed = { root: game.root, nodes, result };
     status.textContent =
-      event.source === "truth"
+      result.source === "truth"
         ? "Judged by the complete solution of the game: every verdict is exact."
         : "Judged by a search: verdicts are good estimates, not proofs.";
     drawChart();
     game.changed("marks", [], game.state);
+  }
+
+  /** Shows the review that the browser remembers, once its line is there. Returns whether it does. */
+  function recall() {
+    try {
+      const nodes = game.line(game.review.actions);
+      if (nodes) adopt(nodes, game.review.result);
+      return nodes !== null;
+    } catch {
+      game.review = null; // What was kept cannot be read.
+      return false;
+    }
   }
 
   function drawChart() {
@@ -164,9 +182,11 @@ export function mountReview(app, element) {
     const there = (node) => !node.parent || node.parent.children.includes(node);
     if (reviewed && (reviewed.root !== game.root || !reviewed.nodes.every(there))) {
       abort.abort();
+      if (reviewed.root === game.root) game.review = null;
       reviewed = null;
       status.textContent = "";
     }
+    if (!reviewed && game.review && stop.hidden && recall()) return;
     ended.hidden = !over || Boolean(reviewed);
     if (over) ended.textContent = `${over.text} See where it was decided:`;
     start.hidden = !any;

@@ -81,7 +81,7 @@ export class Storage {
     const person = (player) => (player === HUMAN ? null : player);
     const about = { white: person(white), black: person(black), seed: game.seed, resigned: match.resigned, id: this.id };
     const hash = toHash(game.request(match.live, false), about);
-    const memory = { tree: packed(game.root), tags: game.tags, start: game.start, rules: game.rules };
+    const memory = { tree: packed(game.root), tags: game.tags, start: game.start, rules: game.rules, review: game.review };
     const saved = hash + JSON.stringify(memory);
     if (saved === this.#saved && hash === location.hash) return;
     this.#saved = saved;
@@ -130,7 +130,7 @@ export class Storage {
   async load({ game, players, seed, resigned, id }) {
     const memory = id && kept.get(`game.${id}`);
     const same = memory && memory.rules === game.rules && memory.start === game.start;
-    await this.game.load(game, { seed, tags: same ? memory.tags : {} });
+    await this.game.load(game, { seed, ...(same && { tags: memory.tags, review: memory.review }) });
     this.match.begin(players, { resigned });
     if (same) await this.#graft(memory.tree).catch(() => {}); // Side lines that cannot be read are no loss.
   }
