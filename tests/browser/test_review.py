@@ -87,7 +87,8 @@ def test_a_review_outlives_a_reload(reviewed):
 
 def test_what_was_kept_of_a_review_may_be_broken(reviewed):
     broken = """() => Object.keys(localStorage).filter((key) => key.startsWith("pylos.game.")).forEach((key) => {
-      localStorage[key] = JSON.stringify({ ...JSON.parse(localStorage[key]), review: { actions: [], result: 7 } }); })"""
+      localStorage[key] = JSON.stringify({ ...JSON.parse(localStorage[key]), review: { actions: [], result: 7 } });
+    })"""
     reviewed.evaluate(broken)
     reviewed.reload()
     reviewed.get_by_role("tab", name="Review").click()
