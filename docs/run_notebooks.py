@@ -49,6 +49,7 @@ SMALL = {
     },
 }
 """Values with which each notebook takes seconds."""
+_COMPILING = "pylos: compiling kernels"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -99,7 +100,7 @@ def execute(notebook: Any, folder: str | Path, timeout: int | None = None) -> No
 
 
 def clean(notebook: Any) -> None:
-    """Removes what changes from run to run or belongs to this machine: versions, widgets, cleared bars."""
+    """Removes what changes from run to run or belongs to this machine: versions, widgets, cleared bars, compilation."""
     notebook.metadata = {
         "kernelspec": {"name": KERNEL, "display_name": "Python 3", "language": "python"},
         "language_info": {"name": "python"},
@@ -114,7 +115,9 @@ def clean(notebook: Any) -> None:
 
 
 def _is_empty(output: Any) -> bool:
-    """Whether an output shows nothing: a bar that was removed, or a widget without a drawing."""
+    """Whether an output shows nothing: a bar that was removed, a widget without a drawing, or a first compilation."""
+    if output.get("text", "").startswith(_COMPILING):
+        return True
     data = output.get("data")
     return data is not None and (not data or data == {"text/plain": ""})
 
