@@ -29,8 +29,9 @@ from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.home import home
 
 SIMULATIONS, SECONDS, GAMES = 64, 30.0, 512
+JAX = ["mctx==0.0.71", "pgx==2.6.0", "jax==0.7.1"]
 PEERS = {
-    "mctx and pgx (JAX), 512 games": ("jax_search.py", ["mctx==0.0.71", "pgx==2.6.0", "jax==0.7.1"]),
+    "mctx and pgx (JAX), 512 games": ("jax_search.py", JAX),
     "OpenSpiel, Python search": ("openspiel.py", ["open_spiel==2.0.2", "numpy"]),
     "plain Python, batch of 1": ("hobby.py", []),
 }
