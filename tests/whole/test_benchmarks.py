@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL: dict[str, dict[str, Any]] = {
     "checkpoint": {"REPEATS": 1},
     "engine": {"AT_ONCE": 16, "ALONE": 2, "SIMULATIONS": 4},
-    "environments": {"SIZES": (1, 300), "SECONDS": 0.01, "PGX_GAMES": ()},
+    "environments": {"SIZES": (1, 300), "ROUNDS": 1, "SECONDS": 0.01, "PGX_GAMES": ()},
     "epoch": {},
     "learning": {},
     "levels": {"GAMES": 2},

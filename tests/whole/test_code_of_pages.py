@@ -50,6 +50,7 @@ SMALLER = {
     "games, simulations = 20, 1000": "games, simulations = 2, 5",
     "games=20)": "games=2)",
     '"reference:16"': '"reference:2"',
+    "for update in range(60)": "for update in range(2)",
     "reference:64": "reference:2",
     "2.0, 1000, 1000": "2.0, 5, 1000",
     "        64,\n": "        2,\n",
