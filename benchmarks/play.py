@@ -50,12 +50,12 @@ def main() -> None:
 
 
 @contextmanager
-def server() -> Iterator[tuple[subprocess.Popen[str], str, float]]:
+def server(ckpt_path: str = "reference") -> Iterator[tuple[subprocess.Popen[str], str, float]]:
     """The server, its address, and the seconds until it was ready."""
     started = time.perf_counter()
     command = [Path(sys.executable).with_name("pylos"), "play", "--no-browser", "--port", "0"]
     process = subprocess.Popen(
-        [*command, "--rules", RULES, "--ckpt_path", "reference"], stdout=subprocess.PIPE, text=True
+        [*command, "--rules", RULES, "--ckpt_path", ckpt_path], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

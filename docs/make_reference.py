@@ -2,7 +2,8 @@
 
     python docs/make_reference.py lightning_logs/laptop
 
-Needs matplotlib (`pip install 'pylos[docs]'`). What ships is the network of the last checkpoint of the run.
+Needs matplotlib and what exports need (`pip install 'pylos[docs,export]'`). What ships is the network of the last
+checkpoint of the run: as a checkpoint, and as ONNX, which players on a CPU take.
 Afterwards `python benchmarks/levels.py RULES` measures the levels anew: a test fails until it has.
 """
 
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import torch
 
+from pylos.adapters.export import export_network
 from pylos.network.checkpoint_format import REQUIRED, VERSION_KEY
 from pylos.network.checkpoints import load_checkpoint
+from pylos.players.naming import ONNX
 from pylos.runs.folder import CHECKPOINTS
 from pylos.system.files import replacing
 
@@ -32,11 +35,12 @@ COLOURS = ["#4c9f70", "#c8553d", "#c9c9c9"]
 
 
 def ship(run: Path) -> Path:
-    """Writes what a player needs of the last checkpoint into the package, and returns the file."""
+    """Writes what a player needs of the last checkpoint into the package, and returns the checkpoint."""
     checkpoint = load_checkpoint(run / CHECKPOINTS / "last.ckpt")
     path = ROOT / "pylos" / "players" / "reference" / f"{checkpoint['hyper_parameters']['rules']}.ckpt"
     with replacing(path) as file:
         torch.save({name: checkpoint[name] for name in KEPT}, file)
+    print(export_network(path, path.with_suffix(ONNX), overwrite=True))
     return path
 
 

@@ -11,10 +11,13 @@ import pylos
 from pylos.cli.main import main
 from pylos.errors import PlayerError
 from pylos.game.board import Board
-from pylos.game.rules import RULES
+from pylos.game.rules import RULES, rules_code, step
+from pylos.game.symmetry import canonical_image
 from pylos.network.checkpoint_format import REQUIRED, VERSION_KEY
 from pylos.network.checkpoints import read_torch_file
-from pylos.players.naming import load_player, make_player, reference_file
+from pylos.network.onnx_network import OnnxEvaluator
+from pylos.players.naming import ONNX, load_player, load_trained, make_player, reference_file
+from pylos.players.network_player import NetworkPlayer
 from pylos.truth.suite import load_suite
 from tests.support.players import save_player
 
@@ -59,7 +62,10 @@ def test_what_ships_of_a_run_is_what_a_player_needs(tmp_path: Path, monkeypatch)
     shipped = script.ship(tmp_path / "run")
     assert shipped == tmp_path / "pylos" / "players" / "reference" / "mature.ckpt"
     assert set(read_torch_file(shipped)) == {*REQUIRED, VERSION_KEY, "pytorch-lightning_version"}
-    assert make_player(f"{shipped}:8").rules == "mature"
+    played = [make_player(f"{path}:8") for path in (shipped, shipped.with_suffix(ONNX))]
+    assert {(player.rules, player.weights_digest) for player in played} == {
+        ("mature", played[0].weights_digest)
+    }
     assert Path(str(reference_file("mature"))).parts[-4:] == shipped.relative_to(tmp_path).parts
 
 
@@ -84,6 +90,22 @@ def test_those_of_all_rules_play_well(rules):
     policy, search = LEAST[rules]
     assert kept_share("reference:0", 32, rules) > policy
     assert kept_share("reference:16", 32, rules) > search
+
+
+@pytest.mark.parametrize("rules", SHIPPED)
+def test_onnxruntime_chooses_what_torch_does(rules):
+    """In one of eight positions of the suite. `benchmarks/startup.py` compares all of them."""
+    suite = load_suite(rules)
+    positions = suite.positions[::8]
+    played = make_player("reference:0", rules)
+    trained = NetworkPlayer("torch", load_trained("reference", rules).network, rules, 0)
+    assert isinstance(played.network, OnnxEvaluator)
+    assert played.weights_digest == load_trained("reference", rules).weights_digest
+    chosen, expected = played.choose(positions), trained.choose(positions)
+    assert (chosen == expected).mean() > 0.99
+    # Where an action and its image under a symmetry lead to the same, rounding decides.
+    for position, *actions in zip(positions.tolist(), chosen, expected, strict=True):
+        assert len({canonical_image(step(position, a, rules_code(rules)))[0] for a in actions}) == 1
 
 
 def test_every_rule_set_of_the_whole_board_has_one():
