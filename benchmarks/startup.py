@@ -35,6 +35,7 @@ from pylos.search.search import Search
 from pylos.truth.suite import load_suite
 
 ROUNDS = 5
+WARM_UPS = 1
 SUFFIXES = {"torch": CHECKPOINT, "onnxruntime": ONNX}
 POSITIONS, SIMULATIONS = 512, 64
 BATCHES = 8, 64, 256
@@ -165,10 +166,10 @@ def show(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> N
 def main() -> None:
     paths = {name: str(reference_file(RULE_SET, suffix)) for name, suffix in SUFFIXES.items()}
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in paths}
-    for number in range(ROUNDS + 1):
+    for number in range(WARM_UPS + ROUNDS):
         for name, path in paths.items():
             found = starts(path)
-            if number:  # the first one compiles
+            if number >= WARM_UPS:
                 rounds[name].append(found)
     medians = {
         name: {what: statistics.median(one[what] for one in found) for what in found[0]}

@@ -15,6 +15,7 @@ from pylos.game.arrows import Arrow
 from pylos.game.drawing import ascii_drawing, svg
 from pylos.game.explanations import why_illegal, why_impossible
 from pylos.game.notation import format_position, join_turns, parse_position, split_turn
+from pylos.game.observation import OBSERVATION_SIZE, observe
 from pylos.game.position import NUM_CELLS, START, mover, take_backs
 from pylos.game.rules import (
     ACTION_SOURCE,
@@ -134,6 +135,13 @@ class Board:
         """[n] the ids of the legal actions, ascending; empty when the game is over."""
         out = np.empty(NUM_ACTIONS, np.int64)
         return out[: legal_actions(self._position, self._code, out)]
+
+    @property
+    def observation(self) -> npt.NDArray[np.float32]:
+        """[184] what a network sees of the position, from the view of the player to move: docs/formats.md."""
+        out = np.empty(OBSERVATION_SIZE, np.float32)
+        observe(self._position, self._code, out)
+        return out
 
     @property
     def supported_cells(self) -> tuple[int, ...]:

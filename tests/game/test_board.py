@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pylos.errors import IllegalActionError, PositionError, RulesError
 from pylos.game.actions import action_name
 from pylos.game.board import BLACK, WHITE, Board, as_positions
-from pylos.game.rules import NUM_ACTIONS
+from pylos.game.observation import OBSERVATION_SIZE, observe_all
+from pylos.game.rules import NUM_ACTIONS, rules_code
 from tests.support.boards import boards
 from tests.twins import rules as twin_rules
 
@@ -250,3 +251,12 @@ def test_arrays_of_anything_else_are_no_positions(array):
 
 def test_an_empty_array_holds_no_position_whatever_its_kind():
     assert as_positions(np.array([])).dtype == np.int64
+
+
+def test_what_a_network_sees_of_a_board():
+    board = Board("mature")
+    board.push("1B2")
+    expected = np.empty((1, OBSERVATION_SIZE), np.float32)
+    observe_all(np.array([board.position]), rules_code("mature"), expected)
+    assert board.observation.dtype == np.float32
+    assert np.array_equal(board.observation, expected[0])

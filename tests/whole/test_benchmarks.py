@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "selfplay": {"GAMES": 16, "SIMULATIONS": 4, "ROUNDS": 1},
     "startup": {
         "ROUNDS": 1,
+        "WARM_UPS": 0,
         "SUFFIXES": {"onnxruntime": ".onnx"},
         "POSITIONS": 16,
         "SIMULATIONS": 2,
