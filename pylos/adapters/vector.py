@@ -71,6 +71,7 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
         copy: bool = True,
         threads: int | None = None,
     ) -> None:
+        self._executor: ThreadPoolExecutor | None = None  # first: what was refused is closed, too
         self._opponent, self.rules = find_opponent(opponent, rules, color)
         self.num_envs, threads = index(num_envs), index(threads or os.cpu_count() or 1)
         if self.num_envs < 1 or threads < 1:
@@ -89,12 +90,13 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._code, self._color, self._copy = rules_code(self.rules), color, copy
         self._games, self._seen = new_games(self.num_envs), new_seen(self.num_envs)
-        self._new = np.zeros(self.num_envs, np.bool_)
+        self._new, self._every = np.zeros(self.num_envs, np.bool_), np.ones(self.num_envs, np.bool_)
         self._begun = False
         share = max(LEAST_SHARE, -(-self.num_envs // threads))
         self._shares = [(i, min(i + share, self.num_envs)) for i in range(0, self.num_envs, share)]
         self._scratch = np.empty((len(self._shares), MAX_LEGAL_ACTIONS), np.int64)
-        self._executor = ThreadPoolExecutor(len(self._shares)) if len(self._shares) > 1 else None
+        if len(self._shares) > 1:
+            self._executor = ThreadPoolExecutor(len(self._shares))
 
     # What Gymnasium asks for
 
@@ -228,7 +230,9 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
         for row in rows:
             view = {"observation": seen.observation[row], "action_mask": seen.action_mask[row]}
             final[row] = {name: array.copy() for name, array in view.items()}
-        info = {name: array.copy() for name, array in self._infos().items()}
+        info = {
+            name: ended.copy() if name[0] == "_" else value.copy() for name, value in self._infos().items()
+        }
         self._restart(rows)
         self._answer()
         look_at_some(self._games, seen, rows, self._code, self._opponent is None, self._scratch[0])
@@ -247,4 +251,9 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
         }
 
     def _infos(self) -> Seen:
-        return {name: self._out(getattr(self._seen, name)) for name in ("position", "side", "illegal")}
+        """Each with a mask of the games that it is of, which Gymnasium's wrappers ask for: all of them."""
+        infos: Seen = {}
+        for name in ("position", "side", "illegal"):
+            infos[name] = self._out(getattr(self._seen, name))
+            infos[f"_{name}"] = self._out(self._every)
+        return infos

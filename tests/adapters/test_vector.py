@@ -21,11 +21,6 @@ def choose(rng, mask, illegal=0.0):
     return np.where(rng.random(len(actions)) < illegal, 302, actions)
 
 
-def without_masks(infos):
-    """Gymnasium tells which games an info is of. Ours are of all games."""
-    return {name: value for name, value in infos.items() if not name.startswith("_")}
-
-
 class First:
     """Plays the first legal action, so that it is the same player in every environment."""
 
@@ -73,8 +68,10 @@ def test_it_does_what_single_environments_do(mode, options):
         assert data_equivalence(tuple(results[1:]), tuple(expected[1:]))
         for name in ("position", "side", "illegal"):
             assert list(infos[name]) == list(their_infos[name])
+            assert list(infos[f"_{name}"]) == list(their_infos[f"_{name}"])
         ended = terminations | truncations
         ends += ended.sum()
+        assert infos.keys() == their_infos.keys()
         assert (
             ("final_obs" in infos)
             == ("final_obs" in their_infos)
@@ -84,7 +81,7 @@ def test_it_does_what_single_environments_do(mode, options):
             assert list(infos["_final_obs"]) == list(their_infos["_final_obs"]) == list(ended)
             for i in np.flatnonzero(ended):
                 assert data_equivalence(infos["final_obs"][i], their_infos["final_obs"][i], exact=True)
-                for name, value in without_masks(their_infos["final_info"]).items():
+                for name, value in their_infos["final_info"].items():
                     assert infos["final_info"][name][i] == value[i]
         if mode == AutoresetMode.DISABLED and ended.any():
             observations, _ = ours.reset(options={"reset_mask": ended})
@@ -144,12 +141,16 @@ def test_our_players_choose_for_all_games_at_once():
 
 
 def test_wrappers_of_gymnasium_work():
-    env = DictInfoToList(RecordEpisodeStatistics(PylosVectorEnv(4, opponent=None, rules="mini-standard")))
-    observations, _ = env.reset(seed=0)
+    counted = RecordEpisodeStatistics(PylosVectorEnv(4, opponent=None, rules="mini-standard"))
+    listed = DictInfoToList(PylosVectorEnv(4, opponent=None, rules="mini-standard"))
+    observations, _ = counted.reset(seed=0)
+    assert listed.reset(seed=0)[1] == [{"position": 0, "side": 0, "illegal": False}] * 4
     rng, episodes = np.random.default_rng(0), 0
     for _ in range(60):
-        observations, _, _, _, infos = env.step(choose(rng, observations["action_mask"]))
-        episodes += sum("episode" in info for info in infos)
+        actions = choose(rng, observations["action_mask"])
+        observations, _, _, _, infos = counted.step(actions)
+        assert [info["position"] for info in listed.step(actions)[4]] == list(infos["position"])
+        episodes += infos["_episode"].sum() if "episode" in infos else 0
     assert episodes >= 4
 
 
