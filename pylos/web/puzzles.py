@@ -7,7 +7,6 @@ import datetime
 import threading
 from typing import Any
 
-import torch
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -50,12 +49,13 @@ def puzzles_of(rules: str) -> Puzzles:
 def make_soon(rules: str) -> threading.Thread:
     """Makes the puzzles of a rule set, if it has some, in the background: who asks for them soon waits less.
 
+    The agent that ships judges on one thread. The other cores are for who plays.
+
     Returns:
         The thread that does it.
     """
 
     def make() -> None:
-        torch.set_num_threads(1)  # of this thread; the other cores are for who plays
         with contextlib.suppress(HTTPException):
             puzzles_of(rules)
 
