@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -49,6 +50,7 @@ def test_a_checkpoint_is_loaded_again_when_it_has_changed(tmp_path):
 
 def test_only_a_few_stay_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(agents, "MOST_AGENTS", 2)
+    monkeypatch.setattr(agents, "_loaded", OrderedDict())
     first = load_agent("rollouts", "standard")
     load_agent("rollouts", "mature")
     assert load_agent("rollouts", "standard") is first
