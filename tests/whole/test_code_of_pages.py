@@ -200,7 +200,8 @@ OTHERS: dict[str, Callable[[list[str]], bool]] = {
     "source": lambda words: words[1:] == [".venv/bin/activate"],
     "pylos": lambda words: True,
     "srun": lambda words: words[1] == "pylos",
-    "tensorboard": lambda words: True,
+    "uv": lambda words: words[1] in ("venv", "pip"),
+    "lowest/bin/python": lambda words: words[1:3] == ["-m", "pytest"],
 }
 """What else a line may begin with, and whether it makes sense."""
 
