@@ -17,7 +17,7 @@ from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import pylos_network
 from pylos.network.threads import single_threaded_torch
 from pylos.search.cached_evaluator import CachedEvaluator
-from pylos.search.options import ROOTS
+from pylos.search.own_root import ROOTS
 from pylos.search.search import Search
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay

@@ -131,7 +131,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--game", metavar="FILE", help="analyse a saved game (docs/games.md); -: from stdin")
     command.add_argument(
-        "--ply", metavar="N", type=_natural, help="its position after N turns of either side (default: all)"
+        "--after", metavar="N", type=_natural, help="its position after N turns of either side (default: all)"
     )
     command.add_argument("--rules", help="name of the rule set (default: that of the game, else standard)")
     command.add_argument(

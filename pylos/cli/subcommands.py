@@ -37,13 +37,13 @@ def analyse(options: argparse.Namespace) -> int:
         if text:
             raise ConfigurationError("a POSITION and --game exclude each other")
         record = read_game(options.game, options.rules)
-        board, rules = record.board(options.ply), record.rules
+        board, rules = record.board(options.after), record.rules
         reached = (
             f"After turn {len(board.turns)}, {board.last_turn}" if board.turns else "Before the first turn"
         )
         heading = f"{format_record(record)}\n{reached}:\n"
-    elif options.ply is not None:
-        raise ConfigurationError("--ply is a turn of a game: name one with --game")
+    elif options.after is not None:
+        raise ConfigurationError("--after counts the turns of a game: name one with --game")
     else:
         board = Board.from_text(text, rules) if text else Board(rules)
     tablebase = open_if_present(rules)

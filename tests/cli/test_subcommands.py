@@ -114,7 +114,7 @@ def test_analyse_shows_a_game_and_one_of_its_positions(solved, tmp_path, capsys)
             board.push(turn)
         title = f"After turn {ply}, {turn}:" if turn else "Before the first turn:"
         expected = f"{GAME}\n{title}\n\n{analysis_text(board, Tablebase(MINI))}\n"
-        assert analysis(capsys, "--game", path, "--ply", str(ply)) == expected
+        assert analysis(capsys, "--game", path, "--after", str(ply)) == expected
     assert analysis(capsys, "--game", path, "--rules", MINI) == expected
 
 
@@ -122,11 +122,11 @@ def test_analyse_shows_a_game_and_one_of_its_positions(solved, tmp_path, capsys)
     ("arguments", "message"),
     [
         (["--game", "missing.txt"], "no game in missing.txt: No such file"),
-        (["--game", "GAME", "--ply", "4"], "the game has 3 turns, so there is no turn 4"),
+        (["--game", "GAME", "--after", "4"], "the game has 3 turns, so there is no turn 4"),
         (["--game", "GAME", "--rules", "standard"], "is of the mini-mature rules, not of standard"),
-        (["--game", "GAME", "--ply", "-1"], "-1"),
+        (["--game", "GAME", "--after", "-1"], "-1"),
         (["--game", "GAME", OVER], "a POSITION and --game exclude each other"),
-        (["--ply", "1"], "--ply is a turn of a game: name one with --game"),
+        (["--after", "1"], "--after counts the turns of a game: name one with --game"),
     ],
 )
 def test_bad_games_of_analyse_are_named_in_one_line(arguments, message, tmp_path, capsys):

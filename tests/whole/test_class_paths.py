@@ -25,7 +25,11 @@ def paths_in_strings(source: Path) -> set[str]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return {text for text in strings if re.fullmatch(r"(pylos|callbacks)(\.\w+)+", text)}
+    return {
+        text
+        for text in strings
+        if re.fullmatch(r"(pylos|callbacks)(\.\w+)+", text) and not text.endswith(".json")
+    }
 
 
 def paths_in_config(value: object) -> set[str]:
