@@ -27,11 +27,12 @@ from pylos.game.rules import RULES, rules_code, step
 from pylos.game.symmetry import canonical_image
 from pylos.network.checked_evaluator import CheckedEvaluator
 from pylos.network.evaluator import NetworkEvaluator
-from pylos.network.threads import single_threaded_torch, usable_threads
+from pylos.network.threads import single_threaded_torch
 from pylos.players.naming import CHECKPOINT, ONNX, load_trained, make_player, reference_file
 from pylos.players.network_player import NetworkPlayer
 from pylos.search.options import network_options
 from pylos.search.search import Search
+from pylos.system.machine import usable_threads
 from pylos.truth.suite import load_suite
 
 ROUNDS = 5

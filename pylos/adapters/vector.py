@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from operator import index
@@ -28,6 +27,7 @@ from pylos.errors import ConfigurationError, IllegalActionError
 from pylos.game.position import START, mover
 from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, rules_code
 from pylos.players.player import Player
+from pylos.system.machine import usable_threads
 
 from gymnasium import error, spaces  # isort: skip  # after our own, which says what to install
 from gymnasium.vector import AutoresetMode, VectorEnv  # isort: skip
@@ -51,7 +51,7 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
             action. `SAME_STEP`: the same step does, and the end is in `infos["final_obs"]`. `DISABLED`: the caller
             resets it with `options={"reset_mask": ended}`.
         copy: whether each step returns new arrays. If not, it returns the same ones, and the next step writes to them.
-        threads: how many threads share the games; by default as many as there are cores.
+        threads: how many threads share the games; by default as many as this process has processors.
 
     Raises:
         PlayerError: there is no such player, or none for these rules.
@@ -73,7 +73,7 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
     ) -> None:
         self._executor: ThreadPoolExecutor | None = None  # first: what was refused is closed, too
         self._opponent, self.rules = find_opponent(opponent, rules, color)
-        self.num_envs, threads = index(num_envs), index(threads or os.cpu_count() or 1)
+        self.num_envs, threads = index(num_envs), index(threads or usable_threads())
         if self.num_envs < 1 or threads < 1:
             raise ConfigurationError(f"num_envs and threads are at least 1, not {num_envs} and {threads}")
         try:

@@ -34,9 +34,9 @@ from pylos.engine.protocol import (
 )
 from pylos.engine.writing import Truth, WrittenRows, write_rows
 from pylos.errors import PylosError
-from pylos.network.threads import usable_threads
 from pylos.search.findings import Findings
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message, open_if_present
+from pylos.system.machine import usable_threads
 from pylos.system.options import COUNT, Range, checked_options
 
 MOST_CHUNKS = 16

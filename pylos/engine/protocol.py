@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -11,7 +12,7 @@ from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import IllegalActionError, PositionError, PylosError, RulesError
 from pylos.game.board import Board
 from pylos.search.own_root import ROOTS
-from pylos.system.options import Range, shown
+from pylos.system.options import Range
 
 PROTOCOL = 1
 """The version of this protocol: it goes up when a program that talks to the engine would have to change."""
@@ -42,6 +43,22 @@ _SIMULATIONS, _EVERY, _ROWS = (
 _DECIMALS = 6
 Answer = dict[str, Any]
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_MOST_SHOWN = 60
+"""The longest text of a value in a message."""
+
+
+class _Short(reprlib.Repr):
+    """Values as JSON, shortened."""
+
+    def repr1(self, value: Any, level: int) -> str:
+        if isinstance(value, str):
+            value = value if len(value) <= _MOST_SHOWN else value[:_MOST_SHOWN]
+        elif isinstance(value, (list, dict)):
+            return super().repr1(value, level)
+        return json.dumps(value, ensure_ascii=False)
+
+
+_short = _Short()
 
 
 class RequestError(PylosError):
@@ -149,7 +166,7 @@ def _object(line: bytes | None) -> dict[str, Any]:
     if line is None:
         raise RequestError(f"a line may have {MOST_BYTES:,} bytes, this one has more", None, None)
     try:
-        fields = json.loads(line)
+        fields = _decode(line.decode(json.detect_encoding(line)))
     except (ValueError, RecursionError):  # bad UTF-8 is a ValueError, too
         raise RequestError(
             "the line is not JSON: a request is a JSON object on one line", None, None
@@ -157,6 +174,28 @@ def _object(line: bytes | None) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise RequestError(f"a request is a JSON object, not {shown(fields)}", None, None)
     return fields
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of which no field is there twice."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        name = next(name for name in names if names.count(name) > 1)
+        raise RequestError(f"the line has {shown(name)} more than once", name[:MOST_ID], None)
+    return fields
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_fields).decode
+
+
+def shown(value: Any) -> str:
+    """A value of a request as JSON for a message: one short line."""
+    try:
+        text = _short.repr(value)
+    except ValueError:  # Python does not print a whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
 def _analysis(fields: dict[str, Any], id: str | None, rules: str, simulations: int) -> Request:

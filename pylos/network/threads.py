@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from pylos.system.options import natural
 
 if TYPE_CHECKING:
     import torch
@@ -30,15 +27,6 @@ def search_threads(device: torch.device, games: int) -> int:
 
     threads = torch.get_num_threads()
     return threads if device.type == "cpu" else max(1, min(threads, MOST_THREADS, games // LEAST_GAMES))
-
-
-def usable_threads() -> int:
-    """The number of processors that this process may use, or what `OMP_NUM_THREADS` says, as torch has it."""
-    if wanted := natural(os.environ.get("OMP_NUM_THREADS", "")):
-        return wanted
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 
 from pylos.game.playouts import playout, random_action
@@ -14,6 +12,7 @@ from pylos.players.player import KeyedPlayer
 from pylos.players.search_player import SearchPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
+from pylos.system.machine import usable_threads
 
 PLAYOUT_LIMIT = 1000
 """Actions after which a random playout counts as a draw. No playout comes near it."""
@@ -50,7 +49,7 @@ class RolloutPlayer(SearchPlayer):
     def __init__(self, simulations: int, rules: str = "standard", key: int = 0) -> None:
         # Always "puct": a yardstick must not change, and "gumbel" improves a policy, of which there is none here.
         options = SearchOptions(simulations=simulations, root="puct")
-        name, threads = f"rollouts:{options.simulations}", os.cpu_count() or 1
+        name, threads = f"rollouts:{options.simulations}", usable_threads()
         super().__init__(name, rules, options, threads, key, ROLLOUT_ROWS)
 
     def _evaluator(self, key: int) -> Evaluator:

@@ -10,10 +10,11 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions, rules_code
 from pylos.kernels.jit import jit
 from pylos.network.checked_evaluator import CheckedEvaluator
 from pylos.network.onnx_network import OnnxEvaluator, OnnxNetwork
-from pylos.network.threads import search_threads, single_threaded_torch, usable_threads
+from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.players.search_player import ROWS, SearchPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import MOST_SIMULATIONS, network_options
+from pylos.system.machine import usable_threads
 from pylos.system.options import Range, checked_options
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ def choose_by_scores(
         out: int32 [n] receives the edges; NO_EDGE where all actions are proven to lose.
 
     Raises:
-        ConfigurationError: what the policy returned is not [n, A].
+        ConfigurationError: what the policy returned is not [n, A], or not a number where an action can be taken.
     """
     counts = tree.num_edges[:n, ROOT]
     columns = np.arange(max(1, int(counts.max(initial=0))))
@@ -101,11 +101,15 @@ def choose_by_scores(
     sums = np.where(legal, tree.edge_value_sum[rows, edges], 0)
     priors = np.where(legal, tree.edge_prior[rows, edges], 0)
     roots = Roots(legal, priors, visits, sums / np.maximum(visits, 1), simulation, simulations, keys)
-    scores = np.asarray(policy(roots))
+    scores = np.asarray(policy(roots), np.float64)
     if scores.shape != legal.shape:
         raise ConfigurationError(
             f"a root policy returns scores {list(legal.shape)}, not {list(scores.shape)}"
         )
     open_edges = legal & (tree.edge_proven[rows, edges] != PROVEN_LOSS)
-    best = np.where(open_edges, scores, -np.inf).argmax(axis=1)
+    if np.isnan(scores[open_edges]).any():
+        raise ConfigurationError("a root policy returns numbers as scores, not NaN")
+    # A policy may give -inf to what it would not take: it still comes before what is proven to lose.
+    scores = np.where(open_edges, np.maximum(scores, np.finfo(np.float64).min), -np.inf)
+    best = scores.argmax(axis=1)
     out[:n] = np.where(open_edges.any(axis=1), edges[np.arange(n), best], NO_EDGE)

@@ -59,7 +59,7 @@ class SearchPool:
         self._free, self._taken = list(range(rows)), np.zeros(rows, np.bool_)
         self._used = 0  # all rows in use are below it
         self._gumbel = np.zeros(rows, np.bool_)
-        self._plan = _zeros((rows, simulations), np.int32)
+        self._most, self._plan = simulations, _zeros((rows, max(1, simulations)), np.int32)
         self._asked = np.zeros(rows, np.int32)
         self._made = np.zeros(rows, np.int32)
         self._wanted = np.empty(rows, np.int32)
@@ -82,15 +82,18 @@ class SearchPool:
 
         Args:
             position: packed. If its game is over, the search is finished at once, and lost.
-            simulations: how many to make at most; with 0 only the position itself is evaluated.
+            simulations: how many to make, at most those of the pool; with 0 only the position itself is evaluated.
             root: "gumbel", which divides the simulations by the plan of this number of them, or "puct".
 
         Returns:
             The row of the search.
 
         Raises:
+            ValueError: there are more simulations than the pool has.
             IndexError: all rows are in use.
         """
+        if simulations > self._most:
+            raise ValueError(f"there is room for {self._most} simulations, not for {simulations}")
         row = heapq.heappop(self._free)  # the first, as a step looks at all rows up to the last in use
         self._taken[row], self._used = True, max(self._used, row + 1)
         self._gumbel[row] = root == "gumbel"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,6 +13,7 @@ from pylos.game.position import NUM_CELLS
 from pylos.game.rules import CELLS
 from pylos.solution.indexing import Index, list_positions
 from pylos.solution.successors import shape_successors
+from pylos.system.machine import usable_threads
 
 _NEVER = -1
 CHUNK = 1 << 16
@@ -179,7 +179,7 @@ class Sweeper:
                     progress = Progress(self.stage, self._seen, total)
                 self.report(progress)
 
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = usable_threads()
         with ThreadPoolExecutor(threads) as pool:
             try:
                 for shapes, images in parts:

@@ -1,4 +1,4 @@
-"""The names of this machine's processors, and whether it has the memory that options ask for."""
+"""This machine's processors, and whether it has the memory that options ask for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pylos.errors import ConfigurationError
+from pylos.system.options import natural
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,15 @@ def processor() -> str:
                 if line.startswith("model name"):
                     return line.partition(":")[2].strip()
     return platform.processor()
+
+
+def usable_threads() -> int:
+    """The number of processors that this process may use, or what `OMP_NUM_THREADS` says, as torch has it."""
+    if wanted := natural(os.environ.get("OMP_NUM_THREADS", "")):
+        return wanted
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def total_memory() -> float:

@@ -1,6 +1,5 @@
 """How many threads search, and how many torch has meanwhile."""
 
-import os
 import subprocess
 import sys
 
@@ -10,7 +9,6 @@ from pylos.network.threads import (
     keep_torch_to_one_thread,
     search_threads,
     single_threaded_torch,
-    usable_threads,
 )
 
 
@@ -30,14 +28,6 @@ def test_few_threads_search_beside_an_accelerator(monkeypatch):
     assert threads == {8: 1, 128: 1, 512: 4, 4096: 8, 100_000: 8}
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert search_threads(torch.device("cuda"), 4096) == 2
-
-
-def test_searches_without_torch_have_a_thread_for_each_processor(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert 1 <= usable_threads() <= os.cpu_count()
-    for text, threads in (("3", 3), ("1", 1), ("0", usable_threads()), ("many", usable_threads())):
-        monkeypatch.setenv("OMP_NUM_THREADS", text)
-        assert usable_threads() == threads
 
 
 def test_torch_is_kept_to_one_thread_for_good():

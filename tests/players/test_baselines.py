@@ -7,6 +7,7 @@ import numpy as np
 from pylos.arena.match import play_match
 from pylos.game.board import Board
 from pylos.players.baselines import ROLLOUT_ROWS, RandomPlayer, RolloutPlayer
+from tests.support.boards import random_game
 from tests.support.players import assert_legal, some_boards
 
 
@@ -45,3 +46,13 @@ def test_the_playout_from_a_position_does_not_depend_on_the_batch():
     assert not log_policy.any()
     others = RolloutPlayer(1)._evaluator(8)(positions)[0]
     assert others.tolist() != values.tolist()
+
+
+def test_rollouts_are_the_same_on_any_number_of_threads(monkeypatch):
+    boards, chosen = [random_game("standard", plies, plies) for plies in range(20)], []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        player = RolloutPlayer(4)
+        assert player._threads == int(threads)
+        chosen.append(player.choose(boards).tolist())
+    assert chosen[0] == chosen[1]

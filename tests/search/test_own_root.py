@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from pylos.errors import ConfigurationError
+from pylos.game.rules import RULES
 from pylos.search import own_root as module
 from pylos.search.options import SearchOptions
-from pylos.search.own_root import Roots, register_root, root_names
+from pylos.search.own_root import RootPolicy, Roots, choose_by_scores, register_root, root_names
+from pylos.search.simulation import expand
+from pylos.search.tree import NO_EDGE, PROVEN_LOSS, ROOT, new_tree, start_trees
+from tests.support.evaluators import hashed
 from tests.support.searches import late_boards, row_weights, running_boards, search
 
 
@@ -64,6 +68,27 @@ def test_wins_and_losses_are_proven_as_with_other_roots():
     assert (even.values[proven] == usual.values[proven]).all()
 
 
+def test_an_action_that_a_policy_masks_comes_before_one_that_is_proven_to_lose():
+    board, tree = running_boards("standard", 1)[0], new_tree(1, 8)
+    leaves, edges = np.zeros(8, np.int64), np.full(1, NO_EDGE, np.int32)
+    start_trees(tree, np.array([board.position]), RULES["standard"], leaves)
+    expand(tree, 1, RULES["standard"], *hashed(leaves))
+    first = tree.first_edge[0, ROOT]
+
+    def chosen(policy: RootPolicy) -> int:
+        choose_by_scores(policy, tree, 1, 0, 8, np.zeros(1, np.int64), edges)
+        return edges[0] - first if edges[0] != NO_EDGE else NO_EDGE
+
+    def only_the_first(roots: Roots) -> np.ndarray:
+        return np.where(np.arange(roots.legal.shape[1]) == 0, 1, -np.inf)[None]
+
+    assert chosen(only_the_first) == 0
+    tree.edge_proven[0, first] = PROVEN_LOSS
+    assert chosen(only_the_first) == 1
+    tree.edge_proven[0, first : first + len(board.legal_actions)] = PROVEN_LOSS
+    assert chosen(only_the_first) == NO_EDGE
+
+
 def test_rows_and_threads_do_not_change_results():
     register_root("mine", puct)
     boards, options = running_boards("standard", 11), SearchOptions(simulations=30, root="mine")
@@ -75,6 +100,9 @@ def test_bad_policies_and_names_are_refused():
     register_root("flat", lambda roots: np.zeros(3))
     with pytest.raises(ConfigurationError, match=r"a root policy returns scores \[2, \d+\], not \[3\]"):
         search(running_boards("standard", 2), SearchOptions(simulations=2, root="flat"))
+    register_root("divided", lambda roots: np.where(roots.visits, 0, np.nan))
+    with pytest.raises(ConfigurationError, match="numbers as scores, not NaN"):
+        search(running_boards("standard", 2), SearchOptions(simulations=2, root="divided"))
     with pytest.raises(ConfigurationError, match="choose another name"):
         register_root("gumbel", puct)
-    assert root_names() == ("puct", "gumbel", "flat")
+    assert root_names() == ("puct", "gumbel", "flat", "divided")

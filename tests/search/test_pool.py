@@ -144,3 +144,18 @@ def test_no_more_rows_than_there_are():
         pool.add(board.position, 8, "gumbel")
     with pytest.raises(IndexError):
         pool.add(board.position, 8, "gumbel")
+
+
+def test_no_more_simulations_than_there_is_room_for():
+    pool, board = SearchPool(RULES["standard"], 1, 8), Board()
+    with pytest.raises(ValueError, match="room for 8 simulations, not for 9"):
+        pool.add(board.position, 9, "gumbel")
+    assert pool.free_rows == 1
+
+
+def test_a_pool_may_only_evaluate_positions():
+    board, pool = Board(), SearchPool(RULES["standard"], 2, 0)
+    row = pool.add(board.position, 0, "gumbel")
+    run_out(pool)
+    assert pool.finished() == [row]
+    assert sorted(pool.findings([row], 1).actions.tolist()) == board.legal_actions.tolist()

@@ -1,6 +1,5 @@
 """Sweeps: what is looked at, in which order, how often, and what an error in one of the threads does."""
 
-import os
 import threading
 
 import numpy as np
@@ -49,7 +48,7 @@ def test_without_cycles_one_sweep_writes_everything(unsolved, monkeypatch):
 
 
 def test_an_error_in_any_of_the_threads_ends_the_others(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(sweeping, "usable_threads", lambda: 2)
     monkeypatch.setattr(sweeping, "CHUNK", 4)
     failed, afterwards = threading.Event(), []
 
@@ -70,7 +69,7 @@ def test_an_error_in_any_of_the_threads_ends_the_others(monkeypatch):
 @pytest.fixture
 def one_thread(monkeypatch):
     """Shapes are looked at in the order of the index, one after the other."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(sweeping, "usable_threads", lambda: 1)
 
 
 class Kernel:

@@ -23,7 +23,6 @@ class Cell:
     """Name and traceback of the exception that ended it."""
     kinds: Counter[str] = field(default_factory=Counter)
     """How many messages of each type came."""
-    seconds_after_interrupt: float = 0.0
 
 
 class Kernel:
@@ -47,7 +46,7 @@ class Kernel:
             interrupt_at: interrupts once it is true of the text of a message.
         """
         cell, sent, ends = Cell(), self._client.execute(code), time.monotonic() + SECONDS
-        interrupted = 0.0
+        interrupted = False
         while time.monotonic() < ends:
             try:
                 message: dict[str, Any] = self._client.get_iopub_msg(timeout=1)
@@ -63,10 +62,8 @@ class Kernel:
             if kind == "error":
                 cell.error = "\n".join([content["ename"], *content["traceback"]])
             if kind == "status" and content["execution_state"] == "idle":
-                if interrupted:
-                    cell.seconds_after_interrupt = time.monotonic() - interrupted
                 return cell
             if interrupt_at is not None and not interrupted and interrupt_at(shown):
                 self._manager.interrupt_kernel()
-                interrupted = time.monotonic()
+                interrupted = True
         raise TimeoutError(f"the cell did not end: {code}")

@@ -9,7 +9,14 @@ import torch
 
 from pylos.errors import ConfigurationError
 from pylos.system import machine
-from pylos.system.machine import check_memory, device_name, memory_for, processor, total_memory
+from pylos.system.machine import (
+    check_memory,
+    device_name,
+    memory_for,
+    processor,
+    total_memory,
+    usable_threads,
+)
 
 
 def test_what_there_is_room_for_is_made():
@@ -64,3 +71,11 @@ def test_devices_and_processors_have_names(monkeypatch):
     assert processor()
     monkeypatch.setattr(os.path, "exists", lambda path: False)
     assert processor() == platform.processor()
+
+
+def test_threads_are_as_many_as_this_process_has_processors_or_as_is_wished(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert 1 <= usable_threads() <= os.cpu_count()
+    for text, threads in (("3", 3), ("1", 1), ("0", usable_threads()), ("many", usable_threads())):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert usable_threads() == threads
