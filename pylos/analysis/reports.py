@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from pylos.analysis.rows import Row
-from pylos.game.actions import action_name
+from pylos.analysis.rows import Row, searched_rows
 from pylos.game.notation import join_turns
 from pylos.search.findings import Findings, room_for_findings
 from pylos.search.pool import SearchPool
@@ -42,21 +40,7 @@ class Report(NamedTuple):
     @property
     def rows(self) -> list[Row]:
         """The legal actions, the best first; none if the game is over. Exact values are not in them."""
-        part, found = self.part, self.findings
-        columns = (found.actions, found.pending[:, 0], found.priors, found.visits, found.means, found.weights)
-        numbers = [column[part].tolist() for column in columns]
-        total = sum(numbers[-1])
-        return [
-            Row(
-                action,
-                action_name(action, pending),
-                prior=prior,
-                visits=visits,
-                mean=None if math.isnan(mean) else mean,
-                improved=weight / total,
-            )
-            for action, pending, prior, visits, mean, weight in zip(*numbers, strict=True)
-        ]
+        return searched_rows(self.findings, self.place)
 
     @property
     def lines(self) -> list[list[str]]:

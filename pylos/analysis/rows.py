@@ -14,9 +14,9 @@ from pylos.game.rules import rules_code
 from pylos.network.threads import single_threaded_torch
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
+from pylos.search.findings import Findings
 from pylos.search.options import network_options
-from pylos.search.root import RootEdges
-from pylos.search.search import Search, SearchResult
+from pylos.search.search import Search
 from pylos.search.softmax import legal_policy
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase, open_if_present
 
@@ -104,25 +104,27 @@ def with_truth(rows: list[Row], board: Board, tablebase: Tablebase) -> list[Row]
     return [row._replace(exact=truth[row.action][0], distance=truth[row.action][1]) for row in rows]
 
 
-def with_search(rows: list[Row], root: RootEdges, result: SearchResult) -> list[Row]:
-    """The rows of a position's legal actions, ascending, with what a search has found.
+def searched_rows(findings: Findings, place: int) -> list[Row]:
+    """The rows of the legal actions of a position that was searched, the best first. Exact values are not in them.
 
     Args:
-        rows: see above.
-        root: what the search knows about the actions.
-        result: its result, of which the first row is read.
+        findings: of searches.
+        place: which of them.
     """
-    pairs = zip(result.actions[0].tolist(), result.weights[0].tolist(), strict=True)
-    weights = {action: weight for action, weight in pairs if weight}
-    total = sum(weights.values())
-    edges = zip(rows, root.visits.tolist(), root.values.tolist(), strict=True)
+    part, found = findings.part(place), findings
+    columns = (found.actions, found.pending[:, 0], found.priors, found.visits, found.means, found.weights)
+    numbers = [column[part].tolist() for column in columns]
+    total = sum(numbers[-1])
     return [
-        row._replace(
+        Row(
+            action,
+            action_name(action, pending),
+            prior=prior,
             visits=visits,
             mean=None if math.isnan(mean) else mean,
-            improved=weights.get(row.action, 0) / total,
+            improved=weight / total,
         )
-        for row, visits, mean in edges
+        for action, pending, prior, visits, mean, weight in zip(*numbers, strict=True)
     ]
 
 
@@ -149,8 +151,13 @@ def _add_search(board: Board, player: NetworkPlayer, rows: list[Row]) -> list[Ro
     """The rows with what the player's search finds."""
     search = Search(1, rules_code(board.rules), network_options(player.simulations))
     with single_threaded_torch():
-        result = search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
-    return with_search(rows, search.first_root(), result)
+        search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
+    found = {row.action: row for row in searched_rows(search.first_findings(), 0)}
+    return [
+        row._replace(visits=of.visits, mean=of.mean, improved=of.improved)
+        for row in rows
+        for of in [found[row.action]]
+    ]
 
 
 def _known(distance: int) -> int | None:

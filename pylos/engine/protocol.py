@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -180,8 +181,7 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object of which no field is there twice."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        name = next(name for name in names if names.count(name) > 1)
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise RequestError(f"the line has {shown(name)} more than once", name[:MOST_ID], None)
     return fields
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from pylos.errors import NonFiniteNetworkError
@@ -117,30 +115,6 @@ def measure_surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarr
             share = weights[g, k] / total
             divergence += share * np.log(share / max(np.float64(tree.edge_prior[g, edge]), 1e-6))
         out[g] = max(divergence, 0.0)
-
-
-class RootEdges(NamedTuple):
-    """What a search knows about the legal actions of one root, n of them, ascending."""
-
-    actions: np.ndarray
-    """int16 [n] action ids."""
-    visits: np.ndarray
-    """int32 [n] simulations that took the action; 0 if it wins at once, which is known without any."""
-    values: np.ndarray
-    """float32 [n] the mean value for the player who acts: exactly 1 or -1 if proven, NaN if nothing is known."""
-    priors: np.ndarray
-    """float32 [n] prior probabilities."""
-
-
-def root_edges(tree: Tree, g: int) -> RootEdges:
-    """Reads the edges of the root of tree `g` as they are; `root_visits` says what follows from them for play."""
-    first = tree.first_edge[g, ROOT]
-    edges = slice(first, first + tree.num_edges[g, ROOT])
-    visits, proven = tree.edge_visits[g, edges].copy(), tree.edge_proven[g, edges]
-    means = np.full(len(visits), np.nan, np.float32)
-    np.divide(tree.edge_value_sum[g, edges], visits, out=means, where=visits > 0)
-    values = np.where(proven == UNPROVEN, means, proven).astype(np.float32)
-    return RootEdges(tree.edge_action[g, edges].copy(), visits, values, tree.edge_prior[g, edges].copy())
 
 
 def pick_actions(

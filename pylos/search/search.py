@@ -9,6 +9,7 @@ import numpy as np
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator, padded_size
+from pylos.search.findings import Findings, read_findings
 from pylos.search.gumbel import (
     CONSIDERED,
     choose_root_edges,
@@ -19,11 +20,9 @@ from pylos.search.gumbel import (
 from pylos.search.options import SearchOptions
 from pylos.search.own_root import choose_by_scores, own_root
 from pylos.search.root import (
-    RootEdges,
     add_dirichlet_noise,
     measure_surprises,
     pick_actions,
-    root_edges,
     root_visits,
 )
 from pylos.search.simulation import expand, select
@@ -128,9 +127,10 @@ class Search:
         found = self.run(positions, evaluate, keys)
         return pick_actions(found.actions, found.weights, keys, np.ones(len(positions), np.bool_))
 
-    def first_root(self) -> RootEdges:
-        """What the last `run` knows about the legal actions of its first position."""
-        return root_edges(self._trees[0], 0)
+    def first_findings(self) -> Findings:
+        """What the last `run` has found about its first position and the legal actions of it."""
+        gumbel = np.array([self.options.root == "gumbel"])
+        return read_findings(self._trees[0], self._code, np.zeros(1, np.int64), gumbel, 1)
 
     def _run_in_threads(self, executor: ThreadPoolExecutor, shards: list[Any]) -> None:
         """Runs each shard in a thread. An exception (Ctrl-C, for example) ends all of them within a simulation."""

@@ -47,7 +47,8 @@ def test_every_search_finds_what_search_finds(threads):
         weights = row_weights(expected, 0)
         improved = {action: weight / sum(weights.values()) for action, weight in weights.items()}
         assert {row.action: row.improved for row in report.rows if row.improved} == improved
-        visits = dict(zip(search.first_root().actions.tolist(), search.first_root().visits, strict=True))
+        found = search.first_findings()
+        visits = dict(zip(found.actions.tolist(), found.visits.tolist(), strict=True))
         assert {row.action: row.visits for row in report.rows} == visits
     assert service.open == 0
     service.close()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
+from pylos.game.board import Board
 from pylos.game.rules import RULES
+from pylos.search.options import SearchOptions
 from pylos.search.pool import SearchPool
+from pylos.search.search import Search
 from tests.search.test_pool import run_out
 from tests.support.boards import random_game
+from tests.support.evaluators import hashed, single
 from tests.support.searches import late_boards, running_boards
+from tests.twins import search as twin_search
 
 
 @pytest.mark.parametrize("root", ["gumbel", "puct"])
@@ -54,3 +61,23 @@ def test_searches_are_read_together_as_alone_and_in_any_order():
         for k, length in enumerate(alone.lengths):
             assert np.array_equal(alone.lines[k, :length], together.lines[part][k, :length])
             assert np.array_equal(alone.pending[k, : length + 1], together.pending[part][k, : length + 1])
+
+
+def test_they_hold_what_the_search_knows_about_each_action():
+    room = Search(16, RULES["standard"], SearchOptions(simulations=20), threads=2)
+    twin = twin_search.Search(functools.partial(single, hashed), 20, 1.5, 0.25)
+    kinds = set()
+    last_plies = [random_game("standard", 200, seed) for seed in range(10)]
+    for board in last_plies:
+        board.pop()
+    for board in [*late_boards("standard", 30), *last_plies]:
+        room.run(np.array([board.position, Board().position]), hashed, np.zeros(2, np.int64))
+        whole, expected = room.first_findings(), twin.run(board).edges
+        found = whole.one(0, whole.actions.argsort())
+        assert found.actions.tolist() == [edge.action for edge in expected]
+        assert found.visits.tolist() == [edge.visits for edge in expected]
+        for value, edge in zip(found.means.tolist(), expected, strict=True):
+            known = edge.total / edge.visits if edge.visits else np.nan
+            assert value == pytest.approx(edge.proof or known, abs=1e-5, nan_ok=True)
+            kinds.add((edge.proof, edge.visits > 0))
+    assert kinds == {(1, False), (1, True), (-1, True), (0, True), (0, False)}

@@ -36,15 +36,13 @@ def assert_as_search(
     search = Search(1, rules_code(board.rules), SearchOptions(simulations=simulations, root=root))
     expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64))
     assert row in pool.finished()
-    found, root = pool.findings([row], 8), search.first_root()
+    found, other = pool.findings([row], 1), search.first_findings()
     assert found.values[0] == expected.values[0]
     weighted = found.weights > 0
     weights = dict(zip(found.actions[weighted].tolist(), found.weights[weighted].tolist(), strict=True))
     assert weights == row_weights(expected, 0)
-    ascending = np.argsort(found.actions)
-    columns = found.actions, found.visits, found.means, found.priors
-    for mine, other in zip((column[ascending] for column in columns), root, strict=True):
-        assert np.array_equal(mine, other, equal_nan=True)
+    for mine, others in zip(found, other, strict=True):
+        assert np.array_equal(mine, others, equal_nan=True)
 
 
 @pytest.mark.parametrize("rules", ["standard", "mature-optional", "mini-standard"])

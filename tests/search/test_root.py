@@ -1,21 +1,17 @@
 """The root of a search: its noise, its result, and the choice of an action."""
 
-import functools
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from pylos.game.board import Board
-from pylos.game.rules import FULL_RULES, RULES
+from pylos.game.rules import FULL_RULES
 from pylos.search.options import SearchOptions
 from pylos.search.root import measure_surprises, pick_actions
-from pylos.search.search import Search
 from pylos.search.tree import ROOT, new_tree
-from tests.support.boards import random_game
 from tests.support.endgames import LOSS, LOSS_IN_ONE, WIN, Endgame, endgames, losing_at_once, solve
-from tests.support.evaluators import Evaluation, hashed, single, uninformed
-from tests.support.searches import late_boards, row_weights, search, visits_and_values
+from tests.support.evaluators import Evaluation, uninformed
+from tests.support.searches import row_weights, search, visits_and_values
 from tests.twins import search as twin_search
 
 
@@ -116,25 +112,6 @@ def test_each_row_is_picked_by_its_own_rule():
     out = pick_actions(actions, visits, np.arange(300), greedy)
     assert (out[greedy] == 2).all()
     assert set(out[~greedy]) == {1, 2}
-
-
-def test_root_edges_hold_what_the_search_knows_about_each_action():
-    room = Search(16, RULES["standard"], SearchOptions(simulations=20), threads=2)
-    twin = twin_search.Search(functools.partial(single, hashed), 20, 1.5, 0.25)
-    kinds = set()
-    last_plies = [random_game("standard", 200, seed) for seed in range(10)]
-    for board in last_plies:
-        board.pop()
-    for board in [*late_boards("standard", 30), *last_plies]:
-        room.run(np.array([board.position, Board().position]), hashed, np.zeros(2, np.int64))
-        found, expected = room.first_root(), twin.run(board).edges
-        assert found.actions.tolist() == [edge.action for edge in expected]
-        assert found.visits.tolist() == [edge.visits for edge in expected]
-        for value, edge in zip(found.values.tolist(), expected, strict=True):
-            known = edge.total / edge.visits if edge.visits else np.nan
-            assert value == pytest.approx(edge.proof or known, abs=1e-5, nan_ok=True)
-            kinds.add((edge.proof, edge.visits > 0))
-    assert kinds == {(1, False), (1, True), (-1, True), (0, True), (0, False)}
 
 
 @pytest.mark.parametrize(
