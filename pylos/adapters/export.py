@@ -125,15 +125,14 @@ def export_network(
         try:
             with _quiet():
                 file.write(kind.write(network, metadata))
-        except OSError:
+                file.flush()
+                judge, size = kind.read(file.name, network), os.path.getsize(file.name)
+                check = _compare(network, judge, metadata.rules, path, size)
+        except (OSError, ExportError):
             raise
         except Exception as error:  # the exporters of torch may raise anything
-            raise ExportError(f"this network cannot be written as {path}: {_first_line(error)}") from error
-        file.flush()
-        with _quiet():
-            check = _compare(
-                network, kind.read(file.name, network), metadata.rules, path, os.path.getsize(file.name)
-            )
+            reason = _first_line(error).replace(file.name, "it")
+            raise ExportError(f"this network cannot be written as {path}: {reason}") from error
     return check
 
 

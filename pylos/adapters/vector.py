@@ -110,7 +110,7 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
         """
         super().reset(seed=seed)
         mask = self._reset_mask(options or {})
-        if self._opponent is not None and mask.all():
+        if self._opponent is not None and (seed is not None or mask.all()):
             self._opponent.reset(int(self.np_random.integers(MOST_KEYS)))
         self._begun = True
         self._restart(np.flatnonzero(mask))

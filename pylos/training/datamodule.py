@@ -244,13 +244,13 @@ class SelfPlayDataModule(pl.LightningDataModule):
     def _check_interrupted(self) -> None:
         """Refuses to go on from the midst of an epoch that was interrupted, if there is a checkpoint to go on from."""
         trainer = self._attached_trainer
-        interrupted, self._interrupted = self._interrupted, None
-        if interrupted == (trainer, trainer.lightning_module) and trainer.ckpt_path is None:
+        if self._interrupted == (trainer, trainer.lightning_module) and trainer.ckpt_path is None:
             if last_checkpoint(trainer).is_file():
                 raise ConfigurationError(f"this fit was interrupted: {how_to_go_on(trainer)}")
             rank_zero_warn(
                 "this fit was interrupted, and no checkpoint was kept: it goes on, but not exactly"
             )
+        self._interrupted = None
 
     def _refill(self, epoch: int) -> None:
         trainer = self._attached_trainer

@@ -117,7 +117,7 @@ class BoardWidget:
             IllegalActionError: it is not legal, the game is over, or the opponent is to move.
         """
         with self._lock:
-            if not self._is_mine:
+            if not self._is_mine and outcome_on(self._board) is None:
                 raise IllegalActionError("it is the opponent's turn: `wait()` returns after it")
             before = self._board.copy()
             play_on(self._board, turn)
@@ -218,8 +218,9 @@ class BoardWidget:
             except ImportError:
                 message = "the board needs anywidget: pip install 'pylos[notebook]'"
                 raise ConfigurationError(message) from None
-            self._view = view(cells=cells(), mode=self._mode, game=self.shown)
-            self._view.on_msg(lambda _, content, buffers: self.receive(content))
+            with self._lock:  # an answer that comes meanwhile is shown after it
+                self._view = view(cells=cells(), mode=self._mode, game=self.shown)
+                self._view.on_msg(lambda _, content, buffers: self.receive(content))
         return self._view
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:

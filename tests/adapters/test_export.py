@@ -93,6 +93,13 @@ def test_a_file_computes_what_the_checkpoint_does_in_batches_of_any_size(name: s
         np.testing.assert_allclose(found, wanted.numpy(), atol=1e-4)
 
 
+def test_a_network_that_cannot_be_read_back_is_refused(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("pylos.network.onnx_file.MOST_BYTES", 1000)
+    message = refused(ExportError, tmp_path, checkpoint, tmp_path / "a.onnx")
+    assert "it is larger than" in message
+    assert ".part" not in message
+
+
 def test_an_onnx_file_is_small_and_of_onnx_alone(exported):
     model = onnx.load(exported["onnx"])
     onnx.checker.check_model(model, full_check=True)

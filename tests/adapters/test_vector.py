@@ -91,6 +91,17 @@ def test_it_does_what_single_environments_do(mode, options):
     ours.close()
 
 
+def test_a_seed_determines_the_games_that_are_reset_whatever_was_played_before():
+    mask, seen = np.array([True, True, False]), []
+    for before in (1, 2):
+        env = PylosVectorEnv(3, opponent="random", color="black")
+        env.reset(seed=before)
+        observations, _ = env.reset(seed=7, options={"reset_mask": mask})
+        seen.append(observations["observation"][mask])
+        env.close()
+    assert np.array_equal(*seen)
+
+
 def test_threads_and_copies_change_nothing():
     number = 600  # more than one share
     made = [

@@ -48,6 +48,17 @@ def test_the_opponent_answers_every_turn():
     assert (widget.side, len(widget.turns), widget.board.turn) == ("black", 1, "black")
 
 
+def test_after_a_won_game_it_is_nobodys_turn():
+    board = Board("mini-standard")
+    while not board.is_over:
+        before = board.copy()
+        board.push(int(board.legal_actions[0]))
+    widget = BoardWidget(Scripted("mini-standard"), board=before, side=before.turn)
+    widget.push(board.actions[-1])
+    with pytest.raises(IllegalActionError, match="over"):
+        widget.push("1A1")
+
+
 def test_the_board_is_a_copy():
     widget = BoardWidget(None)
     widget.board.push("1B2")
