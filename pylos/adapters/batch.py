@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pylos.adapters.views import write_view
+from pylos.adapters.views import ILLEGAL_REWARD, write_view
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.outcome import MOST_PLIES, REPETITION_LIMIT
 from pylos.game.position import START, mover
@@ -129,7 +129,7 @@ def judge(games: Games, seen: Seen, first: int, last: int) -> None:
             loser = mover(games.positions[game, games.plies[game]])
             reward = -1.0 if loser == games.sides[game] else 1.0
         elif state == ILLEGAL:
-            reward = -1.0
+            reward = ILLEGAL_REWARD
         seen.rewards[game] = reward
         seen.terminations[game] = state in (WON, REPEATED, ILLEGAL)
         seen.truncations[game] = state == TOO_LONG

@@ -17,7 +17,7 @@ needed.
 ...         after.push(action)
 ...         return after
 ...     def result(self, board):
-...         return None if (outcome := outcome_on(board)) is None else result_of(outcome)
+...         return None if (outcome := outcome_on(board)) is None else reward_of(outcome, "white")
 >>> check_conformance(Boards(), ["standard"], depth=2, games=1)
 """
 
@@ -26,9 +26,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
+from pylos.adapters.views import reward_of
 from pylos.errors import ConformanceError
 from pylos.game.board import Board
-from pylos.game.outcome import Outcome, outcome_on
+from pylos.game.outcome import outcome_on
 from pylos.game.perft import perft
 from pylos.game.position import SIDES, take_backs
 from pylos.game.rules import RULES, STOP, rules_code, step
@@ -57,11 +58,6 @@ class Adapter(Protocol[State]):
 
     def result(self, state: State) -> float | None:
         """What the game is worth to white: 1, 0 for a draw, or -1; None while it goes on."""
-
-
-def result_of(outcome: Outcome) -> int:
-    """What an outcome is worth to white: 1, 0 for a draw, or -1."""
-    return {"white": 1, None: 0, "black": -1}[outcome.winner]
 
 
 def check_conformance(
@@ -180,7 +176,7 @@ def _choose(board: Board, game: int) -> int:
 def _compare(adapter: Adapter[State], state: State, board: Board) -> None:
     """Compares one state with a board."""
     result, outcome = adapter.result(state), outcome_on(board)
-    expected = None if outcome is None else result_of(outcome)
+    expected = None if outcome is None else reward_of(outcome, "white")
     if result != expected:
         _differ(board, f"the result {result}", str(expected))
     if outcome is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pylos.adapters.opponents import Color, find_opponent
 from pylos.adapters.rendering import FRAMES_PER_SECOND, RENDER_MODES, Renderer
-from pylos.adapters.views import observation_space, reward_of, view
+from pylos.adapters.views import ILLEGAL_REWARD, observation_space, reward_of, view
 from pylos.game.board import Board
 from pylos.game.outcome import outcome_on
 from pylos.game.position import SIDES
@@ -25,12 +25,10 @@ try:
 except ImportError as error:
     raise ImportError("Gymnasium is not installed: pip install 'pylos[gymnasium]'") from error
 
-ILLEGAL_REWARD = -1.0
-"""Of an illegal action, which ends the game."""
-MOST_KEYS = 2**63 - 1
-"""Keys of an opponent are below it."""
+KEY_LIMIT = 2**63 - 1
+"""The keys of an opponent are below it."""
 
-Seen = dict[str, np.ndarray]
+Observation = dict[str, np.ndarray]
 
 
 class PylosEnv(gymnasium.Env):  # type: ignore[misc]  # its types are not followed
@@ -76,7 +74,7 @@ class PylosEnv(gymnasium.Env):  # type: ignore[misc]  # its types are not follow
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Seen, dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Starts a game on the empty board. If the opponent begins, it has played when this returns.
 
         The seed determines the agent's side and all that the opponent draws, in this game and in those that follow.
@@ -85,13 +83,13 @@ class PylosEnv(gymnasium.Env):  # type: ignore[misc]  # its types are not follow
         self.board = Board(self.rules)
         self._ended = False
         if self._opponent is not None:
-            self._opponent.reset(int(self.np_random.integers(MOST_KEYS)))
+            self._opponent.reset(int(self.np_random.integers(KEY_LIMIT)))
         self._side = SIDES[self.np_random.integers(2)] if self._color == "random" else self._color
         self._show()
         self._answer()
         return self._view(), self._info()
 
-    def step(self, action: Any) -> tuple[Seen, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Plays an action of the agent, and the opponent's turn if its own is over.
 
         Raises:
@@ -121,7 +119,7 @@ class PylosEnv(gymnasium.Env):  # type: ignore[misc]  # its types are not follow
             self.board.push(self._opponent.choose([self.board])[0])
             self._show()
 
-    def _view(self) -> Seen:
+    def _view(self) -> Observation:
         return view(self.board.position, SIDES.index(self._side), self._code)
 
     def _info(self, illegal: bool = False) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pylos.adapters.rendering import FRAMES_PER_SECOND, RENDER_MODES, Renderer
-from pylos.adapters.views import observation_space, reward_of, view
+from pylos.adapters.views import ILLEGAL_REWARD, observation_space, reward_of, view
 from pylos.game.board import Board
 from pylos.game.outcome import outcome_on
 from pylos.game.position import SIDES
@@ -27,8 +27,6 @@ except ImportError as error:
 
 AGENTS = ("player_0", "player_1")
 """White and black."""
-ILLEGAL_REWARD = -1
-"""Of an illegal action, which ends the game. The other agent gets nothing then."""
 
 
 def env(**options: Any) -> AECEnv:

@@ -20,7 +20,7 @@ from pylos.adapters.batch import (
     play_all,
     play_some,
 )
-from pylos.adapters.gymnasium import MOST_KEYS
+from pylos.adapters.gymnasium import KEY_LIMIT
 from pylos.adapters.opponents import Color, find_opponent
 from pylos.adapters.views import observation_space
 from pylos.errors import ConfigurationError, IllegalActionError
@@ -36,7 +36,7 @@ from gymnasium.vector.utils import batch_space  # isort: skip
 LEAST_SHARE = 256
 """The fewest games that are worth a thread of their own."""
 
-Seen = dict[str, np.ndarray]
+Arrays = dict[str, np.ndarray]
 
 
 class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not followed
@@ -100,7 +100,9 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
 
     # What Gymnasium asks for
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Seen, Seen]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Arrays, Arrays]:
         """Starts all games, or those in `options["reset_mask"]`, bool [num_envs].
 
         The seed determines the sides of the agent and all that the opponent draws, in these games and later ones.
@@ -111,14 +113,14 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
         super().reset(seed=seed)
         mask = self._reset_mask(options or {})
         if self._opponent is not None and (seed is not None or mask.all()):
-            self._opponent.reset(int(self.np_random.integers(MOST_KEYS)))
+            self._opponent.reset(int(self.np_random.integers(KEY_LIMIT)))
         self._begun = True
         self._restart(np.flatnonzero(mask))
         self._answer()
         self._share_out(self._finish)
         return self._observations(), self._infos()
 
-    def step(self, actions: Any) -> tuple[Seen, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Arrays, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Plays one action in each game, and the opponents' turns.
 
         Args:
@@ -244,15 +246,15 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
     def _out(self, array: np.ndarray) -> np.ndarray:
         return array.copy() if self._copy else array
 
-    def _observations(self) -> Seen:
+    def _observations(self) -> Arrays:
         return {
             "observation": self._out(self._seen.observation),
             "action_mask": self._out(self._seen.action_mask),
         }
 
-    def _infos(self) -> Seen:
+    def _infos(self) -> Arrays:
         """Each with a mask of the games that it is of, which Gymnasium's wrappers ask for: all of them."""
-        infos: Seen = {}
+        infos: Arrays = {}
         for name in ("position", "side", "illegal"):
             infos[name] = self._out(getattr(self._seen, name))
             infos[f"_{name}"] = self._out(self._every)

@@ -12,6 +12,9 @@ from pylos.game.position import mover, opponent_cells, own_cells, pack
 from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
 
+ILLEGAL_REWARD = -1.0
+"""Of an illegal action, which ends the game. The other side gets nothing then."""
+
 
 @jit
 def write_view(

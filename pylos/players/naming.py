@@ -123,7 +123,8 @@ def check_player(spec: str) -> None:
         try:
             open_regular(path).close()
         except OSError as error:
-            raise CheckpointError(f"no checkpoint {path}: {error.strerror or error}") from None
+            kind = "network" if path.endswith(ONNX) else "checkpoint"
+            raise CheckpointError(f"no {kind} {path}: {error.strerror or error}") from None
 
 
 def player_text(spec: str, simulations: int = 64) -> str:

@@ -5,7 +5,8 @@ import doctest
 import pytest
 
 from pylos.adapters import conformance
-from pylos.adapters.conformance import check_conformance, count_turns, result_of
+from pylos.adapters.conformance import check_conformance, count_turns
+from pylos.adapters.views import reward_of
 from pylos.errors import ConformanceError, RulesError
 from pylos.game.board import Board
 from pylos.game.outcome import outcome_on
@@ -33,7 +34,7 @@ class Boards:
         return after
 
     def result(self, board):
-        return None if (outcome := outcome_on(board)) is None else result_of(outcome)
+        return None if (outcome := outcome_on(board)) is None else reward_of(outcome, "white")
 
 
 @pytest.mark.parametrize("rules", RULE_NAMES)
@@ -100,7 +101,7 @@ class ChangesItsState(Boards):
         (ForgetsRules(), "children", "side"),
         (ForgetsRules(), "mini-standard", r"mini-standard rules, at the start: the adapter has the legal"),
         (Alternates(), "standard", "side . to move, the rules"),
-        (LoserWins(), "standard", "the result -?1, the rules"),
+        (LoserWins(), "standard", "the result -?1.0, the rules"),
         (EndsEarly(), "standard", "the result 0, the rules None"),
         (NeverEnds(), "standard", "after 1A1: the adapter has side 0 to move, the rules 1 .black"),
         (ChangesItsState(), "standard", "`play` changes the state"),
