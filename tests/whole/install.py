@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.commands import hear_interrupts
+
 SMALL = {
     "trainer.accelerator": "cpu",
     "data.games_per_epoch": "8",
@@ -69,6 +71,7 @@ class Environment:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            preexec_fn=hear_interrupts,
         )
 
     def run(self, *command: str | Path) -> str:
