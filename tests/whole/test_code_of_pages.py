@@ -8,6 +8,7 @@ given to the real parser.
 
 from __future__ import annotations
 
+import configparser
 import doctest
 import functools
 import os
@@ -207,8 +208,9 @@ OTHERS: dict[str, Callable[[list[str]], bool]] = {
 
 
 def extras() -> set[str]:
-    section = (ROOT / "setup.cfg").read_text().partition("[options.extras_require]")[2].partition("\n[")[0]
-    return set(re.findall(r"^(\w+) =$", section, re.MULTILINE))
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return set(parser["options.extras_require"])
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
