@@ -20,6 +20,7 @@ from peers.compare import JAX, interpreter
 
 import pylos.adapters.gymnasium  # noqa: F401  # registers it
 from pylos.adapters import pylos_v0
+from pylos.system.machine import usable_threads
 
 SIZES = (1, 64, 1024, 8192)
 ROUNDS, SECONDS = 5, 1.0
@@ -95,7 +96,7 @@ def pgx(game: str, size: int) -> float | None:
 
 def main() -> None:
     """Prints two tables."""
-    print(f"steps/s, {os.cpu_count()} cores\n")
+    print(f"steps/s, {usable_threads()} cores\n")
     columns = [*VECTORISED, *(f"pgx {game}" for game in PGX_GAMES)]
     print(f"{'games at once':16}" + "".join(f"{name:>20}" for name in columns))
     for size in SIZES:

@@ -25,6 +25,8 @@ from typing import Any
 
 import yaml
 
+from pylos.system.machine import usable_threads
+
 PRESET = "quick"
 VARIANTS: dict[str, dict[str, Any]] = {
     "preset": {},
@@ -117,7 +119,7 @@ def main(minutes: str = "5", seeds: str = "3", *variants: str) -> None:
     """Runs everything; prints a table."""
     names: Sequence[str] = variants or tuple(VARIANTS)
     jobs = [(name, seed) for seed, name in itertools.product(range(int(seeds)), names)]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as executor:
+    with ThreadPoolExecutor(usable_threads()) as executor:
         found = list(executor.map(lambda job: run(*job, float(minutes)), jobs))
     print(f"\n| {minutes} CPU minutes, {seeds} seeds | {' | '.join(COLUMNS.values())} | epochs |")
     print("|---" * (len(COLUMNS) + 2) + "|")

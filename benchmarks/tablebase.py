@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ from pylos.game.position import START
 from pylos.game.rules import FULL_RULES, is_over, step
 from pylos.kernels.randomness import draw
 from pylos.solution.tablebase import Tablebase, open_if_present
+from pylos.system.machine import usable_threads
 
 POSITIONS = 1 << 20
 
@@ -37,7 +37,7 @@ def measure(table: Tablebase, positions: np.ndarray, threads: int) -> float:
 
 def main() -> None:
     """Measures every rule set of the full game that is solved here."""
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_threads()
     for rules in FULL_RULES:
         if (table := open_if_present(rules)) is None:
             print(f"{rules}: not solved here")
