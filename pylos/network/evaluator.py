@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pylos.errors import ConfigurationError
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.checked_evaluator import CACHE_SIZE, CheckedEvaluator
 from pylos.network.fixed_batch import ROWS, FixedBatch
-from pylos.network.frozen import frozen
+from pylos.network.frozen import frozen, load_frozen
 from pylos.search.cached_evaluator import CachedEvaluator
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class NetworkEvaluator(CheckedEvaluator):
-    """A `pylos.search.evaluator.Evaluator` that asks a frozen copy of a network of torch.
+    """An `Evaluator` and a `DeviceEvaluator` (`pylos.search.evaluator`) that asks a frozen copy of a network of torch.
 
     The copy is in eval mode whatever the mode of the original, and later training does not change it.
 
@@ -81,6 +81,42 @@ class NetworkEvaluator(CheckedEvaluator):
             batch(positions[rows], self._code, values[rows], log_policy[rows])
         self._idle_batches.append(batch)
         return values, log_policy
+
+    def enqueue(self, observations: Tensor, values: Tensor, log_policy: Tensor) -> None:
+        """Evaluates observations that lie in the device's memory, on the current stream. See `DeviceEvaluator`.
+
+        It can be captured in a CUDA graph after a first call, which prepares libraries. It holds no memory between
+        calls, so that several graphs of one evaluator may run at the same time.
+
+        Args:
+            observations: float32 [B, 184].
+            values: float32 [B] receives the values for the players to move.
+            log_policy: float32 [B, 303] receives the log policies.
+        """
+        with torch.inference_mode():
+            answers = self.network(observations.to(self.dtype))
+            values.copy_(answers[0][:, 0])
+            log_policy.copy_(answers[1])
+
+    def load(self, network: nn.Module) -> None:
+        """Takes over the weights of a network, in place: captured graphs go on with them.
+
+        The device is idle afterwards. What a cache remembers is of the old weights.
+
+        Args:
+            network: of the kind and the sizes of the one that the evaluator was made with.
+
+        Raises:
+            ConfigurationError: it is of another kind, or of other sizes.
+        """
+        self._wait()
+        load_frozen(self.network, network)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Ends all work of the device: streams that only replay graphs wait for nobody."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def cached(self, size: int = CACHE_SIZE) -> CachedEvaluator | CheckedEvaluator:
         """The evaluator for searches. On a CPU it remembers the evaluations of about `size` positions.

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pylos.errors import ConfigurationError, NonFiniteNetworkError
-from pylos.game.observation import OBSERVATION_SIZE
+from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.position import START
 from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
@@ -156,3 +156,73 @@ def test_values_and_the_policy_of_legal_actions_must_be_finite(action, usable: b
     else:
         with pytest.raises(NonFiniteNetworkError, match="the network gives values or policies"):
             evaluate(start)
+
+
+def enqueued(evaluate: NetworkEvaluator, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What an evaluator writes when it reads observations from the memory of its device."""
+    n = len(positions)
+    observations = np.empty((n, OBSERVATION_SIZE), np.float32)
+    observe_all(positions, STANDARD, observations)
+    values, log_policy = torch.full((n,), math.nan), torch.full((n, NUM_ACTIONS), math.nan)
+    evaluate.enqueue(torch.from_numpy(observations), values, log_policy)
+    return values.numpy(), log_policy.numpy()
+
+
+@pytest.mark.parametrize("mode", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", [lambda network: network, lambda network: _Scaled(network, 0.5)])
+def test_a_search_on_a_device_gets_the_same_answers(network, positions, kind, precision: str, mode: bool):
+    evaluate = NetworkEvaluator(kind(network), STANDARD, "cpu", precision)
+    with torch.inference_mode(mode):
+        answers = enqueued(evaluate, positions)
+    for found, expected in zip(answers, evaluate(positions), strict=True):
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("count", [1, 5, 31])
+def test_a_search_on_a_device_may_have_any_number_of_positions(network, positions, count: int):
+    values, log_policy = enqueued(NetworkEvaluator(network, STANDARD, "cpu", "float32"), positions[:count])
+    expected_values, expected_policy = direct(network, positions)
+    np.testing.assert_allclose(values, expected_values[:count], atol=1e-5)
+    np.testing.assert_allclose(log_policy, expected_policy[:count], atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_loaded_weights_give_the_bits_of_a_fresh_evaluator(network, positions, precision: str):
+    evaluate = NetworkEvaluator(network, STANDARD, "cpu", precision)
+    before = enqueued(evaluate, positions)[0]
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.12)
+    evaluate.load(network)
+    after = enqueued(evaluate, positions)
+    fresh = enqueued(NetworkEvaluator(network, STANDARD, "cpu", precision), positions)
+    assert not np.array_equal(after[0], before)
+    assert all(np.array_equal(a, b) for a, b in zip(after, fresh, strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_captured_graph_goes_on_with_loaded_weights(network, precision: str):
+    evaluate = NetworkEvaluator(network, STANDARD, "cuda", precision)
+    observations = torch.randn(333, OBSERVATION_SIZE, device="cuda")
+    values, log_policy = torch.empty(333, device="cuda"), torch.empty(333, NUM_ACTIONS, device="cuda")
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        evaluate.enqueue(observations, values, log_policy)
+    stream.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+        evaluate.enqueue(observations, values, log_policy)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.12)
+    evaluate.load(network)
+    values.fill_(math.nan)
+    torch.cuda.synchronize()
+    graph.replay()
+    torch.cuda.synchronize()
+    found = values.clone(), log_policy.clone()
+    NetworkEvaluator(network, STANDARD, "cuda", precision).enqueue(observations, values, log_policy)
+    assert torch.equal(found[0], values)
+    assert torch.equal(found[1], log_policy)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pylos.errors import ConfigurationError
 from pylos.game.board import Board
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
-from pylos.network.frozen import FrozenNetwork, frozen
+from pylos.network.frozen import FrozenNetwork, frozen, load_frozen
 from pylos.network.network import SQUARE, PylosNetwork
 from pylos.players.network_player import NetworkPlayer
 from tests.support.evaluators import small_network
@@ -81,3 +82,49 @@ def test_nothing_of_torchscript_is_needed(monkeypatch, recwarn):
     player = NetworkPlayer("small", small_network(), "standard", 4)
     assert player.choose([Board()])[0] < 16
     assert not [warning for warning in recwarn if "torch" in str(warning.message)]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", SIZES)
+def test_new_weights_take_the_place_of_the_old_ones_in_the_same_memory(kind: str, dtype, compiled: bool):
+    copy = frozen(network_of(kind), CPU, dtype)
+    memory = [tensor.data_ptr() for tensor in copy.tensors()]
+    trained = network_of(kind)
+    for parameter in trained.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    with torch.inference_mode():
+        load_frozen(copy, torch.compile(trained, backend="eager") if compiled else trained)
+    assert memory == [tensor.data_ptr() for tensor in copy.tensors()]
+    observations = torch.randn(8, OBSERVATION_SIZE).to(dtype)
+    expected = frozen(trained, CPU, dtype)(observations)
+    assert all(torch.equal(a, b) for a, b in zip(expected, copy(observations), strict=True))
+
+
+class _Shifted(torch.nn.Module):
+    """A network of a user, with a parameter, and buffers of which one is not saved."""
+
+    def __init__(self, number: float, width: int = 16) -> None:
+        super().__init__()
+        self.network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, 1)
+        self.register_buffer("shift", torch.tensor([number]), persistent=False)
+        self.register_buffer("scale", torch.tensor([number + 1]))
+
+    def forward(self, observations):
+        values, log_policy = self.network(observations)
+        return values * self.scale + self.shift, log_policy
+
+
+def test_new_weights_of_a_users_network_are_its_parameters_and_buffers():
+    copy, trained = frozen(_Shifted(1.0), CPU, torch.float32), _Shifted(2.0)
+    load_frozen(copy, trained)
+    observations = torch.randn(8, OBSERVATION_SIZE)
+    expected = frozen(trained, CPU, torch.float32)(observations)
+    assert all(torch.equal(a, b) for a, b in zip(expected, copy(observations), strict=True))
+
+
+@pytest.mark.parametrize("made", [lambda: network_of("plain"), lambda: _Shifted(1.0)])
+@pytest.mark.parametrize("other", [lambda: network_of("shallow"), lambda: _Shifted(1.0, width=8)])
+def test_weights_of_another_network_are_refused(made, other):
+    with pytest.raises(ConfigurationError, match="the same sizes"):
+        load_frozen(frozen(made(), CPU, torch.float32), other())
