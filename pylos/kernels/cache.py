@@ -41,8 +41,12 @@ def _folder() -> Path:
 
 @functools.cache
 def _settings() -> list[tuple[str, str]]:
-    """The settings of numba, such as to check bounds."""
-    return sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    """The settings of numba, such as to check bounds. Those of its CUDA target do not change code for the CPU."""
+    return sorted(
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith("NUMBA_") and "CUDA" not in name
+    )
 
 
 class KernelCache(NullCache):  # type: ignore[misc]  # numba has no types

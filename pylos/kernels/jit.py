@@ -1,4 +1,9 @@
-"""`@jit`, the one way in which this project compiles: kept on disk, announced at the first use."""
+"""`@jit` and `@inlined`, the ways in which this project compiles: kept on disk, announced at the first use.
+
+CUDA kernels call the same functions: numba-cuda compiles them once more, for the device (`pylos/search/cuda/`). What
+is called there keeps to what works there: `sqrt`, `exp`, `log` and `cos` of `math`, and `round`, not their likes of
+NumPy; loops, not slices or methods of arrays; memory for scratch as an argument.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,19 @@ def jit(function: F) -> F:
 
     A division by zero gives infinity or NaN, as in NumPy. Kernels of this package are kept on disk.
     """
-    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    return _compiled(function)
+
+
+def inlined(function: F) -> F:
+    """`jit` for what a kernel does for one game: the loop that calls it gets its code, not a call.
+
+    All arrays of a tree handed over in every call would cost more than the work that is done there.
+    """
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: F, **options: bool) -> F:
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if _is_ours(function) and not numba.config.DISABLE_JIT:  # disabled, it is the function itself
         compiled._cache = KernelCache(compiled)
     kernel: F = compiled

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:  # torch takes seconds to import, and evaluators without a network need none
+    import torch
 
 BATCH_MULTIPLE = 8
 """The size of every batch is a multiple of this. Smaller batches are computed by other means, with other rounding."""
@@ -21,6 +24,25 @@ class Evaluator(Protocol):
 
         Returns:
             Values for the players to move, float32 [B], and log policies, float32 [B, 303].
+        """
+
+
+class DeviceEvaluator(Evaluator, Protocol):
+    """Judges the leaves whose observations lie in the memory of a CUDA device, too."""
+
+    device: torch.device
+    """Where it computes."""
+
+    def enqueue(self, observations: torch.Tensor, values: torch.Tensor, log_policy: torch.Tensor) -> None:
+        """Puts an evaluation on the device's current stream, and returns before it is done.
+
+        A CUDA graph can capture it: its own memory stays where it is, and nothing waits for the host. The first
+        call, which may prepare and compile, is never captured.
+
+        Args:
+            observations: float32 [G, 184] of the leaves, see `pylos.game.observation`.
+            values: float32 [G] receives the values for the players to move.
+            log_policy: float32 [G, 303] receives the log policies.
         """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,6 +42,23 @@ class SearchResult(NamedTuple):
     """float32 [n] how far the weights are from the prior at the start of the search, noise included, in nats."""
 
 
+class BatchSearch(Protocol):
+    """Searches many positions at once: on this machine's processor (`Search`), or on a CUDA device."""
+
+    @property
+    def games(self) -> int:
+        """The most positions to search at once."""
+
+    def start(self, positions: np.ndarray, evaluate: Any, keys: np.ndarray) -> None:
+        """Begins what `run` does; a device is at work when this returns."""
+
+    def finish(self) -> SearchResult:
+        """The result of the search that was started; it waits for a device. The next `finish` may overwrite it."""
+
+    def run(self, positions: np.ndarray, evaluate: Any, keys: np.ndarray) -> SearchResult:
+        """`start` and `finish`, see `Search.run`."""
+
+
 class Search:
     """Searches up to `games` positions at once, in memory that is allocated once and used for every decision.
 
@@ -68,11 +85,20 @@ class Search:
         self._considered = considered_visits(options.simulations)
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
         self._interrupted = False
+        self._started: tuple[np.ndarray, Evaluator, np.ndarray]
 
     @staticmethod
     def _share(positions: int, threads: int) -> int:
         """How many of the positions a thread searches: at least a full batch, even if some threads get none then."""
         return max(BATCH_MULTIPLE, -(-positions // threads))
+
+    def start(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> None:
+        """Notes what `finish` is to search, see `run`."""
+        self._started = positions, evaluate, keys
+
+    def finish(self) -> SearchResult:
+        """Searches what `start` has noted. The result is the caller's."""
+        return self.run(*self._started)
 
     def run(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> SearchResult:
         """Searches positions.

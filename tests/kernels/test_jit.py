@@ -6,7 +6,7 @@ from numba.core.event import Event, EventStatus
 
 from pylos.game import rules
 from pylos.kernels.cache import KernelCache
-from pylos.kernels.jit import Announcement, jit
+from pylos.kernels.jit import Announcement, inlined, jit
 
 
 def ratio(a: float, b: float) -> float:
@@ -21,6 +21,14 @@ def test_a_division_by_zero_raises_nothing():
 
 def test_kernels_run_without_the_gil():
     assert rules.step.targetoptions["nogil"]
+
+
+def test_a_loop_gets_the_code_of_what_is_inlined():
+    body = inlined(ratio)
+    loop = jit(lambda a, b: body(a, b))
+    assert loop(1.0, 4.0) == 0.25
+    [code] = loop.inspect_llvm().values()
+    assert "call" not in code[code.index("define") :].partition("fdiv")[0]
 
 
 def test_only_kernels_of_the_package_are_kept_on_disk():
