@@ -10,6 +10,8 @@ from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw_below, draw_gamma
 from pylos.search.tree import NO_EDGE, PROVEN_LOSS, PROVEN_WIN, ROOT, UNPROVEN, Tree
 
+NO_ACTION = -1
+
 
 @jit
 def add_dirichlet_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, fraction: float) -> None:
@@ -135,27 +137,37 @@ def pick_actions(
         NonFiniteNetworkError: no action of a row has a weight.
     """
     chosen = np.empty(len(actions), np.int64)
-    if not _pick(actions, weights, keys, greedy, chosen):
+    _pick_all(actions, weights, keys, greedy, chosen)
+    if (chosen == NO_ACTION).any():
         raise NonFiniteNetworkError.nothing_to_play()
     return chosen
 
 
 @jit
-def _pick(
+def _pick_all(
     actions: np.ndarray, weights: np.ndarray, keys: np.ndarray, greedy: np.ndarray, out: np.ndarray
-) -> bool:
-    """Writes the actions to `out` [n]; returns false if a row has none to choose from."""
+) -> None:
+    """Writes the actions to `out` [n], see `pick_action`."""
     for g in range(actions.shape[0]):
-        top = weights[g].max()
-        if top <= 0:
-            return False
+        out[g] = pick_action(actions[g], weights[g], keys[g], greedy[g])
+
+
+@jit
+def pick_action(actions: np.ndarray, weights: np.ndarray, key: int, greedy: bool) -> int:
+    """Chooses an action of one row, see `pick_actions`; NO_ACTION if none has a weight."""
+    count, total, top = 0, 0, 0
+    while count < weights.shape[0] and weights[count] > 0:  # behind the last one there are none
+        weight = np.int64(weights[count])
+        total += weight
+        top = max(top, weight)
+        count += 1
+    if greedy:
         total = 0
-        for k in range(actions.shape[1]):
-            total += int(weights[g, k] == top) if greedy[g] else int(weights[g, k])
-        rest = draw_below(keys[g], 0, total)
-        for k in range(actions.shape[1]):
-            rest -= int(weights[g, k] == top) if greedy[g] else int(weights[g, k])
-            if rest < 0:
-                out[g] = actions[g, k]
-                break
-    return True
+        for k in range(count):
+            total += np.int64(weights[k] == top)
+    rest = draw_below(key, 0, total)
+    for k in range(count):
+        rest -= np.int64(weights[k] == top) if greedy else np.int64(weights[k])
+        if rest < 0:
+            return np.int64(actions[k])
+    return NO_ACTION

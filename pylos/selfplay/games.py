@@ -11,9 +11,12 @@ from pylos.game.position import START, mover
 from pylos.game.rules import is_over, occurrences, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below
+from pylos.search.root import pick_action
 from pylos.selfplay.replay_buffer import Samples
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
+UNFINISHED, WON, REPETITION, MOVE_LIMIT = 0, 1, 2, 3
+"""How a game ends: the player to move has lost, or it is a draw by one of the two limits."""
 OPENING = -1
 """Takes the place of the ply in the key of an opening's random draws."""
 
@@ -32,7 +35,7 @@ class GamesInFlight(NamedTuple):
     actions: np.ndarray
     """int16 [G, T, K] the actions to which the search of every ply gave a weight."""
     weights: np.ndarray
-    """int16 [G, T, K] their weights."""
+    """int16 [G, T, K] their weights, 0 behind the last one."""
     values: np.ndarray
     """float32 [G, T] the value that the search of every ply found, for the player to move."""
     surprises: np.ndarray
@@ -56,55 +59,109 @@ def begin_game(games: GamesInFlight, g: int, number: int, key: int, opening_plie
 
 
 @jit
-def current_positions(
-    games: GamesInFlight, key: int, positions: np.ndarray, noise_keys: np.ndarray, choice_keys: np.ndarray
-) -> None:
-    """Writes the current positions of all games, and the keys of the random draws in them.
+def search_inputs(games: GamesInFlight, key: int, positions: np.ndarray, keys: np.ndarray) -> None:
+    """Writes what the next search of all games needs.
 
     Args:
         games: the games in flight.
         key: names the random draws of all games.
-        positions: int64 [G] receives the positions.
-        noise_keys: int64 [G] receives keys for the root noise.
-        choice_keys: int64 [G] receives keys for the choice of an action.
+        positions: int64 [G] receives the current positions.
+        keys: int64 [G] receives keys for the root noise.
     """
     for g in range(games.ply.shape[0]):
-        ply_key = draw(draw(key, games.number[g]), games.ply[g])
         positions[g] = games.positions[g, games.ply[g]]
-        noise_keys[g] = draw(ply_key, 0)
-        choice_keys[g] = draw(ply_key, 1)
+        keys[g] = draw(_ply_key(games, g, key), 0)
 
 
 @jit
-def _add_samples(
-    games: GamesInFlight, g: int, white: float, black: float, samples: Samples, added: int
-) -> int:
-    """Writes the samples of a finished game to the buffer and returns the number of samples ever added to it.
+def _ply_key(games: GamesInFlight, g: int, key: int) -> int:
+    """The key of the random draws in the present ply of a game."""
+    return draw(draw(key, games.number[g]), games.ply[g])
 
-    `white` and `black` are what the outcome is worth to either player.
+
+@jit
+def _copy_row(
+    actions: np.ndarray, weights: np.ndarray, actions_out: np.ndarray, weights_out: np.ndarray
+) -> None:
+    """Copies actions [K] and weights [K] over those of another search, in both of which zeros follow the last weight.
+
+    Most of a row are such zeros. They are neither read nor written, because that would take most of the time.
     """
-    for i in range(games.ply[g]):
-        row = added % samples.positions.shape[0]
-        samples.positions[row] = games.positions[g, i]
-        samples.actions[row] = games.actions[g, i]
-        samples.weights[row] = games.weights[g, i]
-        samples.outcomes[row] = black if mover(games.positions[g, i]) else white
-        samples.games[row] = games.number[g]
-        samples.plies[row] = games.opening[g] + i
-        samples.values[row] = games.values[g, i]
-        samples.surprises[row] = games.surprises[g, i]
-        added += 1
-    return added
+    k, size = 0, weights.shape[0]
+    while k < size and weights[k]:
+        actions_out[k] = actions[k]
+        weights_out[k] = weights[k]
+        k += 1
+    while k < size and weights_out[k]:
+        actions_out[k] = 0
+        weights_out[k] = 0
+        k += 1
 
 
 @jit
-def advance(
+def play_ply(
     games: GamesInFlight,
-    chosen: np.ndarray,
+    actions: np.ndarray,
+    weights: np.ndarray,
+    values: np.ndarray,
+    surprises: np.ndarray,
+    surprise: float,
     code: int,
+    temperature_moves: int,
     repetition_limit: int,
-    move_limit_draw_value: float,
+    key: int,
+    endings: np.ndarray,
+) -> None:
+    """Plays one action in every game, by what a search has found.
+
+    Args:
+        games: the games in flight.
+        actions: int16 [G, K] see `SearchResult`.
+        weights: int16 [G, K] see `SearchResult`; every game has an action to choose.
+        values: float32 [G] see `SearchResult`.
+        surprises: float32 [G] see `SearchResult`.
+        surprise: float32, by which they are divided.
+        code: the rule set's number.
+        temperature_moves: see `GameOptions`.
+        repetition_limit: see `GameOptions`.
+        key: names the random draws of all games.
+        endings: int8 [G] receives how each game has ended: UNFINISHED, WON, REPETITION or MOVE_LIMIT.
+    """
+    # Several short loops take a quarter of the time of a long one: more of the games' memory is fetched at once.
+    size = endings.shape[0]
+    chosen = np.empty(size, np.int64)
+    for g in range(size):
+        ply = games.ply[g]
+        chosen[g] = pick_action(
+            actions[g], weights[g], draw(_ply_key(games, g, key), 1), ply >= temperature_moves
+        )
+    for g in range(size):
+        ply = games.ply[g]
+        _copy_row(actions[g], weights[g], games.actions[g, ply], games.weights[g, ply])
+    for g in range(size):
+        games.values[g, games.ply[g]] = values[g]
+        games.surprises[g, games.ply[g]] = surprises[g] / surprise
+    for g in range(size):
+        ply = games.ply[g]
+        games.positions[g, ply + 1] = step(games.positions[g, ply], chosen[g], code)
+    for g in range(size):
+        games.ply[g] += 1
+        ply = games.ply[g]
+        if is_over(games.positions[g, ply], code):
+            endings[g] = WON
+        elif occurrences(games.positions[g], ply) >= repetition_limit:
+            endings[g] = REPETITION
+        else:
+            endings[g] = MOVE_LIMIT if ply == games.actions.shape[1] else UNFINISHED
+
+
+@jit
+def end_games(
+    games: GamesInFlight,
+    endings: np.ndarray,
+    code: int,
     repetition_draw_value: float,
+    move_limit_draw_value: float,
     opening_plies: int,
     key: int,
     next_number: int,
@@ -112,15 +169,14 @@ def advance(
     added: int,
     totals: np.ndarray,
 ) -> tuple[int, int]:
-    """Plays the chosen action in every game; a finished game gives its samples and its row goes to the next game.
+    """Lets finished games give their samples, row by row, and their rows go to the next games.
 
     Args:
         games: the games in flight.
-        chosen: int64 [G] legal actions.
+        endings: int8 [G] how they have ended, see `play_ply`; all are UNFINISHED afterwards.
         code: the rule set's number.
-        repetition_limit: see `GameOptions`.
-        move_limit_draw_value: see `GameOptions`.
         repetition_draw_value: see `GameOptions`.
+        move_limit_draw_value: see `GameOptions`.
         opening_plies: see `GameOptions`.
         key: names the random draws of all games.
         next_number: the number of the next game to start.
@@ -131,27 +187,43 @@ def advance(
     Returns:
         The new `next_number` and `added`.
     """
-    for g in range(chosen.shape[0]):
-        ply = games.ply[g]
-        position = step(games.positions[g, ply], chosen[g], code)
-        ply += 1
-        games.ply[g] = ply
-        games.positions[g, ply] = position
-        if is_over(position, code):
-            white = 1.0 if mover(position) else -1.0
-            black = -white
-        elif occurrences(games.positions[g], ply) >= repetition_limit:
-            white = black = repetition_draw_value
-            totals[DRAWS] += 1
-        elif ply == games.actions.shape[1]:
-            white = black = move_limit_draw_value
-            totals[DRAWS] += 1
-        else:
+    for g in range(endings.shape[0]):
+        if endings[g] == UNFINISHED:
             continue
+        if endings[g] == WON:
+            white = 1.0 if mover(games.positions[g, games.ply[g]]) else -1.0
+            black = -white
+        else:
+            white = black = repetition_draw_value if endings[g] == REPETITION else move_limit_draw_value
+            totals[DRAWS] += 1
         totals[WHITE_SCORE] += 0.5 if white == black else 0.5 * (white + 1.0)
-        totals[PLIES] += ply
+        totals[PLIES] += games.ply[g]
         totals[GAMES] += 1
         added = _add_samples(games, g, white, black, samples, added)
         begin_game(games, g, next_number, key, opening_plies, code)
+        endings[g] = UNFINISHED
         next_number += 1
     return next_number, added
+
+
+@jit
+def _add_samples(
+    games: GamesInFlight, g: int, white: float, black: float, samples: Samples, added: int
+) -> int:
+    """Writes the samples of a finished game to the buffer and returns the number of samples ever added to it.
+
+    `white` and `black` are what the outcome is worth to either player.
+    """
+    size, plies = samples.positions.shape[0], games.ply[g]
+    for i in range(plies):
+        row = (added + i) % size
+        _copy_row(games.actions[g, i], games.weights[g, i], samples.actions[row], samples.weights[row])
+    for i in range(plies):
+        row, position = (added + i) % size, games.positions[g, i]
+        samples.positions[row] = position
+        samples.outcomes[row] = black if mover(position) else white
+        samples.games[row] = games.number[g]
+        samples.plies[row] = games.opening[g] + i
+        samples.values[row] = games.values[g, i]
+        samples.surprises[row] = games.surprises[g, i]
+    return added + plies

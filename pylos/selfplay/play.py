@@ -1,41 +1,41 @@
-"""Self-play: all games advance by one ply at a time, with one search for all; finished games turn into samples."""
+"""Self-play: all games advance by one ply at a time, searched together; finished games turn into samples."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from pylos.errors import ConfigurationError
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.kernels.randomness import derive_key
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
-from pylos.search.root import pick_actions
-from pylos.search.search import Search
+from pylos.search.search import BatchSearch, SearchResult
 from pylos.selfplay.games import (
     DRAWS,
     GAMES,
     PLIES,
     WHITE_SCORE,
     GamesInFlight,
-    advance,
     begin_game,
-    current_positions,
+    end_games,
+    play_ply,
+    search_inputs,
 )
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.machine import memory_for
-from pylos.system.options import COUNT, COUNT_OR_ZERO, Range, checked_options
+from pylos.system.options import COUNT_OR_ZERO, checked_options
 
-_RANGES = {
-    "parallel_games": COUNT,
-    "rank": COUNT_OR_ZERO,
-    "threads": Range(int, 1, 1024),
-}
+_GAMES_OF_A_THREAD = 1024
+"""Fewer games are not worth another thread to play in."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,45 @@ class SelfPlayStats:
     """Positions searched, in finished and unfinished games."""
     seconds: float
     """Duration of the call."""
+    searching: float
+    """Seconds of it in which at least one search was at work."""
+    waiting: float
+    """Seconds of it in which this thread waited for a search."""
+
+
+class _Group:
+    """Games that are searched at the same time."""
+
+    def __init__(self, games: GamesInFlight, search: BatchSearch) -> None:
+        size = len(games.ply)
+        self.games = games
+        self.search = search
+        self.positions, self.keys = np.empty(size, np.int64), np.empty(size, np.int64)
+        self.endings = np.zeros(size, np.int8)
+        self.started: float | None = None
+        """When the search that is in flight was started; None if none is."""
+
+
+class _SearchTimes:
+    """For how long searches were at work, and for how long this thread waited for them, in seconds."""
+
+    def __init__(self) -> None:
+        self.searching = self.waiting = 0.0
+        self._ended = -math.inf
+
+    def finish(self, group: _Group) -> SearchResult:
+        """Finishes the search of a group."""
+        assert group.started is not None
+        started, called = group.started, time.perf_counter()
+        group.started = None
+        found = group.search.finish()
+        now = time.perf_counter()
+        self.waiting += now - called
+        ended = min(started + group.search.seconds, now)
+        # Several may have been at work at the same time.
+        self.searching += max(ended - max(started, self._ended), 0.0)
+        self._ended = max(ended, self._ended)
+        return found
 
 
 class SelfPlay:
@@ -61,22 +100,27 @@ class SelfPlay:
 
     Games that are unfinished when `play` returns go on in the next call, with the evaluator of that call.
 
+    The games are divided into as many groups as there are searches. In each ply every group has its turn, in order:
+    while a device searches the others, this machine plays the actions that were found for one. The games do not depend
+    on the number of groups, only the surprises of samples do: they are divided by the mean over the games that were
+    searched at the same time, which are those of a group.
+
     Args:
-        parallel_games: G, the number of games in flight, at least 1.
+        searches: what searches, a group of games each; together they have room for G games, all of them in flight.
         code: the rule set's number.
-        search_options: see `SearchOptions`.
+        search_options: those of the searches.
         game_options: see `GameOptions`.
         key: names all random draws, together with `rank`.
         rank: which of several processes this is; each plays games of its own.
-        threads: how many threads search.
+        threads: how many threads play what was found.
 
     Raises:
-        ConfigurationError: a number is out of its range, or there is too little memory for the games.
+        ConfigurationError: the rank is out of its range, or there is too little memory for the games.
     """
 
     def __init__(
         self,
-        parallel_games: int,
+        searches: Sequence[BatchSearch],
         code: int,
         search_options: SearchOptions,
         game_options: GameOptions,
@@ -85,12 +129,12 @@ class SelfPlay:
         rank: int = 0,
         threads: int = 1,
     ) -> None:
-        given = {"parallel_games": parallel_games, "rank": rank, "threads": threads}
-        numbers = checked_options(given, _RANGES)
-        size, moves, width = numbers["parallel_games"], game_options.max_moves, search_options.width
+        rank = checked_options({"rank": rank}, {"rank": COUNT_OR_ZERO})["rank"]
+        ends = np.cumsum([search.games for search in searches]).tolist()
+        size, moves, width = ends[-1], game_options.max_moves, search_options.width
         self._code = code
         self._options = game_options
-        self._key = derive_key(key, "selfplay", numbers["rank"])
+        self._key = derive_key(key, "selfplay", rank)
         self._next_number = size
         needed = size * (32 + moves * (16 + 4 * width))
         with memory_for("games in flight", needed, f"lower parallel_games ({size:,}) or max_moves"):
@@ -104,7 +148,12 @@ class SelfPlay:
                 values=np.zeros((size, moves), np.float32),
                 surprises=np.zeros((size, moves), np.float32),
             )
-        self._search = Search(size, code, search_options, numbers["threads"])
+        self._groups = [
+            _Group(_rows(self._games, slice(first, end)), search)
+            for first, end, search in zip([0, *ends], ends, searches, strict=False)
+        ]
+        self._threads = threads
+        self._executor = ThreadPoolExecutor(threads)
         for g in range(size):
             begin_game(self._games, g, g, self._key, game_options.opening_plies, code)
 
@@ -130,12 +179,17 @@ class SelfPlay:
             NonFiniteNetworkError: see `pick_actions`.
         """
         start = time.perf_counter()
-        totals = np.zeros(4)
+        totals, times = np.zeros(4), _SearchTimes()
         searched = 0
-        while totals[GAMES] < num_games:
-            self._play_ply(evaluate, buffer, totals)
-            searched += len(self._games.ply)
-            on_ply(int(totals[GAMES]), searched)
+        try:
+            while totals[GAMES] < num_games:
+                self._play_ply(num_games, evaluate, buffer, totals, times)
+                searched += len(self._games.ply)
+                on_ply(int(totals[GAMES]), searched)
+        finally:
+            for group in self._groups:
+                self._drop_search(group)
+                self._end_games(group, buffer, totals)  # an interrupt may have come before it
         return SelfPlayStats(
             games=int(totals[GAMES]),
             plies=int(totals[PLIES]),
@@ -143,28 +197,75 @@ class SelfPlay:
             draw_rate=float(totals[DRAWS] / totals[GAMES]),
             positions=searched,
             seconds=time.perf_counter() - start,
+            searching=times.searching,
+            waiting=times.waiting,
         )
 
-    def _play_ply(self, evaluate: Evaluator, buffer: ReplayBuffer, totals: np.ndarray) -> None:
+    def _play_ply(
+        self, num_games: int, evaluate: Evaluator, buffer: ReplayBuffer, totals: np.ndarray, times: _SearchTimes
+    ) -> None:
         """Plays one action in every game; finished games go to the buffer and are counted in `totals`."""
-        games, options = self._games, self._options
-        rows = np.arange(len(games.ply))
-        positions, noise_keys, choice_keys = (np.empty(len(rows), np.int64) for _ in range(3))
-        current_positions(games, self._key, positions, noise_keys, choice_keys)
-        result = self._search.run(positions, evaluate, noise_keys)
-        games.actions[rows, games.ply] = result.actions
-        games.weights[rows, games.ply] = result.weights
-        games.values[rows, games.ply] = result.values
-        games.surprises[rows, games.ply] = result.surprises / max(result.surprises.mean(), 1e-6)
-        greedy = games.ply >= options.temperature_moves
-        chosen = pick_actions(result.actions, result.weights, choice_keys, greedy)
-        self._next_number, buffer.added = advance(
-            games,
-            chosen,
+        for group in self._groups:
+            self._start(group, evaluate)
+        for group in self._groups:
+            self._advance(group, times.finish(group), buffer, totals)
+            # The last one waits: whether there is a next ply is known when all have had their turn.
+            if group is not self._groups[-1] and totals[GAMES] < num_games:
+                self._start(group, evaluate)
+
+    def _start(self, group: _Group, evaluate: Evaluator) -> None:
+        """Starts the search of a group's next ply, if it is not in flight already."""
+        if group.started is None:
+            search_inputs(group.games, self._key, group.positions, group.keys)
+            group.started = time.perf_counter()
+            group.search.start(group.positions, evaluate, group.keys)
+
+    @staticmethod
+    def _drop_search(group: _Group) -> None:
+        """Waits for the search that is in flight, if any. What it finds is found again when it is needed."""
+        if group.started is not None:
+            group.started = None
+            with suppress(NonFiniteNetworkError):
+                group.search.finish()
+
+    def _advance(self, group: _Group, found: SearchResult, buffer: ReplayBuffer, totals: np.ndarray) -> None:
+        """Plays in every game of a group what was found for it."""
+        games, options = group.games, self._options
+        surprise = np.float32(max(found.surprises.mean(), 1e-6))
+
+        def play_rows(rows: slice) -> None:
+            play_ply(
+                _rows(games, rows),
+                *(array[rows] for array in found),
+                surprise,
+                self._code,
+                options.temperature_moves,
+                options.repetition_limit,
+                self._key,
+                group.endings[rows],
+            )
+
+        if not found.weights[:, 0].all():
+            raise NonFiniteNetworkError.nothing_to_play()
+        size = len(games.ply)
+        share = max(_GAMES_OF_A_THREAD, -(-size // self._threads))
+        shards = [slice(first, first + share) for first in range(share, size, share)]
+        others = [self._executor.submit(play_rows, shard) for shard in shards]
+        try:
+            play_rows(slice(share))
+        finally:
+            wait(others)
+        self._end_games(group, buffer, totals)
+
+    def _end_games(self, group: _Group, buffer: ReplayBuffer, totals: np.ndarray) -> None:
+        """Ends the games of a group that are over, in the order of their rows, and begins new ones in their place."""
+        options = self._options
+        self._next_number, buffer.added = end_games(
+            group.games,
+            group.endings,
             self._code,
-            options.repetition_limit,
-            options.move_limit_draw_value,
             options.repetition_draw_value,
+            options.move_limit_draw_value,
             options.opening_plies,
             self._key,
             self._next_number,
@@ -206,3 +307,8 @@ class SelfPlay:
             else:
                 array[:, : stored.shape[1]] = stored
         self._next_number = int(state["next_number"])
+
+
+def _rows(games: GamesInFlight, rows: slice) -> GamesInFlight:
+    """Some of the games, in the same memory."""
+    return GamesInFlight(*(array[rows] for array in games))
