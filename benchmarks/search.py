@@ -20,8 +20,9 @@ from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.own_root import ROOTS
 from pylos.search.search import Search
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
-from pylos.selfplay.play import SelfPlay
+from pylos.selfplay.play import SearchTimes, SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
+from pylos.selfplay.searches import make_searches
 
 GAMES, SIMULATIONS, PLIES = 256, 32, 40
 RULE_SET = RULES["standard"]
@@ -47,17 +48,18 @@ def seconds_of_parts(root: str) -> tuple[dict[str, float], int, float]:
     torch.manual_seed(0)
     network = pylos_network(width=256, blocks=4)
     options = dataclasses.replace(SELFPLAY_SEARCH, simulations=SIMULATIONS, root=root)
-    selfplay = SelfPlay(GAMES, RULE_SET, options, GameOptions(opening_plies=35), key=0)
+    searches = make_searches(GAMES, RULE_SET, options, 1, torch.device("cpu"))
+    selfplay = SelfPlay(searches, RULE_SET, options, GameOptions(opening_plies=35), key=0)
     buffer = ReplayBuffer(10_000, options.width)
-    totals = np.zeros(4)
+    totals, searching = np.zeros(4), SearchTimes()
     with single_threaded_torch():
         evaluate = NetworkEvaluator(network, RULE_SET, "cpu", "float32").cached()
-        selfplay._play_ply(evaluate, buffer, totals)  # compiles
+        selfplay._play_ply(GAMES * PLIES, evaluate, buffer, totals, searching)  # compiles
         evaluate = NetworkEvaluator(network, RULE_SET, "cpu", "float32").cached()
         with measured(PARTS) as times:
             start = time.perf_counter()
             for _ in range(PLIES):
-                selfplay._play_ply(evaluate, buffer, totals)
+                selfplay._play_ply(GAMES * PLIES, evaluate, buffer, totals, searching)
             whole = time.perf_counter() - start
     total = {name: sum(took for _, took in times[name]) for name in PARTS}
     own = {name: total[name] - sum(total[inner] for inner in INSIDE.get(name, ())) for name in PARTS}

@@ -27,6 +27,7 @@ from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
+from pylos.selfplay.searches import make_searches
 
 GAMES = 512
 SIMULATIONS = 64
@@ -65,7 +66,8 @@ def main(width: str = "256", blocks: str = "4", parallel_games: str = "") -> Non
     network = pylos_network(int(width), int(blocks))
     precision = fastest_precision(network, device, games // threads)
     options = dataclasses.replace(SELFPLAY_SEARCH, simulations=SIMULATIONS)
-    selfplay = SelfPlay(games, RULE_SET, options, GameOptions(), key=0, threads=threads)
+    searches = make_searches(games, RULE_SET, options, threads, device)
+    selfplay = SelfPlay(searches, RULE_SET, options, GameOptions(), key=0, threads=threads)
     buffer = ReplayBuffer(200_000, options.width)
     judge = NetworkEvaluator(network, RULE_SET, device, precision)
     evaluations: list[float] = []

@@ -26,6 +26,7 @@ from pylos.network.threads import single_threaded_torch
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
+from pylos.selfplay.searches import make_searches
 from pylos.system.home import home
 
 SIMULATIONS, SECONDS, GAMES = 64, 30.0, 512
@@ -42,7 +43,8 @@ def ours() -> float:
     torch.manual_seed(0)
     network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS)
     options, rules = dataclasses.replace(SELFPLAY_SEARCH, simulations=SIMULATIONS), RULES["standard"]
-    selfplay = SelfPlay(GAMES, rules, options, GameOptions(), key=0, threads=torch.get_num_threads())
+    searches = make_searches(GAMES, rules, options, torch.get_num_threads(), torch.device("cpu"))
+    selfplay = SelfPlay(searches, rules, options, GameOptions(), key=0)
     buffer = ReplayBuffer(200_000, options.width)
     evaluate = NetworkEvaluator(network, rules, "cpu", "float32").cached()
     with single_threaded_torch():

@@ -157,17 +157,17 @@ def pick_action(actions: np.ndarray, weights: np.ndarray, key: int, greedy: bool
     """Chooses an action of one row, see `pick_actions`; NO_ACTION if none has a weight."""
     count, total, top = 0, 0, 0
     while count < weights.shape[0] and weights[count] > 0:  # behind the last one there are none
-        weight = np.int64(weights[count])
+        weight = int(weights[count])
         total += weight
         top = max(top, weight)
         count += 1
     if greedy:
         total = 0
         for k in range(count):
-            total += np.int64(weights[k] == top)
+            total += int(weights[k] == top)
     rest = draw_below(key, 0, total)
     for k in range(count):
-        rest -= np.int64(weights[k] == top) if greedy else np.int64(weights[k])
+        rest -= int(weights[k] == top) if greedy else int(weights[k])
         if rest < 0:
-            return np.int64(actions[k])
+            return int(actions[k])
     return NO_ACTION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, Protocol
 
@@ -45,6 +46,9 @@ class SearchResult(NamedTuple):
 class BatchSearch(Protocol):
     """Searches many positions at once: on this machine's processor (`Search`), or on a CUDA device."""
 
+    seconds: float
+    """How long the newest search that was finished took, by the clock of what searched."""
+
     @property
     def games(self) -> int:
         """The most positions to search at once."""
@@ -86,6 +90,7 @@ class Search:
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
         self._interrupted = False
         self._started: tuple[np.ndarray, Evaluator, np.ndarray]
+        self.seconds = 0.0
 
     @staticmethod
     def _share(positions: int, threads: int) -> int:
@@ -98,7 +103,10 @@ class Search:
 
     def finish(self) -> SearchResult:
         """Searches what `start` has noted. The result is the caller's."""
-        return self.run(*self._started)
+        start = time.perf_counter()
+        found = self.run(*self._started)
+        self.seconds = time.perf_counter() - start
+        return found
 
     def run(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> SearchResult:
         """Searches positions.

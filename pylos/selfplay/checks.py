@@ -56,7 +56,7 @@ def first_impossible_sample(
     Args:
         positions: int64 [n] should be packed positions that can occur.
         actions: int16 [n, K] should be legal and ascending where they have a weight.
-        weights: int16 [n, K] should not be negative, and not all 0 in a row.
+        weights: int16 [n, K] should not be negative, 0 only behind the last one, and not all 0 in a row.
         code: the rule set's number.
     """
     legal = np.empty(MAX_LEGAL_ACTIONS, np.int64)
@@ -64,17 +64,17 @@ def first_impossible_sample(
         if not can_occur(positions[i], code):
             return i
         count = legal_actions(positions[i], code, legal)
-        at, weighted = 0, False
+        at, weights_end = 0, False
         for k in range(actions.shape[1]):
             if weights[i, k] == 0:
+                weights_end = True
                 continue
             while at < count and legal[at] < actions[i, k]:
                 at += 1
-            if at == count or legal[at] != actions[i, k] or weights[i, k] < 0:
+            if weights_end or at == count or legal[at] != actions[i, k] or weights[i, k] < 0:
                 return i
             at += 1
-            weighted = True
-        if not weighted:
+        if weights[i, 0] == 0:
             return i
     return -1
 

@@ -120,7 +120,7 @@ def play_ply(
         weights: int16 [G, K] see `SearchResult`; every game has an action to choose.
         values: float32 [G] see `SearchResult`.
         surprises: float32 [G] see `SearchResult`.
-        surprise: float32, by which they are divided.
+        surprise: a number of 32 bits, by which they are divided.
         code: the rule set's number.
         temperature_moves: see `GameOptions`.
         repetition_limit: see `GameOptions`.
@@ -214,7 +214,7 @@ def _add_samples(
 
     `white` and `black` are what the outcome is worth to either player.
     """
-    size, plies = samples.positions.shape[0], games.ply[g]
+    size, plies = samples.positions.shape[0], int(games.ply[g])
     for i in range(plies):
         row = (added + i) % size
         _copy_row(games.actions[g, i], games.weights[g, i], samples.actions[row], samples.weights[row])

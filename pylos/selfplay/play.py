@@ -73,7 +73,7 @@ class _Group:
         """When the search that is in flight was started; None if none is."""
 
 
-class _SearchTimes:
+class SearchTimes:
     """For how long searches were at work, and for how long this thread waited for them, in seconds."""
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class SelfPlay:
             NonFiniteNetworkError: see `pick_actions`.
         """
         start = time.perf_counter()
-        totals, times = np.zeros(4), _SearchTimes()
+        totals, times = np.zeros(4), SearchTimes()
         searched = 0
         try:
             while totals[GAMES] < num_games:
@@ -202,7 +202,12 @@ class SelfPlay:
         )
 
     def _play_ply(
-        self, num_games: int, evaluate: Evaluator, buffer: ReplayBuffer, totals: np.ndarray, times: _SearchTimes
+        self,
+        num_games: int,
+        evaluate: Evaluator,
+        buffer: ReplayBuffer,
+        totals: np.ndarray,
+        times: SearchTimes,
     ) -> None:
         """Plays one action in every game; finished games go to the buffer and are counted in `totals`."""
         for group in self._groups:
@@ -231,12 +236,15 @@ class SelfPlay:
     def _advance(self, group: _Group, found: SearchResult, buffer: ReplayBuffer, totals: np.ndarray) -> None:
         """Plays in every game of a group what was found for it."""
         games, options = group.games, self._options
-        surprise = np.float32(max(found.surprises.mean(), 1e-6))
+        surprise = float(max(found.surprises.mean(), np.float32(1e-6)))
 
         def play_rows(rows: slice) -> None:
             play_ply(
                 _rows(games, rows),
-                *(array[rows] for array in found),
+                found.actions[rows],
+                found.weights[rows],
+                found.values[rows],
+                found.surprises[rows],
                 surprise,
                 self._code,
                 options.temperature_moves,
@@ -276,15 +284,12 @@ class SelfPlay:
 
     def state_dict(self) -> dict[str, Any]:
         """The games in flight as tensors (what was played, with zeros behind it), and the number of the next game."""
-        ply = self._games.ply
-        plies = int(ply.max()) + 1
-        arrays = {}
-        for name, array in self._games._asdict().items():
-            kept = (array if array.ndim == 1 else array[:, :plies]).copy()
-            if array.ndim > 1:  # behind the plies of a game lies what is left of an earlier one
-                played = ply + 1 if name == "positions" else ply
-                kept[np.arange(plies) >= played[:, None]] = 0
-            arrays[name] = torch.from_numpy(kept)
+        plies = int(self._games.ply.max()) + 1
+        games = GamesInFlight(
+            *((array if array.ndim == 1 else array[:, :plies]).copy() for array in self._games)
+        )
+        _clear_behind(games)
+        arrays = {name: torch.from_numpy(array) for name, array in games._asdict().items()}
         return {"next_number": self._next_number, **arrays}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -306,7 +311,16 @@ class SelfPlay:
                 raise ConfigurationError("the checkpoint's games in flight are longer than max_moves")
             else:
                 array[:, : stored.shape[1]] = stored
+        _clear_behind(self._games)
         self._next_number = int(state["next_number"])
+
+
+def _clear_behind(games: GamesInFlight) -> None:
+    """Puts zeros behind the plies of each game, where something may be left of an earlier one."""
+    for name, array in games._asdict().items():
+        if array.ndim > 1:
+            played = games.ply + 1 if name == "positions" else games.ply
+            array[np.arange(array.shape[1]) >= played[:, None]] = 0
 
 
 def _rows(games: GamesInFlight, rows: slice) -> GamesInFlight:

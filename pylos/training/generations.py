@@ -23,6 +23,7 @@ from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
 from pylos.selfplay.replay_buffer import ReplayBuffer
+from pylos.selfplay.searches import make_searches
 from pylos.system.options import shown
 from pylos.system.progress import progress_bar
 from pylos.training.trainer import phases_shown
@@ -72,14 +73,15 @@ class Generations:
             parallel_games: how many are in flight at the same time.
         """
         module = agent(trainer)
+        code, threads = rules_code(module.rules), self._threads(module, parallel_games)
         return SelfPlay(
-            parallel_games,
-            rules_code(module.rules),
+            make_searches(parallel_games, code, self.search_options, threads, module.device),
+            code,
             self.search_options,
             self._game_options,
             key=derive_key(self._options["seed"], purpose),
             rank=trainer.global_rank,
-            threads=self._threads(module, parallel_games),
+            threads=threads,
         )
 
     def play(

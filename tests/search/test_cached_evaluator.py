@@ -12,6 +12,7 @@ from pylos.network.network import pylos_network
 from pylos.network.threads import single_threaded_torch
 from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.options import SearchOptions
+from pylos.search.search import Search
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
@@ -90,7 +91,8 @@ def test_the_oldest_answers_are_forgotten_first(positions):
 
 def play(evaluate, threads):
     options = SearchOptions(simulations=12, dirichlet_fraction=0.25)
-    selfplay = SelfPlay(32, MATURE, options, GameOptions(), key=3, threads=threads)
+    searches = [Search(32, MATURE, options, threads)]
+    selfplay = SelfPlay(searches, MATURE, options, GameOptions(), key=3)
     buffer = ReplayBuffer(5000, options.width)
     selfplay.play(40, evaluate, buffer)
     return buffer

@@ -50,6 +50,7 @@ def test_samples_of_a_game_are_possible_and_changed_ones_are_not(rules):
         (actions, 7, actions[7, ::-1].copy()),
         (weights, 8, 0),
         (weights, full, [-1, 5, 5, 0]),
+        (weights, full, [5, 0, 5, 0]),
         (actions, full, actions[full, [0, 0, 2, 3]]),
     ]:
         kept = array[row].copy()

@@ -1,17 +1,23 @@
 """Self-play as an endless stream: its statistics, its names, its threads, and how it goes on."""
 
+from __future__ import annotations
+
 import io
 import itertools
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
-from pylos.errors import ConfigurationError
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.game.board import Board
+from pylos.game.rules import RULES
 from pylos.search.options import SearchOptions
+from pylos.search.search import Search
 from pylos.selfplay.options import GameOptions
-from pylos.selfplay.play import SelfPlay
+from pylos.selfplay.play import SearchTimes, SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from tests.support.boards import moved
 from tests.support.evaluators import hashed
@@ -74,18 +80,137 @@ def _saved(state: dict) -> dict:
     return torch.load(file, weights_only=True)
 
 
+def test_groups_change_only_what_surprises_are_divided_by():
+    one, two = new_buffer(), new_buffer()
+    self_play(games=12).play(30, hashed, one)
+    self_play(games=6, groups=2).play(30, hashed, two)
+    assert one.added == two.added
+    for name in one.samples._fields:
+        ours, theirs = getattr(one.samples, name), getattr(two.samples, name)
+        assert np.array_equal(ours, theirs) == (name != "surprises")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_that_play_do_not_change_the_games(monkeypatch, threads):
+    expected, buffer = new_buffer(), new_buffer()
+    self_play(games=7).play(8, hashed, expected)
+    monkeypatch.setattr("pylos.selfplay.play._GAMES_OF_A_THREAD", 2)
+    self_play(games=7, threads=threads).play(8, hashed, buffer)
+    assert same_samples(buffer, expected)
+
+
+class Watched:
+    """A search that takes a second by its own clock, and tells how many of its kind are in flight."""
+
+    in_flight: ClassVar[list[Watched]] = []
+    most = 0
+    seconds = 1.0
+    broken = False
+
+    def __init__(self, games: int) -> None:
+        self.games = games
+        self._search = Search(games, RULES["standard"], SEARCH)
+
+    def start(self, positions, evaluate, keys):
+        assert self not in self.in_flight
+        self.in_flight.append(self)
+        Watched.most = max(self.most, len(self.in_flight))
+        self._search.start(positions, evaluate, keys)
+
+    def finish(self):
+        self.in_flight.remove(self)
+        if self.broken:
+            raise NonFiniteNetworkError
+        return self._search.finish()
+
+    run = None
+
+
+@pytest.fixture
+def watched(monkeypatch) -> SelfPlay:
+    """Self-play of two groups with such searches."""
+    monkeypatch.setattr(Watched, "in_flight", [])
+    monkeypatch.setattr(Watched, "most", 0)
+    searches: Any = [Watched(3), Watched(4)]
+    return SelfPlay(searches, RULES["standard"], SEARCH, GameOptions(), key=1)
+
+
+def test_all_groups_are_searched_at_the_same_time_and_none_when_play_is_over(watched):
+    watched.play(9, hashed, new_buffer())
+    assert (Watched.most, Watched.in_flight) == (2, [])
+
+
+@pytest.mark.parametrize("error", ["interrupt", "network"])
+def test_no_search_is_left_behind_by_an_error(watched, monkeypatch, error):
+    def stop(games: int, positions: int) -> None:
+        assert Watched.in_flight
+        if error == "interrupt":
+            raise KeyboardInterrupt
+        monkeypatch.setattr(Watched, "broken", True)
+
+    with pytest.raises(KeyboardInterrupt if error == "interrupt" else NonFiniteNetworkError):
+        watched.play(9, hashed, new_buffer(), stop)
+    assert Watched.in_flight == []
+
+
+def test_games_that_an_interrupt_finds_over_are_ended():
+    """As if it had come after the ply."""
+    play, buffer = self_play(games=6), new_buffer()
+    end_games, calls = play._end_games, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 60:
+            raise KeyboardInterrupt
+        end_games(*arguments)
+
+    play._end_games = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        play.play(1000, hashed, buffer)
+    play._end_games = end_games
+    play.play(3, hashed, buffer)
+    expected, its_buffer = self_play(games=6), new_buffer()
+    _stop_after(60, expected, its_buffer)
+    expected.play(3, hashed, its_buffer)
+    assert same_samples(buffer, its_buffer)
+
+
+def test_times_of_searches_that_overlap_count_once():
+    class Found:
+        seconds = 2.0
+
+        def finish(self):
+            return clock.pop(0)
+
+    times = SearchTimes()
+    clock: list = [None, None]
+    now = iter([10.0, 10.5, 11.0, 11.0])  # before and after each `finish`
+    group: Any = SimpleNamespace(search=Found(), started=9.0)
+    other: Any = SimpleNamespace(search=Found(), started=9.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pylos.selfplay.play.time.perf_counter", lambda: next(now))
+        times.finish(group)
+        times.finish(other)
+    assert (times.searching, times.waiting) == (2.0, 0.5)  # from 9.0 to 10.5, and to 11.0
+    assert group.started is other.started is None
+
+
+@pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("parts", [(3, 4), (1, 0, 6), (0, 5)])
-def test_a_resumed_run_goes_on_exactly(parts):
+def test_a_resumed_run_goes_on_exactly(parts, groups):
     """The games, those in flight included, are the same whether the run is stopped after each part or not."""
-    options = GameOptions(opening_plies=6)
-    straight, buffer = self_play(options=options), new_buffer()
+
+    def make() -> SelfPlay:
+        return self_play(options=GameOptions(opening_plies=6), groups=groups)
+
+    straight, buffer = make(), new_buffer()
     for games in parts:
         _play(straight, games, buffer)
-    resumed, resumed_buffer = self_play(options=options), new_buffer()
+    resumed, resumed_buffer = make(), new_buffer()
     for games in parts:
         _play(resumed, games, resumed_buffer)
         states = _saved(resumed.state_dict()), _saved(resumed_buffer.state_dict())
-        resumed, resumed_buffer = self_play(options=options), new_buffer()
+        resumed, resumed_buffer = make(), new_buffer()
         resumed.load_state_dict(states[0])
         resumed_buffer.load_state_dict(states[1])
     assert same_samples(buffer, resumed_buffer)
@@ -125,13 +250,19 @@ def _play(play: SelfPlay, games: int, buffer: ReplayBuffer) -> None:
     """Plays until this many games are finished; 0 stands for seven plies."""
     if games:
         play.play(games, hashed, buffer)
-        return
+    else:
+        _stop_after(7, play, buffer)
 
+
+def _stop_after(plies: int, play: SelfPlay, buffer: ReplayBuffer) -> None:
     class EnoughError(Exception):
         pass
 
+    heard = []
+
     def stop(games: int, positions: int) -> None:
-        if positions == 5 * 7:
+        heard.append(positions)
+        if len(heard) == plies:
             raise EnoughError
 
     with pytest.raises(EnoughError):

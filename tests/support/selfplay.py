@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import torch
+
 from pylos.game.rules import RULES
 from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
+from pylos.selfplay.searches import make_searches
 from tests.twins.selfplay import Sample
 
 SEARCH = SearchOptions(simulations=8, dirichlet_fraction=0.25)
@@ -21,10 +24,16 @@ def self_play(
     search: SearchOptions = SEARCH,
     options: GameOptions | None = None,
     key: Any = 1,
+    threads: Any = 1,
+    groups: int = 1,
     **more: Any,
 ) -> SelfPlay:
-    """A stream of games."""
-    return SelfPlay(games, RULES[rules], search, options or GameOptions(), key=key, **more)
+    """A stream of games; `groups` of them have a search of their own, each with as many games."""
+    code = RULES[rules]
+    searches = [
+        s for _ in range(groups) for s in make_searches(games, code, search, threads, torch.device("cpu"))
+    ]
+    return SelfPlay(searches, code, search, options or GameOptions(), key=key, **more)
 
 
 def new_buffer(search: SearchOptions = SEARCH, capacity: int = 5000) -> ReplayBuffer:

@@ -78,7 +78,14 @@ def test_games_of_all_ranks_are_logged_as_means_over_them():
     buffer.added = 25
     assert played.metrics(2, buffer) == {}
     played.stats = SelfPlayStats(
-        games=10, plies=300, first_player_score=0.25, draw_rate=0.1, positions=400, seconds=8.0
+        games=10,
+        plies=300,
+        first_player_score=0.25,
+        draw_rate=0.1,
+        positions=400,
+        seconds=8.0,
+        searching=6.0,
+        waiting=2.0,
     )
     assert played.metrics(2, buffer) == {
         "selfplay/games": 20,

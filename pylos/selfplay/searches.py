@@ -1,0 +1,39 @@
+"""The searches of self-play: one on this machine's processor, or two that share a CUDA device."""
+
+from __future__ import annotations
+
+import torch
+
+from pylos.search.options import SearchOptions
+from pylos.search.search import BatchSearch, Search
+from pylos.system.machine import memory_for
+from pylos.system.options import COUNT, Range, checked_options
+
+_RANGES = {"parallel_games": COUNT, "threads": Range(int, 1, 1024)}
+_BYTES_OF_A_NODE = 128
+"""Memory that a node of a tree takes with its edges, of which it has five on average."""
+
+
+def make_searches(
+    games: int, code: int, options: SearchOptions, threads: int, device: torch.device
+) -> list[BatchSearch]:
+    """Makes the searches of self-play.
+
+    Args:
+        games: the number of games in flight, at least 1.
+        code: the rule set's number.
+        options: see `SearchOptions`.
+        threads: how many threads search on this machine's processor.
+        device: where the network computes.
+
+    Returns:
+        A search for each group of games, see `SelfPlay`.
+
+    Raises:
+        ConfigurationError: a number is out of its range, or there is too little memory.
+    """
+    given = {"parallel_games": games, "threads": threads}
+    games, threads = checked_options(given, _RANGES).values()
+    needed = games * (options.simulations + 1) * _BYTES_OF_A_NODE
+    with memory_for("search trees", needed, f"lower parallel_games ({games:,}) or simulations"):
+        return [Search(games, code, options, threads)]
