@@ -12,6 +12,7 @@ from pylos.game.rules import NUM_ACTIONS
 from pylos.network.checked_evaluator import CACHE_SIZE, CheckedEvaluator
 from pylos.network.fixed_batch import ROWS, FixedBatch
 from pylos.network.frozen import frozen, load_frozen
+from pylos.network.fused import FusedNetwork
 from pylos.search.cached_evaluator import CachedEvaluator
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -94,6 +95,9 @@ class NetworkEvaluator(CheckedEvaluator):
             log_policy: float32 [B, 303] receives the log policies.
         """
         with torch.inference_mode():
+            if isinstance(self.network, FusedNetwork):
+                self.network.write(observations, values, log_policy)
+                return
             answers = self.network(observations.to(self.dtype))
             values.copy_(answers[0][:, 0])
             log_policy.copy_(answers[1])

@@ -13,7 +13,7 @@ from torch import nn
 
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS
-from pylos.network.frozen import FrozenNetwork
+from pylos.network.frozen_network import FrozenNetwork
 
 ROWS = 512
 """Positions per call. An H100 takes hardly longer for 512 of them than for one."""

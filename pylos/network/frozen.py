@@ -3,58 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pylos.errors import ConfigurationError
 from pylos.network.compiled import uncompiled
-from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
-from pylos.network.network import PylosNetwork, ResidualBlock
-
-
-class FrozenNetwork:
-    """Computes what a `PylosNetwork` computes, to the last bit, from a copy of its weights as whole matrices.
-
-    While the weights do not change, that is faster. It calls torch's operations one after the other, and no modules.
-    For a small batch the calls of modules take the longer part of the time, and every thread that makes them waits for
-    the interpreter's lock.
-
-    Args:
-        network: what to copy.
-        device: where to compute.
-        dtype: the precision in which it computes.
-    """
-
-    def __init__(self, network: PylosNetwork, device: torch.device, dtype: torch.dtype) -> None:
-        self._layers = [
-            (weight.detach().to(device, dtype, copy=True), bias.detach().to(device, dtype, copy=True))
-            for weight, bias in _dense_layers(network)
-        ]
-        self._shape, self._eps = network.norm.dense()[0].shape, network.norm.eps
-
-    def __call__(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """See `PylosNetwork.forward`. The observations are [B, N], in the precision of the network."""
-        linear, norm, shape, eps = nn.functional.linear, torch.layer_norm, self._shape, self._eps
-        stem, *blocks, last_norm, policy_head, value_hidden, value_head = self._layers
-        x = linear(observations, *stem).relu_()
-        for i in range(0, len(blocks), 3):
-            normed, expand, contract = blocks[i : i + 3]
-            x = x + linear(linear(norm(x, shape, *normed, eps), *expand).relu_(), *contract)
-        x = norm(x, shape, *last_norm, eps)
-        value = linear(linear(x, *value_hidden).relu_(), *value_head).tanh_()
-        return value, linear(x, *policy_head).log_softmax(-1)
-
-    def tensors(self) -> list[Tensor]:
-        """The memory of its weights."""
-        return [part for layer in self._layers for part in layer]
-
-    @staticmethod
-    def tensors_of(network: PylosNetwork) -> list[Tensor]:
-        """What the memory of its weights has to hold to compute what a network computes, in any precision."""
-        return [part for layer in _dense_layers(network) for part in layer]
+from pylos.network.frozen_network import FrozenNetwork
+from pylos.network.fused import FusedNetwork, fused_missing
+from pylos.network.network import PylosNetwork
 
 
 def frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module | FrozenNetwork:
@@ -63,6 +20,8 @@ def frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.M
     # Lightning validates in inference mode. Tensors made in it could not be used outside.
     with torch.inference_mode(False), torch.no_grad():
         if type(network) is PylosNetwork:  # a subclass may compute something else
+            if dtype == torch.bfloat16 and fused_missing(network, device) is None:
+                return FusedNetwork(network, device)
             return FrozenNetwork(network, device, dtype)
         return copy.deepcopy(network).to(device, dtype).eval().requires_grad_(False)
 
@@ -93,12 +52,3 @@ def load_frozen(copy: nn.Module | FrozenNetwork, network: nn.Module) -> None:
             )
         for mine, theirs in zip(old, new, strict=True):
             mine.copy_(theirs)
-
-
-def _dense_layers(network: PylosNetwork) -> Iterator[tuple[Tensor, Tensor]]:
-    """The layers of a network in the order in which it computes them, as whole matrices and biases."""
-    layers: list[TiedLinear | TiedHead | TiedNorm] = [network.stem]
-    for block in cast(list[ResidualBlock], list(network.blocks)):
-        layers += block.norm, block.expand, block.contract
-    layers += network.norm, network.policy_head, network.value_hidden, network.value_head
-    return (layer.dense() for layer in layers)

@@ -9,7 +9,8 @@ from pylos.errors import ConfigurationError
 from pylos.game.board import Board
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
-from pylos.network.frozen import FrozenNetwork, frozen, load_frozen
+from pylos.network.frozen import frozen, load_frozen
+from pylos.network.frozen_network import FrozenNetwork
 from pylos.network.network import SQUARE, PylosNetwork
 from pylos.players.network_player import NetworkPlayer
 from tests.support.evaluators import small_network
@@ -25,26 +26,6 @@ def network_of(kind: str) -> PylosNetwork:
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network
-
-
-@pytest.mark.parametrize("rows", [8, 64, 256])
-@pytest.mark.parametrize("kind", SIZES)
-def test_it_says_the_same_to_the_last_bit(kind: str, rows: int):
-    network = network_of(kind)
-    observations = torch.randn(rows, OBSERVATION_SIZE)
-    with torch.no_grad():
-        expected = network(observations)
-        found = frozen(network, CPU, torch.float32)(observations)
-    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
-
-
-def test_it_computes_in_the_precision_that_is_asked_for():
-    network = network_of("plain")
-    observations = torch.randn(8, OBSERVATION_SIZE).bfloat16()
-    with torch.no_grad():
-        found = frozen(network, CPU, torch.bfloat16)(observations)
-        expected = network.bfloat16()(observations)
-    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
 @pytest.mark.parametrize("kind", SIZES)

@@ -1,0 +1,162 @@
+"""The network for searches on a GPU: one kernel from observations to values and policies."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from pylos.network.frozen_network import FrozenNetwork, dense_layers
+from pylos.network.network import PylosNetwork
+
+WIDTHS = (64, 128, 256)
+"""Widths of which the sums of a row's residual blocks fit into the registers."""
+_CAPABILITY = (9, 0)
+"""The devices for which the sizes below were chosen: H100, H200 and their kin."""
+UNITS, STAGES = 32, 3
+"""See the kernel."""
+FEW_ROWS, MANY_ROWS = 64, 128
+"""Rows of a program: many, so that the matrices are read less often; few where multiprocessors would idle else."""
+ROWS_OF_A_WARP = 16
+"""So each row is computed in the same way, whatever the rows of its program."""
+
+
+def fused_missing(network: PylosNetwork, device: torch.device) -> str | None:
+    """Why a device evaluates a network layer by layer in bfloat16; None where one kernel does it.
+
+    Args:
+        network: the network.
+        device: where to compute.
+    """
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) != _CAPABILITY:
+        return f"{device} has not compute capability {'.'.join(map(str, _CAPABILITY))}"
+    width = len(network.norm.dense()[0])
+    if width not in WIDTHS or not len(network.blocks):
+        return f"the kernel is made for blocks of width {', '.join(map(str, WIDTHS))}"
+    return None if find_spec("triton") else "Triton is not installed: pip install triton"
+
+
+class FusedNetwork(FrozenNetwork):
+    """Computes what a `PylosNetwork` computes by one kernel, in bfloat16 with sums in float32.
+
+    A row's answer does not depend on the other rows, and is always the same on one device.
+
+    Args:
+        network: what to copy; see `fused_missing`.
+        device: where to compute.
+    """
+
+    def __init__(self, network: PylosNetwork, device: torch.device) -> None:
+        from pylos.network.fused_kernel import evaluate  # here, because there may be no Triton
+
+        self._kernel: Any = evaluate
+        self._tensors = [part.to(device, copy=True) for part in self.tensors_of(network)]
+        stem, *_, policy, hidden, _value = dense_layers(network)
+        self._actions = len(policy[0])
+        self._constants = {
+            "INPUTS": stem[0].shape[1],
+            "WIDTH": len(stem[0]),
+            "BLOCKS": len(network.blocks),
+            "ACTIONS": self._actions,
+            "HIDDEN": _padded(self._actions),
+            "VALUE_UNITS": len(hidden[0]),
+            "UNITS": UNITS,
+            "STAGES": STAGES,
+        }
+        self._eps = network.norm.eps
+        self._descriptors = [_descriptor(matrix) for matrix in self._tensors[:4]]
+        # Triton's interpreter computes on the CPU.
+        cuda = device.type == "cuda"
+        self._processors = torch.cuda.get_device_properties(device).multi_processor_count if cuda else 1
+
+    def __call__(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """See `FrozenNetwork`."""
+        observations = observations.float()
+        values = observations.new_empty(len(observations), 1)
+        log_policy = observations.new_empty(len(observations), self._actions)
+        self.write(observations, values, log_policy)
+        return values, log_policy
+
+    def write(self, observations: Tensor, values: Tensor, log_policy: Tensor) -> None:
+        """Evaluates observations into memory that there is.
+
+        Args:
+            observations: float32 [B, N].
+            values: float32 [B] or [B, 1] receives the values.
+            log_policy: float32 [B, A] receives the log policies.
+        """
+        count = len(observations)
+        rows = FEW_ROWS if count <= FEW_ROWS * self._processors else MANY_ROWS
+        arguments = (
+            observations,
+            *self._descriptors,
+            *self._tensors[4:],
+            values,
+            log_policy,
+            count,
+            self._eps,
+        )
+        with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
+            self._kernel[-(-count // rows),](
+                *arguments,
+                **self._constants,
+                ROWS=rows,
+                num_warps=rows // ROWS_OF_A_WARP,
+                enable_fp_fusion=True,
+            )
+
+    def tensors(self) -> list[Tensor]:
+        """See `FrozenNetwork`."""
+        return self._tensors
+
+    @staticmethod
+    def tensors_of(network: PylosNetwork) -> list[Tensor]:
+        """See `FrozenNetwork`. A row of each of the four matrices is what a program reads at once of one unit.
+
+        - bfloat16 [inputs, width]: the stem, an input's weights in a row; after the inputs come zeros.
+        - bfloat16 [blocks x width, width]: first matrices of the blocks, a unit's weights of its inputs in a row.
+        - bfloat16 [blocks x width, width]: second matrices of the blocks, a unit's weights for its outputs in a row.
+        - bfloat16 [actions + units, width]: the policy's head and the hidden layer of the value, as the first matrices;
+          after the actions come some that are never chosen.
+        - Their biases in float32, then the weights and the bias of the value's head.
+
+        Scale and shift of a normalisation are in the matrix and the bias that follow it.
+        """
+        stem, *blocks, norm, policy, hidden, value = dense_layers(network)
+        pairs = [_scaled(blocks[i], blocks[i + 1]) for i in range(0, len(blocks), 3)]
+        rest = -len(policy[0]) % UNITS
+        chosen, units = _scaled(norm, policy), _scaled(norm, hidden)
+        matrices = (
+            pad(stem[0].T, (0, 0, 0, -stem[0].shape[1] % UNITS)),
+            torch.cat([weight for weight, _ in pairs]),
+            torch.cat([weight.T for weight, _ in blocks[2::3]]),
+            torch.cat([pad(chosen[0], (0, 0, 0, rest)), units[0]]),
+        )
+        return [
+            *(matrix.detach().bfloat16().contiguous() for matrix in matrices),
+            stem[1].detach().float(),
+            torch.cat([bias for _, bias in pairs]).detach().float(),
+            torch.cat([bias for _, bias in blocks[2::3]]).detach().float(),
+            torch.cat([pad(chosen[1], (0, rest), value=-torch.inf), units[1]]).detach().float(),
+            torch.cat([value[0][0], value[1]]).detach().float(),
+        ]
+
+
+def _padded(actions: int) -> int:
+    return actions + -actions % UNITS
+
+
+def _scaled(norm: tuple[Tensor, Tensor], layer: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Matrix and bias of a layer that takes in the scale and the shift of the normalisation before it."""
+    (scale, shift), (weight, bias) = norm, layer
+    return weight * scale, bias + weight @ shift
+
+
+def _descriptor(matrix: Tensor) -> Any:
+    """A matrix of which a program reads some whole rows at once."""
+    from triton.tools.tensor_descriptor import TensorDescriptor
+
+    return TensorDescriptor.from_tensor(matrix, [UNITS, matrix.shape[1]])

@@ -1,0 +1,98 @@
+"""The whole network as one kernel of Triton: rows stay in registers from their observation to their policy.
+
+It needs Triton, which comes with torch where torch computes with CUDA on Linux.
+"""
+
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _normalised(x, eps, WIDTH: tl.constexpr):
+    """Layer normalisation without scale and shift, which the next matrix has in it."""
+    x -= (tl.sum(x, 1) / WIDTH)[:, None]
+    return (x * tl.rsqrt(tl.sum(x * x, 1) / WIDTH + eps)[:, None]).to(tl.bfloat16)
+
+
+@triton.jit
+def _head(n, heads, heads_bias, first, UNITS: tl.constexpr):
+    """Some outputs of the heads, float32 [ROWS, UNITS]."""
+    bias = tl.load(heads_bias + first + tl.arange(0, UNITS))
+    return tl.dot(n, heads.load([first, 0]).T) + bias[None, :]
+
+
+@triton.jit(do_not_specialize=["count"])
+def evaluate(
+    observations,  # float32 [count, INPUTS]
+    stem,  # the matrices are descriptors of blocks bfloat16 [UNITS, WIDTH]; see `FusedNetwork.tensors_of`
+    expand,
+    contract,
+    heads,
+    stem_bias,  # what follows is float32
+    expand_bias,
+    contract_bias,
+    heads_bias,
+    value_head,
+    values,  # float32 [count]
+    log_policy,  # float32 [count, ACTIONS]
+    count,
+    eps,
+    INPUTS: tl.constexpr,
+    WIDTH: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ACTIONS: tl.constexpr,
+    HIDDEN: tl.constexpr,  # where the hidden layer of the value begins among the heads
+    VALUE_UNITS: tl.constexpr,
+    ROWS: tl.constexpr,  # that a program evaluates
+    UNITS: tl.constexpr,  # of a layer that a program computes at once
+    STAGES: tl.constexpr,  # blocks of matrices in shared memory, of which all but one are on their way
+):
+    """Evaluates rows. Products are of bfloat16 numbers and summed up in float32; all else is float32.
+
+    The sum of the residual blocks is the accumulator of their second product, and never leaves the registers. The
+    units between the two products of a block are computed a few at a time, and used up at once.
+    """
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    mine = (row < count)[:, None]
+    feature = tl.arange(0, WIDTH)
+    unit = tl.arange(0, UNITS)
+
+    x = tl.zeros((ROWS, WIDTH), tl.float32) + tl.load(stem_bias + feature)[None, :]
+    for first in tl.range(0, INPUTS, UNITS, num_stages=STAGES):
+        inputs = (first + unit)[None, :]
+        seen = tl.load(observations + row[:, None] * INPUTS + inputs, mine & (inputs < INPUTS), 0.0)
+        x = tl.dot(seen.to(tl.bfloat16), stem.load([first, 0]), x)
+    x = tl.maximum(x, 0.0)
+
+    for block in tl.range(BLOCKS):
+        n = _normalised(x, eps, WIDTH)
+        for first in tl.range(block * WIDTH, (block + 1) * WIDTH, UNITS, num_stages=STAGES):
+            h = tl.dot(n, expand.load([first, 0]).T) + tl.load(expand_bias + first + unit)[None, :]
+            x = tl.dot(tl.maximum(h, 0.0).to(tl.bfloat16), contract.load([first, 0]), x)
+        # Only here: before the products the registers hold the row twice.
+        x += tl.load(contract_bias + block * WIDTH + feature)[None, :]
+    n = _normalised(x, eps, WIDTH)
+
+    value = tl.zeros((ROWS,), tl.float32)
+    for first in tl.range(0, VALUE_UNITS, UNITS, num_stages=STAGES):
+        h = tl.maximum(_head(n, heads, heads_bias, HIDDEN + first, UNITS), 0.0)
+        value += tl.sum(h * tl.load(value_head + first + unit)[None, :], 1)
+    value += tl.load(value_head + VALUE_UNITS)
+    tl.store(values + row, 2 * tl.sigmoid(2 * value) - 1, row < count)  # the hyperbolic tangent
+
+    # Two passes over the policy head are cheaper than to keep all actions, or to write and read them.
+    top = tl.full((ROWS,), float("-inf"), tl.float32)
+    total = tl.zeros((ROWS,), tl.float32)
+    for first in tl.range(0, ACTIONS, UNITS, num_stages=STAGES):
+        y = _head(n, heads, heads_bias, first, UNITS)
+        higher = tl.maximum(top, tl.max(y, 1))
+        total = total * tl.exp(top - higher) + tl.sum(tl.exp(y - higher[:, None]), 1)
+        top = higher
+    top += tl.log(total)
+    for first in tl.range(0, ACTIONS, UNITS, num_stages=STAGES):
+        actions = (first + unit)[None, :]
+        y = _head(n, heads, heads_bias, first, UNITS) - top[:, None]
+        tl.store(log_policy + row[:, None] * ACTIONS + actions, y, mine & (actions < ACTIONS))

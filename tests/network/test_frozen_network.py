@@ -1,0 +1,30 @@
+"""A copy of our network says what the network does, to the last bit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pylos.game.observation import OBSERVATION_SIZE
+from pylos.network.frozen_network import FrozenNetwork
+from tests.network.test_frozen import CPU, SIZES, network_of
+
+
+@pytest.mark.parametrize("rows", [8, 64, 256])
+@pytest.mark.parametrize("kind", SIZES)
+def test_it_says_the_same_to_the_last_bit(kind: str, rows: int):
+    network = network_of(kind)
+    observations = torch.randn(rows, OBSERVATION_SIZE)
+    with torch.no_grad():
+        expected = network(observations)
+        found = FrozenNetwork(network, CPU, torch.float32)(observations)
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+def test_it_computes_in_the_precision_that_is_asked_for():
+    network = network_of("plain")
+    observations = torch.randn(8, OBSERVATION_SIZE).bfloat16()
+    with torch.no_grad():
+        found = FrozenNetwork(network, CPU, torch.bfloat16)(observations)
+        expected = network.bfloat16()(observations)
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
