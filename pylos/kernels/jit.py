@@ -30,9 +30,10 @@ def jit(function: F) -> F:
 def inlined(function: F) -> F:
     """`jit` for what a kernel does for one game: the loop that calls it gets its code, not a call.
 
-    All arrays of a tree handed over in every call would cost more than the work that is done there.
+    It allocates nothing and counts no references to its arrays: what it needs, the caller keeps alive. To hand over
+    and to count all arrays of a tree would cost more than the work that is done for one game.
     """
-    return _compiled(function, forceinline=True)
+    return _compiled(function, forceinline=True, _nrt=False)
 
 
 def _compiled(function: F, **options: bool) -> F:

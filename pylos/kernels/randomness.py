@@ -9,6 +9,7 @@ seed, without its lowest bit.
 from __future__ import annotations
 
 import hashlib
+from math import cos, log, pi, sqrt
 from operator import index
 
 import numpy as np
@@ -62,14 +63,14 @@ def draw_gamma(key: int, counter: int, shape: float) -> tuple[float, int]:
         shape += 1.0
         counter += 1
     d = shape - 1.0 / 3.0
-    c = 1.0 / np.sqrt(9.0 * d)
+    c = 1.0 / sqrt(9.0 * d)
     while True:
-        radius = np.sqrt(-2.0 * np.log(draw_uniform(key, counter)))
-        normal = radius * np.cos(2.0 * np.pi * draw_uniform(key, counter + 1))
+        radius = sqrt(-2.0 * log(draw_uniform(key, counter)))
+        normal = radius * cos(2.0 * pi * draw_uniform(key, counter + 1))
         u = draw_uniform(key, counter + 2)
         counter += 3
         v = (1.0 + c * normal) ** 3
-        if v > 0.0 and np.log(u) < 0.5 * normal * normal + d - d * v + d * np.log(v):
+        if v > 0.0 and log(u) < 0.5 * normal * normal + d - d * v + d * log(v):
             return boost * d * v, counter
 
 

@@ -90,12 +90,13 @@ def room_for_findings(first: np.ndarray, most: int) -> Findings:
 def _read(tree: Tree, code: int, rows: np.ndarray, gumbel: np.ndarray, findings: Findings) -> None:
     """Fills the findings of `rows`, for which there is room."""
     actions, kept = np.empty(MAX_LEGAL_ACTIONS, np.int16), np.empty(MAX_LEGAL_ACTIONS, np.int16)
+    scores, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     weights, order = np.zeros(MAX_LEGAL_ACTIONS, np.int16), np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for i in range(rows.shape[0]):
         g = rows[i]
         findings.values[i] = read_root(tree, g, actions, kept)
         if gumbel[g] and tree.proven[g, ROOT] == UNPROVEN:
-            findings.values[i] = improve_root(tree, g, actions, kept)
+            findings.values[i] = improve_root(tree, g, actions, kept, scores, q_values)
         n, first = tree.num_edges[g, ROOT], tree.first_edge[g, ROOT]
         known = 0
         for k in range(n):

@@ -12,11 +12,12 @@ The q-value of an action is what it is worth to the player who takes it.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import log
 
 import numpy as np
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined, jit
 from pylos.kernels.randomness import draw_uniform
 from pylos.search.softmax import exponentials
 from pylos.search.tree import NO_EDGE, PROVEN_LOSS, ROOT, UNPROVEN, Tree
@@ -60,6 +61,12 @@ def halving_plan(drawn: int, simulations: int) -> np.ndarray:
     return plan
 
 
+@inlined
+def gumbel_noise(key: int, k: int, scale: float) -> float:
+    """The noise of action k of the root whose random key is `key`, see `draw_gumbel`."""
+    return -scale * log(-log(draw_uniform(key, k)))
+
+
 @jit
 def draw_gumbel(keys: np.ndarray, scale: float, out: np.ndarray) -> None:
     """Draws Gumbel noise for the actions of the roots.
@@ -71,10 +78,10 @@ def draw_gumbel(keys: np.ndarray, scale: float, out: np.ndarray) -> None:
     """
     for g in range(keys.shape[0]):
         for k in range(out.shape[1]):
-            out[g, k] = -scale * np.log(-np.log(draw_uniform(keys[g], k)))
+            out[g, k] = gumbel_noise(keys[g], k, scale)
 
 
-@jit
+@inlined
 def _improved_logits(tree: Tree, g: int, logits: np.ndarray, q_values: np.ndarray) -> int:
     """Computes the improved policy of a root and the q-values that it rests on.
 
@@ -106,16 +113,47 @@ def _improved_logits(tree: Tree, g: int, logits: np.ndarray, q_values: np.ndarra
         known = tree.edge_visits[g, edge] > 0 or tree.edge_proven[g, edge] != UNPROVEN
         q_values[k] = _q_value(tree, g, edge) if known else average
         prior = max(np.float64(tree.edge_prior[g, edge]), 1e-30)
-        logits[k] = np.log(prior) + (_VISITS + most) * _SCALE * q_values[k]
+        logits[k] = log(prior) + (_VISITS + most) * _SCALE * q_values[k]
     return n
 
 
-@jit
+@inlined
 def _q_value(tree: Tree, g: int, edge: int) -> float:
     """The q-value of a visited or proven edge."""
     if tree.edge_proven[g, edge] != UNPROVEN:
         return float(tree.edge_proven[g, edge])
     return float(tree.edge_value_sum[g, edge] / tree.edge_visits[g, edge])
+
+
+@inlined
+def choose_root_edge(
+    tree: Tree, g: int, noise: np.ndarray, visits: int, logits: np.ndarray, q_values: np.ndarray
+) -> int:
+    """Chooses the edge that the next simulation takes at one root, see `choose_root_edges`.
+
+    Args:
+        tree: the trees.
+        g: which of them; its root is expanded, and not proven.
+        noise: float64 [MAX_LEGAL_ACTIONS] of the actions.
+        visits: how many visits the edge has so far by the plan.
+        logits: float64 [MAX_LEGAL_ACTIONS] scratch space.
+        q_values: float64 [MAX_LEGAL_ACTIONS] scratch space.
+
+    Returns:
+        The edge.
+    """
+    edges, first = _improved_logits(tree, g, logits, q_values), tree.first_edge[g, ROOT]
+    best, best_fits, best_score = NO_EDGE, False, -np.inf
+    for k in range(edges):
+        edge = first + k
+        if tree.edge_proven[g, edge] == PROVEN_LOSS:
+            continue
+        # An action that is proven lost leaves a gap in the plan. The best of the others fills it.
+        fits = tree.edge_visits[g, edge] == visits
+        score = logits[k] + noise[k]
+        if best == NO_EDGE or fits > best_fits or (fits == best_fits and score > best_score):
+            best, best_fits, best_score = edge, fits, score
+    return best
 
 
 @jit
@@ -133,28 +171,21 @@ def choose_root_edges(tree: Tree, n: int, noise: np.ndarray, wanted: np.ndarray,
     """
     logits, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     for g in range(n):
-        visits = wanted[g]
-        if visits < 0:
-            continue
-        out[g] = NO_EDGE
-        if tree.proven[g, ROOT] != UNPROVEN:
-            continue
-        edges, first = _improved_logits(tree, g, logits, q_values), tree.first_edge[g, ROOT]
-        best, best_fits, best_score = NO_EDGE, False, -np.inf
-        for k in range(edges):
-            edge = first + k
-            if tree.edge_proven[g, edge] == PROVEN_LOSS:
-                continue
-            # An action that is proven lost leaves a gap in the plan. The best of the others fills it.
-            fits = tree.edge_visits[g, edge] == visits
-            score = logits[k] + noise[g, k]
-            if best == NO_EDGE or fits > best_fits or (fits == best_fits and score > best_score):
-                best, best_fits, best_score = edge, fits, score
-        out[g] = best
+        if wanted[g] >= 0:
+            out[g] = NO_EDGE
+            if tree.proven[g, ROOT] == UNPROVEN:
+                out[g] = choose_root_edge(tree, g, noise[g], wanted[g], logits, q_values)
 
 
-@jit
-def improve_root(tree: Tree, g: int, actions: np.ndarray, weights: np.ndarray) -> float:
+@inlined
+def improve_root(
+    tree: Tree,
+    g: int,
+    actions: np.ndarray,
+    weights: np.ndarray,
+    scores: np.ndarray,
+    q_values: np.ndarray,
+) -> float:
     """Reads the improved policy of a root that is not proven.
 
     Args:
@@ -162,26 +193,28 @@ def improve_root(tree: Tree, g: int, actions: np.ndarray, weights: np.ndarray) -
         g: which of them.
         actions: int16 [MAX_LEGAL_ACTIONS] receives the actions with a weight, ascending.
         weights: int16 [MAX_LEGAL_ACTIONS] receives their probabilities times WEIGHT, rounded; 0 behind the last.
+        scores: float64 [MAX_LEGAL_ACTIONS] scratch space.
+        q_values: float64 [MAX_LEGAL_ACTIONS] scratch space.
 
     Returns:
         The value of that policy. Unlike the mean over all visits it is not lowered by bad actions that were only tried.
     """
-    scores, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     edges, first = _improved_logits(tree, g, scores, q_values), tree.first_edge[g, ROOT]
     for k in range(edges):
         if tree.edge_proven[g, first + k] == PROVEN_LOSS:
             scores[k] = -np.inf
     total = exponentials(scores, edges)
-    actions[:] = 0
-    weights[:] = 0
     kept, value = 0, 0.0
     for k in range(edges):
         value += scores[k] / total * q_values[k]
-        weight = np.rint(WEIGHT * scores[k] / total)
+        weight = round(WEIGHT * scores[k] / total)
         if weight > 0:
             actions[kept] = tree.edge_action[g, first + k]
             weights[kept] = np.int16(weight)
             kept += 1
+    for rest in range(kept, actions.shape[0]):
+        actions[rest] = 0
+        weights[rest] = 0
     return value
 
 
@@ -196,6 +229,7 @@ def improved_policy(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray
         weights: int16 [n, MAX_LEGAL_ACTIONS] receives their weights.
         values: float32 [n] receives the values of the policies.
     """
+    scores, q_values = np.empty(MAX_LEGAL_ACTIONS), np.empty(MAX_LEGAL_ACTIONS)
     for g in range(n):
         if tree.proven[g, ROOT] == UNPROVEN:
-            values[g] = improve_root(tree, g, actions[g], weights[g])
+            values[g] = improve_root(tree, g, actions[g], weights[g], scores, q_values)

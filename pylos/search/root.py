@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 
 from pylos.errors import NonFiniteNetworkError
 from pylos.game.rules import MAX_LEGAL_ACTIONS
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined, jit
 from pylos.kernels.randomness import draw_below, draw_gamma
 from pylos.search.tree import NO_EDGE, PROVEN_LOSS, PROVEN_WIN, ROOT, UNPROVEN, Tree
 
 NO_ACTION = -1
+
+
+@inlined
+def add_noise(tree: Tree, g: int, key: int, alpha: float, fraction: float, noise: np.ndarray) -> None:
+    """Mixes Dirichlet noise into the priors of one root, see `add_dirichlet_noise`.
+
+    Args:
+        tree: the trees.
+        g: which of them; its root is expanded.
+        key: random key.
+        alpha: concentration of the noise.
+        fraction: weight of the noise.
+        noise: float64 [MAX_LEGAL_ACTIONS] scratch space.
+    """
+    total = 0.0
+    counter = 0
+    for i in range(tree.num_edges[g, ROOT]):
+        noise[i], counter = draw_gamma(key, counter, alpha)
+        total += noise[i]
+    if total > 0.0:
+        for i in range(tree.num_edges[g, ROOT]):
+            edge = tree.first_edge[g, ROOT] + i
+            tree.edge_prior[g, edge] *= 1.0 - fraction
+            tree.edge_prior[g, edge] += fraction * noise[i] / total
 
 
 @jit
@@ -26,19 +52,10 @@ def add_dirichlet_noise(tree: Tree, n: int, keys: np.ndarray, alpha: float, frac
     """
     noise = np.empty(MAX_LEGAL_ACTIONS)
     for g in range(n):
-        total = 0.0
-        counter = 0
-        for i in range(tree.num_edges[g, ROOT]):
-            noise[i], counter = draw_gamma(keys[g], counter, alpha)
-            total += noise[i]
-        if total > 0.0:
-            for i in range(tree.num_edges[g, ROOT]):
-                edge = tree.first_edge[g, ROOT] + i
-                tree.edge_prior[g, edge] *= 1.0 - fraction
-                tree.edge_prior[g, edge] += fraction * noise[i] / total
+        add_noise(tree, g, keys[g], alpha, fraction, noise)
 
 
-@jit
+@inlined
 def read_root(tree: Tree, g: int, actions: np.ndarray, visits: np.ndarray) -> float:
     """Reads the result of a search from one root.
 
@@ -55,8 +72,6 @@ def read_root(tree: Tree, g: int, actions: np.ndarray, visits: np.ndarray) -> fl
         The root's value for its mover, exact where it is proven.
     """
     k = 0
-    actions[:] = 0
-    visits[:] = 0
     root_proof = tree.proven[g, ROOT]
     first = tree.first_edge[g, ROOT]
     likeliest = NO_EDGE
@@ -75,6 +90,10 @@ def read_root(tree: Tree, g: int, actions: np.ndarray, visits: np.ndarray) -> fl
     if k == 0 and likeliest != NO_EDGE:  # all visited actions turned out to be lost
         actions[0] = tree.edge_action[g, likeliest]
         visits[0] = 1
+        k = 1
+    for rest in range(k, actions.shape[0]):
+        actions[rest] = 0
+        visits[rest] = 0
     return float(root_proof) if root_proof else float(tree.value_sum[g, ROOT] / tree.visits[g, ROOT])
 
 
@@ -93,6 +112,30 @@ def root_visits(tree: Tree, n: int, actions: np.ndarray, visits: np.ndarray, val
         values[g] = read_root(tree, g, actions[g], visits[g])
 
 
+@inlined
+def measure_surprise(tree: Tree, g: int, actions: np.ndarray, weights: np.ndarray) -> float:
+    """Measures how far the result of one search is from the root's prior, see `measure_surprises`.
+
+    Args:
+        tree: the trees.
+        g: which of them.
+        actions: int16 [K] the actions with a weight.
+        weights: int16 [K] their weights.
+    """
+    total = 0.0
+    for k in range(actions.shape[0]):
+        total += weights[k]
+    edge, divergence = np.int64(tree.first_edge[g, ROOT]), 0.0
+    for k in range(actions.shape[0]):
+        if not weights[k]:
+            break
+        while tree.edge_action[g, edge] != actions[k]:
+            edge += 1
+        share = weights[k] / total
+        divergence += share * log(share / max(np.float64(tree.edge_prior[g, edge]), 1e-6))
+    return max(divergence, 0.0)
+
+
 @jit
 def measure_surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
     """Measures how far the result of a search is from the root's prior: their Kullback-Leibler divergence, in nats.
@@ -105,18 +148,7 @@ def measure_surprises(tree: Tree, n: int, actions: np.ndarray, weights: np.ndarr
         out: float32 [n] receives the divergences, at least 0.
     """
     for g in range(n):
-        total = 0.0
-        for k in range(actions.shape[1]):
-            total += weights[g, k]
-        edge, divergence = tree.first_edge[g, ROOT], 0.0
-        for k in range(actions.shape[1]):
-            if not weights[g, k]:
-                break
-            while tree.edge_action[g, edge] != actions[g, k]:
-                edge += 1
-            share = weights[g, k] / total
-            divergence += share * np.log(share / max(np.float64(tree.edge_prior[g, edge]), 1e-6))
-        out[g] = max(divergence, 0.0)
+        out[g] = measure_surprise(tree, g, actions[g], weights[g])
 
 
 def pick_actions(

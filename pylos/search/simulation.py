@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 
 from pylos.game.position import mover, opponent_cells
 from pylos.game.rules import MAX_LEGAL_ACTIONS, balls_per_player, is_over, legal_actions, step
 from pylos.kernels.bits import popcount
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined, jit
 from pylos.search.softmax import exponentials
 from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_LOSS, PROVEN_WIN, ROOT, STAYS, UNPROVEN, Tree, add_node
 
 
-@jit
+@inlined
 def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: float) -> int:
     """The edge that PUCT prefers (Rosin, 2011; Silver et al., 2018) among those that are not proven losses.
 
@@ -25,8 +27,8 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
     for edge in range(first, last):
         if tree.edge_visits[g, edge]:
             visited_mass += tree.edge_prior[g, edge]
-    urgency = tree.value_sum[g, node] / tree.visits[g, node] - fpu_reduction * np.sqrt(visited_mass)
-    scale = c_puct * np.sqrt(np.float32(tree.visits[g, node]))
+    urgency = tree.value_sum[g, node] / tree.visits[g, node] - fpu_reduction * sqrt(visited_mass)
+    scale = c_puct * sqrt(np.float32(tree.visits[g, node]))
     best, best_score = NO_EDGE, -np.inf
     for edge in range(first, last):
         if tree.edge_proven[g, edge] == PROVEN_LOSS:
@@ -40,7 +42,7 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
     return best
 
 
-@jit
+@inlined
 def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
     """Adds a value for the mover of `node` to the node and to everything above it."""
     turn = mover(tree.position[g, node])
@@ -57,7 +59,7 @@ def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
         node = parent
 
 
-@jit
+@inlined
 def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
     """Records that a node is won or lost for its mover, and what follows for the nodes above it.
 
@@ -76,6 +78,38 @@ def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
                     return
         tree.proven[g, parent] = proof
         node = parent
+
+
+@inlined
+def descend(tree: Tree, g: int, code: int, c_puct: float, fpu_reduction: float, root_edge: int) -> int:
+    """Descends one tree to a new node, see `select`.
+
+    Args:
+        tree: the trees, the root of this one expanded.
+        g: which of them.
+        code: the rule set's number.
+        c_puct: weight of the prior against the value.
+        fpu_reduction: see `SearchOptions`.
+        root_edge: the edge to take at the root; NO_EDGE where PUCT chooses there, too.
+
+    Returns:
+        The new leaf; NO_NODE where the root is proven.
+    """
+    tree.leaf[g] = NO_NODE
+    if tree.proven[g, ROOT] == UNPROVEN:
+        node, edge = ROOT, np.int64(root_edge)
+        while True:
+            if edge == NO_EDGE:
+                edge = _best_edge(tree, g, node, c_puct, fpu_reduction)
+            child = tree.edge_child[g, edge]
+            if child == NO_NODE:
+                break
+            node, edge = child, NO_EDGE
+        position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), code)
+        leaf = add_node(tree, g, position, node, edge)
+        tree.edge_child[g, edge] = leaf
+        tree.leaf[g] = leaf
+    return tree.leaf[g]
 
 
 @jit
@@ -108,34 +142,16 @@ def select(
     """
     leaves = 0
     for g in range(n):
-        if root_edges[g] == STAYS:
-            if tree.leaf[g] != NO_NODE:
-                positions[leaves] = tree.position[g, tree.leaf[g]]
-                leaves += 1
-            continue
-        tree.leaf[g] = NO_NODE
-        if tree.proven[g, ROOT] != UNPROVEN:
-            continue
-        node = ROOT
-        while True:
-            edge = np.int64(root_edges[g]) if node == ROOT else NO_EDGE
-            if edge == NO_EDGE:
-                edge = _best_edge(tree, g, node, c_puct, fpu_reduction)
-            child = tree.edge_child[g, edge]
-            if child != NO_NODE:
-                node = child
-                continue
-            position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), code)
-            child = add_node(tree, g, position, node, edge)
-            tree.edge_child[g, edge] = child
-            tree.leaf[g] = child
-            positions[leaves] = position
+        if root_edges[g] != STAYS:
+            descend(tree, g, code, c_puct, fpu_reduction, root_edges[g])
+        leaf = tree.leaf[g]
+        if leaf != NO_NODE:
+            positions[leaves] = tree.position[g, leaf]
             leaves += 1
-            break
     return leaves
 
 
-@jit
+@inlined
 def _add_edges(
     tree: Tree, g: int, node: int, log_policy: np.ndarray, code: int, actions: np.ndarray, scores: np.ndarray
 ) -> bool:
@@ -170,6 +186,34 @@ def _add_edges(
     return wins
 
 
+@inlined
+def expand_leaf(
+    tree: Tree,
+    g: int,
+    code: int,
+    value: float,
+    log_policy: np.ndarray,
+    actions: np.ndarray,
+    scores: np.ndarray,
+) -> None:
+    """Gives the leaf of one tree its edges and backs up its value, see `expand`.
+
+    Args:
+        tree: the trees.
+        g: which of them; it has a leaf.
+        code: the rule set's number.
+        value: of the leaf for its mover.
+        log_policy: float32 [303] of the leaf.
+        actions: int64 [MAX_LEGAL_ACTIONS] scratch space.
+        scores: float64 [MAX_LEGAL_ACTIONS] scratch space.
+    """
+    leaf = tree.leaf[g]
+    if _add_edges(tree, g, leaf, log_policy, code, actions, scores):
+        _prove(tree, g, leaf, PROVEN_WIN)
+        value = 1.0
+    _back_up(tree, g, leaf, value)
+
+
 @jit
 def expand(tree: Tree, n: int, code: int, values: np.ndarray, log_policy: np.ndarray) -> None:
     """Gives the leaves their edges and backs up their values: the second half of a simulation.
@@ -182,14 +226,8 @@ def expand(tree: Tree, n: int, code: int, values: np.ndarray, log_policy: np.nda
         log_policy: float32 [>= leaves, 303] the log policies of the leaves.
     """
     actions, scores = np.empty(MAX_LEGAL_ACTIONS, np.int64), np.empty(MAX_LEGAL_ACTIONS)
-    i = -1
+    i = 0
     for g in range(n):
-        leaf = tree.leaf[g]
-        if leaf == NO_NODE:
-            continue
-        i += 1
-        if _add_edges(tree, g, leaf, log_policy[i], code, actions, scores):
-            _back_up(tree, g, leaf, 1.0)
-            _prove(tree, g, leaf, PROVEN_WIN)
-        else:
-            _back_up(tree, g, leaf, values[i])
+        if tree.leaf[g] != NO_NODE:
+            expand_leaf(tree, g, code, values[i], log_policy[i], actions, scores)
+            i += 1

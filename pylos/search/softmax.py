@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp
+
 import numpy as np
 
 from pylos.kernels.jit import jit
@@ -24,7 +26,7 @@ def exponentials(scores: np.ndarray, n: int) -> float:
     for k in range(n):
         highest = max(highest, scores[k])
     for k in range(n):
-        scores[k] = np.exp(scores[k] - highest)
+        scores[k] = exp(scores[k] - highest)
         total += scores[k]
     return total
 

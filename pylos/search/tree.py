@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS, is_over
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined, jit
 
 ROOT = 0
 NO_NODE = -1
@@ -94,7 +94,7 @@ def new_tree(games: int, simulations: int, zeros: Callable[..., np.ndarray] = np
     )
 
 
-@jit
+@inlined
 def add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) -> int:
     """Adds a node without edges to a tree and returns it."""
     node = tree.node_count[g]
@@ -109,7 +109,7 @@ def add_node(tree: Tree, g: int, position: int, parent: int, parent_edge: int) -
     return node
 
 
-@jit
+@inlined
 def start_tree(tree: Tree, g: int, position: int, code: int) -> None:
     """Starts a new tree, whose root becomes a leaf unless it is the end of a game."""
     tree.node_count[g] = 0
