@@ -32,7 +32,7 @@ def test_it_is_nearer_to_float32_than_layers_in_bfloat16(width: int, blocks: int
         assert found[i].shape == exact[i].shape
         assert np.isfinite(found[i]).all()
         assert np.abs(found[i] - exact[i]).max() < bound
-        assert np.square(found[i] - exact[i]).sum() < np.square(layered[i] - exact[i]).sum() or count == 1
+    assert np.square(found[1] - exact[1]).sum() < 0.5 * np.square(layered[1] - exact[1]).sum()
     np.testing.assert_allclose(np.exp(found[1]).sum(1), 1, atol=1e-5)
 
 
