@@ -18,6 +18,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "epoch": {},
     "learning": {},
     "levels": {"GAMES": 2},
+    "network": {
+        "SIZES": {"cpu": ((64, 1),), "cuda": ((64, 1),)},
+        "ROWS": {"cpu": (8,), "cuda": (8,)},
+        "MATRIX": {"cpu": 64, "cuda": 64},
+        "SECONDS": 0.001,
+    },
     "openspiel": {"SECONDS": 0.1, "GAMES": 2, "PLAYER": "reference:2", "SIMULATIONS": (2,)},
     "play": {"MOVES": 2, "TABS": 2, "TURNS": 1, "THINKING_SECONDS": 0.1, "CHROMIUM": ()},
     "playouts": {"GAMES": 10},
