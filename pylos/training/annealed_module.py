@@ -9,6 +9,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from pylos.runs.lightning_internals import trainer_of
+from pylos.training.captured_step import is_captured
 from pylos.training.schedule import check_end, check_schedule, cosine, planned_steps
 
 
@@ -22,8 +23,8 @@ class AnnealedModule(pl.LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self._decays: list[float] = []
-        """The weight decay of each group of parameters, as `configure_optimizers` said."""
+        self._options: list[tuple[float, Any]] = []
+        """Of each group of parameters the weight decay, and whether it is fused, as `configure_optimizers` said."""
 
     def configure_optimizers(self) -> Any:
         """AdamW, and a cosine over the steps that the configuration says, also where a checkpoint had another one."""
@@ -36,7 +37,7 @@ class AnnealedModule(pl.LightningModule):
             ],
             lr=self.hparams["learning_rate"],
             # Under autocast Lightning does not clip the gradients of a fused optimizer.
-            fused=True if self.device.type == "cuda" and not self._in_autocast else None,
+            fused=True if is_captured(self.device) and not self._in_autocast else None,
         )
         schedule = LambdaLR(optimizer, self._cosine)
         return {
@@ -76,20 +77,22 @@ class AnnealedModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Notes what `configure_optimizers` said. After this, a checkpoint brings the state of its optimizer."""
         if self._is_own(schedule := self.lr_schedulers()):
-            self._decays = [
-                group["weight_decay"] for group in cast(LambdaLR, schedule).optimizer.param_groups
-            ]
+            groups = cast(LambdaLR, schedule).optimizer.param_groups
+            self._options = [(group["weight_decay"], group.get("fused")) for group in groups]
 
     def on_train_start(self) -> None:
         """Puts the options of this run in place of those that came with the optimizer's state in a checkpoint.
 
-        Schedules and optimizers that a subclass made are left as they are.
+        The checkpoint may be from another device. Schedules and optimizers that a subclass made are left as they are.
         """
         schedule: Any = self.lr_schedulers()
         if self._is_own(schedule):
             schedule.base_lrs = [self.hparams["learning_rate"]] * len(schedule.base_lrs)
-            for group, decay in zip(schedule.optimizer.param_groups, self._decays, strict=False):
+            for group, (decay, fused) in zip(schedule.optimizer.param_groups, self._options, strict=False):
                 group["lr"] = self.hparams["learning_rate"] * self._cosine(schedule.last_epoch)
-                group["weight_decay"] = decay
+                group["weight_decay"], group["fused"] = decay, fused
+                for state in (schedule.optimizer.state.get(p) for p in group["params"]):
+                    if state and "step" in state:  # a fused optimizer counts its steps on the device
+                        state["step"] = state["step"].to(self.device if fused else "cpu")
             check_schedule(self.trainer, self.hparams["schedule_steps"])
         check_end(self.trainer)

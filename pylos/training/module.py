@@ -7,19 +7,18 @@ import os
 from typing import Any
 
 import torch
-from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pylos.errors import ConfigurationError, NonFiniteLossError
+from pylos.errors import ConfigurationError
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import rules_code
 from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_and_upgrade
 from pylos.network.checkpoints import check_rules, load_checkpoint
-from pylos.network.compiled import keep_plain_names, uncompiled
+from pylos.network.compiled import keep_plain_names
 from pylos.network.network import pylos_network
 from pylos.network.weights import check_finite
-from pylos.runs.lightning_internals import datamodule_of, forget_validation, is_compiled, trainer_of
+from pylos.runs.lightning_internals import datamodule_of, forget_validation, trainer_of
 from pylos.runs.logger import RunLogger
 from pylos.runs.relocation import names_to_paths, paths_to_names
 from pylos.runs.renamed import renamed_class
@@ -27,12 +26,12 @@ from pylos.runs.resuming import check_resumable
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.selfplay.replay_buffer import Batch
 from pylos.system.options import COUNT, SHARE, Range, checked_options, own_arguments
-from pylos.training.annealed_module import AnnealedModule
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.epoch_metrics import IN_BAR, EpochMetrics, Metrics
-from pylos.training.losses import CapturedLosses, Losses, losses
+from pylos.training.losses import Losses, losses
 from pylos.training.measured_module import MeasuredModule, not_compiled
 from pylos.training.run_state import RunState
+from pylos.training.stepping_module import SteppingModule
 
 _RANGES = {
     # Larger ones are mistyped: their weights would fill the memory, layer by layer.
@@ -48,7 +47,7 @@ _STEPS_PER_LIVE_LOSS = 10
 """Lightning's own bars show the loss of every tenth step, because it takes time to hand it over."""
 
 
-class PylosModule(AnnealedModule, MeasuredModule):
+class PylosModule(SteppingModule, MeasuredModule):
     """An agent in training: loss = policy cross-entropy + `value_loss_weight` x squared error of the value.
 
     This is the loss of AlphaZero (Silver et al., 2018), with the policy's softmax taken over the legal actions and
@@ -94,8 +93,6 @@ class PylosModule(AnnealedModule, MeasuredModule):
         self._run = RunState()
         self._rate = math.nan
         """The learning rate of the newest step."""
-        self._captured: CapturedLosses | None = None
-        """The losses as CUDA graphs, where they are used; those of one fit."""
         self.network = self.make_network()
         keep_plain_names(self)
         self.example_input_array = torch.zeros(1, OBSERVATION_SIZE)
@@ -138,8 +135,10 @@ class PylosModule(AnnealedModule, MeasuredModule):
         """Adds the run, its metrics so far, and what its bits depend on.
 
         Raises:
+            NonFiniteLossError: a step of late was not finite; what was saved before stays.
             NonFiniteNetworkError: a weight is infinite or not a number; what was saved before stays.
         """
+        self.check_captured_steps()
         check_finite(checkpoint["state_dict"], "not saved")
         checkpoint[VERSION_KEY] = VERSION
         self._run.save(checkpoint, self)
@@ -177,8 +176,6 @@ class PylosModule(AnnealedModule, MeasuredModule):
     def on_train_start(self) -> None:
         """Begins the run's logs, or goes on with them."""
         super().on_train_start()
-        # In an earlier fit the weights may have lain elsewhere.
-        self._captured = None
         self._epoch.resume(self.trainer)
         for logger in self.trainer.loggers:
             if isinstance(logger, RunLogger):
@@ -200,17 +197,16 @@ class PylosModule(AnnealedModule, MeasuredModule):
         """Logs the means over the epoch's steps after its last one. Lightning's own means would take 3 ms a step.
 
         Raises:
+            NonFiniteLossError: a step of late was not finite; the weights are as before that step.
             NonFiniteNetworkError: the epoch's steps have made a weight infinite, or not a number. So it is not
                 validated, evaluated or saved.
         """
-        if self.trainer.is_last_batch or 0 <= self.trainer.max_steps <= self.global_step:
+        ends = self.trainer.is_last_batch or 0 <= self.trainer.max_steps <= self.global_step
+        self.check_captured_steps(None if ends else batch_index)
+        if ends:
             when = f"stopped after step {self.global_step} (epoch {self.current_epoch})"
             check_finite(self.state_dict(), f"{when}; a lower learning_rate or weight_decay usually helps")
             self.log_for_epoch({**self._epoch.means(), "train/learning_rate": self._rate}, mean_of_ranks=True)
-
-    def on_train_end(self) -> None:
-        """Gives back the device's memory."""
-        self._captured = None
 
     def on_train_epoch_end(self) -> None:
         """Hands the epoch's metrics of our own to the loggers, those of the evaluation included.
@@ -250,43 +246,31 @@ class PylosModule(AnnealedModule, MeasuredModule):
                 )
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
-        """The losses of a batch. Lightning minimises "loss".
+        """The losses of a batch. Lightning minimises "loss", if the step is not captured: then it is made here.
 
         Raises:
             NonFiniteLossError: the loss is infinite or not a number; the weights are as before the step.
         """
-        found = self._losses(batch)
-        self._note_step(found, batch_index)
+        if self.captured_step is None:
+            values, log_policy = self(batch.observations)
+            found = losses(values, log_policy, batch, self.hparams["value_loss_weight"])
+            self._note_step(found, batch_index)
+        else:
+            found, norm = self.captured_step(batch)
+            self._note_step(found, batch_index, norm)
         return found._asdict()
 
     @not_compiled
-    def _note_step(self, found: Losses, batch_index: int) -> None:
+    def _note_step(self, found: Losses, batch_index: int, norm: Tensor | None = None) -> None:
         self._epoch.add({f"train/{name}": value for name, value in found._asdict().items()})
-        if not torch.isfinite(found.loss):
-            raise NonFiniteLossError(
-                f"the loss is {found.loss.item()} at step {self.global_step} (epoch {self.current_epoch}, "
-                f"batch {batch_index}); stopped. A lower learning_rate usually helps"
-            )
+        if norm is None:
+            self.check_loss(found.loss, self.global_step, batch_index)
+        else:
+            self._epoch.add({"train/gradient_norm": norm})
+            self.note_captured_step(batch_index)
         self._rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         if batch_index % _STEPS_PER_LIVE_LOSS == 0:
             self.log("loss", found.loss.detach(), prog_bar=True, logger=False, batch_size=1)
-
-    def _losses(self, batch: Batch) -> Losses:
-        """The losses of a batch in training; on a single GPU from CUDA graphs, unless the user has it compiled.
-
-        The graphs are captured at the first batch of a fit. They are those of the network: what a subclass does in
-        `forward` has no part in them.
-        """
-        trainer, weight = self.trainer, self.hparams["value_loss_weight"]
-        plain = trainer.precision == "32-true" and not torch.is_anomaly_enabled()
-        plain = plain and not is_compiled(self) and uncompiled(self.network) is self.network
-        alone = isinstance(trainer.strategy, SingleDeviceStrategy) and trainer.accumulate_grad_batches == 1
-        if self.device.type != "cuda" or not (plain and alone):
-            values, log_policy = self(batch.observations)
-            return losses(values, log_policy, batch, weight)
-        if self._captured is None:
-            self._captured = CapturedLosses(self.network, batch, weight)
-        return self._captured(batch)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Logs the norm of the gradient before it is clipped.
@@ -297,10 +281,9 @@ class PylosModule(AnnealedModule, MeasuredModule):
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         # With a gradient scaler that is no mistake: it skips the step.
-        scaled = self.trainer.precision == "16-mixed"
-        if not torch.isfinite(norm) and not scaled:
-            raise NonFiniteLossError(
-                f"the gradient is not finite at step {self.global_step} (epoch {self.current_epoch}); stopped. "
-                "A lower learning_rate usually helps"
-            )
+        if self.trainer.precision != "16-mixed":
+            self.check_norm(norm, self.global_step)
         self._epoch.add({"train/gradient_norm": norm})
+
+    def _step_class(self) -> type[SteppingModule]:
+        return PylosModule

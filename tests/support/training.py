@@ -10,7 +10,10 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from callbacks import EvaluationCallback
+from pylos.game.observation import OBSERVATION_SIZE
+from pylos.game.rules import NUM_ACTIONS
 from pylos.runs.checkpoint_io import AtomicCheckpointIO
+from pylos.selfplay.replay_buffer import Batch
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.module import PylosModule
 
@@ -88,6 +91,19 @@ def tiny_data(**changes: Any) -> SelfPlayDataModule:
 
 def tiny_evaluation(**changes: Any) -> EvaluationCallback:
     return EvaluationCallback(**{"games": 4, "simulations": 4, "anchors": ("rollouts:4",), **changes})
+
+
+def random_batch(size: int, seed: int, device: str = "cpu") -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    policy, legal = torch.rand(2, size, NUM_ACTIONS, generator=generator)
+    policy = policy * (legal > 0.5)
+    parts = (
+        torch.rand(size, OBSERVATION_SIZE, generator=generator),
+        policy / policy.sum(1, keepdim=True),
+        legal > 0.5,
+        torch.rand(size, 1, generator=generator) * 2 - 1,
+    )
+    return Batch(*(part.to(device) for part in parts))
 
 
 def tiny_trainer(

@@ -1,4 +1,4 @@
-"""The loss of a batch, against its definition; captured as CUDA graphs it is the same, and so is its gradient."""
+"""The loss of a batch, against its definition."""
 
 from __future__ import annotations
 
@@ -6,29 +6,14 @@ import pytest
 import torch
 
 from pylos.game.actions import parse_action
-from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
-from pylos.network.network import pylos_network
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
-from pylos.training.losses import CapturedLosses, losses
-from tests.support.training import tiny_module
-
-
-def random_batch(size: int, seed: int, device: str) -> Batch:
-    generator = torch.Generator().manual_seed(seed)
-    policy, legal = torch.rand(2, size, NUM_ACTIONS, generator=generator)
-    policy = policy * (legal > 0.5)
-    parts = (
-        torch.rand(size, OBSERVATION_SIZE, generator=generator),
-        policy / policy.sum(1, keepdim=True),
-        legal > 0.5,
-        torch.rand(size, 1, generator=generator) * 2 - 1,
-    )
-    return Batch(*(part.to(device) for part in parts))
+from pylos.training.losses import losses
+from tests.support.training import random_batch, tiny_module
 
 
 def test_illegal_actions_do_not_count():
-    batch = random_batch(4, 0, "cpu")
+    batch = random_batch(4, 0)
     values, log_policy = torch.rand(4, 1), torch.rand(4, NUM_ACTIONS)
     there = losses(values, log_policy, batch, 1.0)
     changed = torch.where(batch.legal, log_policy, torch.full_like(log_policy, 50.0))
@@ -37,30 +22,12 @@ def test_illegal_actions_do_not_count():
 
 
 def test_entropy_and_spread_are_those_of_the_outputs():
-    batch = random_batch(3, 0, "cpu")
+    batch = random_batch(3, 0)
     values, log_policy = torch.tensor([[0.5], [-0.5], [0.0]]), torch.rand(3, NUM_ACTIONS)
     found = losses(values, log_policy, batch, 1.0)
     rows = [torch.distributions.Categorical(logits=log_policy[i, batch.legal[i]]) for i in range(3)]
     torch.testing.assert_close(found.policy_entropy, torch.stack([row.entropy() for row in rows]).mean())
     torch.testing.assert_close(found.value_std, torch.tensor((0.5**2 * 2 / 3) ** 0.5))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
-def test_captured_losses_train_as_the_others_do():
-    torch.manual_seed(0)
-    networks = [pylos_network(width=64, blocks=2).cuda() for _ in "ab"]
-    networks[1].load_state_dict(networks[0].state_dict())
-    captured = CapturedLosses(networks[1], random_batch(32, 0, "cuda"), 2.0)
-    optimizers = [torch.optim.AdamW(network.parameters(), lr=1e-2, fused=True) for network in networks]
-    for step in range(20):
-        batch = random_batch(32 if step != 10 else 24, step, "cuda")  # one of another size
-        for network, optimizer in zip(networks, optimizers, strict=True):
-            values, log_policy = network(batch.observations)
-            found = captured(batch) if network is networks[1] else losses(values, log_policy, batch, 2.0)
-            optimizer.zero_grad()
-            found.loss.backward()
-            optimizer.step()
-        torch.testing.assert_close(*(network.state_dict() for network in networks), rtol=1e-4, atol=1e-5)
 
 
 START = "................/........./..../. w 0"
