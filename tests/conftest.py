@@ -14,6 +14,15 @@ settings.register_profile("pylos", deadline=None, max_examples=100)
 settings.load_profile("pylos")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what needs a CUDA device where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
 @pytest.fixture(scope="session")
 def solved_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PYLOS_HOME with the tables of all mini games, distances included. Leave it as it is."""

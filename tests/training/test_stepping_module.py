@@ -1,0 +1,212 @@
+"""Fits whose steps are made in one: the same checkpoints as step by step, and who has a say within a step keeps it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
+
+from pylos.errors import NonFiniteLossError
+from pylos.network.checkpoints import load_checkpoint
+from pylos.training import annealed_module, stepping_module
+from pylos.training.module import PylosModule
+from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
+
+
+@pytest.fixture
+def captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes steps in one on the CPU, too: what a graph would have in it runs kernel by kernel."""
+    for module in (annealed_module, stepping_module):
+        monkeypatch.setattr(module, "is_captured", lambda device: True)
+
+
+class Looks(pl.Callback):
+    """Has a say within every step, so that Lightning makes it."""
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        assert all(p.grad is not None for p in pl_module.parameters())
+
+
+class Saves(pl.Callback):
+    """Saves in the midst of an epoch."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.path, self.step = folder / f"{step}.ckpt", step
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_index):
+        if trainer.global_step == self.step:
+            trainer.save_checkpoint(self.path)
+
+
+class Stepped(pl.Callback):
+    """Notes how the steps were made, and what came out."""
+
+    def __init__(self) -> None:
+        self.captured: list[bool] = []
+        self.losses: list[float] = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_index):
+        self.captured.append(pl_module.captured_step is not None)
+        self.losses.append(float(outputs["loss"]))
+
+
+def fit(
+    folder: Path, *callbacks: pl.Callback, epochs: int = 2, resume: Path | None = None, **options: Any
+) -> tuple[dict[str, Any], Stepped]:
+    stepped = Stepped()
+    module = tiny_module(rules="mini-standard", learning_rate=2**-9, min_learning_rate=2**-10)
+    options = {"gradient_clip_val": 0.25, **options}
+    trainer = tiny_trainer(folder, epochs, (stepped, *callbacks), **options)
+    trainer.fit(module, datamodule=tiny_data(), ckpt_path=resume)
+    assert module.captured_step is None  # the device's memory is given back
+    return load_checkpoint(folder / "last.ckpt"), stepped
+
+
+@pytest.fixture
+def steps_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A schedule of rates that float32 holds: a graph takes them as such."""
+    monkeypatch.setattr(annealed_module, "cosine", lambda progress, lowest: 1.0 if progress < 0.4 else lowest)
+
+
+def assert_same_run(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """But for what describes the process and its callbacks."""
+    names = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "metrics", "SelfPlayDataModule")
+    assert_equal({name: one[name] for name in names}, {name: other[name] for name in names})
+
+
+@pytest.mark.usefixtures("captured", "steps_of_two")
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"gradient_clip_val": None}, {"gradient_clip_algorithm": "value", "gradient_clip_val": 1e-3}],
+)
+def test_a_fit_has_the_checkpoint_of_one_step_by_step(tmp_path: Path, options: dict[str, Any]):
+    whole, stepped = fit(tmp_path / "whole", **options)
+    parts, plain = fit(tmp_path / "parts", Looks(), **options)
+    assert stepped.captured == [True] * 2 * STEPS_PER_EPOCH
+    assert plain.captured == [False] * 2 * STEPS_PER_EPOCH
+    assert stepped.losses == plain.losses
+    assert_same_run(whole, parts)
+    assert len({group["lr"] for group in whole["optimizer_states"][0]["param_groups"]}) == 1
+    assert whole["optimizer_states"][0]["param_groups"][0]["capturable"] is False
+
+
+@pytest.mark.usefixtures("captured", "steps_of_two")
+@pytest.mark.parametrize("first", ["whole", "parts"])
+def test_a_resume_from_the_midst_of_an_epoch_changes_no_bit_in_either_way(tmp_path: Path, first: str):
+    saves = Saves(tmp_path, STEPS_PER_EPOCH + 2)
+    unbroken, _ = fit(tmp_path / "unbroken", saves, *([Looks()] if first == "parts" else []))
+    resumed, stepped = fit(tmp_path / "resumed", *([Looks()] if first == "whole" else []), resume=saves.path)
+    assert stepped.captured == [first == "parts"] * (STEPS_PER_EPOCH - 2)
+    assert_same_run(unbroken, resumed)
+
+
+@pytest.mark.usefixtures("captured")
+def test_checkpoints_go_from_device_to_device(tmp_path: Path, monkeypatch):
+    """What differs of the optimizer's state: whether its step is fused, and where it counts."""
+    fused, _ = fit(tmp_path / "device", epochs=1)
+    monkeypatch.undo()
+    plain, _ = fit(tmp_path / "host", resume=tmp_path / "device" / "last.ckpt")
+    for checkpoint, expected in ((fused, True), (plain, None)):
+        groups = checkpoint["optimizer_states"][0]["param_groups"]
+        assert [group["fused"] for group in groups] == [expected] * 2
+    steps = {float(state["step"]) for state in plain["optimizer_states"][0]["state"].values()}
+    assert steps == {2 * STEPS_PER_EPOCH}
+    for module in (annealed_module, stepping_module):
+        monkeypatch.setattr(module, "is_captured", lambda device: True)
+    back, stepped = fit(tmp_path / "back", epochs=3, resume=tmp_path / "host" / "last.ckpt")
+    assert all(stepped.captured)
+    assert back["optimizer_states"][0]["param_groups"][0]["fused"] is True
+
+
+class Breaks(pl.Callback):
+    """Breaks the loss or the gradient of one step."""
+
+    def __init__(self, what: str, step: int) -> None:
+        self.what, self.step = what, step
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_index):
+        if trainer.global_step != self.step:
+            return
+        if self.what == "loss":
+            batch.outcomes[0] = math.inf
+        else:
+            weight = next(pl_module.network.parameters())
+            hook = weight.register_hook(lambda gradient: (hook.remove(), gradient * math.nan)[1])
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("loss", r"the loss is inf at step 5 \(epoch 1, batch 1\); stopped"),
+        ("gradient", r"the gradient is not finite at step 5 \(epoch 1\); stopped"),
+    ],
+)
+def test_a_step_that_is_not_finite_ends_the_fit_with_the_weights_before_it(
+    tmp_path: Path, what: str, sentence: str
+):
+    trainer = tiny_trainer(tmp_path, 2, (Breaks(what, 5),))
+    module = tiny_module(rules="mini-standard")
+    with pytest.raises(NonFiniteLossError, match=sentence):
+        trainer.fit(module, datamodule=tiny_data())
+    assert load_checkpoint(tmp_path / "last.ckpt")["global_step"] == STEPS_PER_EPOCH
+    before = tiny_module(rules="mini-standard")
+    tiny_trainer(tmp_path / "before", -1, max_steps=5).fit(before, datamodule=tiny_data())
+    assert_equal(dict(module.state_dict()), dict(before.state_dict()))
+
+
+@pytest.mark.usefixtures("captured")
+def test_a_fit_is_not_saved_behind_a_step_that_is_not_finite(tmp_path: Path):
+    saves = Saves(tmp_path, 3)
+    with pytest.raises(NonFiniteLossError, match=r"step 1 \(epoch 0, batch 1\)"):
+        fit(tmp_path, Breaks("loss", 1), saves)
+    assert not saves.path.exists()
+
+
+@pytest.mark.usefixtures("captured")
+def test_a_long_epoch_ends_soon_after_a_step_that_is_not_finite(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(stepping_module, "_STEPS_BETWEEN_LOOKS", 2)
+    trainer, module = tiny_trainer(tmp_path, 1, (Breaks("loss", 0),)), tiny_module(rules="mini-standard")
+    with pytest.raises(NonFiniteLossError, match=r"step 0 \(epoch 0, batch 0\)"):
+        trainer.fit(module, datamodule=tiny_data())
+    assert trainer.fit_loop.epoch_loop.batch_idx == 1
+
+
+class OwnStep(PylosModule):
+    def training_step(self, batch, batch_index):
+        return super().training_step(batch, batch_index)["loss"] * 2
+
+
+class OwnClipping(PylosModule):
+    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+
+class Gradients(pl.Callback):
+    def on_after_backward(self, trainer, pl_module):
+        assert all(p.grad is not None for p in pl_module.parameters())
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (OwnStep, {}),
+        (OwnClipping, {}),
+        (PylosModule, {"callbacks": [Gradients()]}),
+        (PylosModule, {"callbacks": [GradientAccumulationScheduler({1: 2})]}),
+        (PylosModule, {"accumulate_grad_batches": 2}),
+        (PylosModule, {"precision": "bf16-mixed", "gradient_clip_val": None}),
+        (PylosModule, {"detect_anomaly": True}),
+    ],
+)
+def test_who_has_a_say_within_a_step_keeps_it(tmp_path: Path, kind: type[PylosModule], options: dict):
+    stepped = Stepped()
+    callbacks = (stepped, *options.pop("callbacks", []))
+    module = kind(width=16, blocks=1, validation_simulations=0, rules="mini-standard")
+    tiny_trainer(tmp_path, 1, callbacks, **options).fit(module, datamodule=tiny_data())
+    assert stepped.captured == [False] * STEPS_PER_EPOCH
