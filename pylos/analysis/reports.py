@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +51,31 @@ class Report(NamedTuple):
         return [_turns(*line) for line in zip(*(array[part].tolist() for array in arrays), strict=True)]
 
 
-def read_reports(pool: SearchPool, rows: list[int], finished: set[int]) -> list[Report]:
+class Reports(NamedTuple):
+    """What R searches have found that were read together."""
+
+    findings: Findings
+    """What they have found."""
+    simulations: np.ndarray
+    """int32 [R] how many they have made."""
+    done: np.ndarray
+    """bool [R] whether they have ended."""
+    error: str | None = None
+    """Why they failed, if they did; then only `done` has a meaning."""
+
+    def one(self, place: int) -> Report:
+        """The report of one of them."""
+        simulations, done = int(self.simulations[place]), bool(self.done[place])
+        value = float(self.findings.values[place])
+        return Report(simulations, done, value, self.findings, place, self.error)
+
+    def alone(self, place: int, order: np.ndarray) -> Reports:
+        """One of them alone, its actions in another order: that of their places in it, int64 [n]."""
+        part = slice(place, place + 1)
+        return Reports(self.findings.one(place, order), self.simulations[part], self.done[part], self.error)
+
+
+def read_reports(pool: SearchPool, rows: list[int], finished: Collection[int]) -> Reports:
     """Reads reports from evaluated searches.
 
     Args:
@@ -58,21 +83,15 @@ def read_reports(pool: SearchPool, rows: list[int], finished: set[int]) -> list[
         rows: of the searches.
         finished: those of which this is the last report.
     """
-    findings, made = pool.findings(rows, _LINE_ACTIONS), pool.simulations(rows)
-    facts = zip(made, rows, findings.values.tolist(), strict=True)
-    return [
-        Report(simulations, row in finished, value, findings, place)
-        for place, (simulations, row, value) in enumerate(facts)
-    ]
+    done = np.array([row in finished for row in rows], np.bool_)
+    return Reports(pool.findings(rows, _LINE_ACTIONS), pool.simulations(rows), done)
 
 
-def failed_report(error: str) -> Report:
-    """The last report of a search that failed."""
-    return Report(0, True, 0.0, _NOTHING, 0, error)
-
-
-_NOTHING = room_for_findings(np.zeros(2, np.int64), _LINE_ACTIONS)
-"""The findings of a search that failed."""
+def failed_reports(searches: int, error: str) -> Reports:
+    """The last reports of searches that failed."""
+    nothing = room_for_findings(np.zeros(searches + 1, np.int64), _LINE_ACTIONS)
+    nothing.values[:] = 0
+    return Reports(nothing, np.zeros(searches, np.int32), np.ones(searches, np.bool_), error)
 
 
 def _turns(actions: list[int], pending: list[int], length: int) -> list[str]:

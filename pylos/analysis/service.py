@@ -7,19 +7,19 @@ every search that is open. More workers make more simulations where there are co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from queue import SimpleQueue
 
 from pylos.analysis.agents import Agent, load_agent
-from pylos.analysis.reports import Report
-from pylos.analysis.tickets import SearchRequest, Ticket
+from pylos.analysis.reports import Report, Reports
+from pylos.analysis.tickets import SearchRequest, Take, Ticket
 from pylos.analysis.worker import Worker
 from pylos.errors import BusyError, PylosError
 from pylos.game.position import START
 from pylos.network.threads import single_threaded_torch
 
-__all__ = ["Agent", "Report", "SearchRequest", "SearchService", "Ticket", "load_agent"]
+__all__ = ["Agent", "Report", "Reports", "SearchRequest", "SearchService", "Ticket", "load_agent"]
 
 MOST_OPEN = 512
 """By default, the most searches that are open at the same time."""
@@ -38,17 +38,14 @@ class SearchService:
         self._lock = threading.Lock()
         self._until_closed = ExitStack()
         self._until_closed.enter_context(single_threaded_torch())
-        self._open = {Worker(): 0 for _ in range(threads)}
+        self._workers = [Worker() for _ in range(threads)]
 
     @property
     def open(self) -> int:
         """How many searches are open."""
-        with self._lock:
-            return sum(self._open.values())
+        return sum(worker.open for worker in self._workers)
 
-    def submit(
-        self, request: SearchRequest, on_report: Callable[[Report], None], wake: bool = True
-    ) -> Ticket:
+    def submit(self, request: SearchRequest, on_report: Callable[[Report], None]) -> Ticket:
         """Begins a search.
 
         Without noise, a search that is "gumbel" finds what `Search` finds for its position, to the last bit.
@@ -57,8 +54,6 @@ class SearchService:
             request: what is asked.
             on_report: takes the reports; the last one is `done`. It is called from the thread that searches, so it
                 must not wait for anything.
-            wake: whether to begin at once. Who submits many searches together says no, and calls `wake` after the
-                last: then they fill batches from the beginning.
 
         Returns:
             The ticket of the search, by which it can be cancelled.
@@ -66,24 +61,41 @@ class SearchService:
         Raises:
             BusyError: too many searches are open.
         """
+
+        def take(tickets: dict[int, Ticket], reports: Reports) -> None:
+            for place in tickets:
+                on_report(reports.one(place))
+
+        return self.submit_all([request], take)[0]
+
+    def submit_all(self, requests: Sequence[SearchRequest], take: Take) -> list[Ticket]:
+        """Begins searches, all of them or none. They fill batches from the beginning.
+
+        Args:
+            requests: what is asked.
+            take: takes the reports that were made together, with the tickets; else as `on_report` of `submit`.
+
+        Returns:
+            A ticket for each search.
+
+        Raises:
+            BusyError: too many searches are open.
+        """
+        tickets: list[Ticket] = []
         with self._lock:
-            if sum(self._open.values()) >= self._most_open:
+            counts = [worker.open for worker in self._workers]
+            if sum(counts) + len(requests) > self._most_open:
                 raise BusyError(f"{self._most_open} searches are open, and more cannot be: try again later")
-            worker = min(self._open, key=self._open.__getitem__)
-            self._open[worker] += 1
-
-        def ended() -> None:
-            with self._lock:
-                self._open[worker] -= 1
-
-        ticket = Ticket(request, on_report, ended)
-        worker.add(ticket, wake)
-        return ticket
-
-    def wake(self) -> None:
-        """Begins the searches that were submitted without that, as far as they are not under way."""
-        for worker in self._open:
-            worker.wake()
+            shares: list[list[Ticket]] = [[] for _ in counts]
+            for request in requests:
+                least = counts.index(min(counts))
+                counts[least] += 1
+                tickets.append(Ticket(request, take, self._workers[least]))
+                shares[least].append(tickets[-1])
+            for worker, share in zip(self._workers, shares, strict=True):
+                if share:
+                    worker.add(share)
+        return tickets
 
     def warm_up(self, *agents: Agent) -> None:
         """Compiles what searches need, by a small one for each agent. On a new machine that takes up to a minute.
@@ -99,6 +111,6 @@ class SearchService:
 
     def close(self) -> None:
         """Ends all searches, each with a report that has an error, and the threads. It takes up to a second."""
-        for worker in self._open:
+        for worker in self._workers:
             worker.close()
         self._until_closed.close()

@@ -1,18 +1,17 @@
-"""A search that was asked for: what is asked, when it reports, and how it is cancelled."""
+"""A search that was asked for: what is asked, and when it reports."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pylos.analysis.agents import Agent
-from pylos.analysis.reports import Report
+from pylos.analysis.reports import Reports
 from pylos.errors import ConfigurationError
 from pylos.search.own_root import ROOTS
 from pylos.system.options import Range, checked_options, shown
-from pylos.system.output import print_stderr
 
 MOST_SIMULATIONS = 20_000
 """The most simulations of a search."""
@@ -45,6 +44,8 @@ class SearchRequest:
     is one report, at the end."""
     report_every: int = 0
     """If not 0: report at the multiples of this number of simulations, and not at the times above."""
+    note: Any = None
+    """What who asks wants to find with the ticket."""
 
     def __post_init__(self) -> None:
         if self.simulations not in _SIMULATIONS or self.report_every not in _SIMULATIONS:
@@ -62,24 +63,24 @@ class Ticket:
 
     Args:
         request: what is asked.
-        on_report: takes the reports.
-        on_end: is called once, when the search is over.
+        take: takes the reports.
+        owner: who searches.
     """
 
-    def __init__(
-        self, request: SearchRequest, on_report: Callable[[Report], None], on_end: Callable[[], None]
-    ) -> None:
-        self.request = request
-        self._on_report, self._on_end = on_report, on_end
-        self._lock = threading.RLock()
+    def __init__(self, request: SearchRequest, take: Take, owner: Owner) -> None:
+        self.request, self.take, self._owner = request, take, owner
         self.is_over = False
-        """Whether there will be no more reports."""
+        """Whether there will be no more reports. Only the owner sets it."""
         self._next_simulations = self._next_seconds = 0.0
 
     def cancel(self) -> None:
         """Ends the search. There are no more reports when this returns, and soon no more simulations."""
-        with self._lock:
-            self._end()
+        self._owner.cancel(self)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it may report before the search is finished."""
+        return self.request.reports or self.request.report_every > 0
 
     def wants_report(self, simulations: int) -> bool:
         """Whether it is time for a report, not the last one, after a number of simulations."""
@@ -96,20 +97,13 @@ class Ticket:
         self._next_seconds = now + REPORT_SECONDS
         return True
 
-    def send(self, report: Report) -> None:
-        """Hands a report to who asked for the search."""
-        with self._lock:
-            if self.is_over:
-                return
-            if report.done:
-                self._end()
-            try:
-                self._on_report(report)
-            except Exception as error:  # a mistake of one who asks must not end the searches of the others
-                print_stderr(f"pylos: a search ends because its report was not taken: {error!r}")
-                self._end()
 
-    def _end(self) -> None:
-        if not self.is_over:
-            self.is_over = True
-            self._on_end()
+Take = Callable[[dict[int, Ticket], Reports], None]
+"""Takes the reports of its tickets that were made together. They are known by their places in the reports."""
+
+
+class Owner(Protocol):
+    """Who searches for tickets."""
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Ends a search: see `Ticket.cancel`."""

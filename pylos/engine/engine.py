@@ -13,29 +13,27 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from queue import SimpleQueue
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from pylos.analysis.reports import Report
-from pylos.analysis.service import Agent, SearchRequest, SearchService, Ticket, load_agent
+from pylos.analysis.service import Agent, Reports, SearchRequest, SearchService, Ticket, load_agent
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.engine.protocol import (
     PROTOCOL,
     Answer,
-    Position,
     Request,
     RequestError,
     Source,
-    analysis_line,
     encoded,
+    encoded_text,
     read_lines,
-    read_request,
+    read_requests,
 )
-from pylos.engine.writing import Truth, WrittenRows, write_rows
+from pylos.engine.writing import Truth, write_answers
 from pylos.errors import PylosError
-from pylos.search.findings import Findings
-from pylos.solution.tablebase import NO_DISTANCE, Tablebase, not_solved_message, open_if_present
+from pylos.game.board import Board
+from pylos.solution.tablebase import Tablebase, not_solved_message, open_if_present
 from pylos.system.machine import usable_threads
 from pylos.system.options import COUNT, Range, checked_options
 
@@ -69,26 +67,22 @@ class EngineOptions:
         checked_options({name: getattr(self, name) for name in _RANGES}, _RANGES)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     """A request whose positions are not all answered."""
 
     request: Request
+    id: str
+    """As JSON."""
     tickets: dict[int, Ticket] = field(default_factory=dict)
     """Of the positions that are not answered, by the number of turns that lead to them."""
 
 
-class _LastWritten(threading.local):
-    """The rows that a thread wrote last. Reports that were read together come one after the other."""
+class _About(NamedTuple):
+    """What an answer is about: the note of its ticket."""
 
-    findings: Findings | None = None
-    rows = WrittenRows("", np.zeros(1, np.int64))
-
-    def of(self, findings: Findings) -> WrittenRows:
-        """The rows of all reports that were read together."""
-        if findings is not self.findings:
-            self.findings, self.rows = findings, write_rows(findings)
-        return self.rows
+    opened: _Open
+    after: int
 
 
 class Engine:
@@ -111,8 +105,10 @@ class Engine:
         self._open: dict[str, _Open] = {}
         self._agents: dict[str, Agent] = {}  # by rules; for lines that came together they are looked up once
         self._tables: dict[str, Tablebase] = {}
+        self._to_begin: list[SearchRequest] = []  # what the lines ask for that are dealt with now
+        self._waiting = 0  # answers
+        self._lock = threading.Lock()  # of that number
         self._reading = True
-        self._written = _LastWritten()
         self._service = SearchService(options.most_open, options.threads or usable_threads())
 
     def run(self) -> None:
@@ -142,26 +138,27 @@ class Engine:
         """Does what lines ask. The searches that they begin are begun together."""
         self._chunks.release()
         self._agents.clear()
-        for line in lines:
-            if line is None or line.strip():
-                self._answer_request(line)
-        self._service.wake()
+        some = [line for line in lines if line is None or line.strip()]
+        for request in read_requests(some, self._options.rules, self._options.simulations):
+            try:
+                if isinstance(request, RequestError):
+                    raise request
+                self._do(request)
+            except RequestError as error:
+                self._write(error.answer)
+        self._begin()
 
-    def _answer_request(self, line: bytes | None) -> None:
-        """Does what a line asks."""
-        try:
-            request = read_request(line, self._options.rules, self._options.simulations)
-            if request.action == "analyse":
-                self._analyse(request)
-            elif request.action == "version":
-                self._confirm(request, version=version("pylos"), protocol=PROTOCOL)
-            elif request.action == "cancel_all":
-                self._confirm(request, cancelled=sum([self._cancel(id) for id in list(self._open)]))
-            else:
-                cancelled = self._cancel(request.cancel_id or "")
-                self._confirm(request, cancel_id=request.cancel_id, cancelled=cancelled)
-        except RequestError as error:
-            self._write(error.answer)
+    def _do(self, request: Request) -> None:
+        """Does what a request asks."""
+        if request.action == "analyse":
+            self._analyse(request)
+        elif request.action == "version":
+            self._confirm(request, version=version("pylos"), protocol=PROTOCOL)
+        elif request.action == "cancel_all":
+            self._confirm(request, cancelled=sum([self._cancel(id) for id in list(self._open)]))
+        else:
+            cancelled = self._cancel(request.cancel_id or "")
+            self._confirm(request, cancel_id=request.cancel_id, cancelled=cancelled)
 
     def _confirm(self, request: Request, **facts: object) -> None:
         self._write({"id": request.id, "action": request.action, **facts})
@@ -170,7 +167,9 @@ class Engine:
         """Ends what is left of a request; returns for how many positions."""
         if id not in self._open:
             return 0
-        tickets = self._open.pop(id).tickets
+        self._begin()
+        opened = self._open.pop(id)
+        tickets, opened.tickets = opened.tickets, {}
         for after, ticket in tickets.items():
             ticket.cancel()
             self._write({"id": id, "after": after, "done": True, "cancelled": True})
@@ -181,7 +180,7 @@ class Engine:
         id = request.id or ""
         if id in self._open:
             raise RequestError(f"the request with the id {id!r} is not finished", "id", id)
-        most, there = self._options.most_open, self._service.open
+        most, there = self._options.most_open, self._service.open + len(self._to_begin)
         if there + len(request.positions) > most:
             raise RequestError(
                 f"busy: {there} positions are open, and {most} may be: wait for answers", None, id
@@ -189,17 +188,24 @@ class Engine:
         agent = self._agent(request)
         if request.exact:
             self._load_table(request)
-        self._open[id] = opened = _Open(request)
-        for position in request.positions:
+        self._open[id] = opened = _Open(request, encoded_text(id))
+        for after, position in request.positions:
             search = SearchRequest(
-                position.board.position,
+                position,
                 agent,
                 request.simulations,
                 request.root,
                 report_every=request.report_every,
+                note=_About(opened, after),
             )
-            on_report = partial(self._take, opened, position)
-            opened.tickets[position.after] = self._service.submit(search, on_report, wake=False)
+            self._to_begin.append(search)
+
+    def _begin(self) -> None:
+        """Begins the searches that were asked for."""
+        searches, self._to_begin = self._to_begin, []
+        for ticket in self._service.submit_all(searches, self._take):
+            opened, after = ticket.request.note
+            opened.tickets[after] = ticket
 
     def _agent(self, request: Request) -> Agent:
         """Who judges the positions of a request."""
@@ -222,41 +228,58 @@ class Engine:
             raise RequestError(not_solved_message(request.rules), "exact", request.id)
         self._tables[request.rules] = table
 
-    def _take(self, opened: _Open, position: Position, report: Report) -> None:
-        """Takes a report from the thread that searches, which also writes its rows."""
-        if report.done or self._events.qsize() < MOST_WAITING:
-            written = self._written.of(report.findings)
-            self._events.put(partial(self._answer, opened, position, report, written))
+    def _take(self, tickets: dict[int, Ticket], reports: Reports) -> None:
+        """Takes reports from the thread that searches, which also writes most of their answers."""
+        with self._lock:
+            if self._waiting >= MOST_WAITING:
+                tickets = {place: ticket for place, ticket in tickets.items() if reports.done[place]}
+            self._waiting += len(tickets)
+        plain: dict[int, SearchRequest] = {}
+        for place, ticket in tickets.items():
+            about: _About = ticket.request.note
+            if reports.error is not None:
+                fields = f',"done":true,"error":{encoded_text(reports.error)}}}\n'
+                self._events.put(partial(self._answer, [about], [True], [fields]))
+            elif about.opened.request.exact:
+                self._events.put(partial(self._answer_with_truth, ticket.request, reports, place))
+            else:
+                plain[place] = ticket.request
+        if plain:
+            abouts, places = [request.note for request in plain.values()], list(plain)
+            positions = [request.position for request in plain.values()]
+            most = [about.opened.request.rows for about in abouts]
+            texts = write_answers(reports, places, positions, most)
+            self._events.put(partial(self._answer, abouts, reports.done[places].tolist(), texts))
 
-    def _answer(self, opened: _Open, position: Position, report: Report, written: WrittenRows) -> None:
-        """Writes what a report says."""
-        request = opened.request
-        if self._open.get(request.id or "") is not opened:
-            return  # cancelled meanwhile
-        if report.error is not None:
-            self._write({"id": request.id, "after": position.after, "done": True, "error": report.error})
-        elif request.exact:
-            self._sink.write(self._with_truth(request, position, report))
-        else:
-            rows = written.of(report.part, request.rows)
-            self._sink.write(analysis_line(request, position, report, rows))
-        if report.done:
-            del opened.tickets[position.after]
-            if not opened.tickets:
-                del self._open[request.id or ""]
-
-    def _with_truth(self, request: Request, position: Position, report: Report) -> str:
-        """The line of an answer with exact values, by which its rows are ordered."""
-        table, findings = self._tables[request.rules], report.findings
-        values, distances = table.probe([position.board])
-        distance = int(distances[0])
-        worth = {"exact": int(values[0]), "distance": None if distance == NO_DISTANCE else distance}
-        known = table.probe_actions([position.board])
-        places = np.searchsorted(known.actions, findings.actions[report.part])
+    def _answer_with_truth(self, search: SearchRequest, reports: Reports, place: int) -> None:
+        """Writes an answer with exact values, by which its rows are ordered."""
+        about: _About = search.note
+        request = about.opened.request
+        table, board = self._tables[request.rules], Board.from_position(search.position, request.rules)
+        values, distances = table.probe([board])
+        known = table.probe_actions([board])
+        places = np.searchsorted(known.actions, reports.findings.actions[reports.findings.part(place)])
         exact, turns = known.values[places], known.distances[places]
         order = np.lexsort((exact * turns, -exact))  # of equals, those in front stay there
-        rows = write_rows(findings.one(report.place, order), Truth(exact[order], turns[order]))
-        return analysis_line(request, position, report, rows.of(slice(0, len(order)), request.rows), worth)
+        alone = reports.alone(place, order)
+        truth = Truth(values, distances, exact[order], turns[order])
+        text = write_answers(alone, [0], [search.position], [request.rows], truth)
+        self._answer([about], alone.done.tolist(), text)
+
+    def _answer(self, abouts: list[_About], done: list[bool], texts: list[str]) -> None:
+        """Writes answers, of which the texts are what is behind the fields that say what they are about."""
+        with self._lock:
+            self._waiting -= len(abouts)
+        lines = []
+        for (opened, after), ended, text in zip(abouts, done, texts, strict=True):
+            if after in opened.tickets:  # else it was cancelled meanwhile
+                lines.append(f'{{"id":{opened.id},"after":{after}{text}')
+                if ended:
+                    del opened.tickets[after]
+                    if not opened.tickets:
+                        del self._open[opened.request.id or ""]
+        if lines:
+            self._sink.write("".join(lines))
 
     def _write(self, answer: Answer) -> None:
         self._sink.write(encoded(answer))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from pylos.analysis.reports import Report
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import IllegalActionError, PositionError, PylosError, RulesError
 from pylos.game.board import Board
+from pylos.game.notation import parse_positions
+from pylos.game.rules import RULES
 from pylos.search.own_root import ROOTS
 from pylos.system.options import Range
 
@@ -23,6 +24,8 @@ _CHUNK = 1 << 16
 """The bytes that are read together at most."""
 MOST_TURNS = 1000
 """The most turns of a request."""
+MOST_ROWS = 1000
+"""More rows than an answer has."""
 MOST_ID = 200
 """The longest id."""
 ACTIONS = ("analyse", "cancel", "cancel_all", "version")
@@ -36,12 +39,11 @@ FIELDS = {
     "version": ("id", "action"),
 }
 """The fields that a request may have, by its action."""
-_SIMULATIONS, _EVERY, _ROWS = (
-    Range(int, 0, MOST_SIMULATIONS),
-    Range(int, 1, MOST_SIMULATIONS),
-    Range(int, 0, 1000),
-)
-_DECIMALS = 6
+_NUMBERS = {
+    "simulations": Range(int, 0, MOST_SIMULATIONS),
+    "report_every": Range(int, 1, MOST_SIMULATIONS),
+    "rows": Range(int, 0, MOST_ROWS),
+}
 Answer = dict[str, Any]
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _MOST_SHOWN = 60
@@ -86,7 +88,8 @@ class Position(NamedTuple):
 
     after: int
     """After how many of the request's turns."""
-    board: Board
+    position: int
+    """Packed."""
 
 
 class Request(NamedTuple):
@@ -100,8 +103,8 @@ class Request(NamedTuple):
     simulations: int = 0
     root: str | None = None
     report_every: int = 0
-    rows: int | None = None
-    """The most rows of an answer; None for all."""
+    rows: int = MOST_ROWS
+    """The most rows of an answer."""
     exact: bool = False
 
 
@@ -131,35 +134,48 @@ def read_lines(source: Source) -> Iterator[list[bytes | None]]:
         yield [None if too_long else rest]
 
 
-def read_request(line: bytes | None, rules: str, simulations: int) -> Request:
-    """Reads a request.
+def read_requests(
+    lines: Sequence[bytes | None], rules: str, simulations: int
+) -> list[Request | RequestError]:
+    """Reads requests that came together: what each line asks, or why it is refused.
 
     Args:
-        line: as `read_lines` gives it.
+        lines: as `read_lines` gives them.
         rules: the rule set of a request that names none.
         simulations: those of a request that says nothing about them.
-
-    Raises:
-        RequestError: the line is refused.
     """
-    fields = _object(line)
-    id = fields.get("id")
-    if id is not None and not (isinstance(id, str) and 0 < len(id) <= MOST_ID):
-        raise RequestError(f"id must be a text of 1 to {MOST_ID} characters, got {shown(id)}", "id", None)
-    action = fields.get("action", "analyse")
-    if action not in ACTIONS:
-        raise RequestError(f"action must be one of {', '.join(ACTIONS)}, got {shown(action)}", "action", id)
-    known = FIELDS[action]
-    for name in fields:
-        if name not in known:
-            message = f"{action} has no field {shown(name)}; it has {', '.join(known)}"
-            raise RequestError(message, name[:MOST_ID], id)
-    if action == "analyse":
-        return _analysis(fields, id, rules, simulations)
-    cancel_id = fields.get("cancel_id")
-    if action == "cancel" and not isinstance(cancel_id, str):
-        raise RequestError(f"cancel_id must be the id of a request, got {shown(cancel_id)}", "cancel_id", id)
-    return Request(action, id, cancel_id)
+    read: list[dict[str, Any] | RequestError] = []
+    for line in lines:
+        try:
+            read.append(_object(line))
+        except RequestError as error:
+            read.append(error)
+    known = _known_positions([fields for fields in read if isinstance(fields, dict)], rules)
+    requests: list[Request | RequestError] = []
+    for fields in read:
+        if isinstance(fields, dict):
+            try:
+                requests.append(_request(fields, known, rules, simulations))
+            except RequestError as error:
+                requests.append(error)
+        else:
+            requests.append(fields)
+    return requests
+
+
+def _known_positions(requests: list[dict[str, Any]], rules: str) -> dict[tuple[str, str], int]:
+    """The packed positions of requests, by rules and text. Texts in which something is wrong are not among them."""
+    texts: defaultdict[str, set[str]] = defaultdict(set)
+    for fields in requests:
+        name, text = fields.get("rules", rules), fields.get("position")
+        if isinstance(name, str) and name in RULES and isinstance(text, str):
+            texts[name].add(text)
+    return {
+        (name, text): position
+        for name, some in texts.items()
+        for text, position in zip(some, parse_positions(list(some), name), strict=True)
+        if position >= 0
+    }
 
 
 def _object(line: bytes | None) -> dict[str, Any]:
@@ -198,43 +214,66 @@ def shown(value: Any) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
-def _analysis(fields: dict[str, Any], id: str | None, rules: str, simulations: int) -> Request:
+def _request(
+    fields: dict[str, Any], known: dict[tuple[str, str], int], rules: str, simulations: int
+) -> Request:
+    """Reads a request, see `read_requests`."""
+    id = fields.get("id")
+    if id is not None and not (isinstance(id, str) and 0 < len(id) <= MOST_ID):
+        raise RequestError(f"id must be a text of 1 to {MOST_ID} characters, got {shown(id)}", "id", None)
+    action = fields.get("action", "analyse")
+    if action not in ACTIONS:
+        raise RequestError(f"action must be one of {', '.join(ACTIONS)}, got {shown(action)}", "action", id)
+    known_names = FIELDS[action]
+    for name in fields:
+        if name not in known_names:
+            message = f"{action} has no field {shown(name)}; it has {', '.join(known_names)}"
+            raise RequestError(message, name[:MOST_ID], id)
+    if action == "analyse":
+        return _analysis(fields, id, known, rules, simulations)
+    cancel_id = fields.get("cancel_id")
+    if action == "cancel" and not isinstance(cancel_id, str):
+        raise RequestError(f"cancel_id must be the id of a request, got {shown(cancel_id)}", "cancel_id", id)
+    return Request(action, id, cancel_id)
+
+
+def _analysis(
+    fields: dict[str, Any],
+    id: str | None,
+    known: dict[tuple[str, str], int],
+    rules: str,
+    simulations: int,
+) -> Request:
     """Reads a request to analyse positions."""
     if id is None:
         raise RequestError("a request needs an id, by which its answers can be told", "id", None)
-
-    def number(name: str, allowed: Range, default: Any) -> Any:
-        if name not in fields:
-            return default
-        if fields[name] not in allowed:
-            raise RequestError(f"{name} must be {allowed}, got {shown(fields[name])}", name, id)
-        return fields[name]
-
     rules, root, exact = fields.get("rules", rules), fields.get("root"), fields.get("exact", False)
     if "root" in fields and root not in ROOTS:
         raise RequestError(f"root must be {' or '.join(ROOTS)}, got {shown(root)}", "root", id)
     if not isinstance(exact, bool):
         raise RequestError(f"exact must be true or false, got {shown(exact)}", "exact", id)
-    return Request(
-        "analyse",
-        id,
-        rules=rules,
-        positions=_positions(fields, id, rules),
-        simulations=number("simulations", _SIMULATIONS, simulations),
-        root=root,
-        report_every=number("report_every", _EVERY, 0),
-        rows=number("rows", _ROWS, None),
-        exact=exact,
-    )
-
-
-def _positions(fields: dict[str, Any], id: str, rules: Any) -> tuple[Position, ...]:
-    """The positions that a request asks about."""
-    text, turns = fields.get("position"), fields.get("turns", [])
     if not isinstance(rules, str):
         raise RequestError(f"rules must be the name of a rule set, got {shown(rules)}", "rules", id)
+    text = fields.get("position")
     if "position" in fields and not isinstance(text, str):
         raise RequestError(f"position must be a text, got {shown(text)}", "position", id)
+    if (position := known.get((rules, text or ""))) is None or "turns" in fields or "after" in fields:
+        positions = _positions(fields, id, rules, text)
+    else:
+        positions = (Position(0, position),)
+    numbers: dict[str, Any] = {"simulations": simulations, "report_every": 0, "rows": MOST_ROWS}
+    for name in numbers:
+        if name in fields:
+            numbers[name] = fields[name]
+            if fields[name] not in _NUMBERS[name]:
+                message = f"{name} must be {_NUMBERS[name]}, got {shown(fields[name])}"
+                raise RequestError(message, name, id)
+    return Request("analyse", id, None, rules, positions, root=root, exact=exact, **numbers)
+
+
+def _positions(fields: dict[str, Any], id: str, rules: str, text: str | None) -> tuple[Position, ...]:
+    """The positions that a request asks about."""
+    turns = fields.get("turns", [])
     if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
         raise RequestError(f"turns must be a list of texts, got {shown(turns)}", "turns", id)
     if len(turns) > MOST_TURNS:
@@ -253,36 +292,19 @@ def _positions(fields: dict[str, Any], id: str, rules: Any) -> tuple[Position, .
         raise RequestError(str(error), "rules", id) from None
     except PositionError as error:
         raise RequestError(str(error), "position", id) from None
-    boards, wanted = {}, set(after)
+    positions = [board.position]
     for index, turn in enumerate(turns):
-        if index in wanted:
-            boards[index] = board.copy()
         try:
             board.push(turn)
         except IllegalActionError as error:
             raise RequestError(f"turns[{index}]: {error}", "turns", id) from None
-    boards[len(turns)] = board
-    return tuple(Position(place, boards[place]) for place in after)
+        positions.append(board.position)
+    return tuple(Position(place, positions[place]) for place in after)
 
 
-def analysis_line(
-    request: Request, position: Position, report: Report, rows: str, worth: Answer | None = None
-) -> str:
-    """The line of an answer about a position.
-
-    Args:
-        request: asks about it.
-        position: it.
-        report: what the search found so far.
-        rows: the rows to show, as JSON.
-        worth: the exact value of the position and its distance, if asked for.
-    """
-    done, turn = "true" if report.done else "false", position.board.turn
-    value, more = round(report.value, _DECIMALS), f",{_encode(worth)[1:-1]}" if worth else ""
-    return (
-        f'{{"id":{_encode(request.id)},"after":{position.after},"done":{done},"turn":"{turn}",'
-        f'"simulations":{report.simulations},"value":{value}{more},"rows":[{rows}]}}\n'
-    )
+def encoded_text(text: str) -> str:
+    """A text as JSON."""
+    return _encode(text)
 
 
 def encoded(answer: Answer) -> str:

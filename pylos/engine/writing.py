@@ -1,17 +1,20 @@
-"""The rows of answers as JSON: one kernel writes those of many reports.
+"""Answers about positions as JSON: one kernel writes those of many reports.
 
-An answer has as many rows as its position has legal actions, so nearly all of its text is rows. Python needs as much
-time for them as the search for twenty simulations; the kernel needs a hundredth of that, and no interpreter's lock.
+An answer has as many rows as its position has legal actions. Python needs as much time for them as the search for
+twenty simulations; the kernel needs a hundredth of that, and no interpreter's lock.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from pylos.analysis.reports import LINE_TURNS
+from pylos.analysis.reports import LINE_TURNS, Reports
 from pylos.game.actions import action_name
+from pylos.game.position import mover
 from pylos.game.rules import NUM_ACTIONS, STOP
 from pylos.kernels.jit import jit
 from pylos.search.findings import Findings
@@ -19,61 +22,67 @@ from pylos.solution.tablebase import NO_DISTANCE
 
 _MILLION = 1_000_000
 """Numbers that are not whole have six decimals."""
-_ROW_BYTES = 200
-"""More than a row has without its line."""
+_ANSWER_BYTES = 200
+"""More than an answer has without its rows."""
+_ROW_BYTES = 224
+"""More than a row has without the names in its line."""
 _NAME_BYTES = 8
 """More than a name has."""
 
 
 class Truth(NamedTuple):
-    """What T actions are worth by the solution."""
+    """What R positions and their T actions are worth by the solution."""
 
     values: np.ndarray
-    """int8 [T] 1 for a win, 0 for a draw, -1 for a loss."""
+    """int8 [R] 1 for a win, 0 for a draw, -1 for a loss."""
     distances: np.ndarray
-    """int16 [T] turns to the end, or NO_DISTANCE."""
+    """int16 [R] turns to the end, or NO_DISTANCE."""
+    action_values: np.ndarray
+    """int8 [T] see `values`, for the player who acts."""
+    action_distances: np.ndarray
+    """int16 [T] see `distances`."""
 
 
-NO_TRUTH = Truth(np.empty(0, np.int8), np.empty(0, np.int16))
-"""Of actions that are not to be shown with it."""
+NO_TRUTH = Truth(*(np.empty(0, kind) for kind in (np.int8, np.int16) * 2))
+"""Of answers that are not to show it."""
 
 
-class WrittenRows(NamedTuple):
-    """The rows of T actions as JSON."""
+def write_answers(
+    reports: Reports,
+    places: Sequence[int],
+    positions: Sequence[int],
+    most: Sequence[int],
+    truth: Truth = NO_TRUTH,
+) -> list[str]:
+    """Writes answers from the field "done" on, with the comma before it, to the end of the line.
 
-    text: str
-    """The objects, each followed by a comma."""
-    ends: np.ndarray
-    """int64 [T + 1] where each row begins, and the end of the last."""
-
-    def of(self, part: slice, most: int | None) -> str:
-        """The rows of a part, without the last comma.
-
-        Args:
-            part: which rows.
-            most: the most of them; None for all.
-        """
-        stop = part.stop if most is None else min(part.stop, part.start + most)
-        return self.text[self.ends[part.start] : self.ends[stop] - 1] if stop > part.start else ""
-
-
-def write_rows(found: Findings, truth: Truth = NO_TRUTH) -> WrittenRows:
-    """Writes the rows of all searches, with the truth about all their actions, if it is given."""
-    total, most = found.lines.shape
-    ends = np.zeros(total + 1, np.int64)
-    out = np.empty(total * (_ROW_BYTES + most * _NAME_BYTES + 3 * LINE_TURNS), np.uint8)
-    _write_rows(found, truth, out, ends)
-    return WrittenRows(str(out[: ends[-1]].data, "ascii"), ends)
+    Args:
+        reports: what was found.
+        places: which of the reports to write.
+        positions: the packed positions that they are about.
+        most: the most rows of each.
+        truth: about all reports and their actions, if it is to be shown.
+    """
+    found, asked = reports.findings, np.array([places, positions, most])
+    total, length = found.lines.shape
+    out = np.empty(len(places) * _ANSWER_BYTES + total * (_ROW_BYTES + length * _NAME_BYTES), np.uint8)
+    ends = np.zeros(len(places) + 1, np.int64)
+    _write(found, reports.simulations, reports.done, asked, truth, out, ends)
+    text = str(out[: ends[-1]].data, "ascii")
+    return [text[start:end] for start, end in pairwise(ends.tolist())]
 
 
 def _bytes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("ascii"), np.uint8)
 
 
-_ACTION, _NAME, _EXACT, _DISTANCE = map(_bytes, ('{"action":', ',"name":"', '","exact":', ',"distance":'))
-_PRIOR, _VISITS, _MEAN, _IMPROVED = map(_bytes, (',"prior":', ',"visits":', ',"mean":', ',"improved":'))
-_LINE, _NEXT_TURN, _END, _NULL = map(_bytes, (',"line":["', '","', '"]},', "null"))
-_QUOTE, _MINUS, _POINT, _ZERO, _SMALL = map(ord, '"-.0e')
+_DONE, _TURN, _SIMULATIONS, _VALUE = map(_bytes, (',"done":', ',"turn":"', '","simulations":', ',"value":'))
+_TRUE, _FALSE, _NULL, _WHITE, _BLACK = map(_bytes, ("true", "false", "null", "white", "black"))
+_ROWS, _ACTION, _NAME, _NAME_END = map(_bytes, (',"rows":[', '{"action":', ',"name":"', '"'))
+_EXACT, _DISTANCE, _PRIOR, _VISITS = map(_bytes, (',"exact":', ',"distance":', ',"prior":', ',"visits":'))
+_MEAN, _IMPROVED, _LINE = map(_bytes, (',"mean":', ',"improved":', ',"line":["'))
+_NEXT_TURN, _ROW_END, _ANSWER_END = map(_bytes, ('","', '"]},', "]}\n"))
+_MINUS, _POINT, _ZERO, _SMALL = map(ord, "-.0e")
 _STOP_NAME = NUM_ACTIONS
 """Where the name of the stop is: its number is also that of placing on the apex."""
 _NAMES = np.zeros((NUM_ACTIONS + 1, _NAME_BYTES), np.uint8)
@@ -83,37 +92,64 @@ for _number, _text in enumerate([*map(action_name, range(NUM_ACTIONS)), action_n
 
 
 @jit
-def _write_rows(found: Findings, truth: Truth, out: np.ndarray, ends: np.ndarray) -> None:
-    """Writes the rows to `out`, and to `ends` [T + 1] where they end."""
+def _write(
+    found: Findings,
+    simulations: np.ndarray,
+    done: np.ndarray,
+    asked: np.ndarray,
+    truth: Truth,
+    out: np.ndarray,
+    ends: np.ndarray,
+) -> None:
+    """Writes answers to `out`, and where they end to `ends`; `asked` [3, n] has their places, positions and rows."""
     at = 0
-    for i in range(found.first.shape[0] - 1):
+    for k in range(asked.shape[1]):
+        i, position, most = asked[0, k], asked[1, k], asked[2, k]
+        at = _put(out, _put(out, at, _DONE), _TRUE if done[i] else _FALSE)
+        at = _put(out, _put(out, at, _TURN), _BLACK if mover(position) else _WHITE)
+        at = _put_number(out, _put(out, at, _SIMULATIONS), simulations[i])
+        at = _put_decimal(out, _put(out, at, _VALUE), np.float64(found.values[i]))
+        if truth.values.shape[0]:
+            at = _put_truth(out, at, truth.values[i], truth.distances[i])
+        at = _put(out, at, _ROWS)
         first, last = found.first[i], found.first[i + 1]
         total = 0
         for t in range(first, last):
             total += found.weights[t]
-        for t in range(first, last):
-            at = _put_number(out, _put(out, at, _ACTION), found.actions[t])
-            at = _put_name(out, _put(out, at, _NAME), found.actions[t], found.pending[t, 0])
-            if truth.values.shape[0]:
-                at = _put_number(out, _put(out, at, _EXACT), truth.values[t])
-                at = _put(out, at, _DISTANCE)
-                distance = truth.distances[t]
-                at = _put(out, at, _NULL) if distance == NO_DISTANCE else _put_number(out, at, distance)
-            else:
-                out[at] = _QUOTE
-                at += 1
-            at = _put_decimal(out, _put(out, at, _PRIOR), np.float64(found.priors[t]))
-            at = _put_number(out, _put(out, at, _VISITS), found.visits[t])
-            at = _put_decimal(out, _put(out, at, _MEAN), np.float64(found.means[t]))
-            at = _put_decimal(out, _put(out, at, _IMPROVED), found.weights[t] / total)
-            at = _put_line(out, _put(out, at, _LINE), found.lines[t], found.pending[t], found.lengths[t])
-            at = _put(out, at, _END)
-            ends[t + 1] = at
+        for t in range(first, min(last, first + most)):
+            at = _put_row(out, at, found, t, total, truth)
+        if last > first and most:
+            at -= 1  # the last comma
+        at = _put(out, at, _ANSWER_END)
+        ends[k + 1] = at
+
+
+@jit
+def _put_row(out: np.ndarray, at: int, found: Findings, t: int, total: int, truth: Truth) -> int:
+    """Writes a row, with a comma behind it; this function and those below return where the text ends."""
+    at = _put_number(out, _put(out, at, _ACTION), found.actions[t])
+    at = _put_name(out, _put(out, at, _NAME), found.actions[t], found.pending[t, 0])
+    at = _put(out, at, _NAME_END)
+    if truth.values.shape[0]:
+        at = _put_truth(out, at, truth.action_values[t], truth.action_distances[t])
+    at = _put_decimal(out, _put(out, at, _PRIOR), np.float64(found.priors[t]))
+    at = _put_number(out, _put(out, at, _VISITS), found.visits[t])
+    at = _put_decimal(out, _put(out, at, _MEAN), np.float64(found.means[t]))
+    at = _put_decimal(out, _put(out, at, _IMPROVED), found.weights[t] / total)
+    at = _put_line(out, _put(out, at, _LINE), found.lines[t], found.pending[t], found.lengths[t])
+    return _put(out, at, _ROW_END)
+
+
+@jit
+def _put_truth(out: np.ndarray, at: int, value: int, distance: int) -> int:
+    """Writes the exact value of a position or an action."""
+    at = _put(out, _put_number(out, _put(out, at, _EXACT), value), _DISTANCE)
+    return _put(out, at, _NULL) if distance == NO_DISTANCE else _put_number(out, at, distance)
 
 
 @jit
 def _put(out: np.ndarray, at: int, text: np.ndarray) -> int:
-    """Writes a text; this function and those below return where it ends."""
+    """Writes a text."""
     for k in range(text.shape[0]):
         out[at + k] = text[k]
     return at + text.shape[0]

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from pylos.game.actions import CELL_NAMES
-from pylos.game.position import NUM_CELLS, SIDES, cells_by_side, mover, own_cells, take_backs
+from pylos.game.position import (
+    NUM_CELLS,
+    SIDES,
+    cells_by_side,
+    mover,
+    opponent_cells,
+    own_cells,
+    take_backs,
+)
 from pylos.game.rules import (
     ACTION_SOURCE,
     ACTION_TARGET,
@@ -15,12 +23,14 @@ from pylos.game.rules import (
     STOP,
     balls_per_player,
     completes_formation,
+    formation_cells,
     ground_cells,
     occupied_cells,
     rules_code,
     supported_cells,
     uncovered_cells,
 )
+from pylos.kernels.bits import popcount
 from pylos.kernels.jit import jit
 
 
@@ -45,6 +55,31 @@ def why_impossible(position: int, rules: str) -> str:
     if floating := _floating_balls(white | black, occupied_cells(position, code)):
         return f"the ball on {_first_name(floating)} does not rest on four balls"
     return _why_no_take_back(position, code)
+
+
+@jit
+def can_occur(position: int, code: int) -> bool:
+    """Whether a packed position can occur. `why_impossible` says why not."""
+    own, opponent, pending = own_cells(position), opponent_cells(position), take_backs(position)
+    balls = own | opponent
+    most = balls_per_player(code)
+    if position < 0 or own & opponent or popcount(own) > most or popcount(opponent) > most:
+        return False
+    if balls & ground_cells(code):
+        return False
+    occupied = occupied_cells(position, code)
+    left = balls
+    while left:
+        ball = left & -left
+        if not supported_cells(occupied ^ ball) & ball:
+            return False
+        left ^= ball
+    if pending == 0:
+        return True
+    free = own & uncovered_cells(balls)
+    if pending == 3 or not free or not code & (SQUARES | LINES):
+        return False
+    return popcount(own) < most if pending == 1 else formation_cells(own, code) & free != 0
 
 
 @jit

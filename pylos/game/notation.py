@@ -9,14 +9,20 @@ A turn is its actions written together: `1B2`, `1B2^2A1`, `1B2-1A1`, `1B2-1A1-1C
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from pylos.errors import PositionError
 from pylos.game.actions import action_name
-from pylos.game.explanations import why_impossible
+from pylos.game.explanations import can_occur, why_impossible
 from pylos.game.position import NUM_CELLS, cells_by_side, mover, pack, take_backs
-from pylos.game.rules import LEVEL_SIZE, LEVEL_START, STOP
+from pylos.game.rules import LEVEL_SIZE, LEVEL_START, STOP, rules_code
+from pylos.kernels.jit import jit
 
+_EMPTY = "................/........./..../. w 0"
+_LAYOUT = np.frombuffer(_EMPTY.encode("ascii"), np.uint8)
+_CELL, _WHITE, _BLACK, _ZERO = map(ord, ".wb0")
 _DIGITS = str.maketrans(".wb", "010"), str.maketrans(".wb", "001")
 """For each colour, the bit of each cell as a digit."""
 
@@ -61,6 +67,48 @@ def parse_position(text: str, rules: str) -> int:
     if reason := why_impossible(position, rules):
         raise PositionError(f"{text!r}: {reason}")
     return position
+
+
+def parse_positions(texts: Sequence[str], rules: str) -> list[int]:
+    """The packed positions of many texts at once, -1 where `parse_position` has to look.
+
+    That is so where it would find something to say, and where a text has other spaces than `format_position` writes.
+
+    Raises:
+        RulesError: there is no such rule set.
+    """
+    code, size = rules_code(rules), len(_EMPTY)
+    content = "".join(text if len(text) == size and text.isascii() else " " * size for text in texts)
+    positions = np.empty(len(texts), np.int64)
+    _parse(np.frombuffer(content.encode("ascii"), np.uint8), code, positions)
+    packed: list[int] = positions.tolist()
+    return packed
+
+
+@jit
+def _parse(content: np.ndarray, code: int, positions: np.ndarray) -> None:
+    """Writes the positions of texts that lie one after the other in `content`, see `parse_positions`."""
+    size = _LAYOUT.shape[0]
+    for i in range(positions.shape[0]):
+        text = content[i * size : (i + 1) * size]
+        cell, white, black, good = 0, 0, 0, True
+        for k in range(size):
+            letter = text[k]
+            if _LAYOUT[k] == _CELL:
+                white |= int(letter == _WHITE) << cell
+                black |= int(letter == _BLACK) << cell
+                good = good and letter in (_CELL, _WHITE, _BLACK)
+                cell += 1
+            elif k == size - 3:
+                good = good and letter in (_WHITE, _BLACK)
+            elif k == size - 1:
+                good = good and letter in (_ZERO, _ZERO + 1, _ZERO + 2)
+            else:
+                good = good and letter == _LAYOUT[k]
+        blacks_turn = text[size - 3] == _BLACK
+        own, opponent = (black, white) if blacks_turn else (white, black)
+        position = pack(own, opponent, int(text[size - 1]) - _ZERO, int(blacks_turn))
+        positions[i] = position if good and can_occur(position, code) else -1
 
 
 def split_turn(text: str) -> list[str]:

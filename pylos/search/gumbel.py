@@ -11,7 +11,6 @@ The q-value of an action is what it is worth to the player who takes it.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import log
 
 import numpy as np
@@ -41,24 +40,24 @@ def considered_visits(simulations: int) -> np.ndarray:
     """
     table = np.zeros((CONSIDERED + 1, simulations), np.int32)
     for drawn in range(1, CONSIDERED + 1):
-        table[drawn] = halving_plan(drawn, simulations)
+        halving_plan(drawn, table[drawn])
     return table
 
 
-@lru_cache(maxsize=4 * CONSIDERED)
-def halving_plan(drawn: int, simulations: int) -> np.ndarray:
-    """The row of `considered_visits` for a number of drawn actions, from 1 to CONSIDERED; it cannot be written to."""
-    rounds = max(1, (drawn - 1).bit_length())
-    left, visits = drawn, 0
-    order: list[int] = []
-    while len(order) < simulations:
+@jit
+def halving_plan(drawn: int, plan: np.ndarray) -> None:
+    """Writes the row of `considered_visits` for a number of drawn actions, from 1 to CONSIDERED, to `plan`."""
+    simulations, rounds = plan.shape[0], 1
+    while 1 << rounds < drawn:
+        rounds += 1
+    left, visits, made = drawn, 0, 0
+    while made < simulations:
         for _ in range(max(1, simulations // (rounds * left))):
-            order += [visits] * left
+            for _ in range(min(left, simulations - made)):
+                plan[made] = visits
+                made += 1
             visits += 1
         left = max(min(2, drawn), left // 2)
-    plan = np.array(order[:simulations], np.int32)
-    plan.setflags(write=False)
-    return plan
 
 
 @inlined

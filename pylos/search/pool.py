@@ -8,9 +8,10 @@ go to the evaluator in one batch, and a row finds what `Search` finds for the sa
 from __future__ import annotations
 
 import contextlib
-import heapq
 import math
 import mmap
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,27 @@ from pylos.search.tree import NO_EDGE, NO_NODE, ROOT, STAYS, UNPROVEN, Tree, new
 
 SMALL = 64
 """The simulations up to which trees are small."""
+
+
+class _Rows(NamedTuple):
+    """What is known about each row beside its tree: G rows, each with room for S simulations."""
+
+    taken: np.ndarray
+    """bool [G] whether it is in use."""
+    gumbel: np.ndarray
+    """bool [G] whether its root is "gumbel"."""
+    plan: np.ndarray
+    """int32 [G, S] of sequential halving, see `considered_visits`."""
+    asked: np.ndarray
+    """int32 [G] how many simulations it is to make."""
+    made: np.ndarray
+    """int32 [G] how many it has made."""
+    wanted: np.ndarray
+    """int32 [G] what `choose_root_edges` reads."""
+    edges: np.ndarray
+    """int32 [G] what `select` reads."""
+    noise: np.ndarray
+    """float64 [G, MAX_LEGAL_ACTIONS] none: zeros."""
 
 
 class SearchPool:
@@ -56,61 +78,64 @@ class SearchPool:
         self._code, self._c_puct, self._fpu_reduction = code, c_puct, fpu_reduction
         self._tree = new_tree(rows, simulations, np.zeros if simulations <= SMALL else _zeros)
         self._tree.leaf[:] = NO_NODE
-        self._free, self._taken = list(range(rows)), np.zeros(rows, np.bool_)
+        self._most = simulations
         self._used = 0  # all rows in use are below it
-        self._gumbel = np.zeros(rows, np.bool_)
-        self._most, self._plan = simulations, _zeros((rows, max(1, simulations)), np.int32)
-        self._asked = np.zeros(rows, np.int32)
-        self._made = np.zeros(rows, np.int32)
-        self._wanted = np.empty(rows, np.int32)
-        self._edges = np.empty(rows, np.int32)
-        self._noise = np.zeros((rows, MAX_LEGAL_ACTIONS))
-        self._actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+        self._rows = _Rows(
+            taken=np.zeros(rows, np.bool_),
+            gumbel=np.zeros(rows, np.bool_),
+            plan=_zeros((rows, max(1, simulations)), np.int32),
+            asked=np.zeros(rows, np.int32),
+            made=np.zeros(rows, np.int32),
+            wanted=np.empty(rows, np.int32),
+            edges=np.empty(rows, np.int32),
+            noise=np.zeros((rows, MAX_LEGAL_ACTIONS)),
+        )
 
     @property
     def rows(self) -> int:
         """The most searches at the same time."""
-        return len(self._made)
+        return len(self._rows.taken)
 
     @property
     def free_rows(self) -> int:
         """How many more searches there is room for."""
-        return len(self._free)
+        return self.rows - int(np.count_nonzero(self._rows.taken))
 
-    def add(self, position: int, simulations: int, root: str) -> int:
-        """Begins a search.
+    def add(self, positions: Sequence[int], simulations: Sequence[int], gumbel: Sequence[bool]) -> list[int]:
+        """Begins searches.
 
         Args:
-            position: packed. If its game is over, the search is finished at once, and lost.
-            simulations: how many to make, at most those of the pool; with 0 only the position itself is evaluated.
-            root: "gumbel", which divides the simulations by the plan of this number of them, or "puct".
+            positions: packed. If a game is over, its search is finished at once, and lost.
+            simulations: how many each is to make, at most those of the pool; with 0 only the position itself is
+                evaluated.
+            gumbel: whether the root of each is "gumbel", which divides the simulations by the plan of this number of
+                them. Else it is "puct".
 
         Returns:
-            The row of the search.
+            The rows of the searches: the first that are free, as a step looks at all rows up to the last in use.
 
         Raises:
             ValueError: there are more simulations than the pool has.
-            IndexError: all rows are in use.
+            IndexError: there are not as many free rows.
         """
-        if simulations > self._most:
-            raise ValueError(f"there is room for {self._most} simulations, not for {simulations}")
-        row = heapq.heappop(self._free)  # the first, as a step looks at all rows up to the last in use
-        self._taken[row], self._used = True, max(self._used, row + 1)
-        self._gumbel[row] = root == "gumbel"
-        if drawn := min(legal_actions(position, self._code, self._actions), CONSIDERED):
-            self._plan[row, :simulations] = halving_plan(drawn, simulations)
-        self._asked[row], self._made[row] = simulations, 0
-        start_tree(self._tree, row, position, self._code)
-        return row
+        if (most := max(simulations)) > self._most:
+            raise ValueError(f"there is room for {self._most} simulations, not for {most}")
+        if len(positions) > self.free_rows:
+            raise IndexError(f"{self.free_rows} rows are free, not {len(positions)}")
+        added = np.empty(len(positions), np.int64)
+        roots, asked = np.array(positions, np.int64), np.array(simulations, np.int32)
+        _add(self._tree, self._code, self._rows, roots, asked, np.array(gumbel, np.bool_), added)
+        rows: list[int] = added.tolist()
+        self._used = max(self._used, rows[-1] + 1)
+        return rows
 
-    def remove(self, row: int) -> None:
-        """Ends a search, whether or not it is finished. Its row is free again."""
-        self._asked[row] = self._made[row] = 0
-        self._tree.leaf[row] = NO_NODE
-        heapq.heappush(self._free, row)
-        self._taken[row] = False
-        while self._used and not self._taken[self._used - 1]:
-            self._used -= 1
+    def remove(self, rows: list[int]) -> None:
+        """Ends searches, whether or not they are finished. Their rows are free again."""
+        self._rows.asked[rows] = self._rows.made[rows] = 0
+        self._rows.taken[rows] = False
+        self._tree.leaf[rows] = NO_NODE
+        used = np.flatnonzero(self._rows.taken)
+        self._used = int(used[-1]) + 1 if len(used) else 0
 
     def select(self, leaves: np.ndarray) -> int:
         """Lets every search that is not finished choose its next leaf.
@@ -121,10 +146,9 @@ class SearchPool:
         Returns:
             The number of leaves.
         """
-        n, tree, edges = self._used, self._tree, self._edges
-        _plan_step(tree, n, self._gumbel, self._plan, self._asked, self._made, self._wanted, edges)
-        choose_root_edges(tree, n, self._noise, self._wanted, edges)
-        count: int = select(tree, n, self._code, self._c_puct, self._fpu_reduction, edges, leaves)
+        count: int = _select(
+            self._tree, self._used, self._code, self._c_puct, self._fpu_reduction, self._rows, leaves
+        )
         return count
 
     def expand(self, values: np.ndarray, log_policy: np.ndarray) -> None:
@@ -136,15 +160,16 @@ class SearchPool:
         """
         expand(self._tree, self._used, self._code, values, log_policy)
 
-    def simulations(self, rows: list[int]) -> list[int]:
-        """How many simulations the searches in these rows have made."""
-        made: list[int] = self._made[rows].tolist()
-        return made
+    def simulations(self, rows: list[int]) -> np.ndarray:
+        """int32 [n] how many simulations the searches in these rows have made."""
+        return self._rows.made[rows]
 
     def finished(self) -> list[int]:
         """The rows whose search has made its simulations, or has proven its position won or lost; ascending."""
         rows = np.empty(self._used, np.int64)
-        count = _finished(self._tree, self._taken, self._asked, self._made, rows)
+        # Only what it reads: to hand over all arrays takes several times as long as the kernel.
+        tree, known = self._tree, self._rows
+        count = _finished(tree.num_edges, tree.proven, known.taken, known.asked, known.made, rows)
         finished: list[int] = rows[:count].tolist()
         return finished
 
@@ -155,7 +180,7 @@ class SearchPool:
             rows: of the searches.
             most: the most actions of a line.
         """
-        return read_findings(self._tree, self._code, np.array(rows, np.int64), self._gumbel, most)
+        return read_findings(self._tree, self._code, np.array(rows, np.int64), self._rows.gumbel, most)
 
 
 def _zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
@@ -168,48 +193,68 @@ def _zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
 
 
 @jit
-def _finished(tree: Tree, taken: np.ndarray, asked: np.ndarray, made: np.ndarray, rows: np.ndarray) -> int:
+def _add(
+    tree: Tree,
+    code: int,
+    rows: _Rows,
+    positions: np.ndarray,
+    simulations: np.ndarray,
+    gumbel: np.ndarray,
+    added: np.ndarray,
+) -> None:
+    """Begins searches in the first free rows, which it writes to `added` [n]."""
+    actions = np.empty(MAX_LEGAL_ACTIONS, np.int64)
+    g = 0
+    for i in range(positions.shape[0]):
+        while rows.taken[g]:
+            g += 1
+        added[i], rows.taken[g] = g, True
+        rows.gumbel[g], rows.asked[g], rows.made[g] = gumbel[i], simulations[i], 0
+        drawn = min(legal_actions(positions[i], code, actions), CONSIDERED)
+        if gumbel[i] and drawn:
+            halving_plan(drawn, rows.plan[g, : simulations[i]])
+        start_tree(tree, g, positions[i], code)
+
+
+@jit
+def _finished(
+    num_edges: np.ndarray,
+    proven: np.ndarray,
+    taken: np.ndarray,
+    asked: np.ndarray,
+    made: np.ndarray,
+    rows: np.ndarray,
+) -> int:
     """Writes the rows that are finished to `rows` [n], of the first n; returns how many they are."""
     count = 0
     for g in range(rows.shape[0]):
-        evaluated, proven = tree.num_edges[g, ROOT] > 0, tree.proven[g, ROOT] != UNPROVEN
-        if taken[g] and (proven or (evaluated and made[g] == asked[g])):
+        if taken[g] and (proven[g, ROOT] != UNPROVEN or (num_edges[g, ROOT] > 0 and made[g] == asked[g])):
             rows[count] = g
             count += 1
     return count
 
 
 @jit
-def _plan_step(
-    tree: Tree,
-    n: int,
-    gumbel: np.ndarray,
-    plan: np.ndarray,
-    asked: np.ndarray,
-    made: np.ndarray,
-    wanted: np.ndarray,
-    edges: np.ndarray,
-) -> None:
-    """Decides what each row does in the next step, and counts its simulations.
+def _select(
+    tree: Tree, n: int, code: int, c_puct: float, fpu_reduction: float, rows: _Rows, leaves: np.ndarray
+) -> int:
+    """Lets each of the first `n` rows choose its next leaf, see `SearchPool.select`."""
+    _plan_step(tree, n, rows)
+    choose_root_edges(tree, n, rows.noise, rows.wanted, rows.edges)
+    return int(select(tree, n, code, c_puct, fpu_reduction, rows.edges, leaves))
 
-    Args:
-        tree: the trees.
-        n: rows that may be in use.
-        gumbel: bool [n] whether the root of a row is "gumbel".
-        plan: int32 [n, S] of sequential halving, see `halving_plan`.
-        asked: int32 [n] how many simulations each row is to make.
-        made: int32 [n] how many it has made; goes up where it makes another one.
-        wanted: int32 [n] receives what `choose_root_edges` reads.
-        edges: int32 [n] receives what `select` reads, apart from the edges that `choose_root_edges` chooses.
-    """
+
+@jit
+def _plan_step(tree: Tree, n: int, rows: _Rows) -> None:
+    """Decides what each of the first `n` rows does in the next step, and counts its simulations."""
     for g in range(n):
-        wanted[g], edges[g] = -1, STAYS
+        rows.wanted[g], rows.edges[g] = -1, STAYS
         if tree.num_edges[g, ROOT] == 0:  # a new root is the leaf already
             continue
         tree.leaf[g] = NO_NODE
-        if made[g] == asked[g] or tree.proven[g, ROOT] != UNPROVEN:
+        if rows.made[g] == rows.asked[g] or tree.proven[g, ROOT] != UNPROVEN:
             continue
-        edges[g] = NO_EDGE
-        if gumbel[g]:
-            wanted[g] = plan[g, made[g]]
-        made[g] += 1
+        rows.edges[g] = NO_EDGE
+        if rows.gumbel[g]:
+            rows.wanted[g] = rows.plan[g, rows.made[g]]
+        rows.made[g] += 1

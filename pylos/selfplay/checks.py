@@ -4,47 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pylos.game.position import opponent_cells, own_cells, take_backs
-from pylos.game.rules import (
-    LINES,
-    MAX_LEGAL_ACTIONS,
-    SQUARES,
-    balls_per_player,
-    formation_cells,
-    ground_cells,
-    is_over,
-    legal_actions,
-    occupied_cells,
-    supported_cells,
-    uncovered_cells,
-)
-from pylos.kernels.bits import popcount
+from pylos.game.explanations import can_occur
+from pylos.game.rules import MAX_LEGAL_ACTIONS, is_over, legal_actions
 from pylos.kernels.jit import jit
-
-
-@jit
-def can_occur(position: int, code: int) -> bool:
-    """Whether a packed position can occur. `pylos.game.explanations.why_impossible` says why not."""
-    own, opponent, pending = own_cells(position), opponent_cells(position), take_backs(position)
-    balls = own | opponent
-    most = balls_per_player(code)
-    if position < 0 or own & opponent or popcount(own) > most or popcount(opponent) > most:
-        return False
-    if balls & ground_cells(code):
-        return False
-    occupied = occupied_cells(position, code)
-    left = balls
-    while left:
-        ball = left & -left
-        if not supported_cells(occupied ^ ball) & ball:
-            return False
-        left ^= ball
-    if pending == 0:
-        return True
-    free = own & uncovered_cells(balls)
-    if pending == 3 or not free or not code & (SQUARES | LINES):
-        return False
-    return popcount(own) < most if pending == 1 else formation_cells(own, code) & free != 0
 
 
 @jit

@@ -1,14 +1,13 @@
-"""Requests are checked, reports come when they are due, and a ticket ends once."""
+"""Requests are checked, and reports come when they are due."""
 
 from __future__ import annotations
 
 import pytest
 
 from pylos.analysis import tickets
-from pylos.analysis.reports import failed_report
 from pylos.analysis.tickets import SearchRequest, Ticket
 from pylos.errors import ConfigurationError
-from tests.support.searching import Reports, hashed_agent
+from tests.support.searching import hashed_agent
 
 
 @pytest.mark.parametrize(
@@ -26,10 +25,32 @@ def test_nonsense_is_refused(options, message):
         SearchRequest(0, hashed_agent(), **options)
 
 
+class Owner:
+    """Notes who was cancelled."""
+
+    def __init__(self):
+        self.cancelled = []
+
+    def cancel(self, ticket):
+        self.cancelled.append(ticket)
+
+
+def test_a_ticket_is_cancelled_by_its_owner():
+    owner = Owner()
+    ticket = Ticket(SearchRequest(0, hashed_agent(), 5), print, owner)
+    ticket.cancel()
+    assert owner.cancelled == [ticket]
+
+
+def test_searches_stream_if_they_report_before_their_end():
+    for options, streams in (({}, False), ({"reports": True}, True), ({"report_every": 3}, True)):
+        assert Ticket(SearchRequest(0, hashed_agent(), 5, **options), print, Owner()).streams == streams
+
+
 def due(options, most, monkeypatch, seconds_each=0.0):
     now = 100.0
     monkeypatch.setattr(tickets.time, "monotonic", lambda: now)
-    ticket = Ticket(SearchRequest(0, hashed_agent(), most, **options), print, lambda: None)
+    ticket = Ticket(SearchRequest(0, hashed_agent(), most, **options), print, Owner())
     times = []
     for simulations in range(most + 1):
         now += seconds_each
@@ -43,20 +64,3 @@ def test_reports_are_due_at_doubles_and_twice_a_second(monkeypatch):
     assert due({"reports": True}, 200, monkeypatch, 0.01) == [0, 50, 64, 114, 128, 178]
     assert due({"report_every": 30}, 100, monkeypatch, 0.1) == [30, 60, 90]
     assert due({}, 100, monkeypatch, 0.1) == []
-
-
-def test_a_ticket_ends_once():
-    ended, reports = [], Reports()
-    ticket = Ticket(SearchRequest(0, hashed_agent(), 5), reports, lambda: ended.append(1))
-    ticket.send(failed_report("first"))
-    assert ticket.is_over
-    ticket.send(failed_report("second"))
-    ticket.cancel()
-    assert ended == [1]
-    assert reports.next().error == "first"
-    assert reports.is_empty
-    cancelled = Ticket(SearchRequest(0, hashed_agent(), 5), reports, lambda: ended.append(2))
-    cancelled.cancel()
-    cancelled.send(failed_report("third"))
-    assert ended == [1, 2]
-    assert reports.is_empty

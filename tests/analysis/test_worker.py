@@ -1,9 +1,11 @@
-"""The thread that searches: it sleeps without work, holds no trees then, and has a pool for each size of search."""
+"""The thread that searches: it sleeps without work, soon holds no trees, and has a pool for each size of search."""
 
 from __future__ import annotations
 
+import queue
 import time
 
+from pylos.analysis import worker as worker_module
 from pylos.analysis.tickets import SearchRequest, Ticket
 from pylos.analysis.worker import SIZES, Worker
 from pylos.game.position import START
@@ -12,7 +14,12 @@ from tests.support.searching import SECONDS, Gate, Reports, hashed_agent
 
 def ask(worker: Worker, agent, simulations: int) -> Reports:
     reports = Reports()
-    worker.add(Ticket(SearchRequest(START, agent, simulations), reports, lambda: None))
+
+    def take(tickets, found):
+        for place in tickets:
+            reports(found.one(place))
+
+    worker.add([Ticket(SearchRequest(START, agent, simulations), take, worker)])
     return reports
 
 
@@ -23,7 +30,8 @@ def wait_for(condition) -> None:
         time.sleep(0.001)
 
 
-def test_it_holds_trees_only_while_it_searches():
+def test_it_keeps_trees_only_for_a_while(monkeypatch):
+    monkeypatch.setattr(worker_module, "KEPT_SECONDS", 0.3)
     worker, gate = Worker(), Gate()
     agent = hashed_agent(evaluate=gate)
     short, long = ask(worker, agent, 8), ask(worker, agent, 600)
@@ -32,6 +40,7 @@ def test_it_holds_trees_only_while_it_searches():
     gate.open()
     assert short.last().simulations == 8
     assert long.last().simulations == 600
+    assert worker._lanes
     wait_for(lambda: not worker._lanes)
     batches = len(gate.sizes)
     time.sleep(0.02)
@@ -39,6 +48,37 @@ def test_it_holds_trees_only_while_it_searches():
     assert ask(worker, agent, 600).last().simulations == 600  # it wakes up
     worker.close()
     assert not worker._thread.is_alive()
+
+
+def test_trees_are_given_back_beside_a_long_search(monkeypatch):
+    monkeypatch.setattr(worker_module, "KEPT_SECONDS", 0.05)
+    worker, agent = Worker(), hashed_agent()
+    long = SearchRequest(START, agent, 20_000)
+    ticket = Ticket(long, lambda tickets, reports: None, worker)
+    worker.add([ticket])
+    assert ask(worker, agent, 8).last().simulations == 8
+    wait_for(lambda: set(worker._lanes[agent]) == {SIZES[2]})
+    ticket.cancel()
+    wait_for(lambda: not worker._lanes)
+    assert worker.open == 0
+    worker.close()
+
+
+def test_last_reports_wait_for_each_other_but_not_long(monkeypatch):
+    monkeypatch.setattr(worker_module, "HELD_SECONDS", 1e9)
+    worker, agent, taken = Worker(), hashed_agent(), queue.SimpleQueue()
+
+    def take(tickets, reports):
+        taken.put(sorted(reports.simulations[list(tickets)].tolist()))
+
+    def add(*simulations):
+        worker.add([Ticket(SearchRequest(START, agent, n), take, worker) for n in simulations])
+
+    add(1, 2, 3, 30, 40, 50, 60)
+    assert taken.get(timeout=SECONDS) == [1]  # nothing was sent before, so it need not wait
+    assert taken.get(timeout=SECONDS) == [2, 3, 30]  # now as many are finished as go on
+    assert [taken.get(timeout=SECONDS) for _ in range(2)] == [[40, 50], [60]]
+    worker.close()
 
 
 def test_pools_are_chosen_by_size():

@@ -50,7 +50,9 @@ class Talk:
         self._thread.start()
 
     def write(self, text):
-        self._answers.put(text)
+        assert text.endswith("\n")
+        for line in text.splitlines():
+            self._answers.put(line)
 
     def flush(self):
         pass
@@ -60,10 +62,7 @@ class Talk:
         os.write(self._writer, b"".join(line + b"\n" for line in lines))
 
     def next(self):
-        text = self._answers.get(timeout=SECONDS)
-        assert text.endswith("\n")
-        assert text.count("\n") == 1
-        return json.loads(text)
+        return json.loads(self._answers.get(timeout=SECONDS))
 
     def until_done(self, positions=1):
         answers = []
@@ -165,6 +164,25 @@ def test_cancelling_ends_one_request_or_all(monkeypatch):
     talk.send({"id": "a", "simulations": 3})
     assert [answer["simulations"] for answer in talk.until_done()] == [3]
     assert talk.end() == []
+
+
+def test_what_lines_ask_that_come_together_is_done_in_their_order(monkeypatch):
+    talk = Talk(monkeypatch, Gate())
+    long = {"id": "a", "simulations": 20_000}
+    talk.send(long, {"action": "cancel", "cancel_id": "a"}, long, long, {"action": "cancel_all"})
+    answers = [talk.next() for _ in range(5)]
+    assert [answer.get("cancelled") for answer in answers] == [True, 1, None, True, 1]
+    assert answers[2]["error"] == "the request with the id 'a' is not finished"
+    assert talk.engine._service.open == 0
+
+
+def test_answers_before_the_last_are_left_out_while_too_many_wait(monkeypatch):
+    monkeypatch.setattr(engine_module, "MOST_WAITING", 0)
+    talk = Talk(monkeypatch, simulations=100)
+    talk.send({"id": "a", "report_every": 10}, {"id": "b"})
+    assert [answer["simulations"] for answer in talk.until_done(2)] == [100, 100]
+    assert talk.end() == []
+    assert talk.engine._waiting == 0
 
 
 def test_an_id_is_open_once_and_too_many_positions_are_refused(monkeypatch):

@@ -8,20 +8,22 @@ import json
 import pytest
 
 from pylos.engine import protocol
-from pylos.engine.protocol import MOST_BYTES, MOST_TURNS, RequestError, encoded, read_lines, read_request
+from pylos.engine.protocol import MOST_BYTES, MOST_TURNS, encoded, read_lines, read_requests
 from pylos.game.board import Board
+from pylos.game.position import START
+from tests.support.boards import random_game
 
 
 def read(fields, **defaults):
     line = json.dumps(fields).encode() if isinstance(fields, dict) else fields
-    return read_request(line, **{"rules": "standard", "simulations": 64} | defaults)
+    (request,) = read_requests([line], **{"rules": "standard", "simulations": 64} | defaults)
+    return request
 
 
 def test_a_request_has_defaults():
     request = read({"id": "a"}, rules="mature", simulations=9)
-    ((after, board),) = request.positions
-    assert (after, board) == (0, Board("mature"))
-    assert request._replace(positions=()) == ("analyse", "a", None, "mature", (), 9, None, 0, None, False)
+    assert request.positions == ((0, START),)
+    assert request._replace(positions=()) == ("analyse", "a", None, "mature", (), 9, None, 0, 1000, False)
 
 
 def test_all_fields_are_read():
@@ -29,9 +31,11 @@ def test_all_fields_are_read():
     fields = {"id": "a", "action": "analyse", "rules": "children", "position": text, "turns": ["1B2", "1C3"]}
     fields |= {"after": [2, 0], "simulations": 0, "root": "puct", "report_every": 7, "rows": 3, "exact": True}
     request = read(fields)
-    assert [after for after, _ in request.positions] == [2, 0]
-    assert request.positions[0].board.turns == ["1B2", "1C3"]
-    assert request.positions[1].board == Board.from_text(text, "children")
+    board = Board.from_text(text, "children")
+    first = board.position
+    board.push("1B2")
+    board.push("1C3")
+    assert request.positions == ((2, board.position), (0, first))
     assert request._replace(positions=()) == ("analyse", "a", None, "children", (), 0, "puct", 7, 3, True)
 
 
@@ -39,7 +43,7 @@ def test_a_turn_may_be_written_in_steps():
     turns = ["1A1", "1D4", "1A2", "1D3", "1B1", "1C4", "1B2-1A1"]
     (whole,) = read({"id": "a", "turns": turns}).positions
     (steps,) = read({"id": "a", "turns": [*turns[:-1], "1B2", "-1A1", "="]}).positions
-    assert whole.board == steps.board
+    assert whole.position == steps.position
     assert (whole.after, steps.after) == (7, 9)
 
 
@@ -98,14 +102,26 @@ def test_commands_are_read():
     ids=lambda value: str(value)[:30],
 )
 def test_what_is_wrong_is_said_in_a_sentence_with_its_field(line, field, message):
-    with pytest.raises(RequestError) as refused:
-        read(line)
-    answer = refused.value.answer
+    answer = read(line).answer
     assert message in answer["error"]
     assert len(answer["error"]) < 400
     assert answer["field"] == field
     assert answer["id"] == (line.get("id") if isinstance(line, dict) and field != "id" else None)
     assert json.loads(encoded(answer)) == answer
+
+
+def test_lines_that_came_together_are_read_one_by_one():
+    boards = [random_game("standard", plies, 7) for plies in range(30)]
+    lines = [json.dumps({"id": board.text, "position": board.text}).encode() for board in boards]
+    odd = {"id": "a", "position": f"  {boards[9].text.replace(' ', '  ')}"}
+    other = {"id": "b", "rules": "mini-standard", "position": boards[9].text}
+    lines[10:10] = [json.dumps(odd).encode(), b"nonsense", json.dumps(other).encode()]
+    requests = read_requests(lines, "standard", 64)
+    assert requests[10].positions == ((0, boards[9].position),)
+    assert "the line is not JSON" in requests[11].answer["error"]
+    assert "the mini game is played on the levels above" in requests[12].answer["error"]
+    for board, request in zip(boards, requests[:10] + requests[13:], strict=True):
+        assert (request.id, request.positions) == (board.text, ((0, board.position),))
 
 
 class Trickle(io.BytesIO):

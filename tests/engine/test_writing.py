@@ -1,4 +1,4 @@
-"""Rows as JSON: the same text that Python's own writer makes of the rows of a report."""
+"""Answers as JSON: the same text that Python's own writer makes of a report."""
 
 from __future__ import annotations
 
@@ -9,36 +9,43 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pylos.analysis.reports import Report, read_reports
+from pylos.analysis.reports import Report, Reports, read_reports
 from pylos.engine import writing
-from pylos.engine.writing import NO_TRUTH, Truth, write_rows
+from pylos.engine.writing import NO_TRUTH, Truth, write_answers
+from pylos.game.board import Board
 from pylos.game.rules import RULES
 from pylos.search.findings import room_for_findings
 from pylos.search.pool import SearchPool
 from pylos.solution.tablebase import NO_DISTANCE
 from tests.search.test_pool import run_out
 from tests.support.boards import random_game
-from tests.support.searches import late_boards, running_boards
+from tests.support.searches import begin, late_boards, running_boards
+
+ALL = 1000
 
 
-def by_python(report: Report, truth: Truth = NO_TRUTH) -> str:
-    """The rows of a report, as Python writes them."""
-    entries = []
+def exact(value: int, distance: int) -> dict:
+    return {"exact": int(value), "distance": None if distance == NO_DISTANCE else int(distance)}
+
+
+def by_python(report: Report, board: Board, most: int = ALL, truth: Truth = NO_TRUTH) -> str:
+    """An answer about one position, as Python writes it."""
+    rows = []
     for k, (row, line) in enumerate(zip(report.rows, report.lines, strict=True)):
         entry = {"action": row.action, "name": row.name}
         if len(truth.values):
-            distance = int(truth.distances[k])
-            entry |= {
-                "exact": int(truth.values[k]),
-                "distance": None if distance == NO_DISTANCE else distance,
-            }
+            entry |= exact(truth.action_values[k], truth.action_distances[k])
         entry |= {"prior": round(row.prior, 6), "visits": row.visits}
         entry |= {
             "mean": None if row.mean is None else round(row.mean, 6),
             "improved": round(row.improved, 6),
         }
-        entries.append(entry | {"line": line})
-    return json.dumps(entries, separators=(",", ":"))[1:-1]
+        rows.append(entry | {"line": line})
+    answer = {"done": report.done, "turn": board.turn, "simulations": report.simulations}
+    answer |= {"value": round(report.value, 6)}
+    if len(truth.values):
+        answer |= exact(truth.values[0], truth.distances[0])
+    return "," + json.dumps(answer | {"rows": rows[:most]}, separators=(",", ":"))[1:] + "\n"
 
 
 @pytest.mark.parametrize("rules", ["standard", "mature-optional", "mini-standard-optional"])
@@ -46,30 +53,41 @@ def by_python(report: Report, truth: Truth = NO_TRUTH) -> str:
 def test_the_text_is_what_python_writes(rules, root, simulations):
     boards = [*running_boards(rules, 30), *late_boards(rules, 8), random_game(rules, 500, 1)]
     pool = SearchPool(RULES[rules], len(boards), 640)
-    rows = [pool.add(board.position, simulations, root) for board in boards]
+    rows = begin(pool, boards, simulations, root)
     run_out(pool)
-    reports = read_reports(pool, rows, set(rows))
-    written = write_rows(reports[0].findings)
-    for report in reports:
-        text, n = written.of(report.part, None), len(report.rows)
-        assert text == by_python(report)
-        assert len(json.loads(f"[{written.of(report.part, 3)}]")) == min(3, n)
-        assert written.of(report.part, 0) == ""
-        truth = Truth(np.arange(n, dtype=np.int8) % 3 - 1, np.arange(n, dtype=np.int16) * 40 - 1)
-        if n:
-            found = report.findings.one(report.place, np.arange(n))
-            assert write_rows(found, truth).of(slice(0, n), None) == by_python(report, truth)
+    reports = read_reports(pool, rows, set(rows[::2]))
+    positions, places = [board.position for board in boards], range(len(boards))
+    for most in (ALL, 3, 0):
+        texts = write_answers(reports, places, positions, [most] * len(boards))
+        for text, place, board in zip(texts, places, boards, strict=True):
+            assert text == by_python(reports.one(place), board, most)
+    some = write_answers(reports, [7, 2], [positions[7], positions[2]], [1, ALL])
+    assert some == [by_python(reports.one(7), boards[7], 1), by_python(reports.one(2), boards[2])]
+    for place, board in enumerate(boards):
+        report = reports.one(place)
+        n = len(report.rows)
+        of_actions = np.arange(n, dtype=np.int8) % 3 - 1, np.arange(n, dtype=np.int16) * 40 - 1
+        truth = Truth(np.array([-1], np.int8), np.array([place - 1], np.int16), *of_actions)
+        alone = reports.alone(place, np.arange(n))
+        assert write_answers(alone, [0], [board.position], [ALL], truth) == [
+            by_python(report, board, ALL, truth)
+        ]
+
+
+def reports_of(found) -> Reports:
+    """Reports that have these findings."""
+    n = len(found.values)
+    return Reports(found, np.full(n, 20_000, np.int32), np.zeros(n, np.bool_))
 
 
 def numbers(means: np.ndarray) -> list[str]:
     """How numbers are written as the means of a search."""
     n = len(means)
     found = room_for_findings(np.array([0, n]), 1)
-    for array in found[2:]:
+    for array in (found.values, *found[2:]):
         array[:] = 1
-    found = found._replace(means=means)
-    written = write_rows(found).text.split('"mean":')[1:]
-    return [text[: text.index(",")] for text in written]
+    (written,) = write_answers(reports_of(found._replace(means=means)), [0], [0], [n])
+    return [text[: text.index(",")] for text in written.split('"mean":')[1:]]
 
 
 def test_numbers_are_rounded_as_python_rounds():
@@ -92,6 +110,13 @@ def test_the_longest_row_has_room():
     found.weights[:], found.visits[:], found.lengths[:] = 1, 2**31 - 1, 24
     found.means[:], found.priors[:] = -0.123456, 0.123456
     found.pending[:], found.pending[:, ::3] = 1, 0
-    text = write_rows(found, Truth(np.full(n, -1, np.int8), np.full(n, -32768, np.int16))).text
-    assert len(text) < n * (writing._ROW_BYTES + 24 * writing._NAME_BYTES + 24)
-    assert [len(row["line"]) for row in json.loads(f"[{text[:-1]}]")] == [8] * n
+    found.values[:] = -0.123456
+    values, distances = np.full(n, -1, np.int8), np.full(n, -32768, np.int16)
+    (text,) = write_answers(
+        reports_of(found), [0], [0], [n], Truth(values[:1], distances[:1], values, distances)
+    )
+    answer = json.loads("{" + text[1:])
+    assert [len(row["line"]) for row in answer["rows"]] == [8] * n
+    rows = text[text.index('"rows"') :]
+    assert len(rows) < n * (writing._ROW_BYTES + 24 * writing._NAME_BYTES)
+    assert len(text) - len(rows) < writing._ANSWER_BYTES

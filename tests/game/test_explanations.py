@@ -4,15 +4,34 @@ import re
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from pylos.errors import IllegalActionError, PositionError, RulesError
 from pylos.game.actions import parse_action
 from pylos.game.board import Board
-from pylos.game.explanations import why_illegal, why_impossible
+from pylos.game.explanations import can_occur, why_illegal, why_impossible
 from pylos.game.rules import RULES
-from tests.support.boards import boards
+from tests.support.boards import RULE_NAMES, boards, random_game
 
 # Positions ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rules", RULE_NAMES)
+@given(st.integers(0, 80), st.integers(0, 1000), st.lists(st.integers(0, 63), max_size=3))
+def test_positions_of_games_with_some_bits_flipped_can_occur_where_there_is_no_reason_why_not(
+    rules, plies, seed, flips
+):
+    position = random_game(rules, plies, seed).position
+    for bit in flips:
+        position ^= 1 << bit
+    if position >= 1 << 63:
+        position -= 1 << 64
+    assert can_occur(position, RULES[rules]) == (why_impossible(position, rules) == "")
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.sampled_from(RULE_NAMES))
+def test_any_bits_can_occur_where_there_is_no_reason_why_not(position, rules):
+    assert can_occur(position, RULES[rules]) == (why_impossible(position, rules) == "")
 
 
 @given(boards())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from pylos.errors import PositionError
-from pylos.game.notation import format_position, parse_position, split_turn
+from pylos.game.notation import format_position, parse_position, parse_positions, split_turn
 from tests.support.boards import colourings
 from tests.twins import rules as twin_rules
 
@@ -16,6 +16,20 @@ def test_what_the_twin_writes_is_read_and_written_again(game_and_rules):
     game, rules = game_and_rules
     text = twin_rules.format_game(game)
     assert format_position(parse_position(text, rules)) == text
+
+
+@given(colourings())
+def test_many_texts_are_read_at_once(game_and_rules):
+    game, rules = game_and_rules
+    text = twin_rules.format_game(game)
+    position = parse_position(text, rules)
+    assert parse_positions([text, "", text, f" {text}", f"{text[:-1]}3"], rules) == [
+        position,
+        -1,
+        position,
+        -1,
+        -1,
+    ]
 
 
 @pytest.mark.parametrize(

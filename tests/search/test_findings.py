@@ -15,7 +15,7 @@ from pylos.search.search import Search
 from tests.search.test_pool import run_out
 from tests.support.boards import random_game
 from tests.support.evaluators import hashed, single
-from tests.support.searches import late_boards, running_boards
+from tests.support.searches import begin, late_boards, running_boards
 from tests.twins import search as twin_search
 
 
@@ -23,7 +23,7 @@ from tests.twins import search as twin_search
 def test_the_best_action_comes_first(root):
     boards = running_boards("standard", 10) + late_boards("standard", 10)
     pool = SearchPool(RULES["standard"], 20, 90)
-    rows = [pool.add(board.position, 90, root) for board in boards]
+    rows = begin(pool, boards, 90, root)
     run_out(pool)
     found = pool.findings(rows, 1)
     for index, board in enumerate(boards):
@@ -41,7 +41,7 @@ def test_searches_are_read_together_as_alone_and_in_any_order():
         *running_boards("mature", 2, seed=9),
     ]
     pool = SearchPool(RULES["mature"], 8, 40)
-    rows = [pool.add(board.position, 40, "gumbel") for board in boards]
+    rows = begin(pool, boards, 40)
     run_out(pool)
     chosen = [rows[6], rows[5], rows[0], rows[3]]
     together = pool.findings(chosen, 24)

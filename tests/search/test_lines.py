@@ -9,7 +9,7 @@ from pylos.search.findings import Findings
 from pylos.search.pool import SearchPool
 from pylos.search.tree import PROVEN_WIN
 from tests.search.test_pool import run_out
-from tests.support.searches import late_boards, running_boards
+from tests.support.searches import begin, late_boards, running_boards
 
 
 def lines(found: Findings) -> list[tuple[list[int], list[int]]]:
@@ -21,7 +21,7 @@ def lines(found: Findings) -> list[tuple[list[int], list[int]]]:
 def test_a_line_is_legal_and_follows_the_most_visited_actions():
     boards = running_boards("standard-optional", 8)
     pool = SearchPool(RULES["standard-optional"], 8, 300)
-    rows = [pool.add(board.position, 300, "puct") for board in boards]
+    rows = begin(pool, boards, 300, "puct")
     run_out(pool)
     longest = 0
     for row, board in zip(rows, boards, strict=True):
@@ -49,7 +49,7 @@ def test_a_line_is_legal_and_follows_the_most_visited_actions():
 
 def test_a_proven_win_is_played_to_its_end():
     pool, boards = SearchPool(RULES["standard"], 12, 400), late_boards("standard", 12)
-    rows = [pool.add(board.position, 400, "gumbel") for board in boards]
+    rows = begin(pool, boards, 400)
     run_out(pool)
     won = 0
     for row, board in zip(rows, boards, strict=True):

@@ -13,7 +13,7 @@ from pylos.search.pool import SearchPool
 from pylos.search.search import Search
 from tests.support.boards import random_game
 from tests.support.evaluators import hashed
-from tests.support.searches import late_boards, row_weights, running_boards
+from tests.support.searches import begin, late_boards, row_weights, running_boards
 
 
 def step(pool: SearchPool, evaluate: Evaluator = hashed) -> int:
@@ -51,13 +51,13 @@ def test_rows_at_different_stages_find_what_a_search_finds(rules):
     budgets = [1, 16, 200, 37, 2, 100]
     rows = {}
     for board, budget in zip(boards[:3], budgets, strict=False):
-        rows[pool.add(board.position, budget, "gumbel")] = board, budget, "gumbel"
+        rows[begin(pool, [board], budget)[0]] = board, budget, "gumbel"
     for _ in range(20):
         step(pool)
     for board, budget in zip(boards[3:], budgets[3:], strict=True):
-        rows[pool.add(board.position, budget, "gumbel")] = board, budget, "gumbel"
+        rows[begin(pool, [board], budget)[0]] = board, budget, "gumbel"
         step(pool)
-    rows[pool.add(boards[0].position, 150, "puct")] = boards[0], 150, "puct"
+    rows[begin(pool, [boards[0]], 150, "puct")[0]] = boards[0], 150, "puct"
     run_out(pool)
     for row, (board, budget, root) in rows.items():
         assert_as_search(pool, row, board, budget, root)
@@ -66,11 +66,11 @@ def test_rows_at_different_stages_find_what_a_search_finds(rules):
 def test_a_row_that_is_used_again_has_nothing_of_the_search_before():
     first, second, other = running_boards("mature", 3, seed=5)
     pool = SearchPool(RULES["mature"], 2, 64)
-    row, kept = pool.add(first.position, 64, "puct"), pool.add(other.position, 64, "gumbel")
+    row, kept = begin(pool, [first], 64, "puct")[0], begin(pool, [other], 64)[0]
     for _ in range(30):
         step(pool)
-    pool.remove(row)
-    assert pool.add(second.position, 50, "gumbel") == row
+    pool.remove([row])
+    assert begin(pool, [second], 50)[0] == row
     run_out(pool)
     assert_as_search(pool, row, second, 50)
     assert_as_search(pool, kept, other, 64)
@@ -78,9 +78,9 @@ def test_a_row_that_is_used_again_has_nothing_of_the_search_before():
 
 def test_a_search_ends_early_where_its_root_is_proven():
     pool, boards = SearchPool(RULES["standard"], 12, 400), late_boards("standard", 12)
-    rows = [pool.add(board.position, 400, "gumbel") for board in boards]
+    rows = begin(pool, boards, 400)
     run_out(pool)
-    made = pool.simulations(rows)
+    made = pool.simulations(rows).tolist()
     assert min(made) < 400
     values = pool.findings(rows, 1).values
     for row, board, simulations, value in zip(rows, boards, made, values, strict=True):
@@ -91,20 +91,20 @@ def test_a_search_ends_early_where_its_root_is_proven():
 def test_only_rows_that_search_have_leaves():
     boards, pool = running_boards("standard", 3), SearchPool(RULES["standard"], 3, 8)
     assert step(pool) == 0
-    short, long = pool.add(boards[0].position, 2, "gumbel"), pool.add(boards[1].position, 8, "gumbel")
+    short, long = pool.add([b.position for b in boards[:2]], [2, 8], [True, True])
     assert pool.finished() == []
     assert [step(pool) for _ in range(4)] == [2, 2, 2, 1]
     assert pool.finished() == [short]
-    assert pool.simulations([short, long]) == [2, 3]
-    pool.remove(long)
-    late = pool.add(boards[2].position, 8, "puct")
-    pool.remove(late)  # before its root was evaluated
+    assert pool.simulations([short, long]).tolist() == [2, 3]
+    pool.remove([long])
+    late = begin(pool, [boards[2]], 8, "puct")[0]
+    pool.remove([late])  # before its root was evaluated
     assert step(pool) == 0
     assert pool.free_rows == 2
-    pool.remove(short)
+    pool.remove([short])
     assert pool.finished() == []
-    late, kept = (pool.add(board.position, 8, "puct") for board in boards[1:])
-    pool.remove(late)
+    late, kept = begin(pool, boards[1:], 8, "puct")
+    pool.remove([late])
     assert step(pool) == 1  # that of `kept`, whose row is behind
     assert pool.finished() == []
     run_out(pool)
@@ -113,7 +113,7 @@ def test_only_rows_that_search_have_leaves():
 
 def test_no_simulations_give_the_prior():
     board, pool = running_boards("standard", 1)[0], SearchPool(RULES["standard"], 1, 8)
-    row = pool.add(board.position, 0, "gumbel")
+    row = begin(pool, [board], 0)[0]
     assert pool.finished() == []
     run_out(pool)
     assert pool.finished() == [row]
@@ -128,7 +128,7 @@ def test_no_simulations_give_the_prior():
 
 def test_a_game_that_is_over_is_lost_at_once():
     over, pool = random_game("standard", 500, 1), SearchPool(RULES["standard"], 1, 8)
-    row = pool.add(over.position, 8, "gumbel")
+    row = begin(pool, [over], 8)[0]
     assert step(pool) == 0
     assert pool.finished() == [row]
     found = pool.findings([row], 8)
@@ -138,22 +138,21 @@ def test_a_game_that_is_over_is_lost_at_once():
 
 def test_no_more_rows_than_there_are():
     pool, board = SearchPool(RULES["standard"], 2, 8), Board()
-    for _ in range(2):
-        pool.add(board.position, 8, "gumbel")
+    begin(pool, [board] * 2, 8)
     with pytest.raises(IndexError):
-        pool.add(board.position, 8, "gumbel")
+        begin(pool, [board], 8)
 
 
 def test_no_more_simulations_than_there_is_room_for():
     pool, board = SearchPool(RULES["standard"], 1, 8), Board()
     with pytest.raises(ValueError, match="room for 8 simulations, not for 9"):
-        pool.add(board.position, 9, "gumbel")
+        begin(pool, [board], 9)
     assert pool.free_rows == 1
 
 
 def test_a_pool_may_only_evaluate_positions():
     board, pool = Board(), SearchPool(RULES["standard"], 2, 0)
-    row = pool.add(board.position, 0, "gumbel")
+    row = begin(pool, [board], 0)[0]
     run_out(pool)
     assert pool.finished() == [row]
     assert sorted(pool.findings([row], 1).actions.tolist()) == board.legal_actions.tolist()

@@ -8,6 +8,7 @@ from pylos.game.board import Board
 from pylos.game.rules import RULES
 from pylos.search.evaluator import Evaluator
 from pylos.search.options import SearchOptions
+from pylos.search.pool import SearchPool
 from pylos.search.search import Search, SearchResult
 from tests.support.boards import random_game
 from tests.support.evaluators import hashed, uninformed
@@ -29,6 +30,12 @@ def late_boards(rules: str, count: int) -> list[Board]:
             board.pop()
         boards.append(board)
     return boards
+
+
+def begin(pool: SearchPool, boards: list[Board], simulations: int, root: str = "gumbel") -> list[int]:
+    """Begins searches of the same kind in a pool; their rows."""
+    n = len(boards)
+    return pool.add([board.position for board in boards], [simulations] * n, [root == "gumbel"] * n)
 
 
 def search(
