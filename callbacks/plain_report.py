@@ -19,6 +19,7 @@ from pylos.runs.lightning_internals import call_last, callbacks_of, epochs_done
 from pylos.runs.manifest import Manifest
 from pylos.system.output import table_text
 from pylos.system.schema import Each, check_state
+from pylos.training.epoch_clock import log_times
 from pylos.training.schedule import steps_after
 
 
@@ -65,6 +66,7 @@ class PlainReport(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the line of results."""
+        log_times(trainer, pl_module)
         self._metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
         if self._enabled:
             line = epoch_line(trainer.current_epoch + 1, trainer.max_epochs, self._metrics)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from pylos.arena.results import interval_text
 
+_PARTS = {"selfplay": "play", "training": "train", "evaluation": "evaluate", "other": "other"}
+"""The parts of an epoch, as its line calls them."""
 _WIN_RATE = "eval/win_rate_vs_"
 
 
@@ -45,8 +47,25 @@ def epoch_line(epoch: int, max_epochs: int | None, metrics: Mapping[str, float])
         truth and f"truth {truth}",
         f"vs {' '.join(rates)}" if rates else "",
         f"Elo {elo_text(metrics)}" if "eval/elo" in metrics else "",
+        times_text(metrics),
     ]
     return " | ".join(part for part in parts if part)
+
+
+def times_text(metrics: Mapping[str, float]) -> str:
+    """How long an epoch took, and the shares of its parts; empty if that was not measured."""
+    seconds = {name: metrics[key] for name in _PARTS if (key := f"time/{name}_seconds") in metrics}
+    total = sum(seconds.values())
+    if not total:
+        return ""
+    shares = {name: f"{_PARTS[name]} {_percent(value / total)}" for name, value in seconds.items()}
+    if "time/host_wait_share" in metrics:
+        shares["selfplay"] += f" (device {_percent(metrics['time/search_share'])})"
+    return f"{total:.{0 if total >= 10 else 1}f} s: " + ", ".join(shares.values())
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _join(metrics: Mapping[str, float], separator: str, *formats: tuple[str, str]) -> str:

@@ -6,18 +6,12 @@ import os
 from types import NoneType
 from typing import Any
 
-import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_warn
-from torch.utils.data import DataLoader
 
 from pylos.errors import ConfigurationError
-from pylos.game.board import Board
-from pylos.game.rules import rules_code
-from pylos.kernels.randomness import derive_key
 from pylos.network.checked_evaluator import CACHE_SIZE
 from pylos.network.checkpoints import load_checkpoint
-from pylos.runs.fit_start import how_to_go_on
-from pylos.runs.folder import is_trial, last_checkpoint
+from pylos.runs.folder import is_trial
 from pylos.runs.lightning_internals import ask_for_batches_again, checkpoint_in_restoration
 from pylos.runs.renamed import renamed_class
 from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
@@ -35,13 +29,13 @@ from pylos.system.options import (
     own_arguments,
     shown,
 )
-from pylos.system.signals import CellInterrupt, begin_cell_interrupts, end_cell_interrupts
+from pylos.system.signals import begin_cell_interrupts, end_cell_interrupts
+from pylos.training.epoch_clock import OTHER, SELFPLAY, EpochClock
+from pylos.training.fits import Fits
 from pylos.training.generations import Generations, agent
-from pylos.training.prediction import read_boards, single_batch
+from pylos.training.measured_data import MeasuredData
 from pylos.training.ranks import gather, state_of_rank
 from pylos.training.trainer import has_steps_left, prepare_trainer
-from pylos.truth.batches import SuiteBatches, share_of_suite
-from pylos.truth.suite import load_suite
 
 _RANGES = {
     "games_per_epoch": COUNT,
@@ -59,7 +53,7 @@ _RANGES = {
 }
 
 
-class SelfPlayDataModule(pl.LightningDataModule):
+class SelfPlayDataModule(MeasuredData):
     """Refills a replay buffer by self-play at the start of every epoch, then serves random batches from it.
 
     The network and the rules are those of the trainer's module. Games go on across epochs. The buffer and the games in
@@ -155,10 +149,8 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """Games in flight of a checkpoint, until self-play takes them up."""
         self._epochs_filled = 0
         """The number of epochs whose games are in the buffer; `UNFINISHED` while games are played."""
-        self._fitted: tuple[pl.Trainer, pl.LightningModule] | None = None
-        """The trainer and the module of the newest fit."""
-        self._interrupted: tuple[pl.Trainer, pl.LightningModule] | None = None
-        """Those of a fit that was interrupted, until another one begins."""
+        self._fits = Fits()
+        self._clock = EpochClock()
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -189,6 +181,7 @@ class SelfPlayDataModule(pl.LightningDataModule):
         """
         begin_cell_interrupts()
         if stage == "fit":
+            self._clock.begin()
             self._keep_or_drop()
             prepare_trainer(self._attached_trainer)
 
@@ -199,18 +192,14 @@ class SelfPlayDataModule(pl.LightningDataModule):
     def on_exception(self, exception: BaseException) -> None:
         """Tells who interrupted a cell how to go on."""
         end_cell_interrupts()
-        trainer = self._attached_trainer
-        if isinstance(exception, CellInterrupt) and trainer.state.fn == "fit":
-            self._interrupted = (trainer, trainer.lightning_module)
-            exception.args = (how_to_go_on(trainer),)
+        self._fits.note_interrupt(self._attached_trainer, exception)
 
     def _keep_or_drop(self) -> None:
         """Drops the samples and games of the last fit, unless this one goes on where that one ended."""
-        trainer, module = self._attached_trainer, self._attached_trainer.lightning_module
-        last, self._fitted = self._fitted, (trainer, module)
-        if last == (trainer, module) and self._epochs_filled <= self._data_epoch + 1:
+        goes_on, was_trial = self._fits.begin(self._attached_trainer)
+        if goes_on and self._epochs_filled <= self._data_epoch + 1:
             return
-        if len(self._buffer) and not (last and is_trial(last[0])):
+        if len(self._buffer) and not was_trial:
             rank_zero_warn(
                 f"{len(self._buffer):,} samples of an earlier fit are dropped from the replay buffer: this one, with "
                 "another Trainer or module, begins with none, or with those of its checkpoint"
@@ -231,26 +220,17 @@ class SelfPlayDataModule(pl.LightningDataModule):
         It does not play if the games are there already, or if nothing will train on them. On a resume Lightning calls
         this twice, at first in an epoch that is over.
         """
-        self._check_interrupted()
+        self._clock.end_part(OTHER)
+        self._fits.check_interrupted(self._attached_trainer)
         epoch = self._data_epoch
         if self._epochs_filled <= epoch and has_steps_left(self._attached_trainer):
             self._refill(epoch)
+        self._clock.end_part(SELFPLAY)
         trainer = self._attached_trainer
         # Overfitting keeps the targets of the first epoch, too.
         progress = 0.0 if epoch < trainer.current_epoch else agent(trainer).schedule_progress
         weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * progress
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
-
-    def _check_interrupted(self) -> None:
-        """Refuses to go on from the midst of an epoch that was interrupted, if there is a checkpoint to go on from."""
-        trainer = self._attached_trainer
-        if self._interrupted == (trainer, trainer.lightning_module) and trainer.ckpt_path is None:
-            if last_checkpoint(trainer).is_file():
-                raise ConfigurationError(f"this fit was interrupted: {how_to_go_on(trainer)}")
-            rank_zero_warn(
-                "this fit was interrupted, and no checkpoint was kept: it goes on, but not exactly"
-            )
-        self._interrupted = None
 
     def _refill(self, epoch: int) -> None:
         trainer = self._attached_trainer
@@ -264,38 +244,6 @@ class SelfPlayDataModule(pl.LightningDataModule):
         self._generations.play(trainer, self._selfplay, games, self._buffer, "self-play")
         self._epochs_filled = epoch + 1
 
-    def val_dataloader(self) -> SuiteBatches | list[Any]:
-        """The suite of the module's rules: all of it for `validate`, the same part of it in every epoch of a fit.
-
-        If the rules have no suite, a fit goes without validation.
-
-        Raises:
-            ConfigurationError: `validate` finds no suite of the rules.
-        """
-        trainer, rules = self._attached_trainer, agent(self._attached_trainer).rules
-        fitting, suite = trainer.state.fn == "fit", load_suite(rules)
-        if suite is None:
-            if fitting:
-                return []
-            raise ConfigurationError(f"no suite of solved positions ships for the {rules} rules")
-        most = self.hparams["validation_positions"] if fitting else len(suite)
-        return SuiteBatches(suite, share_of_suite(suite, most, trainer.global_rank, trainer.world_size))
-
-    def test_dataloader(self) -> EpochBatches:
-        """Batches from fresh games of the network against itself."""
-        games = self.hparams["test_games"]
-        # Every game's samples fit, so each batch is drawn from whole games.
-        capacity, width = 2 * games * self.hparams["max_moves"], self._generations.search_options.width
-        buffer = ReplayBuffer(capacity, width, f"lower test_games ({games:,}) or max_moves")
-        selfplay = self._generations.begin(self._attached_trainer, "test", games)
-        self._generations.play(self._attached_trainer, selfplay, games, buffer, "test games")
-        return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
-
-    def predict_dataloader(self) -> DataLoader[list[Board]]:
-        """The boards to judge, as one batch."""
-        rules, path = agent(self._attached_trainer).rules, self.hparams["positions"]
-        return single_batch([Board(rules)] if path is None else read_boards(path, rules))
-
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Puts a batch of samples into memory from which a GPU fetches it while the CPU goes on."""
         if isinstance(batch, Batch) and agent(self._attached_trainer).device.type == "cuda":
@@ -303,19 +251,9 @@ class SelfPlayDataModule(pl.LightningDataModule):
         return batch
 
     @property
-    def _attached_trainer(self) -> pl.Trainer:
-        if self.trainer is None:
-            raise ConfigurationError(
-                "SelfPlayDataModule works through a Trainer: its network plays the games"
-            )
-        return self.trainer
-
-    def _batches(
-        self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
-    ) -> EpochBatches:
-        key = derive_key(self.hparams["seed"], purpose, epoch, self._attached_trainer.global_rank)
-        size, code = self.hparams["batch_size"], rules_code(agent(self._attached_trainer).rules)
-        return EpochBatches(buffer, batches, size, code, key, *weights)
+    def clock(self) -> EpochClock:
+        """How long the parts of the present epoch take."""
+        return self._clock
 
     def metrics(self) -> dict[str, float]:
         """What the newest self-play was like, for the logs; empty before the first one."""

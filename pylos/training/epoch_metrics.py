@@ -126,10 +126,11 @@ class EpochMetrics:
         self._sums = {name: (found["total"], found["count"]) for name, found in state["sums"].items()}
 
 
-def log_for_epoch(module: pl.LightningModule, metrics: Metrics) -> None:
-    """Logs what a callback measured at the end of an epoch, by `PylosModule.log_for_epoch` if the module has it."""
+def log_for_epoch(module: pl.LightningModule, metrics: Metrics, mean_of_ranks: bool = False) -> None:
+    """Logs what was measured at the end of an epoch, by `PylosModule.log_for_epoch` if the module has it."""
     log: Any = getattr(module, "log_for_epoch", None)
     if log is not None:
-        log(metrics)
+        log(metrics, mean_of_ranks)
     else:
-        module.log_dict({name: value for name, value in metrics.items() if value is not None})
+        known = {name: value for name, value in metrics.items() if value is not None}
+        module.log_dict(known, sync_dist=mean_of_ranks)

@@ -136,6 +136,7 @@ class Generations:
             "selfplay/buffer_fill": len(buffer) / buffer.capacity,
             # Which thread asks first, and so finds nothing in the cache, is a matter of the clock.
             "time/network_share": self._network_share,
+            "time/search_share": stats.searching / stats.seconds,
             "time/positions_per_second": speed,
             "time/simulations_per_second": speed * self.search_options.simulations,
         }

@@ -27,6 +27,7 @@ from pylos.search.options import MOST_SIMULATIONS
 from pylos.selfplay.replay_buffer import Batch
 from pylos.system.options import COUNT, SHARE, Range, checked_options, own_arguments
 from pylos.training.datamodule import SelfPlayDataModule
+from pylos.training.epoch_clock import end_training, log_times
 from pylos.training.epoch_metrics import IN_BAR, EpochMetrics, Metrics
 from pylos.training.losses import Losses, losses
 from pylos.training.measured_module import MeasuredModule, not_compiled
@@ -207,6 +208,7 @@ class PylosModule(SteppingModule, MeasuredModule):
             when = f"stopped after step {self.global_step} (epoch {self.current_epoch})"
             check_finite(self.state_dict(), f"{when}; a lower learning_rate or weight_decay usually helps")
             self.log_for_epoch({**self._epoch.means(), "train/learning_rate": self._rate}, mean_of_ranks=True)
+            end_training(self.trainer)
 
     def on_train_epoch_end(self) -> None:
         """Hands the epoch's metrics of our own to the loggers, those of the evaluation included.
@@ -214,6 +216,7 @@ class PylosModule(SteppingModule, MeasuredModule):
         Lightning would do so after it has written the checkpoints. After a kill between the two, the epoch would be
         missing from the logs of the resumed run.
         """
+        log_times(self.trainer, self)
         metrics = self._epoch.end(self.trainer)
         for logger in self.trainer.loggers:
             logger.log_metrics({"epoch": self.current_epoch, **metrics}, step=self.global_step)

@@ -1,4 +1,4 @@
-from callbacks.report_text import epoch_line, summary_rows
+from callbacks.report_text import epoch_line, summary_rows, times_text
 
 ALL = {
     "train/loss": 2.2,
@@ -55,6 +55,26 @@ def test_what_was_not_measured_is_left_out():
 def test_open_ends_of_the_interval():
     assert epoch_line(3, 4, {"eval/elo": 3452.4, "eval/elo_low": 2900.2}).endswith("Elo 3452 [2900, inf)")
     assert epoch_line(3, 4, {"eval/elo": 500, "eval/elo_high": 900}).endswith("Elo 500 (-inf, 900]")
+
+
+TIMES = {
+    "time/selfplay_seconds": 4.0,
+    "time/training_seconds": 5.0,
+    "time/evaluation_seconds": 2.5,
+    "time/other_seconds": 1.0,
+    "time/search_share": 0.985,
+}
+
+
+def test_where_the_time_went():
+    assert epoch_line(3, 30, ALL | TIMES).endswith(
+        "| Elo 1412 [1350, 1474] | 12 s: play 32 %, train 40 %, evaluate 20 %, other 8 %"
+    )
+    on_device = TIMES | {"time/host_wait_share": 0.6}
+    assert times_text(on_device) == "12 s: play 32 % (device 98 %), train 40 %, evaluate 20 %, other 8 %"
+    short = {name: value / 10 for name, value in TIMES.items()}
+    assert times_text(short).startswith("1.2 s: play 32 %")
+    assert times_text({}) == times_text({"time/selfplay_seconds": 0.0}) == ""
 
 
 def test_the_rows_of_the_table():

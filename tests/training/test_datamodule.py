@@ -19,7 +19,6 @@ from pylos.runs.selfplay_state import UNFINISHED
 from pylos.selfplay.batches import EpochBatches
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.generations import Generations
-from pylos.truth.suite import load_suite
 from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
 
 
@@ -80,20 +79,6 @@ def test_targets_mix_in_more_of_what_the_search_found_as_the_learning_rate_falls
     last_of_epoch = largest[STEPS_PER_EPOCH - 1 :: STEPS_PER_EPOCH]
     mixes = [0.0, 0.25, 0.5, 0.5]
     assert last_of_epoch == pytest.approx([1 - mix + 9 * mix for mix in mixes])
-
-
-def test_more_test_games_than_memory_holds_are_refused_by_their_own_name(tmp_path: Path):
-    with pytest.raises(ConfigurationError, match=r"GB.*: lower test_games \(1,000,000,000\)"):
-        tiny_trainer(tmp_path).test(tiny_module(), datamodule=tiny_data(test_games=10**9))
-
-
-def test_test_plays_games_of_the_checkpoint(tmp_path: Path):
-    trainer = tiny_trainer(tmp_path)
-    module = tiny_module()
-    first = trainer.test(module, datamodule=tiny_data(), verbose=False)[0]
-    again = trainer.test(module, datamodule=tiny_data(), verbose=False)[0]
-    assert first == again
-    assert first["test/policy_loss"] > 0
 
 
 def test_checkpoint_holds_buffer_and_games_in_flight(tmp_path: Path):
@@ -241,17 +226,6 @@ def test_a_fit_after_an_interrupted_first_epoch_starts_with_nothing(tmp_path: Pa
     assert torch.equal(weights(data), expected)
 
 
-def test_a_fit_measures_on_a_part_of_the_suite_and_validate_on_all(tmp_path: Path):
-    data, module = tiny_data(validation_positions=30), tiny_module(rules="mini-standard")
-    tiny_trainer(tmp_path, fast_dev_run=True).fit(module, datamodule=data)
-    assert module.truth is not None
-    assert module.truth.positions[-1] == 30
-    tiny_trainer(tmp_path).validate(module, datamodule=data, verbose=False)
-    suite = load_suite("mini-standard")
-    assert suite is not None
-    assert module.truth.positions[-1] == len(suite)
-
-
 def test_every_epoch_and_purpose_has_draws_of_its_own(tmp_path: Path, monkeypatch):
     keys = []
 
@@ -260,7 +234,7 @@ def test_every_epoch_and_purpose_has_draws_of_its_own(tmp_path: Path, monkeypatc
             keys.append(arguments[4])
             super().__init__(*arguments)
 
-    monkeypatch.setattr("pylos.training.datamodule.EpochBatches", Spy)
+    monkeypatch.setattr("pylos.training.measured_data.EpochBatches", Spy)
     begin, games = Generations.begin, []
 
     def spy(self, trainer, purpose, parallel_games):

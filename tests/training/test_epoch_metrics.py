@@ -12,7 +12,6 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.loggers.logger import DummyLogger
 
 from callbacks import BlunderRate
 from pylos.errors import CheckpointError
@@ -22,21 +21,8 @@ from pylos.runs.manifest import Manifest
 from pylos.runs.metrics_file import read_metrics
 from pylos.training.epoch_metrics import EpochMetrics
 from pylos.training.module import PylosModule
+from tests.support.reporting import Sink
 from tests.support.training import STEPS_PER_EPOCH, tiny_data, tiny_evaluation, tiny_module, tiny_trainer
-
-
-class Sink(DummyLogger):
-    """Keeps what it is handed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple[int, dict[str, float]]] = []
-
-    def log_metrics(self, metrics, step=None):
-        self.calls.append((step, dict(metrics)))
-
-    def values(self, name: str) -> list[tuple[int, float]]:
-        return [(step, float(metrics[name])) for step, metrics in self.calls if name in metrics]
 
 
 class Mine(pl.Callback):

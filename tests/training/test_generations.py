@@ -94,6 +94,7 @@ def test_games_of_all_ranks_are_logged_as_means_over_them():
         "selfplay/draw_rate": 0.1,
         "selfplay/buffer_fill": 0.25,
         "time/network_share": 1.0,
+        "time/search_share": 0.75,
         "time/positions_per_second": 100.0,
         "time/simulations_per_second": 400.0,
     }
