@@ -1,4 +1,9 @@
-"""DeepMind's mctx over games simulated by pgx, all compiled by JAX; on Othello."""
+"""DeepMind's mctx over games simulated by pgx, all compiled by JAX; on Othello.
+
+python jax_search.py SIMULATIONS SECONDS GAMES [bfloat16]
+
+It prints the speed as JSON, positions/s.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +18,20 @@ import mctx
 import pgx
 from network import forward, weights
 
-GAMES = 512
-
 
 def main() -> None:
     """Plays for some seconds, after compiling, and prints the speed."""
-    simulations, seconds = int(sys.argv[1]), float(sys.argv[2])
+    simulations, seconds, games = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    dtype = jnp.bfloat16 if "bfloat16" in sys.argv else jnp.float32
     env = pgx.make("othello")
     actions = env.num_actions
-    states = jax.vmap(env.init)(jax.random.split(jax.random.PRNGKey(0), GAMES))
-    layers = jax.tree.map(jnp.asarray, weights(states.observation[0].size))
+    states = jax.vmap(env.init)(jax.random.split(jax.random.PRNGKey(0), games))
+    layers = jax.tree.map(lambda x: jnp.asarray(x, dtype), weights(states.observation[0].size))
 
     def judge(state: Any) -> tuple[Any, Any]:
-        value, logits = forward(jnp, layers, state.observation.reshape(GAMES, -1).astype(jnp.float32))
-        logits = jnp.where(state.legal_action_mask, logits[:, :actions], -1e9)
-        return value, logits
+        value, logits = forward(jnp, layers, state.observation.reshape(games, -1).astype(dtype))
+        logits = jnp.where(state.legal_action_mask, logits[:, :actions].astype(jnp.float32), -1e9)
+        return value.astype(jnp.float32), logits
 
     def recurrent(params: Any, key: Any, action: Any, state: Any) -> tuple[Any, Any]:
         mover = state.current_player
@@ -35,7 +39,7 @@ def main() -> None:
         value, logits = judge(state)
         over = state.terminated
         return mctx.RecurrentFnOutput(
-            reward=state.rewards[jnp.arange(GAMES), mover],
+            reward=state.rewards[jnp.arange(games), mover],
             discount=jnp.where(over, 0.0, -1.0),
             prior_logits=logits,
             value=jnp.where(over, 0.0, value),
@@ -49,7 +53,7 @@ def main() -> None:
             None, key, root, recurrent, simulations, invalid_actions=~state.legal_action_mask
         )
         after = jax.vmap(env.step)(state, found.action)
-        fresh = jax.vmap(env.init)(jax.random.split(key, GAMES))
+        fresh = jax.vmap(env.init)(jax.random.split(key, games))
 
         def pick(new: Any, old: Any) -> Any:
             return jnp.where(after.terminated.reshape(-1, *[1] * (old.ndim - 1)), new, old)
@@ -61,7 +65,7 @@ def main() -> None:
     while time.perf_counter() - start < seconds:
         states = jax.block_until_ready(play(states, jax.random.PRNGKey(2 + plies)))
         plies += 1
-    print(json.dumps({"positions_per_second": plies * GAMES / (time.perf_counter() - start)}))
+    print(json.dumps({"positions_per_second": plies * games / (time.perf_counter() - start)}))
 
 
 if __name__ == "__main__":
