@@ -10,7 +10,7 @@ from torch import nn
 from pylos.errors import ConfigurationError
 from pylos.network.compiled import uncompiled
 from pylos.network.frozen_network import FrozenNetwork
-from pylos.network.fused import FusedNetwork, fused_missing
+from pylos.network.fused import fused_network
 from pylos.network.network import PylosNetwork
 
 
@@ -20,9 +20,8 @@ def frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.M
     # Lightning validates in inference mode. Tensors made in it could not be used outside.
     with torch.inference_mode(False), torch.no_grad():
         if type(network) is PylosNetwork:  # a subclass may compute something else
-            if dtype == torch.bfloat16 and fused_missing(network, device) is None:
-                return FusedNetwork(network, device)
-            return FrozenNetwork(network, device, dtype)
+            fused = fused_network(network, device) if dtype == torch.bfloat16 else None
+            return fused or FrozenNetwork(network, device, dtype)
         return copy.deepcopy(network).to(device, dtype).eval().requires_grad_(False)
 
 

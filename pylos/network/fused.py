@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,6 +23,29 @@ FEW_ROWS, MANY_ROWS = 64, 128
 """Rows of a program: many, so that the matrices are read less often; few where multiprocessors would idle else."""
 ROWS_OF_A_WARP = 16
 """So each row is computed in the same way, whatever the rows of its program."""
+
+
+def fused_network(network: PylosNetwork, device: torch.device) -> FusedNetwork | None:
+    """A copy of a network that one kernel computes in bfloat16, ready to run; None where there is no such kernel.
+
+    Args:
+        network: what to copy.
+        device: where to compute.
+    """
+    if fused_missing(network, device):
+        return None
+    try:
+        fused = FusedNetwork(network, device)
+        fused(torch.zeros(1, network.stem.dense()[0].shape[1], device=device))  # compiles
+    except Exception as error:  # Triton has classes of its own, and may lack a compiler for C
+        first = (str(error).splitlines() or [""])[0]
+        warnings.warn(
+            f"the network is computed layer by layer, because Triton makes no kernel of it: {type(error).__name__}: "
+            f"{first}",
+            stacklevel=2,
+        )
+        return None
+    return fused
 
 
 def fused_missing(network: PylosNetwork, device: torch.device) -> str | None:

@@ -201,7 +201,7 @@ def test_loaded_weights_give_the_bits_of_a_fresh_evaluator(network, positions, p
     assert all(np.array_equal(a, b) for a, b in zip(after, fresh, strict=True))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_captured_graph_goes_on_with_loaded_weights(network, precision: str):
     evaluate = NetworkEvaluator(network, STANDARD, "cuda", precision)

@@ -69,6 +69,14 @@ def test_where_there_is_no_such_kernel_it_is_said_why(monkeypatch):
     assert fused_missing(network, CUDA) is None
 
 
+def test_where_triton_fails_the_layers_are_computed_and_it_is_said_why(monkeypatch):
+    """Here it has no device to compile for; elsewhere it may have no compiler for C."""
+    monkeypatch.setattr(fused, "fused_missing", lambda *_: None)
+    with pytest.warns(UserWarning, match="layer by layer, because Triton makes no kernel of it"):
+        evaluate = NetworkEvaluator(pylos_network(64, 1), STANDARD, "cpu", "bfloat16")
+    assert type(evaluate.network) is FrozenNetwork
+
+
 def test_its_matrices_have_the_scales_and_shifts_of_the_norms_in_them():
     network, observations = lively_network(64, 1), observations_of(9)
     stem, expand, contract, heads, *biases = FusedNetwork.tensors_of(network.double())
@@ -86,15 +94,14 @@ def test_its_matrices_have_the_scales_and_shifts_of_the_norms_in_them():
     assert (found[:, 303:320] == -torch.inf).all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("count", [1, 500, 9_000, 20_000])
 @pytest.mark.parametrize(("width", "blocks"), [(64, 2), (128, 2), (256, 4), (512, 2)])
 def test_a_device_says_what_float32_says(width: int, blocks: int, count: int):
     network = lively_network(width, blocks)
     observations = observations_of(500).repeat(-(-count // 500), 1)[:count].cuda()
     evaluate = NetworkEvaluator(network, STANDARD, "cuda", "bfloat16")
-    if fused_missing(network, CUDA) is None:
-        assert isinstance(evaluate.network, FusedNetwork)
+    assert isinstance(evaluate.network, FusedNetwork) or fused_missing(network, CUDA)
     answers = [(torch.empty(count).cuda(), torch.empty(count, 303).cuda()) for _ in range(2)]
     for answer in answers:
         evaluate.enqueue(observations, *answer)
@@ -103,5 +110,6 @@ def test_a_device_says_what_float32_says(width: int, blocks: int, count: int):
     assert torch.equal(answers[0][1], answers[1][1])
     assert (answers[0][0] - exact[0][:, 0]).abs().max() < 0.05
     assert (answers[0][1] - exact[1]).abs().max() < 0.3
-    repeated = answers[0][0][500:1000]
-    assert torch.equal(repeated, answers[0][0][: len(repeated)])
+    if isinstance(evaluate.network, FusedNetwork):
+        again = answers[0][1][500:1000]
+        assert torch.equal(again, answers[0][1][: len(again)])

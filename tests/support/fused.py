@@ -63,7 +63,7 @@ def evaluators(count: int) -> list[Answers]:
     """Answers of an evaluator that has loaded other weights, and of a fresh one: for a host's search and a device's."""
     positions, observations = random_positions(count), observations_of(count)
     found = []
-    with patch("pylos.network.frozen.fused_missing", lambda *_: None):
+    with patch("pylos.network.fused.fused_missing", lambda *_: None):
         loaded = NetworkEvaluator(lively_network(64, 1, seed=1), STANDARD, "cpu", "bfloat16")
         loaded.load(lively_network(64, 1))
         fresh = NetworkEvaluator(lively_network(64, 1), STANDARD, "cpu", "bfloat16")
