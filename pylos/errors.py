@@ -43,6 +43,13 @@ class NonFiniteNetworkError(PylosError):
     """A network with weights or outputs that are infinite or not a number."""
 
     @classmethod
+    def outputs(cls, name: str) -> NonFiniteNetworkError:
+        """The error of a network, here called `name`, with outputs that are infinite or not a number."""
+        return cls(
+            f"{name} gives values or policies that are not finite numbers: it is damaged or diverged in training"
+        )
+
+    @classmethod
     def nothing_to_play(cls) -> NonFiniteNetworkError:
         """The error of a search that gave weight to no action."""
         return cls("a search found nothing to play: what judged its leaves gave numbers that are not finite")

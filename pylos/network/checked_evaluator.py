@@ -42,10 +42,7 @@ class CheckedEvaluator(ABC):
         # Illegal actions may have any log policy. Still all numbers are tested first, because that takes no time.
         finite = np.isfinite(values).all() and np.isfinite(log_policy).all()
         if not finite and not _is_usable(padded, self._code, values, log_policy):
-            raise NonFiniteNetworkError(
-                f"{self._name} gives values or policies that are not finite numbers: it is damaged or diverged "
-                "in training"
-            )
+            raise NonFiniteNetworkError.outputs(self._name)
         return values[:n], log_policy[:n]
 
     @abstractmethod

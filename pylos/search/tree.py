@@ -63,16 +63,24 @@ class Tree(NamedTuple):
     """int32 [G] the node that waits for its evaluation, or NO_NODE."""
 
 
-def new_tree(games: int, simulations: int, zeros: Callable[..., np.ndarray] = np.zeros) -> Tree:
+def most_edges(simulations: int) -> int:
+    """The edges that a tree may need."""
+    return (simulations + 1) * MAX_LEGAL_ACTIONS
+
+
+def new_tree(
+    games: int, simulations: int, zeros: Callable[..., np.ndarray] = np.zeros, room: int | None = None
+) -> Tree:
     """Allocates trees. Untouched pages take no memory.
 
     Args:
         games: how many trees.
         simulations: for how many simulations each has room.
         zeros: makes an array of zeros from a shape and a type.
+        room: the edges for which each has room; by default all that it may need.
     """
     nodes = (games, simulations + 1)
-    edges = (games, (simulations + 1) * MAX_LEGAL_ACTIONS)
+    edges = (games, most_edges(simulations) if room is None else room)
     return Tree(
         position=zeros(nodes, np.int64),
         parent=zeros(nodes, np.int32),

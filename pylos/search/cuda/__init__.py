@@ -1,0 +1,1 @@
+"""Searches whose trees live in the memory of a CUDA device; needs numba-cuda (`pip install 'pylos[gpu]'`)."""

@@ -1,0 +1,206 @@
+"""`DeviceSearch`: what `Search` does, in the memory of a CUDA device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
+from pylos.search.cuda.available import device_search_missing
+from pylos.search.cuda.kernels import NO_POSITION, NO_ROOM, NOT_FINITE
+from pylos.search.cuda.trees import DeviceTrees, bytes_of_tree, usual_room
+from pylos.search.evaluator import DeviceEvaluator
+from pylos.search.options import SearchOptions
+from pylos.search.root import pick_actions
+from pylos.search.search import SearchResult
+from pylos.search.tree import most_edges
+
+SIMULATIONS_PER_GRAPH = 128
+"""The most simulations in one CUDA graph. A simulation has some 30 nodes; a search of up to this many is one launch."""
+_SPARE_BYTES = 1 << 28
+"""The memory of the trees with full room."""
+
+
+class DeviceSearch:
+    """Searches up to `games` positions at once, as `Search` does. Trees and observations never leave the device.
+
+    A search is one launch: a CUDA graph holds all kernels and all evaluations. It has a stream of its own, so that the
+    host, and other searches, can work meanwhile: `start` returns at once, `finish` waits.
+
+    Trees have room for more edges than nearly all of them need (`usual_room`), a seventh of what they might. Where the
+    edges of a tree do not fit, its row is searched once more, in a few trees that have room for all, and finds what
+    it would have found. The device may round otherwise than the host, but the same search finds the same, to the last
+    bit, whatever else is searched with it.
+
+    Args:
+        games: the most positions to search at once.
+        code: the rule set's number.
+        options: see `SearchOptions`.
+        device: the CUDA device.
+        room: the edges for which each tree has room.
+        simulations_per_graph: the most simulations in one CUDA graph. A longer search takes several launches.
+        by_column: whether the same node of all games lies side by side in memory, not all nodes of a game.
+
+    Raises:
+        ConfigurationError: the device, or what is installed, cannot do it: see `device_search_missing`.
+    """
+
+    def __init__(
+        self,
+        games: int,
+        code: int,
+        options: SearchOptions,
+        device: torch.device | str,
+        *,
+        room: int | None = None,
+        simulations_per_graph: int = SIMULATIONS_PER_GRAPH,
+        by_column: bool = False,
+    ) -> None:
+        if missing := device_search_missing(device, options):
+            raise ConfigurationError(f"searches cannot run on {device}: {missing}")
+        self.options, self.games = options, games
+        self._code, self._device = code, torch.device(device)
+        self._per_graph, self._cuda = simulations_per_graph, self._device.type == "cuda"
+        room = usual_room(options.simulations) if room is None else room
+        self._stream: Any = torch.cuda.Stream(self._device) if self._cuda else None  # type: ignore[no-untyped-call]
+        with torch.cuda.stream(self._stream):  # numba takes the device that is current
+            self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
+        self._spare: DeviceTrees | None = None
+        self._graphs: list[tuple[Any, int]] = []
+        self._evaluate: DeviceEvaluator | None = None
+        rows = self._trees.rows
+        self._inputs = [self._pinned(tensor) for tensor in (rows.positions, rows.keys)]
+        # Two sets in turn: the next search may write while the caller still reads what the last one found.
+        self._outputs = [[self._pinned(tensor) for tensor in self._trees.outputs] for _ in range(2)]
+        self._searched = 0
+
+    def start(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> None:
+        """Begins to search positions, and returns while the device does it.
+
+        The first search with an evaluator takes longer: its kernels are compiled, and its graph is captured.
+
+        Args:
+            positions: int64 [n <= games] packed positions, none of them the end of a game.
+            evaluate: judges the leaves, on this device.
+            keys: int64 [n] random keys of the root noise; without noise they are not read.
+
+        Raises:
+            ValueError: there are more positions than `games`.
+        """
+        if len(positions) > self.games:
+            raise ValueError(f"there is room for {self.games} positions, not for {len(positions)}")
+        self._wait()
+        if evaluate is not self._evaluate:
+            self._prepare(evaluate)
+        self._searched = len(positions)
+        self._outputs.reverse()
+        for pinned, numbers in zip(self._inputs, (positions, keys), strict=True):
+            pinned[: len(numbers)] = torch.from_numpy(numbers)
+        self._inputs[0][len(positions) :] = NO_POSITION
+        trees = self._trees
+        with torch.cuda.stream(self._stream):
+            trees.rows.positions.copy_(self._inputs[0], non_blocking=True)
+            trees.rows.keys.copy_(self._inputs[1], non_blocking=True)
+            self._launch(evaluate)
+            for pinned, tensor in zip(self._outputs[0], trees.outputs, strict=True):
+                pinned.copy_(tensor, non_blocking=True)
+
+    def finish(self) -> SearchResult:
+        """Waits for the search that was started.
+
+        Returns:
+            What it found. The arrays are good until the search after the next one is started.
+
+        Raises:
+            NonFiniteNetworkError: the network gave a number that is infinite or not a number.
+        """
+        self._wait()
+        outputs = [pinned.numpy()[: self._searched] for pinned in self._outputs[0]]
+        *found, state = outputs
+        self._search_again(np.flatnonzero(state == NO_ROOM), outputs)
+        if (state == NOT_FINITE).any():
+            raise NonFiniteNetworkError.outputs("the network")
+        return SearchResult(*found)
+
+    def run(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> SearchResult:
+        """Searches positions: `start` and `finish`."""
+        self.start(positions, evaluate, keys)
+        return self.finish()
+
+    def choose(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> np.ndarray:
+        """Searches positions and chooses the action of the greatest weight in each, see `Search.choose`."""
+        found = self.run(positions, evaluate, keys)
+        return pick_actions(found.actions, found.weights, keys, np.ones(len(positions), np.bool_))
+
+    def _pinned(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Memory of the host for a copy of a tensor. Only to pinned memory a device copies while the host works."""
+        return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=self._cuda)
+
+    def _wait(self) -> None:
+        if self._cuda:
+            self._stream.synchronize()
+
+    def _prepare(self, evaluate: DeviceEvaluator) -> None:
+        """Captures the search with an evaluator in CUDA graphs: one, or two where there are many simulations."""
+        self._evaluate, self._graphs = evaluate, []
+        if not self._cuda:
+            return
+        trees, count = self._trees, self.options.simulations
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))  # for the weights
+        with torch.cuda.stream(self._stream):
+            # Compiles the kernels, and lets libraries prepare themselves.
+            trees.begin(evaluate)
+            trees.simulate(evaluate)
+            trees.conclude()
+            self._stream.synchronize()
+            self._capture(evaluate, 1, count % self._per_graph, begins=True)
+            if repeats := count // self._per_graph:
+                self._capture(evaluate, repeats, self._per_graph, begins=False)
+
+    def _capture(self, evaluate: DeviceEvaluator, repeats: int, simulations: int, *, begins: bool) -> None:
+        """Captures a graph of some simulations, which a search launches `repeats` times."""
+        graph = torch.cuda.CUDAGraph()
+        # Other threads, and the other stream, may use the device meanwhile.
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            if begins:
+                self._trees.begin(evaluate)
+            for _ in range(simulations):
+                self._trees.simulate(evaluate)
+        self._graphs.append((graph, repeats))
+
+    def _launch(self, evaluate: DeviceEvaluator) -> None:
+        """Puts a whole search on the current stream."""
+        if not self._graphs:
+            self._trees.search(evaluate)
+            return
+        for graph, repeats in self._graphs:
+            for _ in range(repeats):
+                graph.replay()
+        self._trees.conclude()
+
+    def _search_again(self, rows: np.ndarray, outputs: list[np.ndarray]) -> None:
+        """Searches rows again in trees with room for all edges, and puts what they find into the outputs."""
+        if not len(rows):
+            return
+        spare, evaluate = self._spare_trees(), self._evaluate
+        assert evaluate is not None
+        with torch.cuda.stream(self._stream):
+            for first in range(0, len(rows), spare.games):
+                part = rows[first : first + spare.games]
+                spare.rows.positions.fill_(NO_POSITION)
+                for tensor, pinned in zip((spare.rows.positions, spare.rows.keys), self._inputs, strict=True):
+                    tensor[: len(part)] = pinned[torch.from_numpy(part)].to(self._device)
+                spare.search(evaluate)
+                for array, tensor in zip(outputs, spare.outputs, strict=True):
+                    array[part] = tensor[: len(part)].cpu().numpy()
+
+    def _spare_trees(self) -> DeviceTrees:
+        if self._spare is None:
+            room = most_edges(self.options.simulations)
+            fit = _SPARE_BYTES // bytes_of_tree(self.options.simulations, room)
+            games = max(1, min(fit, self.games))
+            # The network sees the same batch as before: in one of another size it might round otherwise.
+            self._spare = DeviceTrees(games, self._code, self.options, self._device, room, self._trees.batch)
+        return self._spare

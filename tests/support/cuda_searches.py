@@ -1,0 +1,108 @@
+"""Searches on a device, simulated or real: what tests call there, and what they compare with the host's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pylos.errors import NonFiniteNetworkError
+from pylos.game.observation import OBSERVATION_SIZE, observe_all
+from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.search.options import SearchOptions
+from pylos.search.search import Search, SearchResult
+from pylos.search.tree import Tree
+from tests.support.searches import late_boards, running_boards
+
+MULTIPLIERS = 0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9, 0x14D049BB133111EB
+
+
+class HashedObservations:
+    """Opinions that look random, are a function of the observation alone, and have the same bits on every device.
+
+    Args:
+        rules: the rule set.
+        device: where it computes.
+        sharp: how far the log policies are apart.
+        broken: what every log policy is multiplied by.
+    """
+
+    def __init__(self, rules: str, device: str = "cpu", sharp: float = 4, broken: float = 1) -> None:
+        self._code, self.device = RULES[rules], torch.device(device)
+        self._sharp, self._broken, self.calls = sharp, broken, 0
+        odd = 2 * np.random.default_rng(0).integers(1 << 61, size=OBSERVATION_SIZE) + 1
+        self._odd = torch.from_numpy(odd).to(self.device)
+        self._actions = torch.arange(1, NUM_ACTIONS + 1, device=self.device)
+
+    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
+        observe_all(positions, self._code, observations)
+        values, log_policy = torch.empty(len(positions)), torch.empty(len(positions), NUM_ACTIONS)
+        self.enqueue(torch.from_numpy(observations), values, log_policy)
+        return values.numpy(), log_policy.numpy()
+
+    def enqueue(self, observations: torch.Tensor, values: torch.Tensor, log_policy: torch.Tensor) -> None:
+        self.calls += 1
+        key = ((observations * 30).round().long() * self._odd.to(observations.device)).sum(1)
+        values.copy_(2 * _uniform(key) - 1)
+        noise = _uniform(key[:, None] * 331 + self._actions.to(observations.device))
+        log_policy.copy_((self._sharp * noise - 6) * self._broken)
+
+
+def _uniform(z: torch.Tensor) -> torch.Tensor:
+    for shift, multiplier in zip((29, 32, 31), MULTIPLIERS, strict=True):
+        z = (z ^ (z >> shift)) * multiplier
+    return (z >> 40 & 0xFFFFFF).double() / 2**24
+
+
+def positions_of(rules: str, running: int, late: int) -> np.ndarray:
+    """Positions of all phases, and positions near the end of games."""
+    boards = running_boards(rules, running) + late_boards(rules, late)
+    return np.array([board.position for board in boards], np.int64)
+
+
+def on_host(
+    rules: str, options: SearchOptions, positions: np.ndarray, keys: np.ndarray
+) -> tuple[Tree, SearchResult]:
+    """The trees and the result of a search on the host."""
+    search = Search(len(positions), RULES[rules], options)
+    result = search.run(positions, HashedObservations(rules), keys)
+    return search._trees[0], result
+
+
+def on_device(
+    rules: str,
+    options: SearchOptions,
+    searches: list[tuple[np.ndarray, np.ndarray]],
+    device: str = "cpu",
+    games: int | None = None,
+    **settings: Any,
+) -> list[tuple[dict[str, np.ndarray], SearchResult, int]]:
+    """The trees and the results of searches one after another in the same memory, and how often all were evaluated."""
+    from pylos.search.cuda.device_search import DeviceSearch
+
+    search = DeviceSearch(games or len(searches[0][0]), RULES[rules], options, device, **settings)
+    evaluate, found = HashedObservations(rules, device), []
+    for positions, keys in searches:
+        result = search.run(positions, evaluate, keys)
+        trees = {name: np.array(_on_host(array)) for name, array in search._trees.tree._asdict().items()}
+        found.append((trees, SearchResult(*(array.copy() for array in result)), evaluate.calls))
+    return found
+
+
+def _on_host(array: Any) -> np.ndarray:
+    return array if isinstance(array, np.ndarray) else array.copy_to_host()
+
+
+def error_of_broken_network(rules: str, broken: float, device: str = "cpu") -> str:
+    """What a search says whose network gives log policies multiplied by `broken`."""
+    from pylos.search.cuda.device_search import DeviceSearch
+
+    positions = positions_of(rules, 3, 1)
+    search = DeviceSearch(4, RULES[rules], SearchOptions(simulations=4), device)
+    try:
+        search.run(positions, HashedObservations(rules, device, broken=broken), np.arange(4))
+    except NonFiniteNetworkError as error:
+        return str(error)
+    return ""
