@@ -34,6 +34,7 @@ from pylos.players.network_player import NetworkPlayer
 from pylos.players.perfect_player import PerfectPlayer
 from pylos.players.player import Player
 from pylos.runs.checkpoint_files import find_checkpoints
+from pylos.runs.first_rank import of_first_rank
 from pylos.runs.fit_start import begins_run, continues_run
 from pylos.runs.folder import another_run_error, checkpoint_folder, is_trial
 from pylos.runs.manifest import Entry, Manifest
@@ -123,7 +124,10 @@ class EvaluationCallback(pl.Callback):
             ours = _network(pl_module).state_dict()
             check_fit(self._previous_weights, ours, "the checkpoint's previous agent")
         folder = checkpoint_folder(trainer)
-        self._manifest = Manifest(folder) if is_trial(trainer) else Manifest.load(folder)
+        # All ranks play by what is known, which only the first one's disk tells.
+        self._manifest = (
+            Manifest(folder) if is_trial(trainer) else of_first_rank(lambda: Manifest.load(folder))
+        )
         if self.manifest.entries and begins_run(trainer):
             raise another_run_error(folder)
         if continues_run(trainer) and self._previous_step is not None and not self.manifest.path.exists():

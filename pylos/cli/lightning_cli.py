@@ -29,12 +29,14 @@ from pylos.cli.preflight import (
     refuse_config_of_another_run,
     refuse_spawning,
 )
+from pylos.cli.ranks import JoinWatch, agreed, launcher_of, watch_ranks
 from pylos.cli.record_config import RecordConfig
 from pylos.cli.user_modules import open_working_directory
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.players.naming import REFERENCE, reference_file
 from pylos.runs.folder import is_trial, set_checkpoint_folders
 from pylos.runs.lightning_internals import (
+    callbacks_of,
     checkpoint_in_restoration,
     count_as_first_rank,
     subcommand_parsers,
@@ -174,13 +176,31 @@ class PylosCLI(LightningCLI):
         if trainer.world_size == 1:
             # The environment may name another rank; then nothing would be logged.
             count_as_first_rank()
+        else:
+            watch_ranks(trainer)
+            callbacks_of(trainer).append(JoinWatch())
         return trainer
 
     def after_instantiate_classes(self) -> None:
         """Decides where the run lies and from which checkpoint to start."""
         trainer, command = self.trainer, str(self.subcommand)
-        arguments = self.config_init[command]
         refuse_spawning(trainer)
+        self.config_init[command].ckpt_path = agreed(trainer, self._options(), self._decide)
+        if command != "fit":
+            # They keep the history of the training. A row of something else would be taken for an epoch of it.
+            trainer.loggers = []
+
+    def _options(self) -> str:
+        """The options of this process, as lines."""
+        options = self.config.clone()
+        options[str(self.subcommand)].config = options[str(self.subcommand)].ckpt_path = None
+        text: str = self.parser.dump(options)
+        return text
+
+    def _decide(self) -> str | None:
+        """Decides where the run lies, and locks it. Returns the checkpoint to start from."""
+        trainer, command = self.trainer, str(self.subcommand)
+        arguments = self.config_init[command]
         self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
         set_checkpoint_folders(trainer)
         wanted, trains = arguments.ckpt_path, command == "fit" and not is_trial(trainer)
@@ -192,16 +212,14 @@ class PylosCLI(LightningCLI):
             )
         if trains and wanted in ("last", "auto") and not names_its_run(self._arguments):
             refuse_config_of_another_run(trainer, self.config[command].config or [])
-        arguments.ckpt_path = start = find_start(trainer, command, wanted)
+        start = find_start(trainer, command, wanted)
         if command == "fit":
             check_opponents(trainer, self.model.rules)
         if start is not None:
             check_start(trainer, command, self.model, self.datamodule, start)
         if trains:
             self._until_end.enter_context(owning_run(trainer, wanted, start, self._resume_command()))
-        if command != "fit":
-            # They keep the history of the training. A row of something else would be taken for an epoch of it.
-            trainer.loggers = []
+        return start
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -245,6 +263,8 @@ class PylosCLI(LightningCLI):
         """The command that resumes this run; empty where there is none."""
         if self._is_numbered:
             return ""
+        if launcher := launcher_of(self.trainer):
+            return f"the same {launcher} command, and --ckpt_path last"
         return shlex.join(["pylos", *without_option(self._arguments, "--ckpt_path"), "--ckpt_path", "last"])
 
 

@@ -11,6 +11,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from pylos.errors import CheckpointError
 from pylos.network.checkpoint_format import REQUIRED, check_and_upgrade
 from pylos.network.checkpoints import read_torch_file
+from pylos.runs.first_rank import all_see_the_same, of_first_rank
 from pylos.system.files import StrPath, replacing
 
 
@@ -47,7 +48,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: StrPath, map_location: Any = "cpu", weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Reads what `save_checkpoint` wrote, after testing its checksums.
+        """Reads what `save_checkpoint` wrote, after testing its checksums. Call it on all ranks.
+
+        Ranks on other machines than the first one get what it has read, unless they see the same file.
 
         No code from the file is ever run, whatever `weights_only` says. Any dictionary is accepted, because launchers
         that start processes hand over bare weights in this way.
@@ -55,6 +58,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             CheckpointError: the file is missing, damaged or not a checkpoint, makes no sense, or wants to run code.
         """
+        if not all_see_the_same(path):
+            return of_first_rank(lambda: self._load(path, "cpu"))
+        return self._load(path, map_location)
+
+    @staticmethod
+    def _load(path: StrPath, map_location: Any) -> dict[str, Any]:
         checkpoint: dict[str, Any] = read_torch_file(path, map_location=map_location)
         if not isinstance(checkpoint, dict):
             raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(checkpoint).__name__}")

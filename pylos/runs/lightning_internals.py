@@ -6,6 +6,7 @@ and `tests/runs/test_lightning_internals.py` says which of them a newer Lightnin
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.callbacks.timer import Interval
-from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher, _SubprocessScriptLauncher
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning_utilities.core.rank_zero import rank_zero_only
 from torch import Tensor
@@ -72,6 +73,21 @@ def starts_copies(trainer: pl.Trainer) -> bool:
 def cluster_environment(trainer: pl.Trainer) -> Any:
     """What starts the processes of a trainer: SLURM, torchrun or Lightning. Not all strategies hand it on."""
     return trainer._accelerator_connector.cluster_environment
+
+
+def started_ranks(trainer: pl.Trainer) -> list[subprocess.Popen[bytes]]:
+    """The processes that Lightning has started from this one, the ranks from 1 on of this machine."""
+    launcher: Any = trainer.strategy.launcher
+    return list(launcher.procs) if isinstance(launcher, _SubprocessScriptLauncher) else []
+
+
+def meet(trainer: pl.Trainer) -> None:
+    """Starts the ranks of a trainer and waits for them, as a fit would do later. A later fit does not do it again."""
+    launcher: Any = trainer.strategy.launcher
+    if launcher is None:
+        trainer.strategy.setup_environment()
+    else:
+        launcher.launch(trainer.strategy.setup_environment)
 
 
 def count_as_first_rank() -> None:

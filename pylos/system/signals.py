@@ -23,6 +23,9 @@ PARENT_SECONDS = 0.5
 
 _resume_command = ""
 _received: int | None = None
+_other_end: tuple[str, int] | None = None
+"""The last line, empty for the usual one, and the exit code of a process that ends because of another one."""
+_silent = False
 
 
 class Terminated(KeyboardInterrupt):
@@ -31,7 +34,29 @@ class Terminated(KeyboardInterrupt):
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
     """The exit code that shells expect: 128 plus the number of the signal."""
-    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+    return code_after(signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+def code_after(number: int) -> int:
+    """The exit code after a signal: 128 plus its number, unless `end_with` named another one."""
+    return 128 + number if _other_end is None else _other_end[1]
+
+
+def end_with(line: str, code: int) -> None:
+    """Ends this process as SIGTERM would, from another thread than the main one.
+
+    Args:
+        line: what it prints at last; empty for the line of an interrupt.
+        code: its exit code.
+    """
+    global _other_end
+    _other_end = line, code
+    if _received is None:  # otherwise it ends already
+        if signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(2 * GRACE_SECONDS)  # by then it has ended where `end_soon_after_signals` was called
+        print_interrupted()
+        os._exit(code)
 
 
 def received_signal() -> int | None:
@@ -97,20 +122,23 @@ def _interrupt_cell(signum: int, frame: Any) -> None:
     raise CellInterrupt
 
 
-def end_with_parent() -> None:
-    """Lets a rank ignore signals and end soon after the process that started it.
+def end_with_parent(quietly: bool) -> None:
+    """Lets a rank end soon after the process that started it, which would otherwise go on playing.
 
-    Ctrl-C reaches all ranks at once. When a rank ends, Lightning kills the first one, which could print nothing more.
-    And without this, a rank whose first process was killed would go on playing.
+    Args:
+        quietly: whether it ignores signals and prints nothing, because its parent is the first rank. Ctrl-C reaches all
+            ranks at once. When a rank ends, Lightning kills the first one, which could print nothing more.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM) if quietly else ():
         signal.signal(number, signal.SIG_IGN)
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(PARENT_SECONDS)
-        os._exit(128 + signal.SIGTERM)
+        if quietly:
+            os._exit(128 + signal.SIGTERM)
+        end_with("", 128 + signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -130,14 +158,25 @@ def end_soon_after_signals() -> None:
             pass
         time.sleep(GRACE_SECONDS)
         print_interrupted()
-        os._exit(128 + number)
+        os._exit(code_after(number))
 
     threading.Thread(target=wait, daemon=True).start()
 
 
 def print_interrupted() -> None:
-    """Prints that the program was interrupted, and the command that resumes its work."""
-    print_stderr(f"pylos: interrupted{f'; go on with: {_resume_command}' if _resume_command else ''}")
+    """Prints that the program was interrupted, and the command that resumes its work; or why else it ends."""
+    if _silent:
+        return
+    other = _other_end[0] if _other_end else ""
+    print_stderr(
+        other or f"pylos: interrupted{f'; go on with: {_resume_command}' if _resume_command else ''}"
+    )
+
+
+def leave_last_line_to_others() -> None:
+    """Lets this process print nothing when it is interrupted, because another one does."""
+    global _silent
+    _silent = True
 
 
 def set_resume_command(command: str) -> None:
