@@ -185,6 +185,8 @@ class PylosCLI(LightningCLI):
         """Decides where the run lies and from which checkpoint to start."""
         trainer, command = self.trainer, str(self.subcommand)
         refuse_spawning(trainer)
+        self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
+        set_checkpoint_folders(trainer)
         self.config_init[command].ckpt_path = agreed(trainer, self._options(), self._decide)
         if command != "fit":
             # They keep the history of the training. A row of something else would be taken for an epoch of it.
@@ -198,12 +200,10 @@ class PylosCLI(LightningCLI):
         return text
 
     def _decide(self) -> str | None:
-        """Decides where the run lies, and locks it. Returns the checkpoint to start from."""
+        """Decides from which checkpoint to start, and locks the run's folder."""
         trainer, command = self.trainer, str(self.subcommand)
-        arguments = self.config_init[command]
-        self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
-        set_checkpoint_folders(trainer)
-        wanted, trains = arguments.ckpt_path, command == "fit" and not is_trial(trainer)
+        wanted = self.config_init[command].ckpt_path
+        trains = command == "fit" and not is_trial(trainer)
         if command == "fit" and was_requeued() and run_has_begun(trainer):
             wanted = "last"  # the arguments say from where the job began, not from where it goes on
         if trains and wanted in ("last", "auto") and self._is_numbered:
