@@ -29,14 +29,13 @@ from pylos.cli.preflight import (
     refuse_config_of_another_run,
     refuse_spawning,
 )
-from pylos.cli.ranks import JoinWatch, agreed, launcher_of, watch_ranks
+from pylos.cli.ranks import agreed, launcher_of, watch_ranks
 from pylos.cli.record_config import RecordConfig
 from pylos.cli.user_modules import open_working_directory
 from pylos.errors import CheckpointError, ConfigurationError, PylosError
 from pylos.players.naming import REFERENCE, reference_file
 from pylos.runs.folder import is_trial, set_checkpoint_folders
 from pylos.runs.lightning_internals import (
-    callbacks_of,
     checkpoint_in_restoration,
     count_as_first_rank,
     subcommand_parsers,
@@ -176,15 +175,13 @@ class PylosCLI(LightningCLI):
         if trainer.world_size == 1:
             # The environment may name another rank; then nothing would be logged.
             count_as_first_rank()
-        else:
-            watch_ranks(trainer)
-            callbacks_of(trainer).append(JoinWatch())
         return trainer
 
     def after_instantiate_classes(self) -> None:
         """Decides where the run lies and from which checkpoint to start."""
         trainer, command = self.trainer, str(self.subcommand)
         refuse_spawning(trainer)
+        watch_ranks(trainer)
         self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
         set_checkpoint_folders(trainer)
         self.config_init[command].ckpt_path = agreed(trainer, self._options(), self._decide)

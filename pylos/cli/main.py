@@ -13,7 +13,7 @@ from pylos.cli.arguments import LIGHTNING_COMMANDS, command_parser
 from pylos.errors import ConfigurationError, PylosError
 from pylos.system.output import drop_unwritable_output, flush_stdout, prepare_streams, print_stderr
 from pylos.system.processes import check_rank_variables, started_by_pylos
-from pylos.system.rank_watch import NEWS_SECONDS, join_parent, note_for_launcher, present_watch
+from pylos.system.rank_watch import NEWS_SECONDS, end_watch, join_parent, note_for_launcher, present_watch
 from pylos.system.signals import (
     code_after,
     end_soon_after_signals,
@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         shlex.join(["pylos", *arguments]) if arguments[:1] in (["evaluate"], ["solve"]) else ""
     )
     with signals_as_exceptions():
-        return _reported(arguments)
+        code = _reported(arguments)
+        end_watch(well=code == 0)
+        return code
 
 
 def console() -> NoReturn:
@@ -57,8 +59,6 @@ def console() -> NoReturn:
             if "TORCHELASTIC_RUN_ID" in os.environ:
                 end_with_parent(quietly=False)
         code = main()
-        if (watch := present_watch()) and not code:
-            watch.leave()
     except OSError as error:  # not even a pipe could be made
         code = _fail(str(error))
     except BaseException:

@@ -13,7 +13,7 @@ import lightning.pytorch as pl
 
 from pylos.errors import ConfigurationError
 from pylos.runs.first_rank import of_first_rank
-from pylos.runs.lightning_internals import cluster_environment, meet, started_ranks
+from pylos.runs.lightning_internals import callbacks_of, cluster_environment, meet, started_ranks
 from pylos.system.rank_watch import ADDRESS, RankWatch, begin_watch, present_watch
 from pylos.system.signals import leave_last_line_to_others
 
@@ -36,6 +36,7 @@ def watch_ranks(trainer: pl.Trainer) -> None:
     if trainer.is_global_zero:
         watch.listen("127.0.0.1" if trainer.num_nodes == 1 else cluster_environment(trainer).main_address)
         os.environ[ADDRESS] = watch.address
+    callbacks_of(trainer).append(JoinWatch())
 
 
 class JoinWatch(pl.Callback):

@@ -69,7 +69,7 @@ class RankWatch:
         self._names: dict[int, str] = {}
         self._failure: Failure | None = None
         self._failed = threading.Event()
-        self._connected = threading.Event()
+        self._tried = threading.Event()
         self._left = False
 
     def listen(self, host: str) -> None:
@@ -97,7 +97,7 @@ class RankWatch:
         if address and not self.address:
             self.address = address
             _in_background(self._connect)
-            self._connected.wait(NEWS_SECONDS)
+            self._tried.wait(NEWS_SECONDS)
 
     def hears_failure(self, seconds: float) -> bool:
         """Waits for news of another rank's failure; whether there are any."""
@@ -155,10 +155,11 @@ class RankWatch:
                 f"pylos: warning: {self._name} does not reach the first rank at {host}:{port} ({error}): "
                 "if one of them fails, the other one hears of it late"
             )
+            self._tried.set()  # nobody need wait any longer
             return
         with self._lock:
             self._links[0], self._names[0] = link, "rank 0"
-        self._connected.set()
+        self._tried.set()
         self._hear(0, link)
 
     def _hear(self, rank: int, link: Connection) -> None:
@@ -180,10 +181,10 @@ class RankWatch:
         """Ends this process because another rank has failed."""
         if self._note(failure) is not failure:  # it has done its work, or fails itself
             return
-        if not self.prints:
-            time.sleep(0.1)  # the news is on its way to the others
-            os._exit(failure.code)
-        end_with(note_for_launcher(failure.reason), failure.code)
+        line = note_for_launcher(failure.reason)
+        if self.prints:
+            end_with(line, failure.code)
+        os._exit(failure.code)
 
     def _note(self, failure: Failure) -> Failure | None:
         """Notes a failure and tells the other ranks, unless there was one before; returns the first.
@@ -225,6 +226,18 @@ def begin_watch(watch: RankWatch) -> RankWatch:
 def present_watch() -> RankWatch | None:
     """The watch of this process; None where it has not begun, as for a single rank."""
     return _watch
+
+
+def end_watch(well: bool) -> None:
+    """Ends the watch of this process, if it has begun.
+
+    Args:
+        well: whether this rank has done all that it had to do; otherwise the others have been told why not.
+    """
+    global _watch
+    if _watch is not None and well:
+        _watch.leave()
+    _watch = None
 
 
 def join_parent() -> None:

@@ -50,6 +50,8 @@ NAMES = [
     "timer._interval",
     "early_stopping._check_on_train_epoch_end",
     "launchers._MultiProcessingLauncher",
+    "launchers._SubprocessScriptLauncher",
+    "trainer.strategy.setup_environment",
     "rank_zero_only.rank",
     "cli._subcommand_parsers",
     *(f"cli.{name}" for name in sorted(OVERRIDDEN["pylos.cli.lightning_cli"])),
@@ -193,6 +195,26 @@ def test_processes_that_are_copies_are_known():
     assert lightning_internals.starts_copies(plain_trainer(devices=2, strategy="ddp_spawn"))
     assert not lightning_internals.starts_copies(plain_trainer(devices=2, strategy="ddp"))
     assert not lightning_internals.starts_copies(plain_trainer())
+
+
+def test_processes_that_lightning_has_started_are_known(monkeypatch):
+    assert lightning_internals.started_ranks(plain_trainer()) == []
+    several = plain_trainer(devices=2, strategy="ddp")
+    assert lightning_internals.started_ranks(several) == []
+    monkeypatch.setattr(several.strategy.launcher, "procs", [1, 2])
+    assert lightning_internals.started_ranks(several) == [1, 2]
+
+
+@pytest.mark.parametrize("options", [{}, {"devices": 2, "strategy": "ddp"}])
+def test_ranks_meet_by_what_starts_them(monkeypatch, options):
+    trainer, calls = plain_trainer(**options), []
+    monkeypatch.setattr(trainer.strategy, "setup_environment", lambda: calls.append("met"))
+    if trainer.strategy.launcher is not None:
+        monkeypatch.setattr(
+            trainer.strategy.launcher, "_call_children_scripts", lambda: calls.append("start")
+        )
+    lightning_internals.meet(trainer)
+    assert calls == (["start", "met"] if options else ["met"])
 
 
 def test_a_module_without_a_trainer_has_none():

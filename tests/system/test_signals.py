@@ -109,7 +109,7 @@ import os, subprocess, sys, time
 child = """
 import time
 from pylos.system.signals import end_with_parent
-end_with_parent()
+end_with_parent(quietly=True)
 print("ready")
 time.sleep(30)
 """
@@ -132,6 +132,56 @@ def test_a_rank_outlives_interrupts_but_not_its_parent():
     begin = time.monotonic()
     parent.communicate(timeout=20)  # which ends when the child has closed its output, too
     assert time.monotonic() - begin < 5
+
+
+ORPHAN = FAMILY.replace("import end_with_parent", "import *").replace(
+    "end_with_parent(quietly=True)",
+    "end_soon_after_signals(); end_with_parent(quietly=False); set_resume_command('that')",
+)
+
+
+def test_a_rank_of_another_launcher_does_not_outlive_it_either_and_says_so():
+    parent = start(ORPHAN)
+    assert parent.stdout is not None
+    int(parent.stdout.readline())
+    assert parent.stdout.readline() == "ready\n"
+    parent.kill()
+    _, errors = parent.communicate(timeout=20)
+    assert errors == "pylos: interrupted; go on with: that\n"
+
+
+OTHER_END = """
+import threading, time
+from pylos.system.signals import code_after, end_soon_after_signals, end_with, signals_as_exceptions
+end_soon_after_signals()
+with signals_as_exceptions():
+    threading.Timer(0.3, end_with, args=("the other rank says so", 7)).start()
+    for _ in range(20):
+        try:
+            time.sleep(20)
+        except KeyboardInterrupt:
+            assert code_after(15) == 7
+"""
+
+
+def test_another_thread_may_end_the_process_with_a_line_of_its_own():
+    process = start(OTHER_END)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (7, "the other rank says so\n")
+
+
+def test_a_process_without_handlers_ends_so_too():
+    process = start("from pylos.system.signals import end_with\nend_with('so', 5)")
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (5, "so\n")
+
+
+def test_a_process_that_leaves_the_last_line_to_others_prints_none(monkeypatch, capsys):
+    monkeypatch.setattr(signals, "_silent", False)
+    signals.print_interrupted()
+    signals.leave_last_line_to_others()
+    signals.print_interrupted()
+    assert capsys.readouterr().err.count("interrupted") == 1
 
 
 @pytest.fixture

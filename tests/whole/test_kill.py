@@ -26,13 +26,6 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def straight_on_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two") / "straight"
-    run_straight(folder, TWO_RANKS)
-    return folder
-
-
 def load(folder: Path) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(folder / LAST, weights_only=True)
     return state
