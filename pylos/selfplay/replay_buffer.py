@@ -12,8 +12,9 @@ from torch import Tensor
 from pylos.errors import ConfigurationError
 from pylos.game.observation import OBSERVATION_SIZE, observe
 from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined, jit
 from pylos.kernels.randomness import draw, draw_below, draw_uniform
+from pylos.kernels.rounding import product
 from pylos.system.machine import memory_for
 
 
@@ -58,16 +59,61 @@ _MOST_ATTEMPTS = 1000
 """The mean surprise is about 1, so about one attempt in seven succeeds. All fail only if no sample has a chance."""
 
 
-@jit
+@inlined
 def _draw_sample(surprises: np.ndarray, size: int, weight: float, key: int) -> int:
     """Draws a row by rejection, in proportion to `1 - weight + weight * surprise`; any row if all of these are 0."""
-    most, attempt = 1 - weight + weight * _MOST_SURPRISE, 0
+    most, attempt = 1 - weight + product(weight, _MOST_SURPRISE), 0
     while True:
         i = draw_below(key, 2 * attempt, size)
-        wanted = 1 - weight + weight * min(np.float64(surprises[i]), _MOST_SURPRISE)
+        wanted = 1 - weight + product(weight, min(np.float64(surprises[i]), _MOST_SURPRISE))
         if draw_uniform(key, 2 * attempt + 1) * most <= wanted or attempt == _MOST_ATTEMPTS:
             return i
         attempt += 1
+
+
+@inlined
+def fill_row(
+    samples: Samples,
+    size: int,
+    code: int,
+    weight: float,
+    mix: float,
+    key: int,
+    b: int,
+    observations: np.ndarray,
+    policy: np.ndarray,
+    legal: np.ndarray,
+    outcomes: np.ndarray,
+    scratch: np.ndarray,
+) -> None:
+    """Draws a sample and writes it as row b of a batch. A CUDA device draws by this function, too.
+
+    Args:
+        samples: the buffer's arrays; games and plies are not read.
+        size: the number of samples to draw from.
+        code: the rule set's number.
+        weight: see `ReplayBuffer.batch`, `surprise_weight`.
+        mix: see `ReplayBuffer.batch`, `value_mix`.
+        key: names the batch's random draws.
+        b: the row.
+        observations: float32 [B, 184] receives the observation.
+        policy: float32 [B, 303], zeros in row b, receives the target of the policy.
+        legal: bool [B, 303], zeros in row b, receives the legal actions.
+        outcomes: float32 [B, 1] receives the target of the value.
+        scratch: int64 [MAX_LEGAL_ACTIONS] for the function's own use.
+    """
+    i = _draw_sample(samples.surprises, size, weight, draw(key, b))
+    position = samples.positions[i]
+    observe(position, code, observations[b])
+    outcomes[b, 0] = product(1 - mix, samples.outcomes[i]) + product(mix, samples.values[i])
+    for k in range(legal_actions(position, code, scratch)):
+        legal[b, scratch[k]] = True
+    total = np.float32(0.0)
+    for k in range(samples.weights.shape[1]):
+        total += samples.weights[i, k]
+    for k in range(samples.weights.shape[1]):
+        if samples.weights[i, k]:
+            policy[b, samples.actions[i, k]] = samples.weights[i, k] / total
 
 
 @jit
@@ -89,18 +135,9 @@ def _fill_batch(
     """
     scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for b in range(outcomes.shape[0]):
-        i = _draw_sample(samples.surprises, size, weight, draw(key, b))
-        position = samples.positions[i]
-        observe(position, code, observations[b])
-        outcomes[b, 0] = (1 - mix) * samples.outcomes[i] + mix * samples.values[i]
-        for k in range(legal_actions(position, code, scratch)):
-            legal[b, scratch[k]] = True
-        total = np.float32(0.0)
-        for k in range(samples.weights.shape[1]):
-            total += samples.weights[i, k]
-        for k in range(samples.weights.shape[1]):
-            if samples.weights[i, k]:
-                policy[b, samples.actions[i, k]] = samples.weights[i, k] / total
+        fill_row(
+            samples, size, code, weight, mix, key, b, observations, policy, legal, outcomes, scratch
+        )
 
 
 class ReplayBuffer:
