@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from pylos.kernels.jit import inlined, jit
 from pylos.kernels.randomness import draw, draw_below, draw_uniform
 from pylos.kernels.rounding import product
 from pylos.system.machine import memory_for
+
+if TYPE_CHECKING:
+    from pylos.selfplay.cuda.device_buffer import DeviceBuffer
 
 
 class Samples(NamedTuple):
@@ -51,6 +54,10 @@ class Batch(NamedTuple):
     """bool [B, 303] the legal actions."""
     outcomes: Tensor
     """float32 [B, 1] the target of the value."""
+
+
+class BatchInPlace(Batch):
+    """A batch where the next one will be, too: its tensors stay where they are, and are overwritten."""
 
 
 _MOST_SURPRISE = 7.0
@@ -135,9 +142,7 @@ def _fill_batch(
     """
     scratch = np.empty(MAX_LEGAL_ACTIONS, np.int64)
     for b in range(outcomes.shape[0]):
-        fill_row(
-            samples, size, code, weight, mix, key, b, observations, policy, legal, outcomes, scratch
-        )
+        fill_row(samples, size, code, weight, mix, key, b, observations, policy, legal, outcomes, scratch)
 
 
 class ReplayBuffer:
@@ -170,6 +175,9 @@ class ReplayBuffer:
             )
         self.added = 0
         """Samples added since the buffer last grew; sample number n lies in row n modulo capacity."""
+        self.fillings = 0
+        """How often the buffer was filled with others than those that are added one by one."""
+        self._on_device: DeviceBuffer | None = None
 
     @property
     def capacity(self) -> int:
@@ -178,6 +186,20 @@ class ReplayBuffer:
 
     def __len__(self) -> int:
         return min(self.added, self.capacity)
+
+    def clear(self) -> None:
+        """Forgets all samples."""
+        self.added = 0
+        self.fillings += 1
+
+    def check_filled(self) -> None:
+        """Refuses to draw from an empty buffer.
+
+        Raises:
+            ConfigurationError: the buffer is empty.
+        """
+        if not len(self):
+            raise ConfigurationError("the replay buffer is empty: there are no samples to draw batches from")
 
     def newest(self, count: int) -> np.ndarray:
         """The rows of the newest `count` samples, the oldest first; all rows if there are fewer samples."""
@@ -202,8 +224,7 @@ class ReplayBuffer:
         Raises:
             ConfigurationError: the buffer is empty.
         """
-        if not len(self):
-            raise ConfigurationError("the replay buffer is empty: there are no samples to draw batches from")
+        self.check_filled()
         observations = np.empty((size, OBSERVATION_SIZE), np.float32)
         policy = np.zeros((size, NUM_ACTIONS), np.float32)
         legal = np.zeros((size, NUM_ACTIONS), np.bool_)
@@ -211,6 +232,14 @@ class ReplayBuffer:
         arrays = observations, policy, legal, outcomes
         _fill_batch(self.samples, len(self), code, surprise_weight, value_mix, key, *arrays)
         return Batch(*(torch.from_numpy(array) for array in arrays))
+
+    def on_device(self, device: torch.device) -> DeviceBuffer:
+        """A copy of the samples in the memory of a CUDA device, made at the first call. Batches can be drawn there."""
+        from pylos.selfplay.cuda.device_buffer import DeviceBuffer  # needs numba-cuda
+
+        if self._on_device is None or self._on_device.device != device:
+            self._on_device = DeviceBuffer(self, device)
+        return self._on_device
 
     def state_dict(self) -> dict[str, Any]:
         """The samples in use as tensors, and the number of samples ever added."""
@@ -231,6 +260,7 @@ class ReplayBuffer:
                 f"the checkpoint's samples hold up to {width} actions, this run's "
                 f"{self.samples.actions.shape[1]}: resume with as many simulations as before"
             )
+        self.fillings += 1
         added, kept = int(state["added"]), min(size, self.capacity)
         newest = np.arange(added - kept, added)
         # There may be more room than before, but no older samples to fill it. Then the samples are counted anew.

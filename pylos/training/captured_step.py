@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from pylos.selfplay.replay_buffer import Batch
+from pylos.kernels.launch import Launch
+from pylos.selfplay.replay_buffer import Batch, BatchInPlace
 from pylos.training.losses import Losses, losses
 
-_STEPS_BEFORE_CAPTURE = 3
-"""Steps that are enqueued kernel by kernel before one is captured: they make the libraries and the optimizer ready."""
 _OPTIONS_IN_GRAPH = ("weight_decay", "betas", "eps", "amsgrad", "maximize", "fused")
 
 
@@ -50,16 +49,11 @@ class CapturedStep:
         # Whether something was not finite; the steps since the last look, up to that one; the loss of that step.
         self._status = torch.zeros(3, device=self._device)
         self._since = 0
-        self._stream: Any = None
-        if self._device.type == "cuda":
-            self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
-            # The gradient's last nodes stay on that stream. A step waits for it once, of which torch warns.
-            warnings.filterwarnings("ignore", "The AccumulateGrad node's stream does not match")
-        self._graph: Any = None
+        self._launch: Launch[Tensor] | None = None
         self._inputs: Any = None
-        self._measured: Any = None
         self._frozen: list[Any] = []
-        self._left = 0
+        # The gradient's last nodes stay on the stream of the capture. A step waits for it once, of which torch warns.
+        warnings.filterwarnings("ignore", "The AccumulateGrad node's stream does not match")
 
     def __call__(self, batch: Batch) -> tuple[Losses, Tensor]:
         """Makes a step.
@@ -70,8 +64,7 @@ class CapturedStep:
         for rate, group in zip(self._rates, self._optimizer.param_groups, strict=True):
             rate.fill_(group["lr"])
         self._since += 1
-        measured = self._enqueue(batch) if self._stream is None else self._launch(batch)
-        *found, norm = measured.unbind()
+        *found, norm = self._step(batch).unbind()
         return Losses(*found), norm
 
     def trouble(self) -> tuple[int, float] | None:
@@ -127,23 +120,19 @@ class CapturedStep:
 
     # The graph ----------------------------------------------------------------------------------------------
 
-    def _launch(self, batch: Batch) -> Tensor:
+    def _step(self, batch: Batch) -> Tensor:
         frozen = self._in_graph()
-        if frozen != self._frozen:
-            self._graph, self._frozen, self._left = None, frozen, _STEPS_BEFORE_CAPTURE
-        if self._graph is None:
-            if self._left:
-                self._left -= 1
-                return self._enqueue_aside(batch)
-            self._capture(batch)
+        if self._launch is None or frozen != self._frozen:
+            self._frozen = frozen
+            in_place = isinstance(batch, BatchInPlace)
+            self._inputs = batch if in_place else Batch(*(part.clone() for part in batch))
+            self._launch = Launch(lambda: self._enqueue(self._inputs), self._device)
         if len(batch.outcomes) != len(self._inputs.outcomes):
-            return self._enqueue_aside(batch)
+            return self._launch.enqueue(lambda: self._enqueue(batch))
         for there, given in zip(self._inputs, batch, strict=True):
             if there is not given:
                 there.copy_(given, non_blocking=True)
-        self._graph.replay()
-        measured: Tensor = self._measured.clone()  # the next step writes there
-        return measured
+        return self._launch().clone()  # the next step writes there
 
     def _in_graph(self) -> list[Any]:
         """What the graph has frozen: if it changes, the graph is out of date."""
@@ -155,19 +144,6 @@ class CapturedStep:
             moments,
             self._network.training,
         ]
-
-    def _enqueue_aside(self, batch: Batch) -> Tensor:
-        here = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(here)
-        with torch.cuda.stream(self._stream):
-            measured = self._enqueue(batch)
-        here.wait_stream(self._stream)
-        return measured
-
-    def _capture(self, batch: Batch) -> None:
-        self._graph, self._inputs = torch.cuda.CUDAGraph(), batch
-        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
-            self._measured = self._enqueue(batch)
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         """Makes copies and pickles None: a graph belongs to its memory, and each fit has its own."""

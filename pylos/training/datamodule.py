@@ -206,7 +206,8 @@ class SelfPlayDataModule(MeasuredData):
             )
         self._generations.stats = None
         self._selfplay, self._games_to_restore = None, None
-        self._buffer.added, self._epochs_filled = 0, 0
+        self._buffer.clear()
+        self._epochs_filled = 0
 
     @property
     def _data_epoch(self) -> int:
@@ -245,8 +246,9 @@ class SelfPlayDataModule(MeasuredData):
         self._epochs_filled = epoch + 1
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Puts a batch of samples into memory from which a GPU fetches it while the CPU goes on."""
-        if isinstance(batch, Batch) and agent(self._attached_trainer).device.type == "cuda":
+        """Puts a batch that the host has drawn into memory from which a GPU fetches it while the CPU goes on."""
+        on_host = isinstance(batch, Batch) and not batch.outcomes.is_cuda
+        if on_host and agent(self._attached_trainer).device.type == "cuda":
             return Batch(*(part.pin_memory() for part in batch))
         return batch
 

@@ -65,8 +65,15 @@ class MeasuredData(pl.LightningDataModule):
         return self.trainer
 
     def _batches(
-        self, buffer: ReplayBuffer, batches: int, purpose: str, epoch: int, *weights: float
+        self,
+        buffer: ReplayBuffer,
+        batches: int,
+        purpose: str,
+        epoch: int,
+        surprise_weight: float = 0.0,
+        value_mix: float = 0.0,
     ) -> EpochBatches:
         key = derive_key(self.hparams["seed"], purpose, epoch, self._attached_trainer.global_rank)
-        size, code = self.hparams["batch_size"], rules_code(agent(self._attached_trainer).rules)
-        return EpochBatches(buffer, batches, size, code, key, *weights)
+        size, module = self.hparams["batch_size"], agent(self._attached_trainer)
+        code = rules_code(module.rules)
+        return EpochBatches(buffer, batches, size, code, key, surprise_weight, value_mix, module.device)

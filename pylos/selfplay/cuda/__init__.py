@@ -1,0 +1,1 @@
+"""Training batches drawn in the memory of a CUDA device; needs numba-cuda (`pip install 'pylos[gpu]'`)."""
