@@ -10,9 +10,11 @@ import torch
 from pylos.errors import NonFiniteNetworkError
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, RULES
+from pylos.network.evaluator import NetworkEvaluator
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search, SearchResult
 from pylos.search.tree import Tree
+from tests.support.evaluators import small_network
 from tests.support.searches import late_boards, running_boards
 
 MULTIPLIERS = 0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9, 0x14D049BB133111EB
@@ -77,32 +79,98 @@ def on_device(
     searches: list[tuple[np.ndarray, np.ndarray]],
     device: str = "cpu",
     games: int | None = None,
+    spare: int | None = None,
+    evaluate: Any = None,
     **settings: Any,
 ) -> list[tuple[dict[str, np.ndarray], SearchResult, int]]:
-    """The trees and the results of searches one after another in the same memory, and how often all were evaluated."""
+    """Searches on a device, one after another in the same memory.
+
+    Args:
+        rules: the rule set.
+        options: of the searches.
+        searches: the positions and the keys of each.
+        device: where; "cpu" where numba simulates a device.
+        games: for how many positions there is room.
+        spare: how many trees with full room there are, where any are needed.
+        evaluate: judges the leaves.
+        settings: of `DeviceSearch`.
+
+    Returns:
+        For each search the trees, the result, and how often an evaluation was put on the device so far.
+    """
     from pylos.search.cuda.device_search import DeviceSearch
+    from pylos.search.cuda.trees import DeviceTrees
+    from pylos.search.tree import most_edges
 
     search = DeviceSearch(games or len(searches[0][0]), RULES[rules], options, device, **settings)
-    evaluate, found = HashedObservations(rules, device), []
+    if spare:
+        room, batch = most_edges(options.simulations), search._trees.batch
+        search._spare = DeviceTrees(spare, RULES[rules], options, search._device, room, batch)
+    evaluate, found = evaluate or HashedObservations(rules, device), []
     for positions, keys in searches:
         result = search.run(positions, evaluate, keys)
         trees = {name: np.array(_on_host(array)) for name, array in search._trees.tree._asdict().items()}
-        found.append((trees, SearchResult(*(array.copy() for array in result)), evaluate.calls))
+        copied = SearchResult(*(array.copy() for array in result))
+        found.append((trees, copied, getattr(evaluate, "calls", 0)))
     return found
+
+
+def in_turn(rules: str, options: SearchOptions, positions: np.ndarray, device: str = "cpu") -> dict[str, Any]:
+    """What two searches that are both under way find, and what becomes of a result while another search runs."""
+    from pylos.search.cuda.device_search import DeviceSearch
+
+    n = len(positions) // 2
+    one, two = (DeviceSearch(n, RULES[rules], options, device) for _ in range(2))
+    evaluate, keys = HashedObservations(rules, device), np.arange(2 * n)
+    one.start(positions[:n], evaluate, keys[:n])
+    two.start(positions[n:], evaluate, keys[n:])
+    first = one.finish()
+    before = first.weights.copy()
+    one.start(positions[n:], evaluate, keys[n:])
+    second, third = two.finish(), one.finish()
+    kept = bool((first.weights == before).all())
+    results = [SearchResult(*(array.copy() for array in result)) for result in (first, second, third)]
+    chosen = two.choose(positions[:n], evaluate, keys[:n])
+    other = HashedObservations(rules, device, sharp=1)
+    changed = one.run(positions[:n], other, keys[:n]).weights.copy()
+    return {"results": results, "kept": kept, "chosen": chosen, "changed": changed}
+
+
+def by_network(options: SearchOptions, positions: np.ndarray) -> SearchResult:
+    """What a search on a simulated device finds with a network."""
+    evaluate = NetworkEvaluator(small_network(), RULES["standard"], "cpu", "float32")
+    [(_, result, _)] = on_device(
+        "standard", options, [(positions, np.arange(len(positions)))], evaluate=evaluate
+    )
+    return result
+
+
+def refusals() -> list[str]:
+    """What is said about too many positions."""
+    from pylos.search.cuda.device_search import DeviceSearch
+
+    search = DeviceSearch(2, RULES["standard"], SearchOptions(simulations=2), "cpu")
+    try:
+        search.run(np.zeros(3, np.int64), HashedObservations("standard"), np.arange(3))
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 def _on_host(array: Any) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.copy_to_host()
 
 
-def error_of_broken_network(rules: str, broken: float, device: str = "cpu") -> str:
-    """What a search says whose network gives log policies multiplied by `broken`."""
+def errors_of_broken_networks(factors: list[float], device: str = "cpu") -> list[str]:
+    """What searches say whose networks give log policies multiplied by these factors; "" where they say nothing."""
     from pylos.search.cuda.device_search import DeviceSearch
 
-    positions = positions_of(rules, 3, 1)
-    search = DeviceSearch(4, RULES[rules], SearchOptions(simulations=4), device)
-    try:
-        search.run(positions, HashedObservations(rules, device, broken=broken), np.arange(4))
-    except NonFiniteNetworkError as error:
-        return str(error)
-    return ""
+    positions, said = positions_of("standard", 3, 1), []
+    search = DeviceSearch(4, RULES["standard"], SearchOptions(simulations=4), device)
+    for factor in factors:
+        try:
+            search.run(positions, HashedObservations("standard", device, broken=factor), np.arange(4))
+            said.append("")
+        except NonFiniteNetworkError as error:
+            said.append(str(error))
+    return said

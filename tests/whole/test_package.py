@@ -59,9 +59,10 @@ def test_training_never_sees_the_solution():
 
 
 def test_the_tests_mirror_the_files():
-    sources = [*ROOT.glob("pylos/*/*.py"), *ROOT.glob("callbacks/*.py")]
-    files = {f"{path.parent.name}/test_{path.name}" for path in sources if path.stem != "__init__"}
-    tests = {f"{path.parent.name}/{path.name}" for path in ROOT.glob("tests/*/test_*.py")}
+    sources = [path.relative_to(ROOT / "pylos") for path in ROOT.glob("pylos/*/**/*.py")]
+    sources += [path.relative_to(ROOT) for path in ROOT.glob("callbacks/*.py")]
+    files = {str(path.with_name(f"test_{path.name}")) for path in sources if path.stem != "__init__"}
+    tests = {str(path.relative_to(ROOT / "tests")) for path in ROOT.glob("tests/*/**/test_*.py")}
     assert files == {name for name in tests if not name.startswith(("browser/", "twins/", "whole/"))}
 
 

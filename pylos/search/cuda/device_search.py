@@ -29,7 +29,7 @@ class DeviceSearch:
     A search is one launch: a CUDA graph holds all kernels and all evaluations. It has a stream of its own, so that the
     host, and other searches, can work meanwhile: `start` returns at once, `finish` waits.
 
-    Trees have room for more edges than nearly all of them need (`usual_room`), a seventh of what they might. Where the
+    Trees have room for more edges than nearly all of them need (`usual_room`), a sixth of what they might. Where the
     edges of a tree do not fit, its row is searched once more, in a few trees that have room for all, and finds what
     it would have found. The device may round otherwise than the host, but the same search finds the same, to the last
     bit, whatever else is searched with it.

@@ -27,6 +27,9 @@ NO_POSITION = -1
 IDLE, SEARCHING, NO_ROOM, NOT_FINITE = 0, 1, 2, 3
 """The states of a row. A tree whose edges might not fit, or whose leaf was not judged by numbers, grows no further."""
 
+_STRIDE = OBSERVATION_SIZE + 1
+"""The distance of rows in shared memory: odd, so that threads that write the same number use different banks."""
+
 
 class Rows(NamedTuple):
     """What a search has beside its trees: G rows, S simulations, K as in `SearchResult`. As tensors, or as arrays."""
@@ -88,7 +91,7 @@ def observe_leaves(tree: Tree, rows: Rows, code: int) -> None:
     A thread would write its row number by number, each far from what its neighbours write. So the block collects its
     rows in shared memory, and writes row after row with all its threads side by side.
     """
-    block = cuda.shared.array((THREADS, OBSERVATION_SIZE + 1), np.float32)  # odd, so that banks do not clash
+    block = cuda.shared.array((THREADS, _STRIDE), np.float32)
     lane, g = cuda.threadIdx.x, cuda.grid(1)
     if g < rows.state.shape[0] and rows.state[g] == SEARCHING and tree.leaf[g] != NO_NODE:
         observe(tree.position[g, tree.leaf[g]], code, block[lane])
