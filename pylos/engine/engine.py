@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from queue import SimpleQueue
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 import numpy as np
 
@@ -78,11 +78,8 @@ class _Open:
     """Of the positions that are not answered, by the number of turns that lead to them."""
 
 
-class _About(NamedTuple):
-    """What an answer is about: the note of its ticket."""
-
-    opened: _Open
-    after: int
+_About = tuple[_Open, int]
+"""What an answer is about: the note of its ticket. A position is known by the number of turns that lead to it."""
 
 
 class Engine:
@@ -103,6 +100,7 @@ class Engine:
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._chunks = threading.Semaphore(MOST_CHUNKS)
         self._open: dict[str, _Open] = {}
+        self._positions = 0  # that are open
         self._agents: dict[str, Agent] = {}  # by rules; for lines that came together they are looked up once
         self._tables: dict[str, Tablebase] = {}
         self._to_begin: list[SearchRequest] = []  # what the lines ask for that are dealt with now
@@ -170,6 +168,7 @@ class Engine:
         self._begin()
         opened = self._open.pop(id)
         tickets, opened.tickets = opened.tickets, {}
+        self._positions -= len(tickets)
         for after, ticket in tickets.items():
             ticket.cancel()
             self._write({"id": id, "after": after, "done": True, "cancelled": True})
@@ -180,15 +179,16 @@ class Engine:
         id = request.id or ""
         if id in self._open:
             raise RequestError(f"the request with the id {id!r} is not finished", "id", id)
-        most, there = self._options.most_open, self._service.open + len(self._to_begin)
-        if there + len(request.positions) > most:
+        most = self._options.most_open
+        if self._positions + len(request.positions) > most:
             raise RequestError(
-                f"busy: {there} positions are open, and {most} may be: wait for answers", None, id
+                f"busy: {self._positions} positions are open, and {most} may be: wait for answers", None, id
             )
         agent = self._agent(request)
         if request.exact:
             self._load_table(request)
         self._open[id] = opened = _Open(request, encoded_text(id))
+        self._positions += len(request.positions)
         for after, position in request.positions:
             search = SearchRequest(
                 position,
@@ -196,7 +196,7 @@ class Engine:
                 request.simulations,
                 request.root,
                 report_every=request.report_every,
-                note=_About(opened, after),
+                note=(opened, after),
             )
             self._to_begin.append(search)
 
@@ -237,24 +237,25 @@ class Engine:
         plain: dict[int, SearchRequest] = {}
         for place, ticket in tickets.items():
             about: _About = ticket.request.note
+            opened, _ = about
             if reports.error is not None:
                 fields = f',"done":true,"error":{encoded_text(reports.error)}}}\n'
                 self._events.put(partial(self._answer, [about], [True], [fields]))
-            elif about.opened.request.exact:
+            elif opened.request.exact:
                 self._events.put(partial(self._answer_with_truth, ticket.request, reports, place))
             else:
                 plain[place] = ticket.request
         if plain:
             abouts, places = [request.note for request in plain.values()], list(plain)
             positions = [request.position for request in plain.values()]
-            most = [about.opened.request.rows for about in abouts]
+            most = [opened.request.rows for opened, _ in abouts]
             texts = write_answers(reports, places, positions, most)
             self._events.put(partial(self._answer, abouts, reports.done[places].tolist(), texts))
 
     def _answer_with_truth(self, search: SearchRequest, reports: Reports, place: int) -> None:
         """Writes an answer with exact values, by which its rows are ordered."""
         about: _About = search.note
-        request = about.opened.request
+        request = about[0].request
         table, board = self._tables[request.rules], Board.from_position(search.position, request.rules)
         values, distances = table.probe([board])
         known = table.probe_actions([board])
@@ -275,6 +276,7 @@ class Engine:
             if after in opened.tickets:  # else it was cancelled meanwhile
                 lines.append(f'{{"id":{opened.id},"after":{after}{text}')
                 if ended:
+                    self._positions -= 1
                     del opened.tickets[after]
                     if not opened.tickets:
                         del self._open[opened.request.id or ""]

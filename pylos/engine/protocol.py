@@ -100,12 +100,12 @@ class Request(NamedTuple):
     cancel_id: str | None = None
     rules: str = ""
     positions: tuple[Position, ...] = ()
-    simulations: int = 0
     root: str | None = None
+    exact: bool = False
+    simulations: int = 0
     report_every: int = 0
     rows: int = MOST_ROWS
     """The most rows of an answer."""
-    exact: bool = False
 
 
 class Source(Protocol):
@@ -261,14 +261,15 @@ def _analysis(
         positions = _positions(fields, id, rules, text)
     else:
         positions = (Position(0, position),)
-    numbers: dict[str, Any] = {"simulations": simulations, "report_every": 0, "rows": MOST_ROWS}
-    for name in numbers:
-        if name in fields:
-            numbers[name] = fields[name]
-            if fields[name] not in _NUMBERS[name]:
-                message = f"{name} must be {_NUMBERS[name]}, got {shown(fields[name])}"
-                raise RequestError(message, name, id)
-    return Request("analyse", id, None, rules, positions, root=root, exact=exact, **numbers)
+    for name, allowed in _NUMBERS.items():
+        if name in fields and fields[name] not in allowed:
+            raise RequestError(f"{name} must be {allowed}, got {shown(fields[name])}", name, id)
+    numbers = (
+        fields.get("simulations", simulations),
+        fields.get("report_every", 0),
+        fields.get("rows", MOST_ROWS),
+    )
+    return Request("analyse", id, None, rules, positions, root, exact, *numbers)
 
 
 def _positions(fields: dict[str, Any], id: str, rules: str, text: str | None) -> tuple[Position, ...]:

@@ -16,7 +16,7 @@ from pylos.analysis.reports import LINE_TURNS, Reports
 from pylos.game.actions import action_name
 from pylos.game.position import mover
 from pylos.game.rules import NUM_ACTIONS, STOP
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined, jit
 from pylos.search.findings import Findings
 from pylos.solution.tablebase import NO_DISTANCE
 
@@ -124,7 +124,7 @@ def _write(
         ends[k + 1] = at
 
 
-@jit
+@inlined
 def _put_row(out: np.ndarray, at: int, found: Findings, t: int, total: int, truth: Truth) -> int:
     """Writes a row, with a comma behind it; this function and those below return where the text ends."""
     at = _put_number(out, _put(out, at, _ACTION), found.actions[t])
@@ -140,7 +140,7 @@ def _put_row(out: np.ndarray, at: int, found: Findings, t: int, total: int, trut
     return _put(out, at, _ROW_END)
 
 
-@jit
+@inlined
 def _put_truth(out: np.ndarray, at: int, value: int, distance: int) -> int:
     """Writes the exact value of a position or an action."""
     at = _put(out, _put_number(out, _put(out, at, _EXACT), value), _DISTANCE)
@@ -162,9 +162,9 @@ def _put_number(out: np.ndarray, at: int, number: int) -> int:
     if rest < 0:
         out[at] = _MINUS
         at, rest = at + 1, -rest
-    size = 1
-    while rest >= 10**size:
-        size += 1
+    size, above = 1, 10
+    while rest >= above:
+        size, above = size + 1, 10 * above
     for k in range(size):
         out[at + size - 1 - k] = _ZERO + rest % 10
         rest //= 10
@@ -191,12 +191,13 @@ def _put_decimal(out: np.ndarray, at: int, number: float) -> int:
         out[at + 3] = _ZERO + (5 if tens else 6)
         return at + 4
     out[at], out[at + 1] = _ZERO + millionths // _MILLION, _POINT
-    at, rest, digit = at + 2, millionths % _MILLION, _MILLION // 10
-    while True:
-        out[at] = _ZERO + rest // digit
-        at, rest, digit = at + 1, rest % digit, digit // 10
-        if not rest:
-            return at
+    at, rest, size = at + 2, millionths % _MILLION, 6
+    while size > 1 and rest % 10 == 0:
+        rest, size = rest // 10, size - 1
+    for k in range(size):
+        out[at + size - 1 - k] = _ZERO + rest % 10
+        rest //= 10
+    return at + size
 
 
 @jit
@@ -224,7 +225,7 @@ def _put_name(out: np.ndarray, at: int, action: int, pending: int) -> int:
     return at + _NAME_BYTES
 
 
-@jit
+@inlined
 def _put_line(out: np.ndarray, at: int, actions: np.ndarray, pending: np.ndarray, length: int) -> int:
     """Writes the turns of a line with the marks between them, as `Report.lines` has them."""
     turns, begin = 0, at  # where the last turn begins

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pylos.game.rules import MAX_LEGAL_ACTIONS
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined, jit
 from pylos.search.gumbel import improve_root
 from pylos.search.lines import expected_line
 from pylos.search.root import read_root
@@ -115,7 +115,7 @@ def _read(tree: Tree, code: int, rows: np.ndarray, gumbel: np.ndarray, findings:
             findings.lengths[t] = expected_line(tree, g, edge, code, findings.lines[t], findings.pending[t])
 
 
-@jit
+@inlined
 def _best_first(tree: Tree, g: int, weights: np.ndarray, order: np.ndarray) -> None:
     """Writes the order of a root's edges, counted from its first, to `order`, see `Findings`. They are few."""
     first = tree.first_edge[g, ROOT]
@@ -127,7 +127,7 @@ def _best_first(tree: Tree, g: int, weights: np.ndarray, order: np.ndarray) -> N
         order[place] = k
 
 
-@jit
+@inlined
 def _is_better(tree: Tree, g: int, first: int, weights: np.ndarray, k: int, other: int) -> bool:
     """Whether edge `k` of a root comes before an edge with a lesser number."""
     if weights[k] != weights[other]:

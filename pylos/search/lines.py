@@ -6,11 +6,11 @@ import numpy as np
 
 from pylos.game.position import take_backs
 from pylos.game.rules import step
-from pylos.kernels.jit import jit
+from pylos.kernels.jit import inlined
 from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_WIN, ROOT, Tree
 
 
-@jit
+@inlined
 def _expected_edge(tree: Tree, g: int, node: int) -> int:
     """The most visited edge of a node, the first of equals; NO_EDGE if none has a visit or a proof.
 
@@ -27,7 +27,7 @@ def _expected_edge(tree: Tree, g: int, node: int) -> int:
     return best
 
 
-@jit
+@inlined
 def expected_line(tree: Tree, g: int, edge: int, code: int, actions: np.ndarray, pending: np.ndarray) -> int:
     """Follows the line that a search expects after an edge of its root.
 

@@ -23,7 +23,7 @@ def read(fields, **defaults):
 def test_a_request_has_defaults():
     request = read({"id": "a"}, rules="mature", simulations=9)
     assert request.positions == ((0, START),)
-    assert request._replace(positions=()) == ("analyse", "a", None, "mature", (), 9, None, 0, 1000, False)
+    assert request._replace(positions=()) == ("analyse", "a", None, "mature", (), None, False, 9, 0, 1000)
 
 
 def test_all_fields_are_read():
@@ -36,7 +36,7 @@ def test_all_fields_are_read():
     board.push("1B2")
     board.push("1C3")
     assert request.positions == ((2, board.position), (0, first))
-    assert request._replace(positions=()) == ("analyse", "a", None, "children", (), 0, "puct", 7, 3, True)
+    assert request._replace(positions=()) == ("analyse", "a", None, "children", (), "puct", True, 0, 7, 3)
 
 
 def test_a_turn_may_be_written_in_steps():
