@@ -23,9 +23,9 @@ CLOSING_SECONDS = 1.0
 """How long `Worker.close` waits for the step under way."""
 KEPT_SECONDS = 1.0
 """How long trees are kept that no search uses. To take memory anew costs a tenth of the time of a small search."""
-HELD_SECONDS = 0.005
-"""How long the last report of a search may wait for others. Each time that reports are taken, another thread wakes up,
-and the network's weights leave the processor's cache."""
+HELD_STEPS = 8
+"""How many steps the last report of a search may wait for others: an eighth of a small search. Each time that reports
+are taken, another thread wakes up, and the network's weights leave the processor's cache."""
 
 
 class Size(NamedTuple):
@@ -196,7 +196,7 @@ class _Lane:
         self.running: dict[int, Ticket] = {}
         self._streaming: dict[int, Ticket] = {}  # those of them that may report before they are finished
         self._finished: list[int] = []
-        self._next_reports = 0.0
+        self._steps = HELD_STEPS  # since the last reports
         self.used = 0.0
         """When there was a search last, in seconds."""
 
@@ -243,6 +243,7 @@ class _Lane:
         Last reports wait for each other, as long as more searches go on than are finished.
         """
         self.used = time.monotonic()
+        self._steps += 1
         self._finished = finished = self._pool.finished()
         rows = []
         if self._streaming:
@@ -250,7 +251,7 @@ class _Lane:
             numbers = zip(self._streaming.items(), made, strict=True)
             ended = set(finished)
             rows = [row for (row, ticket), n in numbers if row not in ended and ticket.wants_report(n)]
-        if rows or 2 * len(finished) >= len(self.running) or self.used >= self._next_reports:
+        if rows or 2 * len(finished) >= len(self.running) or self._steps >= HELD_STEPS:
             rows += finished
         return sorted(rows)
 
@@ -259,7 +260,7 @@ class _Lane:
         reports = read_reports(self._pool, rows, set(self._finished))
         tickets = [self.running[row] for row in rows]
         self._remove([row for row in self._finished if row in rows])
-        self._next_reports = time.monotonic() + HELD_SECONDS
+        self._steps = 0
         return tickets, reports
 
     def _remove(self, rows: list[int]) -> None:

@@ -65,7 +65,7 @@ def test_trees_are_given_back_beside_a_long_search(monkeypatch):
 
 
 def test_last_reports_wait_for_each_other_but_not_long(monkeypatch):
-    monkeypatch.setattr(worker_module, "HELD_SECONDS", 1e9)
+    monkeypatch.setattr(worker_module, "HELD_STEPS", 8)
     worker, agent, taken = Worker(), hashed_agent(), queue.SimpleQueue()
 
     def take(tickets, reports):
@@ -74,10 +74,13 @@ def test_last_reports_wait_for_each_other_but_not_long(monkeypatch):
     def add(*simulations):
         worker.add([Ticket(SearchRequest(START, agent, n), take, worker) for n in simulations])
 
-    add(1, 2, 3, 30, 40, 50, 60)
+    add(1, 5, 6, 12, 16, 40, 41, 42, 43)
     assert taken.get(timeout=SECONDS) == [1]  # nothing was sent before, so it need not wait
-    assert taken.get(timeout=SECONDS) == [2, 3, 30]  # now as many are finished as go on
-    assert [taken.get(timeout=SECONDS) for _ in range(2)] == [[40, 50], [60]]
+    assert taken.get(timeout=SECONDS) == [5, 6]  # eight steps later
+    assert taken.get(timeout=SECONDS) == [12, 16]
+    assert taken.get(timeout=SECONDS) == [40]
+    assert taken.get(timeout=SECONDS) == [41, 42]  # most are finished
+    assert taken.get(timeout=SECONDS) == [43]
     worker.close()
 
 
