@@ -37,7 +37,7 @@ WAYS = {
     "float32, layer by layer": torch.float32,
     "bfloat16, layer by layer": torch.bfloat16,
     "bfloat16, torch.compile": torch.bfloat16,
-    "bfloat16, one kernel": torch.bfloat16,
+    "bfloat16, fused": torch.bfloat16,
 }
 
 
@@ -95,7 +95,7 @@ def allowed_seconds(network: PylosNetwork, rows: int, device: torch.device, dtyp
 def evaluator(network: PylosNetwork, way: str, device: torch.device) -> NetworkEvaluator:
     """An evaluator that computes in one of the ways."""
     evaluate = NetworkEvaluator(network, 0, device, way.split(",")[0])
-    if "kernel" not in way:
+    if "fused" not in way:
         layers = FrozenNetwork(network, device, evaluate.dtype)
         compiled: Any = torch.compile(layers.__call__, dynamic=False)
         evaluate.network = compiled if "compile" in way else layers
@@ -112,7 +112,7 @@ def report(network: PylosNetwork, rows: int, device: torch.device) -> None:
     for way, dtype in WAYS.items():
         if "compile" in way and rows != COMPILED_ROWS:
             continue
-        if "kernel" in way and (missing := fused_missing(network, device)):
+        if "fused" in way and (missing := fused_missing(network, device)):
             print(f"  {way:26} none: {missing}", flush=True)
             continue
         try:

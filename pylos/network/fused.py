@@ -1,4 +1,4 @@
-"""The network for searches on a GPU: one kernel from observations to values and policies."""
+"""The network for searches on a GPU, in few kernels: in one, where a row fits into the registers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pylos.network.network import PylosNetwork
 
 WIDTHS = (64, 128, 256)
 """Widths of which the sums of a row's residual blocks fit into the registers."""
+WIDE = (512, 1024)
+"""Widths of which a row is normalised at once, but goes through the memory between two products."""
 _CAPABILITY = (9, 0)
 """The devices for which the sizes below were chosen: H100, H200 and their kin."""
 UNITS, STAGES = 32, 3
@@ -23,10 +25,12 @@ FEW_ROWS, MANY_ROWS = 64, 128
 """Rows of a program: many, so that the matrices are read less often; few where multiprocessors would idle else."""
 ROWS_OF_A_WARP = 16
 """So each row is computed in the same way, whatever the rows of its program."""
+WIDE_ROWS = 8
+"""Rows of a program between the products of a wide network."""
 
 
 def fused_network(network: PylosNetwork, device: torch.device) -> FusedNetwork | None:
-    """A copy of a network that one kernel computes in bfloat16, ready to run; None where there is no such kernel.
+    """A copy of a network that few kernels compute in bfloat16, ready to run; None where there are no such kernels.
 
     Args:
         network: what to copy.
@@ -35,13 +39,14 @@ def fused_network(network: PylosNetwork, device: torch.device) -> FusedNetwork |
     if fused_missing(network, device):
         return None
     try:
-        fused = FusedNetwork(network, device)
+        kind = WideNetwork if _width(network) in WIDE else FusedNetwork
+        fused = kind(network, device)
         fused(torch.zeros(1, network.stem.dense()[0].shape[1], device=device))  # compiles
     except Exception as error:  # Triton has classes of its own, and may lack a compiler for C
         first = (str(error).splitlines() or [""])[0]
         warnings.warn(
-            f"the network is computed layer by layer, because Triton makes no kernel of it: {type(error).__name__}: "
-            f"{first}",
+            f"the network is computed layer by layer, because Triton makes no kernels for it: "
+            f"{type(error).__name__}: {first}",
             stacklevel=2,
         )
         return None
@@ -49,7 +54,7 @@ def fused_network(network: PylosNetwork, device: torch.device) -> FusedNetwork |
 
 
 def fused_missing(network: PylosNetwork, device: torch.device) -> str | None:
-    """Why a device evaluates a network layer by layer in bfloat16; None where one kernel does it.
+    """Why a device evaluates a network layer by layer in bfloat16; None where fewer kernels do it.
 
     Args:
         network: the network.
@@ -57,9 +62,8 @@ def fused_missing(network: PylosNetwork, device: torch.device) -> str | None:
     """
     if device.type != "cuda" or torch.cuda.get_device_capability(device) != _CAPABILITY:
         return f"{device} has not compute capability {'.'.join(map(str, _CAPABILITY))}"
-    width = len(network.norm.dense()[0])
-    if width not in WIDTHS or not len(network.blocks):
-        return f"the kernel is made for blocks of width {', '.join(map(str, WIDTHS))}"
+    if _width(network) not in WIDTHS + WIDE or not len(network.blocks):
+        return f"the kernels are made for blocks of width {', '.join(map(str, WIDTHS + WIDE))}"
     return None if find_spec("triton") else "Triton is not installed: pip install triton"
 
 
@@ -74,24 +78,19 @@ class FusedNetwork(FrozenNetwork):
     """
 
     def __init__(self, network: PylosNetwork, device: torch.device) -> None:
-        from pylos.network.fused_kernel import evaluate  # here, because there may be no Triton
+        from pylos.network import fused_kernels  # here, because there may be no Triton
 
-        self._kernel: Any = evaluate
+        self._kernels: Any = fused_kernels
         self._tensors = [part.to(device, copy=True) for part in self.tensors_of(network)]
         stem, *_, policy, hidden, _value = dense_layers(network)
         self._actions = len(policy[0])
-        self._constants = {
-            "INPUTS": stem[0].shape[1],
-            "WIDTH": len(stem[0]),
-            "BLOCKS": len(network.blocks),
+        self._inputs, self._width, self._blocks = stem[0].shape[1], _width(network), len(network.blocks)
+        self._outputs = {
             "ACTIONS": self._actions,
-            "HIDDEN": _padded(self._actions),
+            "HIDDEN": self._actions + -self._actions % UNITS,
             "VALUE_UNITS": len(hidden[0]),
-            "UNITS": UNITS,
-            "STAGES": STAGES,
         }
         self._eps = network.norm.eps
-        self._descriptors = [_descriptor(matrix) for matrix in self._tensors[:4]]
         # Triton's interpreter computes on the CPU.
         cuda = device.type == "cuda"
         self._processors = torch.cuda.get_device_properties(device).multi_processor_count if cuda else 1
@@ -114,20 +113,18 @@ class FusedNetwork(FrozenNetwork):
         """
         count = len(observations)
         rows = FEW_ROWS if count <= FEW_ROWS * self._processors else MANY_ROWS
-        arguments = (
-            observations,
-            *self._descriptors,
-            *self._tensors[4:],
-            values,
-            log_policy,
-            count,
-            self._eps,
-        )
+        matrices, biases = self._tensors[:4], self._tensors[4:]
+        blocks = (_descriptor(matrix) for matrix in matrices)
         with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
-            self._kernel[-(-count // rows),](
-                *arguments,
-                **self._constants,
+            self._kernels.evaluate[-(-count // rows),](
+                *(observations, *blocks, *biases, values, log_policy, count, self._eps),
+                INPUTS=self._inputs,
+                WIDTH=self._width,
+                BLOCKS=self._blocks,
+                **self._outputs,
                 ROWS=rows,
+                UNITS=UNITS,
+                STAGES=STAGES,
                 num_warps=rows // ROWS_OF_A_WARP,
                 enable_fp_fusion=True,
             )
@@ -169,8 +166,50 @@ class FusedNetwork(FrozenNetwork):
         ]
 
 
-def _padded(actions: int) -> int:
-    return actions + -actions % UNITS
+class WideNetwork(FusedNetwork):
+    """Computes a network of which a row does not fit into the registers, in bfloat16.
+
+    The products are torch's, with biases, the first activation of a block and its sum in them; one kernel is between
+    two blocks, and one after the heads. The biases of the sums are added before a row is normalised, all that there
+    were so far, because no product takes both a bias and a sum.
+    """
+
+    def write(self, observations: Tensor, values: Tensor, log_policy: Tensor) -> None:
+        """See `FusedNetwork`."""
+        stem, expand, contract, heads, stem_bias, expand_bias, offsets, heads_bias, value_head = self._tensors
+        width, rows = self._width, len(observations)
+        with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
+            x = torch._addmm_activation(stem_bias, observations.bfloat16(), stem[: self._inputs])
+            n = torch.empty_like(x)
+            programs = (-(-rows // WIDE_ROWS),)
+            options = {"ROWS": WIDE_ROWS, "enable_fp_fusion": True}
+
+            def normalised(block: int) -> Tensor:
+                self._kernels.normalise[programs](
+                    x, offsets[block], n, rows, self._eps, WIDTH=width, **options
+                )
+                return n
+
+            for block in range(self._blocks):
+                part = slice(block * width, (block + 1) * width)
+                h = torch._addmm_activation(expand_bias[part], normalised(block), expand[part].T)
+                x.addmm_(h, contract[part])
+            y = torch.addmm(heads_bias, normalised(self._blocks), heads.T)
+            columns = 1 << (self._actions - 1).bit_length()
+            self._kernels.conclude[programs](
+                y, value_head, values, log_policy, rows, COLUMNS=columns, **self._outputs, **options
+            )
+
+    @staticmethod
+    def tensors_of(network: PylosNetwork) -> list[Tensor]:
+        """See `FusedNetwork`. Biases of products are bfloat16; those of the sums are float32 [blocks + 1, width]."""
+        *matrices, stem, expand, contract, heads, value_head = FusedNetwork.tensors_of(network)
+        offsets = pad(contract.view(-1, len(stem)), (0, 0, 1, 0)).cumsum(0)
+        return [*matrices, stem.bfloat16(), expand.bfloat16(), offsets, heads.bfloat16(), value_head]
+
+
+def _width(network: PylosNetwork) -> int:
+    return len(network.norm.dense()[0])
 
 
 def _scaled(norm: tuple[Tensor, Tensor], layer: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.frozen_network import FrozenNetwork
-from pylos.network.fused import FusedNetwork
+from pylos.network.fused import WIDE, FusedNetwork, WideNetwork
 from pylos.network.network import PylosNetwork, pylos_network
 from tests.support.evaluators import random_positions
 
@@ -47,7 +47,7 @@ def three_ways(width: int, blocks: int, count: int) -> list[Answers]:
         answers = [
             network(observations),
             layered(observations.bfloat16()),
-            FusedNetwork(network, CPU)(observations),
+            (WideNetwork if width in WIDE else FusedNetwork)(network, CPU)(observations),
         ]
     return [(values[:, 0].float().numpy(), policy.float().numpy()) for values, policy in answers]
 
@@ -59,14 +59,14 @@ def in_company(orders: list[np.ndarray]) -> list[Answers]:
     return [(values.numpy(), policy.numpy()) for values, policy in answers]
 
 
-def evaluators(count: int) -> list[Answers]:
+def evaluators(width: int, count: int) -> list[Answers]:
     """Answers of an evaluator that has loaded other weights, and of a fresh one: for a host's search and a device's."""
     positions, observations = random_positions(count), observations_of(count)
     found = []
     with patch("pylos.network.fused.fused_missing", lambda *_: None):
-        loaded = NetworkEvaluator(lively_network(64, 1, seed=1), STANDARD, "cpu", "bfloat16")
-        loaded.load(lively_network(64, 1))
-        fresh = NetworkEvaluator(lively_network(64, 1), STANDARD, "cpu", "bfloat16")
+        loaded = NetworkEvaluator(lively_network(width, 1, seed=1), STANDARD, "cpu", "bfloat16")
+        loaded.load(lively_network(width, 1))
+        fresh = NetworkEvaluator(lively_network(width, 1), STANDARD, "cpu", "bfloat16")
     for evaluate in (loaded, fresh):
         assert isinstance(evaluate.network, FusedNetwork)
         values, log_policy = torch.full((count,), math.nan), torch.full((count, NUM_ACTIONS), math.nan)

@@ -1,4 +1,4 @@
-"""The whole network as one kernel of Triton: rows stay in registers from their observation to their policy.
+"""Kernels of Triton: the whole network as one, and what is between the products of wide networks.
 
 It needs Triton, which comes with torch where torch computes with CUDA on Linux.
 """
@@ -22,6 +22,11 @@ def _head(n, heads, heads_bias, first, UNITS: tl.constexpr):
     """Some outputs of the heads, float32 [ROWS, UNITS]."""
     bias = tl.load(heads_bias + first + tl.arange(0, UNITS))
     return tl.dot(n, heads.load([first, 0]).T) + bias[None, :]
+
+
+@triton.jit
+def _tanh(x):
+    return 2 * tl.sigmoid(2 * x) - 1
 
 
 @triton.jit(do_not_specialize=["count"])
@@ -81,7 +86,7 @@ def evaluate(
         h = tl.maximum(_head(n, heads, heads_bias, HIDDEN + first, UNITS), 0.0)
         value += tl.sum(h * tl.load(value_head + first + unit)[None, :], 1)
     value += tl.load(value_head + VALUE_UNITS)
-    tl.store(values + row, 2 * tl.sigmoid(2 * value) - 1, row < count)  # the hyperbolic tangent
+    tl.store(values + row, _tanh(value), row < count)
 
     # Two passes over the policy head are cheaper than to keep all actions, or to write and read them.
     top = tl.full((ROWS,), float("-inf"), tl.float32)
@@ -96,3 +101,50 @@ def evaluate(
         actions = (first + unit)[None, :]
         y = _head(n, heads, heads_bias, first, UNITS) - top[:, None]
         tl.store(log_policy + row[:, None] * ACTIONS + actions, y, mine & (actions < ACTIONS))
+
+
+@triton.jit(do_not_specialize=["count"])
+def normalise(
+    x,  # bfloat16 [count, WIDTH]
+    offset,  # float32 [WIDTH]; all rows lack it
+    n,  # bfloat16 [count, WIDTH] receives the normalised rows
+    count,
+    eps,
+    WIDTH: tl.constexpr,
+    ROWS: tl.constexpr,
+):
+    """Normalises rows, in float32."""
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    mine = (row < count)[:, None]
+    feature = tl.arange(0, WIDTH)
+    at = row[:, None] * WIDTH + feature[None, :]
+    whole = tl.load(x + at, mine, 0.0).to(tl.float32) + tl.load(offset + feature)[None, :]
+    tl.store(n + at, _normalised(whole, eps, WIDTH), mine)
+
+
+@triton.jit(do_not_specialize=["count"])
+def conclude(
+    heads,  # bfloat16 [count, HIDDEN + VALUE_UNITS]
+    value_head,  # float32 [VALUE_UNITS + 1]
+    values,  # float32 [count]
+    log_policy,  # float32 [count, ACTIONS]
+    count,
+    ACTIONS: tl.constexpr,
+    COLUMNS: tl.constexpr,  # a power of two that holds the actions
+    HIDDEN: tl.constexpr,
+    VALUE_UNITS: tl.constexpr,
+    ROWS: tl.constexpr,
+):
+    """Makes values and log policies of the outputs of the heads, in float32."""
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    mine = (row < count)[:, None]
+    at = heads + row[:, None] * (HIDDEN + VALUE_UNITS)
+    action = tl.arange(0, COLUMNS)[None, :]
+    y = tl.load(at + action, mine & (action < ACTIONS), float("-inf")).to(tl.float32)
+    y -= tl.max(y, 1)[:, None]
+    y -= tl.log(tl.sum(tl.exp(y), 1))[:, None]
+    tl.store(log_policy + row[:, None] * ACTIONS + action, y, mine & (action < ACTIONS))
+    unit = tl.arange(0, VALUE_UNITS)
+    h = tl.maximum(tl.load(at + HIDDEN + unit[None, :], mine, 0.0).to(tl.float32), 0.0)
+    value = tl.sum(h * tl.load(value_head + unit)[None, :], 1) + tl.load(value_head + VALUE_UNITS)
+    tl.store(values + row, _tanh(value), row < count)
