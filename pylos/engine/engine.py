@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+from itertools import compress
+from operator import and_
 from queue import SimpleQueue
 from typing import TextIO
 
@@ -80,6 +82,12 @@ class _Open:
 
 _About = tuple[_Open, int]
 """What an answer is about: the note of its ticket. A position is known by the number of turns that lead to it."""
+
+
+def _head(about: _About) -> str:
+    """The fields of an answer that say what it is about."""
+    opened, after = about
+    return f'{{"id":{opened.id},"after":{after}'
 
 
 class Engine:
@@ -237,25 +245,23 @@ class Engine:
         plain: dict[int, SearchRequest] = {}
         for place, ticket in tickets.items():
             about: _About = ticket.request.note
-            opened, _ = about
             if reports.error is not None:
-                fields = f',"done":true,"error":{encoded_text(reports.error)}}}\n'
-                self._events.put(partial(self._answer, [about], [True], [fields]))
-            elif opened.request.exact:
+                line = f'{_head(about)},"done":true,"error":{encoded_text(reports.error)}}}\n'
+                self._events.put(partial(self._answer, [about], [True], line))
+            elif about[0].request.exact:
                 self._events.put(partial(self._answer_with_truth, ticket.request, reports, place))
             else:
                 plain[place] = ticket.request
         if plain:
-            abouts, places = [request.note for request in plain.values()], list(plain)
+            abouts = [request.note for request in plain.values()]
+            heads = dict(zip(plain, map(_head, abouts), strict=True))
             positions = [request.position for request in plain.values()]
-            most = [opened.request.rows for opened, _ in abouts]
-            texts = write_answers(reports, places, positions, most)
-            self._events.put(partial(self._answer, abouts, reports.done[places].tolist(), texts))
+            lines = write_answers(reports, heads, positions, [opened.request.rows for opened, _ in abouts])
+            self._events.put(partial(self._answer, abouts, reports.done[list(plain)].tolist(), lines))
 
     def _answer_with_truth(self, search: SearchRequest, reports: Reports, place: int) -> None:
         """Writes an answer with exact values, by which its rows are ordered."""
-        about: _About = search.note
-        request = about[0].request
+        request: Request = search.note[0].request
         table, board = self._tables[request.rules], Board.from_position(search.position, request.rules)
         values, distances = table.probe([board])
         known = table.probe_actions([board])
@@ -264,24 +270,20 @@ class Engine:
         order = np.lexsort((exact * turns, -exact))  # of equals, those in front stay there
         alone = reports.alone(place, order)
         truth = Truth(values, distances, exact[order], turns[order])
-        text = write_answers(alone, [0], [search.position], [request.rows], truth)
-        self._answer([about], alone.done.tolist(), text)
+        line = write_answers(alone, {0: _head(search.note)}, [search.position], [request.rows], truth)
+        self._answer([search.note], alone.done.tolist(), line)
 
-    def _answer(self, abouts: list[_About], done: list[bool], texts: list[str]) -> None:
-        """Writes answers, of which the texts are what is behind the fields that say what they are about."""
+    def _answer(self, abouts: list[_About], done: list[bool], lines: str) -> None:
+        """Writes answers, apart from those about positions that were cancelled meanwhile."""
         with self._lock:
             self._waiting -= len(abouts)
-        lines = []
-        for (opened, after), ended, text in zip(abouts, done, texts, strict=True):
-            if after in opened.tickets:  # else it was cancelled meanwhile
-                lines.append(f'{{"id":{opened.id},"after":{after}{text}')
-                if ended:
-                    self._positions -= 1
-                    del opened.tickets[after]
-                    if not opened.tickets:
-                        del self._open[opened.request.id or ""]
-        if lines:
-            self._sink.write("".join(lines))
+        wanted = [after in opened.tickets for opened, after in abouts]
+        for opened, after in compress(abouts, map(and_, wanted, done)):
+            del opened.tickets[after]
+            if not opened.tickets:
+                del self._open[opened.request.id or ""]
+            self._positions -= 1
+        self._sink.write(lines if all(wanted) else "".join(compress(lines.splitlines(keepends=True), wanted)))
 
     def _write(self, answer: Answer) -> None:
         self._sink.write(encoded(answer))

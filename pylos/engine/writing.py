@@ -7,7 +7,6 @@ twenty simulations; the kernel needs a hundredth of that, and no interpreter's l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from pylos.solution.tablebase import NO_DISTANCE
 _MILLION = 1_000_000
 """Numbers that are not whole have six decimals."""
 _ANSWER_BYTES = 200
-"""More than an answer has without its rows."""
+"""More than an answer has between its head and its rows."""
 _ROW_BYTES = 224
 """More than a row has without the names in its line."""
 _NAME_BYTES = 8
@@ -49,27 +48,27 @@ NO_TRUTH = Truth(*(np.empty(0, kind) for kind in (np.int8, np.int16) * 2))
 
 def write_answers(
     reports: Reports,
-    places: Sequence[int],
+    heads: dict[int, str],
     positions: Sequence[int],
     most: Sequence[int],
     truth: Truth = NO_TRUTH,
-) -> list[str]:
-    """Writes answers from the field "done" on, with the comma before it, to the end of the line.
+) -> str:
+    """Writes answers as lines.
 
     Args:
         reports: what was found.
-        places: which of the reports to write.
+        heads: what comes before the field "done", in ASCII, by the places in the reports of those to write.
         positions: the packed positions that they are about.
         most: the most rows of each.
         truth: about all reports and their actions, if it is to be shown.
     """
-    found, asked = reports.findings, np.array([places, positions, most])
+    found, head = reports.findings, _bytes("".join(heads.values()))
+    asked = np.array([list(heads), [len(text) for text in heads.values()], positions, most])
     total, length = found.lines.shape
-    out = np.empty(len(places) * _ANSWER_BYTES + total * (_ROW_BYTES + length * _NAME_BYTES), np.uint8)
-    ends = np.zeros(len(places) + 1, np.int64)
-    _write(found, reports.simulations, reports.done, asked, truth, out, ends)
-    text = str(out[: ends[-1]].data, "ascii")
-    return [text[start:end] for start, end in pairwise(ends.tolist())]
+    room = len(head) + len(heads) * _ANSWER_BYTES + total * (_ROW_BYTES + length * _NAME_BYTES)
+    out = np.empty(room, np.uint8)
+    size = _write(found, reports.simulations, reports.done, asked, head, truth, out)
+    return str(out[:size].data, "ascii")
 
 
 def _bytes(text: str) -> np.ndarray:
@@ -97,14 +96,16 @@ def _write(
     simulations: np.ndarray,
     done: np.ndarray,
     asked: np.ndarray,
+    heads: np.ndarray,
     truth: Truth,
     out: np.ndarray,
-    ends: np.ndarray,
-) -> None:
-    """Writes answers to `out`, and where they end to `ends`; `asked` [3, n] has their places, positions and rows."""
-    at = 0
+) -> int:
+    """Writes answers to `out`; `asked` [4, n] has their places, the sizes of their heads, their positions and rows."""
+    at, head = 0, 0
     for k in range(asked.shape[1]):
-        i, position, most = asked[0, k], asked[1, k], asked[2, k]
+        i, position, most = asked[0, k], asked[2, k], asked[3, k]
+        at = _put(out, at, heads[head : head + asked[1, k]])
+        head += asked[1, k]
         at = _put(out, _put(out, at, _DONE), _TRUE if done[i] else _FALSE)
         at = _put(out, _put(out, at, _TURN), _BLACK if mover(position) else _WHITE)
         at = _put_number(out, _put(out, at, _SIMULATIONS), simulations[i])
@@ -121,7 +122,7 @@ def _write(
         if last > first and most:
             at -= 1  # the last comma
         at = _put(out, at, _ANSWER_END)
-        ends[k + 1] = at
+    return at
 
 
 @inlined

@@ -50,7 +50,7 @@ class Talk:
         self._thread.start()
 
     def write(self, text):
-        assert text.endswith("\n")
+        assert not text or text.endswith("\n")
         for line in text.splitlines():
             self._answers.put(line)
 

@@ -45,7 +45,11 @@ def by_python(report: Report, board: Board, most: int = ALL, truth: Truth = NO_T
     answer |= {"value": round(report.value, 6)}
     if len(truth.values):
         answer |= exact(truth.values[0], truth.distances[0])
-    return "," + json.dumps(answer | {"rows": rows[:most]}, separators=(",", ":"))[1:] + "\n"
+    return json.dumps({"id": board.text} | answer | {"rows": rows[:most]}, separators=(",", ":")) + "\n"
+
+
+def head(board: Board) -> str:
+    return f'{{"id":"{board.text}"'
 
 
 @pytest.mark.parametrize("rules", ["standard", "mature-optional", "mini-standard-optional"])
@@ -56,22 +60,21 @@ def test_the_text_is_what_python_writes(rules, root, simulations):
     rows = begin(pool, boards, simulations, root)
     run_out(pool)
     reports = read_reports(pool, rows, set(rows[::2]))
-    positions, places = [board.position for board in boards], range(len(boards))
+    positions, heads = [board.position for board in boards], dict(enumerate(map(head, boards)))
     for most in (ALL, 3, 0):
-        texts = write_answers(reports, places, positions, [most] * len(boards))
-        for text, place, board in zip(texts, places, boards, strict=True):
-            assert text == by_python(reports.one(place), board, most)
-    some = write_answers(reports, [7, 2], [positions[7], positions[2]], [1, ALL])
-    assert some == [by_python(reports.one(7), boards[7], 1), by_python(reports.one(2), boards[2])]
+        lines = write_answers(reports, heads, positions, [most] * len(boards)).splitlines(keepends=True)
+        for line, place, board in zip(lines, heads, boards, strict=True):
+            assert line == by_python(reports.one(place), board, most)
+    some = write_answers(reports, {7: heads[7], 2: heads[2]}, [positions[7], positions[2]], [1, ALL])
+    assert some == by_python(reports.one(7), boards[7], 1) + by_python(reports.one(2), boards[2])
     for place, board in enumerate(boards):
         report = reports.one(place)
         n = len(report.rows)
         of_actions = np.arange(n, dtype=np.int8) % 3 - 1, np.arange(n, dtype=np.int16) * 40 - 1
         truth = Truth(np.array([-1], np.int8), np.array([place - 1], np.int16), *of_actions)
         alone = reports.alone(place, np.arange(n))
-        assert write_answers(alone, [0], [board.position], [ALL], truth) == [
-            by_python(report, board, ALL, truth)
-        ]
+        line = write_answers(alone, {0: heads[place]}, [board.position], [ALL], truth)
+        assert line == by_python(report, board, ALL, truth)
 
 
 def reports_of(found) -> Reports:
@@ -86,7 +89,7 @@ def numbers(means: np.ndarray) -> list[str]:
     found = room_for_findings(np.array([0, n]), 1)
     for array in (found.values, *found[2:]):
         array[:] = 1
-    (written,) = write_answers(reports_of(found._replace(means=means)), [0], [0], [n])
+    written = write_answers(reports_of(found._replace(means=means)), {0: "{"}, [0], [n])
     return [text[: text.index(",")] for text in written.split('"mean":')[1:]]
 
 
@@ -112,11 +115,10 @@ def test_the_longest_row_has_room():
     found.pending[:], found.pending[:, ::3] = 1, 0
     found.values[:] = -0.123456
     values, distances = np.full(n, -1, np.int8), np.full(n, -32768, np.int16)
-    (text,) = write_answers(
-        reports_of(found), [0], [0], [n], Truth(values[:1], distances[:1], values, distances)
-    )
-    answer = json.loads("{" + text[1:])
+    truth = Truth(values[:1], distances[:1], values, distances)
+    text = write_answers(reports_of(found), {0: '{"id":0'}, [0], [n], truth)
+    answer = json.loads(text)
     assert [len(row["line"]) for row in answer["rows"]] == [8] * n
     rows = text[text.index('"rows"') :]
     assert len(rows) < n * (writing._ROW_BYTES + 24 * writing._NAME_BYTES)
-    assert len(text) - len(rows) < writing._ANSWER_BYTES
+    assert len(text) - len(rows) - len('{"id":0') < writing._ANSWER_BYTES
