@@ -30,6 +30,13 @@ def fill(buffer: ReplayBuffer, count: int, seed: int, rules: str) -> None:
         buffer.added += 1
 
 
+def filled(rules: str) -> ReplayBuffer:
+    """A full buffer."""
+    buffer = ReplayBuffer(40, WIDTH)
+    fill(buffer, 40, 0, rules)
+    return buffer
+
+
 def drawn(rules: str, size: int, weights: list[tuple[float, float]], device: str | None = None) -> list[Any]:
     """Batches of a buffer that is drawn from, goes on to be filled beyond its capacity, is replaced, and cleared.
 
@@ -66,8 +73,7 @@ def drawn(rules: str, size: int, weights: list[tuple[float, float]], device: str
 
 def epoch_drawn(device: str | None = None) -> list[Any]:
     """What `EpochBatches` yields, when it goes on within an epoch."""
-    buffer = ReplayBuffer(40, WIDTH)
-    fill(buffer, 40, 0, "standard")
+    buffer = filled("standard")
     batches = EpochBatches(buffer, 5, 4, RULES["standard"], 3, 0.5, 0.25, torch.device(device or "cpu"))
     batches.load_state_dict({"batch": 2, "value_mix": 0.75})
     found = [[part.cpu().numpy().copy() for part in batch] for batch in batches]

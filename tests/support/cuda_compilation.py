@@ -21,6 +21,8 @@ class Compiled(NamedTuple):
     """Of a thread."""
     spilled: int
     """Bytes that a thread writes to memory because registers do not suffice."""
+    code: str
+    """The kernel in PTX."""
 
 
 def compiled(kernel: Any, arguments: Sequence[Any]) -> Compiled:
@@ -33,6 +35,7 @@ def compiled(kernel: Any, arguments: Sequence[Any]) -> Compiled:
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed: pip install 'pylos[gpu]'")
     import numba
     from cuda.core import Linker, LinkerOptions, ObjectCode
+    from cuda.pathfinder import DynamicLibNotFoundError
     from numba import cuda
     from numba.cuda.cudadrv.error import NvvmSupportError
 
@@ -42,8 +45,8 @@ def compiled(kernel: Any, arguments: Sequence[Any]) -> Compiled:
         types = tuple(map(numba.typeof, arguments))
         try:
             code, _ = cuda.compile_ptx(kernel.py_func, types, cc=HOPPER)
-        except NvvmSupportError as error:
-            pytest.skip(f"libnvvm is missing: pip install 'pylos[gpu]' ({error})")
+        except (NvvmSupportError, DynamicLibNotFoundError) as error:
+            pytest.skip(f"a library of CUDA is missing: pip install 'pylos[gpu]' ({error})")
     linker = Linker(
         ObjectCode.from_ptx(code.encode()), options=LinkerOptions(arch="sm_90", ptxas_options=["-v"])
     )
@@ -51,4 +54,4 @@ def compiled(kernel: Any, arguments: Sequence[Any]) -> Compiled:
     log = linker.get_info_log()
     spilled = sum(int(size) for size in re.findall(r"(\d+) bytes spill", log))
     [registers] = re.findall(r"Used (\d+) registers", log)
-    return Compiled(int(registers), spilled)
+    return Compiled(int(registers), spilled, code)

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.cuda_batches import drawn, epoch_drawn
+from pylos.game.rules import RULES
+from pylos.selfplay.replay_buffer import BatchInPlace, ReplayBuffer
+from tests.support.cuda_batches import WIDTH, drawn, epoch_drawn, filled
+from tests.support.cuda_compilation import compiled
 from tests.support.cuda_simulator import simulated
 
 WEIGHTS = [(0.0, 0.0), (0.5, 0.3), (1 / 3, 0.7123), (1.0, 1.0)]
@@ -31,6 +34,21 @@ def test_an_epoch_goes_on_with_the_batches_that_are_left():
     assert len(found) == 3
     assert state == expected_state == {"batch": 5, "value_mix": 0.75}
     assert_same(found, expected)
+
+
+def test_the_kernel_compiles_for_an_h100_and_fuses_no_product_with_a_sum():
+    """The products that are added to something carry their rounding; the others are not added to anything."""
+    pytest.importorskip("numba_cuda")
+    from pylos.selfplay.cuda.device_buffer import Request, fill_rows
+
+    samples = ReplayBuffer(3, WIDTH).samples
+    request = Request(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(2))
+    batch = BatchInPlace(*(part.numpy() for part in filled("standard").batch(2, RULES["standard"], 0)))
+    found = compiled(fill_rows, (samples, request, batch, 1))
+    assert found.registers <= 64
+    assert found.spilled == 0
+    assert "fma." not in found.code
+    assert found.code.count("mul.rn.f64") == 4
 
 
 @pytest.mark.gpu
