@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from pylos.search.cuda.available import device_search_missing
 from pylos.search.options import SearchOptions
 from pylos.search.search import BatchSearch, Search
 from pylos.system.machine import memory_for
@@ -23,7 +24,7 @@ def make_searches(
         games: the number of games in flight, at least 1.
         code: the rule set's number.
         options: see `SearchOptions`.
-        threads: how many threads search on this machine's processor.
+        threads: how many threads search, if this machine's processor does.
         device: where the network computes.
 
     Returns:
@@ -34,6 +35,12 @@ def make_searches(
     """
     given = {"parallel_games": games, "threads": threads}
     games, threads = checked_options(given, _RANGES).values()
+    if device_search_missing(device, options) is None:
+        from pylos.search.cuda.device_search import DeviceSearch  # here, because it imports numba-cuda
+
+        # While the device searches one half of the games, this machine plays what it found for the other.
+        half = -(-games // 2)
+        return [DeviceSearch(size, code, options, device) for size in (half, games - half) if size]
     needed = games * (options.simulations + 1) * _BYTES_OF_A_NODE
     with memory_for("search trees", needed, f"lower parallel_games ({games:,}) or simulations"):
         return [Search(games, code, options, threads)]

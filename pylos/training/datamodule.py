@@ -60,8 +60,8 @@ class SelfPlayDataModule(MeasuredData):
     flight are part of every checkpoint.
 
     Args:
-        games_per_epoch: games to finish per epoch, on every rank.
-        parallel_games: games played at the same time, on every rank.
+        games_per_epoch: games to finish per epoch, on every rank: eight processes finish eight times as many in all.
+        parallel_games: games played at the same time, on every rank. On a CUDA device they are searched in two halves.
         simulations: simulations per decision.
         root: how they choose at the root: "puct" by prior, value and Dirichlet noise, or "gumbel", which draws a few
             actions, halves them step by step, and trains on an improved policy instead of visits; or a name given to
@@ -92,9 +92,10 @@ class SelfPlayDataModule(MeasuredData):
         test_games: games of the checkpoint against itself on which `test` measures.
         positions: a file with one position text a line for `predict`; the start position if not given.
         inference_precision: "float32", "bfloat16", or "auto" for the faster of them (measured at the start of a run and
-            kept by its checkpoints).
+            kept by its checkpoints). Where a CUDA device searches, "auto" is bfloat16 if the device has it; a network
+            of your own that needs more takes "float32".
         search_threads: threads that search. 0 means as many as torch uses; beside an accelerator one for 128 games, and
-            at most 8.
+            at most 8. Where a CUDA device searches, they play the actions that it found.
         cache_size: about how many positions self-play remembers the evaluation of within an epoch. The games are the
             same without. On a CPU only: beside an accelerator the look-up costs more than it saves.
         seed: names all random draws of self-play and batches.

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.utilities import rank_zero_info
+import torch
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from pylos.errors import ConfigurationError
@@ -19,6 +20,7 @@ from pylos.network.evaluator import PRECISIONS, NetworkEvaluator
 from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.search.cached_evaluator import CachedEvaluator
+from pylos.search.cuda.available import device_search_missing
 from pylos.search.options import SearchOptions
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
@@ -63,9 +65,13 @@ class Generations:
         self.stats: SelfPlayStats | None = None
         """Statistics of the newest games."""
         self._network_share = 1.0
+        self._on_device = False
+        """Whether a device searches."""
+        self._kept: NetworkEvaluator | None = None
+        """The evaluator of a device that searches, which holds it in CUDA graphs: it is loaded with new weights."""
 
     def begin(self, trainer: pl.Trainer, purpose: str, parallel_games: int) -> SelfPlay:
-        """Begins games.
+        """Begins games. A CUDA device searches them itself, or one line says why not.
 
         Args:
             trainer: the trainer whose module will play.
@@ -74,6 +80,10 @@ class Generations:
         """
         module = agent(trainer)
         code, threads = rules_code(module.rules), self._threads(module, parallel_games)
+        missing = device_search_missing(module.device, self.search_options)
+        if missing is not None and module.device.type == "cuda":
+            rank_zero_warn(f"the host searches for {module.device}: {missing}")
+        self._on_device, self._kept = missing is None, None
         return SelfPlay(
             make_searches(parallel_games, code, self.search_options, threads, module.device),
             code,
@@ -128,6 +138,8 @@ class Generations:
             return {}
         stats = self.stats
         speed = ranks * stats.positions / stats.seconds
+        # Without a device it is the host that searches.
+        waits = {"time/host_wait_share": stats.waiting / stats.seconds} if self._on_device else {}
         return {
             "selfplay/games": ranks * stats.games,
             "selfplay/game_length": stats.plies / stats.games,
@@ -137,6 +149,7 @@ class Generations:
             # Which thread asks first, and so finds nothing in the cache, is a matter of the clock.
             "time/network_share": self._network_share,
             "time/search_share": stats.searching / stats.seconds,
+            **waits,
             "time/positions_per_second": speed,
             "time/simulations_per_second": speed * self.search_options.simulations,
         }
@@ -146,16 +159,26 @@ class Generations:
 
     def _evaluator(self, trainer: pl.Trainer) -> CachedEvaluator | CheckedEvaluator:
         module = agent(trainer)
+        if self._kept is not None:
+            self._kept.load(module.network)
+            return self._kept
         if self.precision == "auto":
-            games = self._options["parallel_games"]
-            rows = -(-games // self._threads(module, games))
-            measured = "auto"
-            if trainer.is_global_zero:  # one for all ranks
-                measured = fastest_precision(module.network, module.device, rows)
-            self.precision = trainer.strategy.broadcast(measured)
-            rank_zero_info(f"self-play in {self.precision}, the faster one on {module.device}")
+            choice = self._best_precision(module) if trainer.is_global_zero else "auto"  # one for all ranks
+            self.precision = trainer.strategy.broadcast(choice)
+            why = "" if self._on_device else ", the faster one"
+            rank_zero_info(f"self-play in {self.precision}{why} on {module.device}")
         evaluate = NetworkEvaluator(module.network, rules_code(module.rules), module.device, self.precision)
+        if self._on_device:
+            self._kept = evaluate
+            return evaluate
         return evaluate.cached(self._options["cache_size"])
+
+    def _best_precision(self, module: Any) -> str:
+        """The precision that "auto" means."""
+        if self._on_device:  # bfloat16 where it is computed by tensor cores, without a measurement
+            return "bfloat16" if torch.cuda.get_device_capability(module.device) >= (8, 0) else "float32"
+        games = self._options["parallel_games"]
+        return fastest_precision(module.network, module.device, -(-games // self._threads(module, games)))
 
 
 def _named(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:

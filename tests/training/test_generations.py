@@ -16,6 +16,8 @@ from pylos.kernels.randomness import derive_key
 from pylos.selfplay.play import SelfPlay, SelfPlayStats
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.training.generations import Generations
+from tests.support.cuda_simulator import simulated
+from tests.support.device_fits import fit_in_parts
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 
 
@@ -115,3 +117,86 @@ def test_what_the_cache_saves_is_logged(tmp_path: Path):
     data = tiny_data()
     tiny_trainer(tmp_path, fast_dev_run=True).fit(tiny_module(), datamodule=data)
     assert 0 < data.metrics()["time/network_share"] < 1
+
+
+def test_a_device_searches_two_halves_of_the_games_and_a_fit_on_it_goes_on_exactly(tmp_path: Path):
+    straight = simulated(fit_in_parts, str(tmp_path / "straight"), [3])
+    resumed = simulated(fit_in_parts, str(tmp_path / "resumed"), [1, 3])
+    assert straight["searches"] == [("DeviceSearch", 2), ("DeviceSearch", 1)]
+    assert resumed["searches"] == 2 * straight["searches"]
+    assert resumed["states"] == straight["states"]
+    assert {"time/host_wait_share", "time/search_share"} < {*straight["metrics"]}
+
+
+class OnCuda:
+    """A module that pretends to be on a CUDA device."""
+
+    rules, schedule_progress, device = "standard", 0.0, torch.device("cuda")
+    network = "the network"
+
+
+def cuda_trainer() -> Any:
+    strategy = SimpleNamespace(broadcast=lambda value: value)
+    return SimpleNamespace(
+        global_rank=0, is_global_zero=True, lightning_module=OnCuda(), strategy=strategy, world_size=1
+    )
+
+
+@pytest.fixture
+def evaluators(monkeypatch) -> list[Any]:
+    """The evaluators that are made, and the searches that are not."""
+    made: list[Any] = []
+
+    class Evaluator:
+        network_share = 1.0
+
+        def __init__(self, network, code, device, precision):
+            self.network, self.precision, self.loaded = network, precision, 0
+            made.append(self)
+
+        def load(self, network):
+            assert network == self.network
+            self.loaded += 1
+
+        def cached(self, size):
+            return self
+
+    monkeypatch.setattr("pylos.training.generations.NetworkEvaluator", Evaluator)
+    monkeypatch.setattr("pylos.training.generations.make_searches", lambda *arguments: [])
+    monkeypatch.setattr("pylos.training.generations.SelfPlay", lambda *arguments, **options: None)
+    return made
+
+
+@pytest.mark.parametrize("missing", [None, "numba-cuda is not installed: pip install 'pylos[gpu]'"])
+def test_the_evaluator_of_a_device_is_kept_and_loaded(monkeypatch, evaluators, missing):
+    monkeypatch.setattr("pylos.training.generations.device_search_missing", lambda *arguments: missing)
+    played, trainer = generations(), cuda_trainer()
+    for fit in range(2):
+        if missing:
+            with pytest.warns(UserWarning, match="the host searches for cuda: numba-cuda is not installed"):
+                played.begin(trainer, "selfplay", 8)
+        else:
+            played.begin(trainer, "selfplay", 8)
+        for _ in range(3):
+            played._evaluator(trainer)
+        assert len(evaluators) == (3 if missing else 1) * (fit + 1)
+    assert [evaluator.loaded for evaluator in evaluators] == ([0] * 6 if missing else [2, 2])
+
+
+@pytest.mark.parametrize(("capability", "precision"), [((9, 0), "bfloat16"), ((7, 5), "float32")])
+def test_a_device_that_searches_takes_bfloat16_if_it_has_it(monkeypatch, evaluators, capability, precision):
+    monkeypatch.setattr("pylos.training.generations.device_search_missing", lambda *arguments: None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    for asked, expected in (("auto", precision), ("float32", "float32"), ("bfloat16", "bfloat16")):
+        played, trainer = generations(inference_precision=asked), cuda_trainer()
+        played.begin(trainer, "selfplay", 8)
+        played._evaluator(trainer)
+        assert evaluators[-1].precision == played.precision == expected
+
+
+def test_the_wait_for_a_device_is_logged_where_there_is_one():
+    played, buffer = generations(), ReplayBuffer(100, 2)
+    played.stats = SelfPlayStats(1, 30, 0.25, 0.1, 400, seconds=8.0, searching=6.0, waiting=2.0)
+    assert "time/host_wait_share" not in played.metrics(1, buffer)
+    played._on_device = True
+    assert played.metrics(1, buffer)["time/host_wait_share"] == 0.25
