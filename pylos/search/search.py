@@ -46,12 +46,13 @@ class SearchResult(NamedTuple):
 class BatchSearch(Protocol):
     """Searches many positions at once: on this machine's processor (`Search`), or on a CUDA device."""
 
-    seconds: float
-    """How long the newest search that was finished took, by the clock of what searched."""
-
     @property
     def games(self) -> int:
         """The most positions to search at once."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the newest search that was finished took, by the clock of what searched."""
 
     def start(self, positions: np.ndarray, evaluate: Any, keys: np.ndarray) -> None:
         """Begins what `run` does; a device is at work when this returns."""

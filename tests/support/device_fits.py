@@ -34,7 +34,12 @@ def fit_in_parts(folder: str, epochs: Sequence[int]) -> dict[str, Any]:
     try:
         for most in epochs:
             data = tiny_data(
-                games_per_epoch=2, parallel_games=3, simulations=2, root="gumbel", opening_plies=30, max_moves=4
+                games_per_epoch=2,
+                parallel_games=3,
+                simulations=2,
+                root="gumbel",
+                opening_plies=30,
+                max_moves=4,
             )
             module = tiny_module(rules="mini-standard", validation_simulations=0)
             trainer = tiny_trainer(Path(folder), most, logger=sink)
@@ -42,7 +47,9 @@ def fit_in_parts(folder: str, epochs: Sequence[int]) -> dict[str, Any]:
     finally:
         SelfPlay.__init__ = begin  # type: ignore[method-assign]
     kept = torch.load(last, weights_only=True)
-    states = {name: kept[name] for name in ("state_dict", "optimizer_states", "SelfPlayDataModule", "metrics")}
+    states = {
+        name: kept[name] for name in ("state_dict", "optimizer_states", "SelfPlayDataModule", "metrics")
+    }
     return {
         "searches": searches,
         "metrics": sorted({name for _, metrics in sink.calls for name in metrics}),

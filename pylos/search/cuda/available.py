@@ -30,8 +30,10 @@ def device_search_missing(device: torch.device | str, options: SearchOptions) ->
         return "searches live on CUDA devices of NVIDIA alone"
     if find_spec("numba_cuda") is None:
         return "numba-cuda is not installed: pip install 'pylos[gpu]'"
-    from numba import cuda
-
+    try:
+        from numba import cuda
+    except ImportError:
+        return "numba-cuda lacks the bindings of CUDA: pip install 'pylos[gpu]'"
     if not cuda.is_available():
         return "numba-cuda finds no device that it can use: its CUDA toolkit may be newer than the driver"
     return None

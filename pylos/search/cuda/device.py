@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -51,3 +52,35 @@ def zeros(
 def as_array(tensor: torch.Tensor) -> Any:
     """The same memory as an array for kernels; it keeps the memory alive."""
     return tensor.numpy() if SIMULATED else cuda.as_cuda_array(tensor)
+
+
+class Stopwatch:
+    """Measures the work between `start` and `stop` on torch's current stream, by the clock of the device."""
+
+    def __init__(self) -> None:
+        self._events = [] if SIMULATED else [_event(), _event()]
+        self._times = [0.0, 0.0]
+
+    def start(self) -> None:
+        """Begins: what is put on the stream from now on counts."""
+        self._mark(0)
+
+    def stop(self) -> None:
+        """Ends."""
+        self._mark(1)
+
+    def seconds(self) -> float:
+        """The seconds between the two. Ask when the device is done with the work."""
+        if self._events:
+            milliseconds: float = self._events[0].elapsed_time(self._events[1])
+            return milliseconds / 1000
+        return self._times[1] - self._times[0]
+
+    def _mark(self, end: int) -> None:
+        if self._events:
+            self._events[end].record()
+        self._times[end] = time.perf_counter()
+
+
+def _event() -> Any:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch's

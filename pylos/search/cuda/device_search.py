@@ -9,6 +9,7 @@ import torch
 
 from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.search.cuda.available import device_search_missing
+from pylos.search.cuda.device import Stopwatch
 from pylos.search.cuda.kernels import NO_POSITION, NO_ROOM, NOT_FINITE
 from pylos.search.cuda.trees import DeviceTrees, bytes_of_tree, usual_room
 from pylos.search.evaluator import DeviceEvaluator
@@ -75,6 +76,7 @@ class DeviceSearch:
         # Two sets in turn: the next search may write while the caller still reads what the last one found.
         self._outputs = [[self._pinned(tensor) for tensor in self._trees.outputs] for _ in range(2)]
         self._searched = 0
+        self._watch = Stopwatch()
 
     def start(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> None:
         """Begins to search positions, and returns while the device does it.
@@ -103,7 +105,9 @@ class DeviceSearch:
         with torch.cuda.stream(self._stream):
             trees.rows.positions.copy_(self._inputs[0], non_blocking=True)
             trees.rows.keys.copy_(self._inputs[1], non_blocking=True)
+            self._watch.start()
             self._launch(evaluate)
+            self._watch.stop()
             for pinned, tensor in zip(self._outputs[0], trees.outputs, strict=True):
                 pinned.copy_(tensor, non_blocking=True)
 
@@ -123,6 +127,11 @@ class DeviceSearch:
         if (state == NOT_FINITE).any():
             raise NonFiniteNetworkError.outputs("the network")
         return SearchResult(*found)
+
+    @property
+    def seconds(self) -> float:
+        """How long the newest search that was finished took, by the clock of the device."""
+        return self._watch.seconds()
 
     def run(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> SearchResult:
         """Searches positions: `start` and `finish`."""
