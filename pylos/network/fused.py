@@ -107,7 +107,7 @@ class FusedNetwork(FrozenNetwork):
         """Evaluates observations into memory that there is.
 
         Args:
-            observations: float32 [B, N].
+            observations: float32 [B, N], contiguous as what follows.
             values: float32 [B] or [B, 1] receives the values.
             log_policy: float32 [B, A] receives the log policies.
         """
