@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -134,6 +139,60 @@ def in_turn(rules: str, options: SearchOptions, positions: np.ndarray, device: s
     other = HashedObservations(rules, device, sharp=1)
     changed = one.run(positions[:n], other, keys[:n]).weights.copy()
     return {"results": results, "kept": kept, "chosen": chosen, "changed": changed}
+
+
+class PlayedGraphs:
+    """Stands for the CUDA graphs of a search where there is no device: what is captured is done at each replay."""
+
+    def __init__(self, search: Any) -> None:
+        self._trees, self._capturing = search._trees, None
+        self._do = {name: getattr(search._trees, name) for name in ("begin", "simulate", "conclude")}
+        self.captured: list[list[str]] = []
+        for name in self._do:
+            setattr(search._trees, name, partial(self._call, name))
+        search._cuda = True
+        search._stream = SimpleNamespace(synchronize=lambda: None, wait_stream=lambda _: None)
+
+    def instead_of_torch(self) -> Any:
+        """Takes the place of what a search uses of `torch.cuda`, in a `with` statement."""
+        return patch.multiple(
+            torch.cuda,
+            CUDAGraph=self._new_graph,
+            graph=lambda graph, **_: self._capture(graph),
+            stream=lambda _: nullcontext(),
+            current_stream=lambda _: None,
+        )
+
+    def _new_graph(self) -> Any:
+        calls: list[tuple[str, tuple[Any, ...]]] = []
+        return SimpleNamespace(calls=calls, replay=lambda: [self._do[name](*args) for name, args in calls])
+
+    @contextmanager
+    def _capture(self, graph: Any) -> Iterator[None]:
+        self._capturing = graph.calls
+        yield
+        self._capturing = None
+        self.captured.append([name for name, _ in graph.calls])
+
+    def _call(self, name: str, *args: Any) -> None:
+        if self._capturing is None:
+            self._do[name](*args)
+        else:
+            self._capturing.append((name, args))
+
+
+def by_graphs(
+    rules: str, options: SearchOptions, positions: np.ndarray, per_graph: int
+) -> tuple[list[list[str]], SearchResult]:
+    """What is captured where a search is divided into graphs, and what the second search with them finds."""
+    from pylos.search.cuda.device_search import DeviceSearch
+
+    search = DeviceSearch(len(positions), RULES[rules], options, "cpu", simulations_per_graph=per_graph)
+    graphs, evaluate = PlayedGraphs(search), HashedObservations(rules)
+    with graphs.instead_of_torch():
+        search.run(positions[::-1].copy(), evaluate, np.zeros(len(positions), np.int64))
+        result = search.run(positions, evaluate, np.arange(len(positions)))
+    return graphs.captured, SearchResult(*(array.copy() for array in result))
 
 
 def by_network(options: SearchOptions, positions: np.ndarray) -> SearchResult:

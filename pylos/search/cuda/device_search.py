@@ -164,8 +164,9 @@ class DeviceSearch:
             trees.simulate(evaluate)
             trees.conclude()
             self._stream.synchronize()
-            self._capture(evaluate, 1, count % self._per_graph, begins=True)
-            if repeats := count // self._per_graph:
+            first = (count - 1) % self._per_graph + 1
+            self._capture(evaluate, 1, first, begins=True)
+            if repeats := (count - first) // self._per_graph:
                 self._capture(evaluate, repeats, self._per_graph, begins=False)
 
     def _capture(self, evaluate: DeviceEvaluator, repeats: int, simulations: int, *, begins: bool) -> None:

@@ -10,6 +10,7 @@ from pylos.search.options import SearchOptions
 from pylos.search.search import Search, SearchResult
 from tests.support.cuda_searches import (
     HashedObservations,
+    by_graphs,
     by_network,
     errors_of_broken_networks,
     in_turn,
@@ -67,6 +68,18 @@ def test_two_searches_may_be_under_way_and_a_result_outlives_the_start_of_the_ne
     changed = search.run(positions[:4], HashedObservations("standard", sharp=1), np.arange(4))
     assert np.array_equal(found["changed"], changed.weights)
     assert not np.array_equal(found["changed"], halves[0].weights)
+
+
+@pytest.mark.parametrize(
+    ("per_graph", "graphs"),
+    [(128, [(1, 10)]), (10, [(1, 10)]), (4, [(1, 2), (0, 4)]), (1, [(1, 1), (0, 1)])],
+)
+def test_graphs_of_any_size_make_all_simulations(per_graph, graphs):
+    """What CUDA graphs would hold is done at each replay: their number, their content and their order are real."""
+    positions = positions_of("standard", 3, 1)
+    captured, result = simulated(by_graphs, "standard", GUMBEL, positions, per_graph)
+    assert [(graph.count("begin"), graph.count("simulate")) for graph in captured] == graphs
+    assert same(result, on_host("standard", GUMBEL, positions, np.arange(4))[1])
 
 
 def test_a_network_is_asked_and_answers_as_on_the_host():
