@@ -45,7 +45,8 @@ class DeviceSearch:
         by_column: whether the same node of all games lies side by side in memory, not all nodes of a game.
 
     Raises:
-        ConfigurationError: the device, or what is installed, cannot do it: see `device_search_missing`.
+        ConfigurationError: the device, or what is installed, cannot do it (see `device_search_missing`), or there is
+            too little memory on it.
     """
 
     def __init__(
@@ -66,8 +67,14 @@ class DeviceSearch:
         self._per_graph, self._cuda = simulations_per_graph, self._device.type == "cuda"
         room = usual_room(options.simulations) if room is None else room
         self._stream: Any = torch.cuda.Stream(self._device) if self._cuda else None  # type: ignore[no-untyped-call]
-        with torch.cuda.stream(self._stream):  # numba takes the device that is current
-            self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
+        try:
+            with torch.cuda.stream(self._stream):  # numba takes the device that is current
+                self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
+        except torch.OutOfMemoryError as error:
+            raise ConfigurationError(
+                f"there is too little memory on {device} for the search trees: "
+                f"lower parallel_games ({games:,}) or simulations"
+            ) from error
         self._spare: DeviceTrees | None = None
         self._graphs: list[tuple[Any, int]] = []
         self._evaluate: DeviceEvaluator | None = None
