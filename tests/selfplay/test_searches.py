@@ -1,5 +1,10 @@
 """Which searches self-play has, and which numbers they refuse."""
 
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -15,6 +20,35 @@ def test_a_processor_has_one_search_for_all_games():
     (search,) = make_searches(5, 0, SEARCH, 2, CPU)
     assert isinstance(search, Search)
     assert (search.games, search.options) == (5, SEARCH)
+
+
+@pytest.fixture
+def rooms(monkeypatch) -> list[int]:
+    """The searches of a device: how many games each has room for. The device has memory for a million."""
+    made: list[int] = []
+
+    def search(games, code, options, device):
+        made.append(games)
+        if sum(made) > 10**6:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+        return games
+
+    device_search = SimpleNamespace(DeviceSearch=search)
+    monkeypatch.setitem(sys.modules, "pylos.search.cuda.device_search", device_search)
+    monkeypatch.setattr("pylos.selfplay.searches.device_search_missing", lambda device, options: None)
+    return made
+
+
+@pytest.mark.parametrize(("games", "halves"), [(8, [4, 4]), (7, [4, 3]), (1, [1])])
+def test_a_device_has_a_search_for_either_half_of_the_games(rooms, games, halves):
+    assert make_searches(games, 0, SEARCH, 2, torch.device("cuda")) == halves
+
+
+def test_more_trees_than_the_device_holds_are_refused(rooms):
+    with pytest.raises(
+        ConfigurationError, match=r"on cuda: lower parallel_games \(2,000,000\) or simulations"
+    ):
+        make_searches(2_000_000, 0, SEARCH, 2, torch.device("cuda"))
 
 
 @pytest.mark.parametrize(
