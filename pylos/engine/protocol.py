@@ -183,7 +183,13 @@ def _object(line: bytes | None) -> dict[str, Any]:
     if line is None:
         raise RequestError(f"a line may have {MOST_BYTES:,} bytes, this one has more", None, None)
     try:
-        fields = _decode(line.decode(json.detect_encoding(line)))
+        encoding = (
+            "utf-8" if line.startswith(b'{"') else json.detect_encoding(line)
+        )  # which would find the same
+        text = line.decode(encoding).strip(_SPACES)
+        fields, end = _decode(text)
+        if end < len(text):
+            raise ValueError("there is something behind the object")
     except (ValueError, RecursionError):  # bad UTF-8 is a ValueError, too
         raise RequestError(
             "the line is not JSON: a request is a JSON object on one line", None, None
@@ -202,7 +208,9 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_fields).decode
+_decode = json.JSONDecoder(object_pairs_hook=_fields).raw_decode
+_SPACES = " \t\n\r"
+"""What may stand around a JSON object."""
 
 
 def shown(value: Any) -> str:

@@ -47,6 +47,13 @@ def test_a_turn_may_be_written_in_steps():
     assert (whole.after, steps.after) == (7, 9)
 
 
+def test_a_line_may_have_spaces_and_any_encoding_of_json():
+    line = '{"id": "ä"}'
+    for content in (f" \t{line} \r", line):
+        for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"):
+            assert read(content.encode(encoding)).id == "ä"
+
+
 def test_commands_are_read():
     assert read({"action": "version"})[:3] == ("version", None, None)
     assert read({"action": "cancel_all", "id": "x"})[:3] == ("cancel_all", "x", None)
@@ -59,6 +66,8 @@ def test_commands_are_read():
         (b"nonsense", None, "the line is not JSON"),
         (b'{"id": "a"', None, "the line is not JSON"),
         (b'{"id": "\xff"}', None, "the line is not JSON"),
+        (b'{"id": "a"} {"id": "b"}', None, "the line is not JSON"),
+        (b'{"id": "a"}\x0b', None, "the line is not JSON"),
         (b"[" * 100_000, None, "the line is not JSON"),
         (b'{"id": ' + b"9" * 5000 + b"}", None, "the line is not JSON"),
         (b"[1]", None, "a request is a JSON object, not [1]"),
