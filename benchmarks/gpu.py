@@ -25,6 +25,7 @@ STAGES: dict[str, tuple[int, list[str]]] = {
     # The seconds that a stage may take, and the arguments of Python.
     "tests": (360, ["-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", str(HERE.parent / "tests")]),
     "network": (60, [str(HERE / "network.py"), "--device", "cuda"]),
+    "search": (75, [str(HERE / "device_search.py")]),
     "selfplay": (90, [str(HERE / "selfplay.py")]),
     "training": (60, [str(HERE / "training.py")]),
     "epoch": (120, [str(HERE / "epoch.py"), "gpu", "4"]),

@@ -13,6 +13,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SMALL: dict[str, dict[str, Any]] = {
     "checkpoint": {"REPEATS": 1},
+    "device_search": {"SIZES": (64,), "MIDDLE": 64, "SIMULATIONS": 4, "SECONDS": 0.01},
     "engine": {"AT_ONCE": 16, "ALONE": 2, "SIMULATIONS": 4},
     "environments": {"SIZES": (1, 300), "ROUNDS": 1, "SECONDS": 0.01, "PGX_GAMES": ()},
     "epoch": {},
