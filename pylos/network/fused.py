@@ -22,7 +22,7 @@ _CAPABILITY = (9, 0)
 UNITS, STAGES = 32, 3
 """See the kernel."""
 FEW_ROWS, MANY_ROWS = 64, 128
-"""Rows of a program: many, so that the matrices are read less often; few where multiprocessors would idle else."""
+"""Rows of a program: many, so that the matrices are read less often; few where else most multiprocessors would idle."""
 ROWS_OF_A_WARP = 16
 """So each row is computed in the same way, whatever the rows of its program."""
 WIDE_ROWS = 8
@@ -112,7 +112,7 @@ class FusedNetwork(FrozenNetwork):
             log_policy: float32 [B, A] receives the log policies.
         """
         count = len(observations)
-        rows = FEW_ROWS if count <= FEW_ROWS * self._processors else MANY_ROWS
+        rows = FEW_ROWS if count <= FEW_ROWS * self._processors // 2 else MANY_ROWS
         matrices, biases = self._tensors[:4], self._tensors[4:]
         blocks = (_descriptor(matrix) for matrix in matrices)
         with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
