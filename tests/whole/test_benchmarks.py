@@ -17,6 +17,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "engine": {"AT_ONCE": 16, "ALONE": 2, "SIMULATIONS": 4},
     "environments": {"SIZES": (1, 300), "ROUNDS": 1, "SECONDS": 0.01, "PGX_GAMES": ()},
     "epoch": {},
+    "gpu": {"STAGES": {}},
     "learning": {},
     "levels": {"GAMES": 2},
     "network": {
