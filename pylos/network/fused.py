@@ -19,6 +19,7 @@ WIDE = (512, 1024)
 """Widths of which a row is normalised at once, but goes through the memory between two products."""
 _CAPABILITY = (9, 0)
 """The devices for which the sizes below were chosen: H100, H200 and their kin."""
+_NO_TRITON = "Triton is not installed: pip install triton"
 UNITS, STAGES = 32, 3
 """See the kernel."""
 FEW_ROWS, MANY_ROWS = 64, 128
@@ -36,7 +37,9 @@ def fused_network(network: PylosNetwork, device: torch.device) -> FusedNetwork |
         network: what to copy.
         device: where to compute.
     """
-    if fused_missing(network, device):
+    if missing := fused_missing(network, device):
+        if missing is _NO_TRITON:
+            warnings.warn(f"the network is computed layer by layer: {missing}", stacklevel=2)
         return None
     try:
         kind = WideNetwork if _width(network) in WIDE else FusedNetwork
@@ -64,7 +67,7 @@ def fused_missing(network: PylosNetwork, device: torch.device) -> str | None:
         return f"{device} has not compute capability {'.'.join(map(str, _CAPABILITY))}"
     if _width(network) not in WIDTHS + WIDE or not len(network.blocks):
         return f"the kernels are made for blocks of width {', '.join(map(str, WIDTHS + WIDE))}"
-    return None if find_spec("triton") else "Triton is not installed: pip install triton"
+    return None if find_spec("triton") else _NO_TRITON
 
 
 class FusedNetwork(FrozenNetwork):

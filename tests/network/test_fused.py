@@ -9,7 +9,7 @@ import torch
 from pylos.network import fused
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.frozen_network import FrozenNetwork
-from pylos.network.fused import FusedNetwork, fused_missing
+from pylos.network.fused import FusedNetwork, fused_missing, fused_network
 from pylos.network.network import pylos_network
 from tests.support.fused import (
     CPU,
@@ -73,6 +73,8 @@ def test_where_there_is_no_such_kernel_it_is_said_why(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     monkeypatch.setattr(fused, "find_spec", lambda _: None)
     assert "pip install triton" in fused_missing(network, CUDA)
+    with pytest.warns(UserWarning, match="layer by layer: Triton is not installed: pip install triton"):
+        assert fused_network(network, CUDA) is None
     assert "width 64, 128, 256" in fused_missing(pylos_network(320, 1), CUDA)
     assert fused_missing(pylos_network(512, 1), CUDA) == fused_missing(network, CUDA)
     assert "blocks" in fused_missing(pylos_network(64, 0), CUDA)
