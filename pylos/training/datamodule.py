@@ -34,7 +34,7 @@ from pylos.training.epoch_clock import OTHER, SELFPLAY, EpochClock
 from pylos.training.fits import Fits
 from pylos.training.generations import Generations, agent
 from pylos.training.measured_data import MeasuredData
-from pylos.training.ranks import gather, state_of_rank
+from pylos.training.ranks import States, state_of_rank
 from pylos.training.trainer import has_steps_left, prepare_trainer
 
 _RANGES = {
@@ -148,6 +148,7 @@ class SelfPlayDataModule(MeasuredData):
         self._selfplay: SelfPlay | None = None
         self._games_to_restore: dict[str, Any] | None = None
         """Games in flight of a checkpoint, until self-play takes them up."""
+        self._states = States()
         self._epochs_filled = 0
         """The number of epochs whose games are in the buffer; `UNFINISHED` while games are played."""
         self._fits = Fits()
@@ -208,6 +209,7 @@ class SelfPlayDataModule(MeasuredData):
         self._generations.stats = None
         self._selfplay, self._games_to_restore = None, None
         self._buffer.clear()
+        self._states = States()
         self._epochs_filled = 0
 
     @property
@@ -273,7 +275,7 @@ class SelfPlayDataModule(MeasuredData):
             "epochs_filled": self._epochs_filled,
             "precision": self._generations.precision,
         }
-        return {"ranks": gather(state)}
+        return {"ranks": self._states.gather(state)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up what `state_dict` saved. Only a fit needs it, also in its midst, as batch size finders do.
@@ -294,6 +296,7 @@ class SelfPlayDataModule(MeasuredData):
             ask_for_batches_again(trainer)  # those that it holds are of another state
         self._selfplay = None
         self._buffer.load_state_dict(state["buffer"])
+        self._states = States()
         if lost := len(state["buffer"]["actions"]) - len(self._buffer):
             rank_zero_warn(
                 f"buffer_size = {self._buffer.capacity:,} is less than what the checkpoint holds: of its samples the "

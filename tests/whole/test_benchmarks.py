@@ -29,6 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "openspiel": {"SECONDS": 0.1, "GAMES": 2, "PLAYER": "reference:2", "SIMULATIONS": (2,)},
     "play": {"MOVES": 2, "TABS": 2, "TURNS": 1, "THINKING_SECONDS": 0.1, "CHROMIUM": ()},
     "playouts": {"GAMES": 10},
+    "ranks": {"ROUNDS": 1},
     "ratings": {"EVALUATIONS": (3,)},
     "search": {"GAMES": 8, "SIMULATIONS": 4, "PLIES": 2},
     "selfplay": {"GAMES": 16, "SIMULATIONS": 4, "ROUNDS": 1},
