@@ -9,9 +9,15 @@ import pytest
 import torch
 
 from pylos.errors import ConfigurationError
+from pylos.game.rules import RULES
+from pylos.network.evaluator import NetworkEvaluator
+from pylos.search.options import SearchOptions
 from pylos.search.search import Search
+from pylos.selfplay.options import GameOptions
+from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.searches import make_searches
-from tests.support.selfplay import SEARCH
+from tests.support.evaluators import small_network
+from tests.support.selfplay import SEARCH, new_buffer, same_samples
 
 CPU = torch.device("cpu")
 
@@ -65,3 +71,22 @@ def test_more_trees_than_memory_holds_are_refused():
         ConfigurationError, match=r"search trees of .* GB.*lower parallel_games \(1,000,000,000\)"
     ):
         make_searches(10**9, 0, SEARCH, 1, CPU)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_games_go_on_exactly_where_the_network_is(device):
+    code, options = RULES["standard"], SearchOptions(simulations=16, root="gumbel", gumbel_scale=1.0)
+    evaluate = NetworkEvaluator(small_network(), code, device, "float32")
+
+    def stream() -> SelfPlay:
+        searches = make_searches(32, code, options, 1, torch.device(device))
+        return SelfPlay(searches, code, options, GameOptions(max_moves=12), key=3)
+
+    straight, stopped, resumed = stream(), stream(), stream()
+    whole, parts = new_buffer(options), new_buffer(options)
+    for _ in range(2):
+        straight.play(40, evaluate, whole)
+    stopped.play(40, evaluate, parts)
+    resumed.load_state_dict(stopped.state_dict())
+    resumed.play(40, evaluate, parts)
+    assert same_samples(whole, parts)

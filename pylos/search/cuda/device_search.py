@@ -45,8 +45,7 @@ class DeviceSearch:
         by_column: whether the same node of all games lies side by side in memory, not all nodes of a game.
 
     Raises:
-        ConfigurationError: the device, or what is installed, cannot do it (see `device_search_missing`), or there is
-            too little memory on it.
+        ConfigurationError: the device, or what is installed, cannot do it: see `device_search_missing`.
     """
 
     def __init__(
@@ -67,14 +66,8 @@ class DeviceSearch:
         self._per_graph, self._cuda = simulations_per_graph, self._device.type == "cuda"
         room = usual_room(options.simulations) if room is None else room
         self._stream: Any = torch.cuda.Stream(self._device) if self._cuda else None  # type: ignore[no-untyped-call]
-        try:
-            with torch.cuda.stream(self._stream):  # numba takes the device that is current
-                self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
-        except torch.OutOfMemoryError as error:
-            raise ConfigurationError(
-                f"there is too little memory on {device} for the search trees: "
-                f"lower parallel_games ({games:,}) or simulations"
-            ) from error
+        with torch.cuda.stream(self._stream):  # numba takes the device that is current
+            self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
         self._spare: DeviceTrees | None = None
         self._graphs: list[tuple[Any, int]] = []
         self._evaluate: DeviceEvaluator | None = None
@@ -159,10 +152,14 @@ class DeviceSearch:
             self._stream.synchronize()
 
     def _prepare(self, evaluate: DeviceEvaluator) -> None:
-        """Captures the search with an evaluator in CUDA graphs: one, or two where there are many simulations."""
-        self._evaluate, self._graphs = evaluate, []
-        if not self._cuda:
-            return
+        """Makes itself ready for another evaluator."""
+        self._evaluate, self._graphs = None, []
+        if self._cuda:
+            self._record(evaluate)
+        self._evaluate = evaluate
+
+    def _record(self, evaluate: DeviceEvaluator) -> None:
+        """Captures the search in CUDA graphs: one, or two where there are many simulations."""
         trees, count = self._trees, self.options.simulations
         self._stream.wait_stream(torch.cuda.current_stream(self._device))  # for the weights
         with torch.cuda.stream(self._stream):

@@ -96,11 +96,8 @@ def test_a_network_without_numbers_is_refused_and_the_next_one_searches():
         assert error.startswith("the network gives values or policies that are not finite numbers")
 
 
-def test_too_many_positions_and_too_little_memory_are_refused():
-    assert simulated(refusals) == [
-        "there is room for 2 positions, not for 3",
-        "there is too little memory on cpu for the search trees: lower parallel_games (5,000) or simulations",
-    ]
+def test_more_positions_than_there_is_room_for_are_refused():
+    assert simulated(refusals) == ["there is room for 2 positions, not for 3"]
 
 
 def test_what_cannot_search_says_why():
