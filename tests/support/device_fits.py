@@ -1,4 +1,4 @@
-"""Fits in which a simulated device searches; see `tests.support.cuda_simulator`."""
+"""Fits in which a device searches: a real one, or a simulated one (see `tests.support.cuda_simulator`)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,16 @@ from tests.support.reporting import Sink
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
 
 
-def fit_in_parts(folder: str, epochs: Sequence[int]) -> dict[str, Any]:
+def fit_in_parts(folder: str, epochs: Sequence[int], games: int = 3, **options: Any) -> dict[str, Any]:
     """Trains until each of these epochs in turn, every time from the checkpoint that the part before has left.
 
     The games are short, because the simulator takes milliseconds for every game and kernel.
+
+    Args:
+        folder: for the checkpoints.
+        epochs: see above.
+        games: how many are in flight.
+        options: of the trainer.
 
     Returns:
         The kinds and sizes of the searches, the names of the metrics, and digests of the last checkpoint's states.
@@ -35,18 +41,18 @@ def fit_in_parts(folder: str, epochs: Sequence[int]) -> dict[str, Any]:
         for most in epochs:
             data = tiny_data(
                 games_per_epoch=2,
-                parallel_games=3,
+                parallel_games=games,
                 simulations=2,
                 root="gumbel",
                 opening_plies=30,
                 max_moves=4,
             )
             module = tiny_module(rules="mini-standard", validation_simulations=0)
-            trainer = tiny_trainer(Path(folder), most, logger=sink)
+            trainer = tiny_trainer(Path(folder), most, logger=sink, **options)
             trainer.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
     finally:
         SelfPlay.__init__ = begin  # type: ignore[method-assign]
-    kept = torch.load(last, weights_only=True)
+    kept = torch.load(last, map_location="cpu", weights_only=True)
     states = {
         name: kept[name] for name in ("state_dict", "optimizer_states", "SelfPlayDataModule", "metrics")
     }

@@ -128,6 +128,15 @@ def test_a_device_searches_two_halves_of_the_games_and_a_fit_on_it_goes_on_exact
     assert {"time/host_wait_share", "time/search_share"} < {*straight["metrics"]}
 
 
+@pytest.mark.gpu
+def test_a_fit_on_a_real_device_goes_on_exactly(tmp_path: Path):
+    options: Any = {"games": 200, "accelerator": "gpu", "devices": 1, "deterministic": "warn"}
+    straight = fit_in_parts(str(tmp_path / "straight"), [3], **options)
+    resumed = fit_in_parts(str(tmp_path / "resumed"), [1, 3], **options)
+    assert straight["searches"] == [("DeviceSearch", 100)] * 2
+    assert resumed["states"] == straight["states"]
+
+
 class OnCuda:
     """A module that pretends to be on a CUDA device."""
 

@@ -45,7 +45,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "ratings": {"EVALUATIONS": (3,)},
     "search": {"GAMES": 8, "SIMULATIONS": 4, "PLIES": 2},
-    "selfplay": {"GAMES": 16, "SIMULATIONS": 4, "ROUNDS": 1},
+    "selfplay": {"GAMES": {"cpu": 16, "cuda": 16}, "SIMULATIONS": 4, "ROUNDS": 1},
     "startup": {
         "ROUNDS": 1,
         "WARM_UPS": 0,
