@@ -62,14 +62,19 @@ class EpochBatches:
         # The batch with which the next iteration begins, and how many of the epoch's batches have been yielded.
         self._first = self._yielded = 0
 
+    @property
+    def drawn_on_device(self) -> bool:
+        """Whether the device draws the batches itself: where it can search, it can do that."""
+        return device_search_missing(self._device, SearchOptions()) is None
+
     def __len__(self) -> int:
         return self._batches
 
     def __iter__(self) -> Iterator[Batch]:
         # This runs when the first batch is asked for, because Lightning makes iterators that it never uses.
         first, self._first = self._first, 0
-        on_device = device_search_missing(self._device, SearchOptions()) is None  # it draws as it searches
-        for i, batch in enumerate(self._from_device(first) if on_device else self._from_host(first), first):
+        drawn = self._from_device(first) if self.drawn_on_device else self._from_host(first)
+        for i, batch in enumerate(drawn, first):
             self._yielded = i + 1
             yield batch
 
