@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_warn
 
@@ -14,6 +15,9 @@ from pylos.runs.lightning_internals import callbacks_of, epochs_done, save_after
 
 def prepare_trainer(trainer: pl.Trainer) -> None:
     """Makes the trainer ask for new batches in every epoch, and neither stop nor save within one by itself."""
+    # Where algorithms are deterministic, torch fills all memory that it hands out, to show who reads it too early: 300
+    # more operations in a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property
     # Where the rules have no suite, there is no validation.
     warnings.filterwarnings("ignore", "Total length of `list`")
     # Runs are not mixed: see `open_run`.

@@ -183,3 +183,9 @@ def test_checkpoints_are_saved_at_the_end_of_epochs_unless_the_user_says_otherwi
     assert (silent._save_on_train_epoch_end, told._save_on_train_epoch_end) == (True, False)
     assert timer._interval == "epoch"
     assert trainer.reload_dataloaders_every_n_epochs == 1
+
+
+def test_memory_is_not_written_over_before_it_is_used():
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    prepare_trainer(pl.Trainer(logger=False, enable_checkpointing=False))
+    assert not torch.utils.deterministic.fill_uninitialized_memory
