@@ -1,4 +1,5 @@
 VENV ?= .venv
+comma := ,
 # The first Python of this machine that is new enough.
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -11,6 +12,8 @@ TORCH_OPTIONS = $$(if test -n "$(TORCH_INDEX)" && $(BIN)/python -c '$(REACHABLE)
 # Where wheels are put, and the Pythons that try them.
 DIST ?= dist
 PYTHONS ?= $(PYTHON)
+# On a machine with an NVIDIA driver the searches on its GPU, too.
+EXTRAS := test,check,release$(if $(shell command -v nvidia-smi),$(comma)gpu)
 # Written last, so that an interrupted installation is done again.
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
@@ -69,7 +72,7 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@echo "installing into $(VENV), which takes some minutes the first time ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch --constraint constraints.txt $(TORCH_OPTIONS)
-	$(BIN)/python -m pip install --quiet --editable '.[test,check,release]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]' --constraint constraints.txt
 	@touch $@
 
 $(DOCS_INSTALLED): $(INSTALLED)

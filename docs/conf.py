@@ -6,6 +6,7 @@ import builtins
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +43,8 @@ nb_execution_mode = "off"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-# Docstrings.
+# Docstrings. Without a GPU there may be no Triton.
+autodoc_mock_imports = [] if find_spec("triton") else ["triton"]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

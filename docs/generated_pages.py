@@ -99,15 +99,17 @@ def callbacks_page() -> str:
 def wing_page(wing: str) -> str:
     """A section for every file of a wing. What is public is on the page of the public names instead."""
     parts = [f"# `pylos.{wing}`", first_sentence(f"pylos.{wing}")]
-    for path in sorted((ROOT / "pylos" / wing).glob("*.py")):
+    folder = ROOT / "pylos" / wing
+    for path in sorted(folder.rglob("*.py"), key=lambda path: (len(path.parts), path)):
         if path.stem == "__init__":
             continue
-        module = f"pylos.{wing}.{path.stem}"
-        public = [name for name in pylos.__all__ if not name.startswith("_") and _home(name) == module]
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        module = f"pylos.{wing}.{name.replace('/', '.')}"
+        public = [each for each in pylos.__all__ if not each.startswith("_") and _home(each) == module]
         options = ["members:", "show-inheritance:"]
-        parts.append(f"## `{path.stem}`")
+        parts.append(f"## `{name}`")
         if public:
-            links = ", ".join(f"{{any}}`pylos.{name}`" for name in public)
+            links = ", ".join(f"{{any}}`pylos.{each}`" for each in public)
             parts.append(f"Public, and described there: {links}.")
             options.append(f"exclude-members: {', '.join(public)}")
         parts.append(autodoc("automodule", module, *options))
