@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from lightning.pytorch.callbacks import GradientAccumulationScheduler, StochasticWeightAveraging
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
@@ -20,6 +20,8 @@ from pylos.training.captured_step import CapturedStep, is_captured
 
 _STEPS_BETWEEN_LOOKS = 32
 """To look whether the captured steps were finite means to wait for the device."""
+_ACCUMULATE = GradientAccumulationScheduler, StochasticWeightAveraging
+"""Callbacks that let gradients be accumulated in some epochs."""
 _WITHIN_A_STEP = (
     "on_before_zero_grad",
     "on_before_backward",
@@ -76,7 +78,7 @@ class SteppingModule(AnnealedModule):
         plain = trainer.precision == "32-true" and not torch.is_anomaly_enabled()
         plain = plain and not is_compiled(self) and uncompiled(self.network) is self.network
         alone = isinstance(trainer.strategy, SingleDeviceStrategy) and trainer.accumulate_grad_batches == 1
-        alone = alone and not any(isinstance(c, GradientAccumulationScheduler) for c in callbacks_of(trainer))
+        alone = alone and not any(isinstance(c, _ACCUMULATE) for c in callbacks_of(trainer))
         own = self.automatic_optimization and _has_methods_of(self, ours, _OF_A_STEP)
         unseen = all(_has_methods_of(c, pl.Callback, _WITHIN_A_STEP) for c in callbacks_of(trainer))
         if not (is_captured(self.device) and plain and alone and own and unseen):

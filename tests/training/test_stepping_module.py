@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import pytest
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from lightning.pytorch.callbacks import GradientAccumulationScheduler, StochasticWeightAveraging
 
 from pylos.errors import NonFiniteLossError
 from pylos.network.checkpoints import load_checkpoint
@@ -55,13 +55,18 @@ class Stepped(pl.Callback):
 
 
 def fit(
-    folder: Path, *callbacks: pl.Callback, epochs: int = 2, resume: Path | None = None, **options: Any
+    folder: Path,
+    *callbacks: pl.Callback,
+    epochs: int = 2,
+    resume: Path | None = None,
+    steps: int = STEPS_PER_EPOCH,
+    **options: Any,
 ) -> tuple[dict[str, Any], Stepped]:
     stepped = Stepped()
     module = tiny_module(rules="mini-standard", learning_rate=2**-9, min_learning_rate=2**-10)
     options = {"gradient_clip_val": 0.25, **options}
     trainer = tiny_trainer(folder, epochs, (stepped, *callbacks), **options)
-    trainer.fit(module, datamodule=tiny_data(), ckpt_path=resume)
+    trainer.fit(module, datamodule=tiny_data(batches_per_epoch=steps), ckpt_path=resume)
     assert module.captured_step is None  # the device's memory is given back
     return load_checkpoint(folder / "last.ckpt"), stepped
 
@@ -199,6 +204,7 @@ class Gradients(pl.Callback):
         (OwnClipping, {}),
         (PylosModule, {"callbacks": [Gradients()]}),
         (PylosModule, {"callbacks": [GradientAccumulationScheduler({1: 2})]}),
+        (PylosModule, {"callbacks": [StochasticWeightAveraging(1e-3)]}),
         (PylosModule, {"accumulate_grad_batches": 2}),
         (PylosModule, {"precision": "bf16-mixed", "gradient_clip_val": None}),
         (PylosModule, {"detect_anomaly": True}),
@@ -210,3 +216,36 @@ def test_who_has_a_say_within_a_step_keeps_it(tmp_path: Path, kind: type[PylosMo
     module = kind(width=16, blocks=1, validation_simulations=0, rules="mini-standard")
     tiny_trainer(tmp_path, 1, callbacks, **options).fit(module, datamodule=tiny_data())
     assert stepped.captured == [False] * STEPS_PER_EPOCH
+
+
+ON_DEVICE = {"accelerator": "gpu", "devices": 1, "deterministic": "warn"}
+
+
+@pytest.mark.gpu
+def test_a_fit_on_a_device_resumes_from_the_midst_of_an_epoch_to_the_last_bit(tmp_path: Path):
+    saves = Saves(tmp_path, 18)
+    unbroken, stepped = fit(tmp_path / "unbroken", saves, steps=12, **ON_DEVICE)
+    assert stepped.captured == [True] * 24
+    resumed, _ = fit(tmp_path / "resumed", resume=saves.path, steps=12, **ON_DEVICE)
+    assert_same_run(unbroken, resumed)
+
+
+@pytest.mark.gpu
+def test_a_fit_goes_from_the_host_to_a_device_and_back(tmp_path: Path):
+    for epochs, options in enumerate(({}, ON_DEVICE, {}), 1):
+        last = tmp_path / str(epochs - 1) / "last.ckpt"
+        checkpoint, stepped = fit(
+            tmp_path / str(epochs), epochs=epochs, resume=last if epochs > 1 else None, **options
+        )
+        assert stepped.captured == [bool(options)] * STEPS_PER_EPOCH
+    steps = {float(state["step"]) for state in checkpoint["optimizer_states"][0]["state"].values()}
+    assert steps == {3 * STEPS_PER_EPOCH}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_a_fit_on_a_device_ends_at_what_is_not_finite(tmp_path: Path, what: str):
+    """The gradient of a step that is still enqueued kernel by kernel; the loss of one in a graph."""
+    with pytest.raises(NonFiniteLossError, match="at step 9" if what == "loss" else "at step 1"):
+        fit(tmp_path, Breaks(what, 9 if what == "loss" else 1), steps=12, **ON_DEVICE)
+    assert not (tmp_path / "last.ckpt").exists()

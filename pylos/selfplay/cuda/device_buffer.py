@@ -61,7 +61,7 @@ class DeviceBuffer:
     def __init__(self, buffer: ReplayBuffer, device: torch.device) -> None:
         self._buffer, self.device = buffer, device
         columns: list[Any] = [
-            zeros((0,) if name in _NOT_READ else array.shape, array.dtype, device)
+            zeros((1,) if name in _NOT_READ else array.shape, array.dtype, device)
             for name, array in buffer.samples._asdict().items()
         ]
         self._samples = Samples(*columns)
