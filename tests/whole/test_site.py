@@ -50,8 +50,10 @@ def test_every_public_name_is_described(reference: dict[str, str]):
 
 def test_every_file_of_a_wing_is_described(generated: ModuleType, reference: dict[str, str]):
     for wing in generated.WINGS:
-        files = {path.stem for path in (ROOT / "pylos" / wing).glob("*.py")} - {"__init__"}
-        assert set(re.findall(rf"automodule:: pylos\.{wing}\.(\w+)", reference[wing])) == files
+        folder = ROOT / "pylos" / wing
+        files = {path for path in folder.rglob("*.py") if path.stem != "__init__"}
+        names = {path.relative_to(folder).with_suffix("").as_posix().replace("/", ".") for path in files}
+        assert set(re.findall(rf"automodule:: pylos\.{wing}\.([\w.]+)", reference[wing])) == names
 
 
 def test_every_subcommand_has_its_options(reference: dict[str, str]):
