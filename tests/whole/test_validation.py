@@ -13,7 +13,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-import pylos.training.datamodule
+import pylos.training.measured_data
 from pylos.cli.main import main
 from pylos.errors import ConfigurationError
 from pylos.runs.metrics_file import read_metrics
@@ -150,7 +150,7 @@ def test_who_knows_the_truth_has_no_error(tmp_path: Path):
 
 
 def test_rules_without_a_suite(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(pylos.training.datamodule, "load_suite", lambda rules: None)
+    monkeypatch.setattr(pylos.training.measured_data, "load_suite", lambda rules: None)
     watch = Watch()
     fit(tmp_path, watch)
     assert watch.epochs == [{}, {}]
@@ -195,7 +195,7 @@ def test_the_command_reports_the_truth(tmp_path: Path, monkeypatch, capfd):
     shared = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert shared.stdout == table, shared.stderr
 
-    monkeypatch.setattr(pylos.training.datamodule, "load_suite", lambda rules: None)
+    monkeypatch.setattr(pylos.training.measured_data, "load_suite", lambda rules: None)
     assert main(["validate", "--ckpt_path", LAST]) == 2
     error = "pylos: error: no suite of solved positions ships for the mini-standard rules\n"
     assert capfd.readouterr().err == error
