@@ -118,7 +118,7 @@ class DeviceTrees:
 def usual_room(simulations: int) -> int:
     """The edges for which trees get room: enough for nearly all of them, a sixth of what they might need.
 
-    An empty board has 16 actions, and a position of a search 6.5 on average. Of 16,000 trees of 64 simulations the one
+    An empty board has 16 actions, and a position of a search 6.5 on average. Of 12,000 trees of 64 simulations the one
     with the most had 15 edges a node. A last node with the most actions always fits.
     """
     return min(most_edges(simulations), 16 * (simulations + 1) + MAX_LEGAL_ACTIONS)
