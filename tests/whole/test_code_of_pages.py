@@ -163,7 +163,7 @@ def pylos_lines(block: Block) -> list[list[str]]:
     """The arguments of every `pylos` in a block of the shell, made smaller."""
     lines = []
     for line in block.text.replace("\\\n", " ").splitlines():
-        if match := re.match(r"(?:srun )?pylos (.*)", line):
+        if match := re.match(r"(?:srun .*?|torchrun .*-m )?pylos (.*)", line):
             text = " ".join(shlex.join(shlex.split(match[1], comments=True)).split())
             command = text.partition(" ")[0]
             for pattern, replacement in [*SMALLER_ARGUMENTS[""], *SMALLER_ARGUMENTS.get(command, [])]:
@@ -200,7 +200,8 @@ OTHERS: dict[str, Callable[[list[str]], bool]] = {
     "pip": lambda words: words[1] == "install" and set(re.findall(r"\w+", words[2])) <= extras() | {"pylos"},
     "source": lambda words: words[1:] == [".venv/bin/activate"],
     "pylos": lambda words: True,
-    "srun": lambda words: words[1] == "pylos",
+    "srun": lambda words: words[1:3] == ["--kill-on-bad-exit=1", "pylos"],
+    "torchrun": lambda words: words[words.index("-m") + 1] == "pylos",
     "uv": lambda words: words[1] in ("venv", "pip"),
     "lowest/bin/python": lambda words: words[1:3] == ["-m", "pytest"],
 }
@@ -215,7 +216,7 @@ def extras() -> set[str]:
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_other_lines_make_sense(block: Block):
-    for line in block.text.splitlines():
+    for line in block.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         assert not words or OTHERS[words[0]](words), line
 
