@@ -19,8 +19,9 @@ from pylos.network.threads import single_threaded_torch
 from pylos.search.cached_evaluator import CachedEvaluator
 from pylos.search.own_root import ROOTS
 from pylos.search.search import Search
+from pylos.selfplay.groups import SearchTimes
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
-from pylos.selfplay.play import SearchTimes, SelfPlay
+from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.selfplay.searches import make_searches
 

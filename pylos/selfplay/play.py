@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -29,6 +28,7 @@ from pylos.selfplay.games import (
     play_ply,
     search_inputs,
 )
+from pylos.selfplay.groups import Group, SearchTimes, rows_of
 from pylos.selfplay.options import GameOptions
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from pylos.system.machine import memory_for
@@ -58,41 +58,6 @@ class SelfPlayStats:
     """Seconds of it in which at least one search was at work."""
     waiting: float
     """Seconds of it in which this thread waited for a search."""
-
-
-class _Group:
-    """Games that are searched at the same time."""
-
-    def __init__(self, games: GamesInFlight, search: BatchSearch) -> None:
-        size = len(games.ply)
-        self.games = games
-        self.search = search
-        self.positions, self.keys = np.empty(size, np.int64), np.empty(size, np.int64)
-        self.endings = np.zeros(size, np.int8)
-        self.started: float | None = None
-        """When the search that is in flight was started; None if none is."""
-
-
-class SearchTimes:
-    """For how long searches were at work, and for how long this thread waited for them, in seconds."""
-
-    def __init__(self) -> None:
-        self.searching = self.waiting = 0.0
-        self._ended = -math.inf
-
-    def finish(self, group: _Group) -> SearchResult:
-        """Finishes the search of a group."""
-        assert group.started is not None
-        started, called = group.started, time.perf_counter()
-        group.started = None
-        found = group.search.finish()
-        now = time.perf_counter()
-        self.waiting += now - called
-        ended = min(started + group.search.seconds, now)
-        # Several may have been at work at the same time.
-        self.searching += max(ended - max(started, self._ended), 0.0)
-        self._ended = max(ended, self._ended)
-        return found
 
 
 class SelfPlay:
@@ -149,7 +114,7 @@ class SelfPlay:
                 surprises=np.zeros((size, moves), np.float32),
             )
         self._groups = [
-            _Group(_rows(self._games, slice(first, end)), search)
+            Group(rows_of(self._games, slice(first, end)), search)
             for first, end, search in zip([0, *ends], ends, searches, strict=False)
         ]
         self._threads = threads
@@ -218,7 +183,7 @@ class SelfPlay:
             if group is not self._groups[-1] and totals[GAMES] < num_games:
                 self._start(group, evaluate)
 
-    def _start(self, group: _Group, evaluate: Evaluator) -> None:
+    def _start(self, group: Group, evaluate: Evaluator) -> None:
         """Starts the search of a group's next ply, if it is not in flight already."""
         if group.started is None:
             search_inputs(group.games, self._key, group.positions, group.keys)
@@ -226,21 +191,21 @@ class SelfPlay:
             group.search.start(group.positions, evaluate, group.keys)
 
     @staticmethod
-    def _drop_search(group: _Group) -> None:
+    def _drop_search(group: Group) -> None:
         """Waits for the search that is in flight, if any. What it finds is found again when it is needed."""
         if group.started is not None:
             group.started = None
             with suppress(NonFiniteNetworkError):
                 group.search.finish()
 
-    def _advance(self, group: _Group, found: SearchResult, buffer: ReplayBuffer, totals: np.ndarray) -> None:
+    def _advance(self, group: Group, found: SearchResult, buffer: ReplayBuffer, totals: np.ndarray) -> None:
         """Plays in every game of a group what was found for it."""
         games, options = group.games, self._options
         surprise = float(max(found.surprises.mean(), np.float32(1e-6)))
 
         def play_rows(rows: slice) -> None:
             play_ply(
-                _rows(games, rows),
+                rows_of(games, rows),
                 found.actions[rows],
                 found.weights[rows],
                 found.values[rows],
@@ -265,7 +230,7 @@ class SelfPlay:
             wait(others)
         self._end_games(group, buffer, totals)
 
-    def _end_games(self, group: _Group, buffer: ReplayBuffer, totals: np.ndarray) -> None:
+    def _end_games(self, group: Group, buffer: ReplayBuffer, totals: np.ndarray) -> None:
         """Ends the games of a group that are over, in the order of their rows, and begins new ones in their place."""
         options = self._options
         self._next_number, buffer.added = end_games(
@@ -321,8 +286,3 @@ def _clear_behind(games: GamesInFlight) -> None:
         if array.ndim > 1:
             played = games.ply + 1 if name == "positions" else games.ply
             array[np.arange(array.shape[1]) >= played[:, None]] = 0
-
-
-def _rows(games: GamesInFlight, rows: slice) -> GamesInFlight:
-    """Some of the games, in the same memory."""
-    return GamesInFlight(*(array[rows] for array in games))

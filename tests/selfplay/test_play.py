@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +16,7 @@ from pylos.game.rules import RULES
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search
 from pylos.selfplay.options import GameOptions
-from pylos.selfplay.play import SearchTimes, SelfPlay
+from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
 from tests.support.boards import moved
 from tests.support.evaluators import hashed
@@ -173,26 +172,6 @@ def test_games_that_an_interrupt_finds_over_are_ended():
     _stop_after(60, expected, its_buffer)
     expected.play(3, hashed, its_buffer)
     assert same_samples(buffer, its_buffer)
-
-
-def test_times_of_searches_that_overlap_count_once():
-    class Found:
-        seconds = 2.0
-
-        def finish(self):
-            return clock.pop(0)
-
-    times = SearchTimes()
-    clock: list = [None, None]
-    now = iter([10.0, 10.5, 11.0, 11.0])  # before and after each `finish`
-    group: Any = SimpleNamespace(search=Found(), started=9.0)
-    other: Any = SimpleNamespace(search=Found(), started=9.5)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pylos.selfplay.play.time.perf_counter", lambda: next(now))
-        times.finish(group)
-        times.finish(other)
-    assert (times.searching, times.waiting) == (2.0, 0.5)  # from 9.0 to 10.5, and to 11.0
-    assert group.started is other.started is None
 
 
 @pytest.mark.parametrize("groups", [1, 2])
