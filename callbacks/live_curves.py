@@ -102,7 +102,7 @@ class LiveCurves(pl.Callback):
                 axes.fill_between(epochs, low, high, color=_COLOURS[0], alpha=0.15, linewidth=0)
             axes.set_title(title, fontsize=10)
             axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
             axes.grid(alpha=0.25)
             if len(names) > 1:
                 axes.legend(fontsize=8, frameon=False)

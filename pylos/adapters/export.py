@@ -159,7 +159,9 @@ def _format_name(path: StrPath, name: str | None) -> str:
         suffix = os.path.splitext(path)[1]
         name = next((name for name, kind in FORMATS.items() if kind.suffix == suffix), None)
         if name is None:
-            raise ConfigurationError(f"{os.fspath(path)} says no format: name one of {', '.join(FORMATS)}")
+            raise ConfigurationError(
+                f"{os.fspath(path)} says no format: name one with --format: {', '.join(FORMATS)}"
+            )
     if name not in FORMATS:
         raise ConfigurationError(f"there is no format {shown(name)}, only {', '.join(FORMATS)}")
     for package in FORMATS[name].packages:

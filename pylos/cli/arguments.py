@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 
 import pylos
 from pylos.cli import subcommands
+from pylos.cli.option_errors import did_you_mean
 from pylos.errors import ConfigurationError
-from pylos.system.options import COUNT, COUNT_OR_ZERO, SEED, Range, natural, shown
+from pylos.system.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, SEED, Range, natural, shown
 
 LIGHTNING_COMMANDS = {
     "fit": "train an agent, or go on training it",
@@ -29,7 +30,8 @@ class _Parser(argparse.ArgumentParser):
         """Refuses unknown options at once, so that the message names the help of their own command."""
         options, unknown = super().parse_known_args(*args, **kwargs)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            nearest = did_you_mean(unknown[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{nearest}")
         return options, unknown
 
     def error(self, message: str) -> NoReturn:
@@ -204,7 +206,10 @@ def _add_seed(command: argparse.ArgumentParser) -> None:
 def _number(text: str, allowed: Range) -> int:
     number = natural(text, int(allowed.most))
     if number is None or number not in allowed:
-        raise argparse.ArgumentTypeError(f"expected {allowed}, but got {shown(text)}")
+        # The greatest count is for the kernels' sake: it concerns nobody who is not beyond it.
+        counts = allowed.most == MOST_COUNT and not (number is None and text.isdecimal())
+        wanted = f"a whole number of at least {allowed.least}" if counts else allowed
+        raise argparse.ArgumentTypeError(f"expected {wanted}, but got {shown(text)}")
     return number
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # it do
 from lightning.pytorch.cli import LightningArgumentParser
 
 import pylos
-from pylos.cli.option_errors import shorten
+from pylos.cli.option_errors import did_you_mean, shorten
 from pylos.cli.user_modules import CALLBACKS, name_clash
 from pylos.errors import ConfigurationError
 from pylos.runs.renamed import with_new_class_paths
@@ -33,8 +34,10 @@ class Parser(LightningArgumentParser):
         """Raises ConfigurationError."""
         if not self.exit_on_error:  # jsonargparse is trying out one type after the other
             super().error(message, ex)
-        hidden = name_clash() if f"module '{CALLBACKS}'" in message else ""
-        raise ConfigurationError(shorten(message) + hidden) from ex
+        hint = name_clash() if f"module '{CALLBACKS}'" in message else ""
+        if unknown := re.match(r"unrecognized arguments: (-[^\s=]+)", message):
+            hint = did_you_mean(unknown[1], self._option_string_actions)
+        raise ConfigurationError(shorten(message) + hint) from ex
 
 
 class ConfigOrPreset(ActionConfigFile):

@@ -36,7 +36,7 @@ def read_game(path: str, rules: str | None = None) -> GameRecord:
     except UnicodeDecodeError:
         raise RecordError(f"no game in {name}: it is no UTF-8 text") from None
     except RecordError as error:
-        raise RecordError(f"no game in {name}: {error}") from None
+        raise RecordError(f"{name}: {error}") from None
     if rules not in (None, record.rules):
         raise RecordError(f"the game in {name} is of the {record.rules} rules, not of {rules}")
     return record

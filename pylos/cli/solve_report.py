@@ -77,8 +77,9 @@ class SolveReport:
         self._bars.close()
         if news.stage in (STAGES[0], STAGES[_DISTANCES_FROM]):
             self._started = now
-        if self._stage:
-            print(f"{self._stage}: done in {_minutes(now - self._stage_started)}", flush=True)
+        spent = now - self._stage_started
+        if self._stage and spent >= 0.5:  # a resume passes through what is done already in no time
+            print(f"{self._stage}: done in {_minutes(spent)}", flush=True)
         self._stage, self._stage_started, self._next_line = news.stage, now, now + LINE_SECONDS
         self._first_pass_ended = 0.0
         self._update = self._bars.enter_context(progress_bar(news.stage, total=1000))

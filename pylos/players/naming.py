@@ -106,8 +106,9 @@ def parse_player(spec: str) -> tuple[str, float | None]:
     if os.path.isdir(spec):
         raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
     raise PlayerError(
-        f"no player {shown(spec)}; there are random, rollouts:N, level:NAME, reference, reference:N, perfect, "
-        "perfect:P, PATH.ckpt, PATH.ckpt:N, PATH.onnx and PATH.onnx:N"
+        f"no player {shown(spec)}; there are random, rollouts:N, level:NAME, reference, reference:N, PATH.ckpt, "
+        "PATH.ckpt:N, PATH.onnx, PATH.onnx:N, and where the rules are solved (pylos solve --distance) perfect "
+        "and perfect:P"
     )
 
 

@@ -27,8 +27,10 @@ def read_boards(path: str, rules: str) -> list[Board]:
     """
     try:
         lines = [line.strip() for line in read_text(path).splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read positions from {path}: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"no positions in {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"no positions in {path}: it is no UTF-8 text") from error
     boards = []
     for number, line in enumerate(lines, 1):
         if line and not line.startswith("#"):

@@ -123,7 +123,7 @@ def _bind(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise _InUseError(f"port {port} is in use: name another with --port, or none") from None
+            raise _InUseError(f"port {port} is in use: name another with --port, or leave it out") from None
         if error.errno == errno.EACCES:
             raise ConfigurationError(f"this user may not listen on port {port}") from None
         raise ConfigurationError(f"cannot listen on {host}: {error.strerror or error}") from None

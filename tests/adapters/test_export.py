@@ -184,7 +184,9 @@ def test_bad_input_is_named_before_anything_is_written(checkpoint, tmp_path):
     assert "there is no format 'tflite', only onnx, safetensors, torch_export" in refused(
         ConfigurationError, tmp_path, checkpoint, out, "tflite"
     )
-    assert "a.bin says no format" in refused(ConfigurationError, tmp_path, checkpoint, tmp_path / "a.bin")
+    assert "a.bin says no format: name one with --format: onnx, safetensors, torch_export" in refused(
+        ConfigurationError, tmp_path, checkpoint, tmp_path / "a.bin"
+    )
     assert "is a folder" in refused(ConfigurationError, tmp_path, checkpoint, tmp_path, "onnx")
     assert "none.ckpt" in refused(CheckpointError, tmp_path, tmp_path / "none.ckpt", out)
     assert "trained for 'mature' rules" in refused(PlayerError, tmp_path, checkpoint, out, rules="standard")

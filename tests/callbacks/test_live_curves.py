@@ -61,6 +61,20 @@ def test_outside_of_a_notebook_nothing_is_drawn(tmp_path):
     assert not shown
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3, 20])
+def test_epochs_are_whole_numbers(epochs, monkeypatch):
+    figures = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: figures.append(figure))
+    curves = LiveCurves()
+    names = {"eval/elo_low", "eval/elo_high", *DRAWN}
+    curves.history = {name: [float(n) for n in range(1, epochs + 1)] for name in {"epoch", *names}}
+    curves.draw()
+    for axes in figures[0].axes:
+        ticks = axes.get_xticks()
+        assert len(ticks) >= 1
+        assert all(tick == int(tick) for tick in ticks)
+
+
 def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'pylos\[notebook\]'"):

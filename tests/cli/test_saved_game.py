@@ -34,7 +34,7 @@ def test_the_rules_that_are_asked_for_must_be_those_of_the_game(game, tmp_path):
         read_game(game, "mini-standard")
     (tmp_path / "bare.txt").write_text("2A1 2B2")
     assert read_game("bare.txt", "mini-children").rules == "mini-children"
-    with pytest.raises(RecordError, match=r"no game in bare\.txt: no tag names the rules"):
+    with pytest.raises(RecordError, match=r"^bare\.txt: no tag names the rules"):
         read_game("bare.txt")
 
 
@@ -48,10 +48,18 @@ def test_what_is_no_game_is_named(game, tmp_path, monkeypatch):
         ("folder", "Is a directory"),
         ("pipe", "no regular file"),
         ("binary", "no UTF-8 text"),
-        ("endless", "at most 65,536 characters"),
     ):
         with pytest.raises(RecordError, match=f"no game in {name}: .*{message}"):
             read_game(name)
+    with pytest.raises(RecordError, match=r"^endless: .* at most 65,536 characters"):
+        read_game("endless")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"[x]")))
-    with pytest.raises(RecordError, match="no game in stdin: tag 1"):
+    with pytest.raises(RecordError, match=r"^stdin: tag 1"):
         read_game("-")
+
+
+def test_a_wrong_turn_is_named_with_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.txt").write_text(GAME.replace("2C3", "2A1"))
+    with pytest.raises(RecordError, match=r"^wrong\.txt: turn 2 of white: "):
+        read_game("wrong.txt")

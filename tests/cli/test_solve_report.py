@@ -20,8 +20,7 @@ KINDS = (VALUES, DISTANCES)
 def test_solve_says_what_came_out(unsolved, capsys):
     assert main(["solve", "--rules", "mini-children", "--distance"]) == 0
     out = capsys.readouterr().out
-    for stage in STAGES:
-        assert f"{stage}: done" in out
+    assert f"{STAGES[-1]}: done; " in out
     assert "the start is a loss for the first player after 16 turns" in out
     assert "105,053 positions (14,202 up to symmetry): 46,487 won, 58,566 lost, 0 drawn" in out
     assert "GiB of memory" in out
@@ -83,6 +82,18 @@ def test_a_suite_that_cannot_be_written_is_refused_before_it_is_made(solved, tmp
     for path in (tmp_path, tmp_path / "pipe", old / "new.npz"):
         assert main(["suite", "--rules", "mini-standard", "--out", str(path)]) == 2
         assert str(path.parent if path.name == "new.npz" else path) in capsys.readouterr().err
+
+
+def test_a_stage_that_takes_no_time_has_no_line(monkeypatch, capsys):
+    clock = [1e6]
+    monkeypatch.setattr(solve_report.time, "monotonic", lambda: clock[0])
+    with SolveReport("standard") as report:
+        for stage, seconds in zip(STAGES, (2, 40, 0.2, 100, 5), strict=True):
+            report(Progress(stage, 0, 100))
+            clock[0] += seconds
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:-1] == ["values: done in 2 s", "check values: done in 40 s", "distances: done in 2 min"]
+    assert lines[-1].startswith("check distances: done; 2 min in all")
 
 
 @pytest.mark.parametrize("stages", [STAGES[:2], STAGES[2:], STAGES])
