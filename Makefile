@@ -18,6 +18,9 @@ EXTRAS := test,check,release$(if $(shell command -v nvidia-smi),$(comma)gpu)
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 
+# Ctrl-C is how these end: pylos says so itself (130), and make need not call it an error. The shell waits for that.
+UNTIL_INTERRUPT = trap : INT; $(1) || { code=$$?; test $$code -eq 130 || exit $$code; }
+
 .DEFAULT_GOAL := help
 .PHONY: help play train test soak check docs bench peers dist try clean
 
@@ -25,10 +28,10 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 play: $(INSTALLED) ## play in the browser
-	$(BIN)/pylos play
+	@$(call UNTIL_INTERRUPT,$(BIN)/pylos play)
 
 train: $(INSTALLED) ## train an agent (configs/quick.yaml); run again to resume
-	$(BIN)/pylos fit -c configs/quick.yaml --ckpt_path auto
+	@$(call UNTIL_INTERRUPT,$(BIN)/pylos fit -c configs/quick.yaml --ckpt_path auto)
 
 test: $(INSTALLED) ## run all tests
 	$(BIN)/python -m pytest

@@ -18,6 +18,8 @@ def prepare_trainer(trainer: pl.Trainer) -> None:
     # Where algorithms are deterministic, torch fills all memory that it hands out, to show who reads it too early: 300
     # more operations in a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property
+    # Lightning's own business with a new version of torch.
+    warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)` is deprecated")
     # Where the rules have no suite, there is no validation.
     warnings.filterwarnings("ignore", "Total length of `list`")
     # Runs are not mixed: see `open_run`.

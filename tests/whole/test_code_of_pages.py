@@ -39,7 +39,7 @@ SMALLER = {
         "games_per_epoch=4, parallel_games=8, simulations=4, batches_per_epoch=4, batch_size=16, "
         "validation_positions=50"
     ),
-    "max_epochs=5": "max_epochs=1, accelerator='cpu', logger=False",
+    "max_epochs=5": "max_epochs=1, accelerator='cpu'",
     "EvaluationCallback(games=50)": "EvaluationCallback(games=2, simulations=2, anchors=('rollouts:2',))",
     ".ckpt:64": ".ckpt:2",
     "rollouts:200": "rollouts:2",
