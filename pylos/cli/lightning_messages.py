@@ -17,6 +17,7 @@ HARMLESS_WARNINGS = (
     "You called `self.log\\(.*` but have no logger configured",  # the results are printed
     "It is recommended to use `self.log\\('(eval|truth|selfplay/blunder_rate)",  # all ranks log the same number
     "`PylosModule.configure_optimizers` will be overridden",  # the user named an --optimizer
+    "When using `Trainer\\(accumulate_grad_batches",  # our own `optimizer_step` has nothing to do on other batches
     "`.fit\\(ckpt_path=None\\)` was called without a model",  # we print from where it starts
     ".fit\\(ckpt_path=.last.\\) is set, but there is no last checkpoint",
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",

@@ -45,7 +45,7 @@ class CapturedStep:
         self._network, self._optimizer, self._weight, self._clip = network, optimizer, value_loss_weight, clip
         self._parameters = list(network.parameters())
         self._device = self._parameters[0].device
-        self._rates = [torch.zeros((), device=self._device) for _ in optimizer.param_groups]
+        self._rates: list[Tensor] = []
         # Whether something was not finite; the steps since the last look, up to that one; the loss of that step.
         self._status = torch.zeros(3, device=self._device)
         self._since = 0
@@ -61,7 +61,10 @@ class CapturedStep:
         Returns:
             The losses, and the norm of the gradient before it was clipped.
         """
-        for rate, group in zip(self._rates, self._optimizer.param_groups, strict=True):
+        groups = self._optimizer.param_groups
+        while len(self._rates) < len(groups):  # a callback may add a group
+            self._rates.append(torch.zeros((), device=self._device))
+        for rate, group in zip(self._rates, groups, strict=True):
             rate.fill_(group["lr"])
         self._since += 1
         *found, norm = self._step(batch).unbind()
@@ -78,6 +81,10 @@ class CapturedStep:
         self._status.zero_()
         self._since = 0
         return None
+
+    def end(self) -> None:
+        """Gives back the memory of the graph, at once: what it holds refers to this object, and this one to it."""
+        self._launch, self._inputs = None, None
 
     def _enqueue(self, batch: Batch) -> Tensor:
         """Enqueues a step, kernel by kernel. On a CPU it is done then.

@@ -215,7 +215,11 @@ class PylosModule(SteppingModule, MeasuredModule):
 
         Lightning would do so after it has written the checkpoints. After a kill between the two, the epoch would be
         missing from the logs of the resumed run.
+
+        Raises:
+            NonFiniteLossError: a step of late was not finite, in a fit that was stopped within the epoch.
         """
+        self.check_captured_steps()
         log_times(self.trainer, self)
         metrics = self._epoch.end(self.trainer)
         for logger in self.trainer.loggers:

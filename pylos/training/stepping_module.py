@@ -47,8 +47,9 @@ class SteppingModule(AnnealedModule):
 
     Lightning counts the steps, calls the schedule and keeps the optimizer in checkpoints, whoever makes them. Where
     `captured_step` is not None, `training_step` is a whole optimizer step, and what Lightning would do after it is
-    left out. That is so on a single CUDA device in float32, unless somebody has a say within a step: a subclass with
-    methods of its own for it, a callback with a hook in it, gradient accumulation or `torch.compile`.
+    left out. That is so on a single CUDA device in float32, unless somebody has a say within a step: methods of its own
+    for it in a subclass, or given to the module as by `--optimizer`, a callback with a hook in it, a hook of torch on
+    the module, gradient accumulation or `torch.compile`.
     """
 
     network: nn.Module
@@ -60,6 +61,11 @@ class SteppingModule(AnnealedModule):
         self._newest = 0, 0
         """The newest step, and its batch within the epoch."""
 
+    def on_fit_start(self) -> None:
+        """Gives back what an earlier fit that failed still holds of the device's memory."""
+        self._end_captured_steps()
+        super().on_fit_start()
+
     def on_train_start(self) -> None:
         """Decides who makes the steps. In an earlier fit the weights may have lain elsewhere."""
         super().on_train_start()
@@ -67,6 +73,11 @@ class SteppingModule(AnnealedModule):
 
     def on_train_end(self) -> None:
         """Gives back the device's memory."""
+        self._end_captured_steps()
+
+    def _end_captured_steps(self) -> None:
+        if self.captured_step is not None:
+            self.captured_step.end()
         self.captured_step = None
 
     def _step_class(self) -> type[pl.LightningModule]:
@@ -81,6 +92,7 @@ class SteppingModule(AnnealedModule):
         alone = alone and not any(isinstance(c, _ACCUMULATE) for c in callbacks_of(trainer))
         own = self.automatic_optimization and _has_methods_of(self, ours, _OF_A_STEP)
         unseen = all(_has_methods_of(c, pl.Callback, _WITHIN_A_STEP) for c in callbacks_of(trainer))
+        unseen = unseen and not _has_hooks(self)
         if not (is_captured(self.device) and plain and alone and own and unseen):
             return None
         optimizer = trainer.optimizers[0]
@@ -154,4 +166,14 @@ class SteppingModule(AnnealedModule):
 
 
 def _has_methods_of(thing: Any, base: type, names: tuple[str, ...]) -> bool:
-    return all(getattr(type(thing), name) is getattr(base, name) for name in names)
+    """Whether methods are those of a class. `LightningCLI` gives a module some of its own, for `--optimizer`."""
+    return all(
+        getattr(type(thing), name) is getattr(base, name) and name not in vars(thing) for name in names
+    )
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    """Whether torch calls somebody within a step, as loggers that watch gradients want it."""
+    tensors = any(p._backward_hooks or p._post_accumulate_grad_hooks for p in module.parameters())
+    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
+    return tensors or any(getattr(part, kind) for part in module.modules() for kind in kinds)

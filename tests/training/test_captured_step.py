@@ -96,6 +96,18 @@ def test_nothing_changes_from_a_step_on_that_is_not_finite(what: str):
     assert_equal(trained.state(), before)
 
 
+def test_parameters_that_are_added_later_are_trained_from_then_on():
+    """As callbacks for fine-tuning add them."""
+    trained = Trained()
+    *late, _ = trained.optimizer.param_groups.pop()["params"]
+    kept = [p.detach().clone() for p in late]
+    trained.step(random_batch(32, 0))
+    assert_equal(kept, [p.detach() for p in late])
+    trained.optimizer.add_param_group({"params": late, "lr": 2.0**-8})
+    trained.step(random_batch(32, 1))
+    assert all(not torch.equal(before, p) for before, p in zip(kept, late, strict=True))
+
+
 def test_a_copy_is_none():
     assert copy.deepcopy(Trained().captured) is None
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
+import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler, StochasticWeightAveraging
 
 from pylos.errors import NonFiniteLossError
+from pylos.kernels.launch import Launch
 from pylos.network.checkpoints import load_checkpoint
-from pylos.training import annealed_module, stepping_module
+from pylos.training import annealed_module, captured_step, stepping_module
 from pylos.training.module import PylosModule
 from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tiny_module, tiny_trainer
 
@@ -191,6 +195,22 @@ class OwnClipping(PylosModule):
         self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
 
+class Watched(PylosModule):
+    """As a logger that watches gradients, or layers, makes it."""
+
+    def on_fit_start(self):
+        super().on_fit_start()
+        self.seen = 0
+        weight = next(self.network.parameters())
+        weight.register_hook(lambda gradient: setattr(self, "seen", self.seen + 1))
+
+
+class WatchedLayer(PylosModule):
+    def on_fit_start(self):
+        super().on_fit_start()
+        self.network.register_forward_hook(lambda *given: None)
+
+
 class Gradients(pl.Callback):
     def on_after_backward(self, trainer, pl_module):
         assert all(p.grad is not None for p in pl_module.parameters())
@@ -202,6 +222,8 @@ class Gradients(pl.Callback):
     [
         (OwnStep, {}),
         (OwnClipping, {}),
+        (Watched, {}),
+        (WatchedLayer, {}),
         (PylosModule, {"callbacks": [Gradients()]}),
         (PylosModule, {"callbacks": [GradientAccumulationScheduler({1: 2})]}),
         (PylosModule, {"callbacks": [StochasticWeightAveraging(1e-3)]}),
@@ -216,6 +238,56 @@ def test_who_has_a_say_within_a_step_keeps_it(tmp_path: Path, kind: type[PylosMo
     module = kind(width=16, blocks=1, validation_simulations=0, rules="mini-standard")
     tiny_trainer(tmp_path, 1, callbacks, **options).fit(module, datamodule=tiny_data())
     assert stepped.captured == [False] * STEPS_PER_EPOCH
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize("name", ["AdamW", "SGD"])
+def test_an_optimizer_that_a_command_names_makes_steps_of_its_own(tmp_path: Path, name: str):
+    """`LightningCLI` gives it to the module itself, not to its class."""
+    module, stepped = tiny_module(rules="mini-standard"), Stepped()
+    make = getattr(torch.optim, name)
+    module.configure_optimizers = lambda: make(module.parameters(), lr=1e-3)  # type: ignore[method-assign]
+    tiny_trainer(tmp_path, 1, (stepped,)).fit(module, datamodule=tiny_data())
+    assert stepped.captured == [False] * STEPS_PER_EPOCH
+
+
+@pytest.mark.usefixtures("captured")
+def test_a_fit_that_is_stopped_within_an_epoch_ends_at_what_was_not_finite(tmp_path: Path):
+    class Stops(pl.Callback):
+        def on_train_batch_end(self, trainer, *given):
+            trainer.should_stop = trainer.global_step == 3
+
+    module = tiny_module(rules="mini-standard")
+    trainer = tiny_trainer(tmp_path, 1)
+    trainer.callbacks = [Breaks("loss", 1), Stops()]  # nothing saves
+    with pytest.raises(NonFiniteLossError, match=r"step 1 \(epoch 0, batch 1\)"):
+        trainer.fit(module, datamodule=tiny_data(batches_per_epoch=9))
+
+
+@pytest.mark.usefixtures("captured")
+def test_the_memory_of_a_graph_is_given_back_at_once(tmp_path: Path, monkeypatch):
+    """Without a look for cycles: the graph of an earlier fit must not end within the capture of the next one."""
+    made: list[weakref.ref[Any]] = []
+
+    class Noted(Launch):
+        def __init__(self, *given):
+            super().__init__(*given)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(captured_step, "Launch", Noted)
+    gc.disable()
+    try:
+        fit(tmp_path / "whole", epochs=1)
+        assert made
+        assert not any(launch() for launch in made)
+        module = tiny_module(rules="mini-standard")
+        with pytest.raises(NonFiniteLossError):
+            tiny_trainer(tmp_path / "broken", 1, (Breaks("loss", 1),)).fit(module, datamodule=tiny_data())
+        assert module.captured_step is not None
+        tiny_trainer(tmp_path / "next", 1).fit(module, datamodule=tiny_data())
+        assert not any(launch() for launch in made)
+    finally:
+        gc.enable()
 
 
 ON_DEVICE = {"accelerator": "gpu", "devices": 1, "deterministic": "warn"}
