@@ -107,7 +107,7 @@ def parse_player(spec: str) -> tuple[str, float | None]:
         raise PlayerError(f"{spec!r} is a folder: the players in it are its checkpoints (PATH.ckpt)")
     raise PlayerError(
         f"no player {shown(spec)}; there are random, rollouts:N, level:NAME, reference, reference:N, PATH.ckpt, "
-        "PATH.ckpt:N, PATH.onnx, PATH.onnx:N, and where the rules are solved (pylos solve --distance) perfect "
+        "PATH.ckpt:N, PATH.onnx, PATH.onnx:N, and, where the rules are solved, perfect "
         "and perfect:P"
     )
 

@@ -181,6 +181,22 @@ def only_parse(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_commands(block: Block, workplace: Path, trained: Path, capsys: pytest.CaptureFixture[str]):
+    run_commands(block, trained, capsys)
+
+
+def test_who_follows_a_page_from_top_to_bottom_can(
+    workplace: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Its blocks write files, and all of them lie in one folder."""
+    page = [block for block in (*PYTHON, *SHELL) if block.page.name == "export.md"]
+    for block in sorted(page, key=lambda block: block.line):
+        if block in SHELL:
+            run_commands(block, trained, capsys)
+        else:
+            exec(compile(smaller(block.text), str(block), "exec"), {"__name__": "cell"})
+
+
+def run_commands(block: Block, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in pylos_lines(block):
         text = " ".join(arguments)
         if block.note.startswith("only parsed: ") or arguments[0] in DOES_NOT_END:
