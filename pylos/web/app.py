@@ -87,8 +87,13 @@ def _page(path: str, name: str) -> Route:
 
 async def _explained(request: Request, error: Exception) -> Response:
     """Bad input as one sentence."""
-    status = 503 if isinstance(error, BusyError) else 400
+    status = 503 if isinstance(error, BusyError) else _status_of_bad_input(request)
     return JSONResponse({"error": sentence(error, request.app.state.settings)}, status_code=status)
+
+
+def _status_of_bad_input(request: Request) -> int:
+    """400, or 200 where the client asked for that: browsers write every 400 to their console as a failure."""
+    return 200 if "explained" in request.query_params else 400
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -100,7 +105,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     }
     was_said = error.detail not in ("Not Found", "Method Not Allowed")
     sentence = error.detail if was_said else usual.get(error.status_code, error.detail)
-    return JSONResponse({"error": sentence}, status_code=error.status_code, headers=error.headers)
+    status = _status_of_bad_input(request) if error.status_code == 400 else error.status_code
+    return JSONResponse({"error": sentence}, status_code=status, headers=error.headers)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import PlayerError
 from pylos.players.levels import Level, find_level, level_table, levels
+from pylos.runs.folder import LAST
 from pylos.runs.manifest_format import EVALUATED
 from pylos.runs.watching import find_runs, look_at, read_run
 from pylos.solution.tablebase import is_solved
@@ -83,7 +84,12 @@ def _run_checkpoint(root: Path, text: str) -> Path:
     for file in files:
         if writable(file.name) == name:
             return file
-    raise PlayerError(f"there is no checkpoint {shown(name)} of a run {shown(run)}")
+    if folder is None:
+        raise PlayerError(f"there is no run {shown(run)}")
+    raise PlayerError(
+        f"the checkpoint {shown(name)} of the run {shown(run)} is not there: "
+        "a training removes those that better ones have replaced"
+    )
 
 
 async def opponents(request: Request) -> Response:
@@ -140,7 +146,7 @@ def _checkpoints(root: Path, rules: str) -> Iterator[dict[str, Any]]:
             "win_rate_vs_random",
             "simulations",
         )
-        epochs = Counter(row["epoch"] for row in best.values())
+        epochs = Counter(row["epoch"] for file, row in best.items() if file != LAST)
         for file, row in best.items():
             entry = {"id": f"{RUN}{run}/{file}", "run": run, **{name: row[name] for name in facts}}
             yield entry | {"title": _title(entry, epochs[row["epoch"]] > 1)}
@@ -153,6 +159,8 @@ def _title(entry: dict[str, Any], several: bool) -> str:
     """
     if entry["epoch"] is None:
         return f"{entry['run']}, {entry['file']}"
+    if entry["file"] == LAST:
+        return f"{entry['run']}, last (epoch {entry['epoch'] + 1})"
     return f"{entry['run']}, epoch {entry['epoch'] + 1}" + (f", {entry['file']}" if several else "")
 
 

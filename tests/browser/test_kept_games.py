@@ -166,3 +166,60 @@ def test_an_address_typed_over_a_game_leaves_that_game(play):
     play.page.get_by_role("link", name="Play", exact=True).click()
     play.page.locator(".turn-rows").wait_for()
     assert play.turns == ["2C2", "2B3"]
+
+
+RESIGNED = """[Rules "standard"]
+[White "human"]
+[Black "level:club"]
+[Date "2026.11.27"]
+[Result "0-1"]
+%s
+1. 1B2 1C3  2. 1C2 1B3  3. 2B2 1A2  4. 1B1 1A3  5. 1A1 1A4
+6. 1D2 2A2  7. 1C1-2B2-1B1 1B1  0-1
+"""
+"""The example of docs/games.md: no turn decides it."""
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("", "You lost. Black has won, as the file of the game says."),
+        ('[Termination "resigned"]\n', "You lost. White has resigned: black has won."),
+        ('[Termination "time forfeit"]\n', "You lost. Black has won: time forfeit."),
+    ],
+)
+def test_the_result_of_an_opened_file_is_kept(play, tmp_path, why, said):
+    saved = tmp_path / "game.txt"
+    saved.write_text(RESIGNED % why)
+    play.open().press("Open")
+    play.page.locator("dialog input[type=file]").set_input_files(saved)
+    play.says(said)
+    play.page.reload()
+    play.says(said)
+    with play.page.expect_download() as download:
+        play.press("Save")
+    text = download.value.path().read_text()
+    assert '[Result "0-1"]' in text
+    assert text.rstrip().endswith("0-1")
+    assert why.strip() in text
+    assert ("Termination" in text) == bool(why)
+    play.play("1D4")
+    play.says("A variation, 1 turn after turn 14 of 14. Try other turns")
+    assert len(play.turns) == 14
+    assert play.page.get_by_role("list", name="Tried after the end").get_by_role("button").count() == 1
+    play.press("Play on from here")
+    with play.page.expect_download() as download:
+        play.press("Save")
+    assert '[Result "*"]' in download.value.path().read_text()
+
+
+def test_a_file_that_is_too_large_is_not_sent(play, tmp_path):
+    sent = []
+    play.page.on("request", lambda request: "parse" in request.url and sent.append(request.url))
+    play.open().press("Open")
+    trouble = play.page.locator("dialog [role=alert]")
+    for size in (70_000, 300_000):
+        (tmp_path / "large.txt").write_text("x" * size)
+        play.page.locator("dialog input[type=file]").set_input_files(tmp_path / "large.txt")
+        trouble.filter(has_text="at most 65,536").wait_for()
+    assert not sent

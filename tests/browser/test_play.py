@@ -1,10 +1,12 @@
 """Playing on the play page: turns, players, what it says."""
 
 import re
+import shutil
 
 import pytest
 
 from tests.support.play_page import LEVEL, WHOLE_GAME, PlayPage
+from tests.support.players import save_player
 
 
 def test_it_can_be_played_at_once(play):
@@ -144,7 +146,7 @@ def test_a_click_without_effect_is_explained(play):
 
 
 def test_who_loses_against_an_agent_is_told(play):
-    play.open(f"/#mini-standard/16.17?black={LEVEL}&resigned=white")
+    play.open(f"/#mini-standard/16.17?black={LEVEL}&result=0-1&why=resigned")
     play.says("You lost. White has resigned: black has won.")
     assert play.page.locator("#status").get_attribute("data-tone") == "lost"
     assert play.page.get_by_role("button", name="New game").count() == 1
@@ -296,12 +298,12 @@ def test_a_new_game_against_a_level(play):
     ]
 
 
-def test_a_checkpoint_is_told_with_its_label(play, runs):
+def test_a_checkpoint_is_told_with_how_often_it_beats_random_play(play, runs):
     about = """async () => {
       const { checkpoints } = await app.opponents.load("standard");
       return app.opponents.about("standard", checkpoints.find(({ label }) => label).id);
     }"""
-    assert re.fullmatch(r"Expert against random play: it wins \d+ %\.", play.open("/").tell(about))
+    assert re.fullmatch(r"It wins \d+ % of its games against random play\.", play.open("/").tell(about))
 
 
 @pytest.mark.parametrize("audio", ["heard", "none"])
@@ -332,3 +334,50 @@ def test_the_words_of_a_hint_stay_as_long_as_its_arrow(play):
     play.play("3A1")
     play.says("Black to move.")
     play.page.locator("#board .arrow").first.wait_for(state="detached")
+
+
+def test_resigning_ends_a_hint(play):
+    play.open(f"/#mini-standard/?black={LEVEL}&seed=5").play("2B2")
+    play.says("Your turn.")
+    play.press("Hint")
+    play.page.locator("#board .arrow, #board .arrow-ring").first.wait_for()
+    play.press("Resign")
+    play.page.locator("dialog").get_by_role("button", name="Resign").click()
+    play.says("You lost. White has resigned: black has won.")
+    play.page.locator("#board").locator(".arrow, .arrow-ring, .ghost").first.wait_for(state="detached")
+    assert "White has resigned" in play.page.locator("#live").inner_text()
+
+
+def test_a_game_against_an_agent_begins_without_analysis(play):
+    switch = play.page.get_by_label("Analyse this position")
+    play.open()
+    play.page.get_by_role("tab", name="Analysis").click()
+    switch.check()
+    play.open(f"/#mini-standard/?black={LEVEL}&seed=5")
+    play.page.get_by_role("tab", name="Analysis").click()
+    assert not switch.is_checked()
+    switch.check()
+    play.press("New game")
+    play.press("Start")
+    play.page.locator("dialog").wait_for(state="detached")
+    play.page.get_by_role("tab", name="Analysis").click()
+    assert not switch.is_checked()
+    play.page.get_by_role("tab", name="Set up").click()
+    play.press("Analyse from here")
+    play.page.locator(".analysis-table tbody").first.wait_for()
+    assert switch.is_checked()
+
+
+def test_a_checkpoint_that_training_has_removed_is_replaced_by_the_nearest(play, runs_folder):
+    folder = runs_folder / "fleeting" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder.parent / "config.yaml").write_text("model: {rules: mini-standard}\n")
+    save_player(folder / "last.ckpt", "mini-standard")
+    play.open("/#mini-standard/16?black=run:fleeting/best-000480.ckpt@16")
+    play.says("a training removes those that better ones have replaced")
+    play.page.locator("#status").get_by_role(
+        "button", name=re.compile("^Go on against fleeting, last")
+    ).click()
+    play.says("Your turn.")
+    assert play.tell("() => app.match.players.black") == "run:fleeting/last.ckpt@16"
+    shutil.rmtree(folder.parent)

@@ -39,6 +39,21 @@ def test_an_illegal_action_is_explained_without_the_position(client):
     assert answer.json() == {"error": "1B2 is not legal: 1B2 is occupied"}
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("push", {"game": {"rules": "standard", "actions": [5]}, "text": "1B2"}),
+        ("parse", {"rules": "standard", "text": "hello"}),
+    ],
+)
+def test_bad_input_has_status_200_where_that_is_asked_for(client, path, body):
+    usual = client.post(f"/api/1/{path}", json=body)
+    asked = client.post(f"/api/1/{path}?explained=1", json=body)
+    assert (usual.status_code, asked.status_code) == (400, 200)
+    assert usual.json() == asked.json()
+    assert client.post("/api/1/nothing?explained=1", json=body).status_code == 404
+
+
 LEAVES = [
     None,
     True,

@@ -213,14 +213,14 @@ export function mountAnalysis(app, element) {
   async function listNetworks() {
     listed = app.game.rules;
     const { given, checkpoints } = await app.opponents.load(listed);
-    const options = [["", "The agent that comes with Pylos"], ...[given, ...checkpoints].filter(Boolean).map(({ id, title }) => [id, title])];
+    const options = [["", "The agent of Pylos"], ...[given, ...checkpoints].filter(Boolean).map(({ id, title }) => [id, title])];
     const chosen = options.some(([id]) => id === app.settings.network) ? app.settings.network : "";
     network.replaceChildren(...options.map(([id, title]) => h("option", { value: id }, title)));
     network.value = chosen;
     network.disabled = options.length === 1;
   }
 
-  network.append(h("option", { value: "" }, "The agent that comes with Pylos"));
+  network.append(h("option", { value: "" }, "The agent of Pylos"));
   evaluation.addEventListener("change", () => {
     draw();
     speak();

@@ -3,6 +3,8 @@
 const ROOT = "/api/1/";
 /** The status of an error that no server sent: it could not be reached. */
 const UNREACHABLE = 0;
+/** The status of bad input. */
+const REFUSED = 400;
 
 /** A message of the server as a sentence. */
 export const sentence = (text) => (text.charAt(0).toUpperCase() + text.slice(1)).replace(/[^.!?…]$/, "$&.");
@@ -46,9 +48,15 @@ export async function get(path, { signal } = {}) {
   return (await request(path, { signal })).json();
 }
 
-/** The JSON that answers a body. @param {{signal?: AbortSignal}} [options] */
+/**
+ * The JSON that answers a body. What a person typed may well be refused: that is asked for as an ordinary answer, about which
+ * browsers do not complain in their console.
+ * @param {{signal?: AbortSignal}} [options]
+ */
 export async function post(path, body, { signal } = {}) {
-  return (await request(path, posting(body, signal))).json();
+  const answer = await (await request(`${path}?explained=1`, posting(body, signal))).json();
+  if (typeof answer.error === "string") throw new ApiError(answer.error, REFUSED);
+  return answer;
 }
 
 /**

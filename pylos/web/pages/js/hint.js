@@ -48,6 +48,7 @@ export function mountHint(app, element) {
   }
 
   app.game.addEventListener("change", clear);
+  app.match.addEventListener("end", clear);
   evaluation.addEventListener("settings", clear);
   clear();
 }

@@ -11,8 +11,30 @@ const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseco
 const otherSide = (side) => (side === "white" ? "black" : "white");
 
 /**
+ * A result that no turn decided: "1-0", "0-1" or "1/2-1/2", and why, as far as it is known.
+ * @typedef {{result: string, why: string}} Ending
+ */
+
+/** Why a game ends that somebody resigns. */
+export const RESIGNED = "resigned";
+const WINNERS = { "1-0": "white", "0-1": "black", "1/2-1/2": null };
+
+/** An ending by its result and its reason; null where the result is none. @returns {Ending | null} */
+export const endingOf = (result, why) => (Object.hasOwn(WINNERS, result ?? "") ? { result, why: why ?? "" } : null);
+
+/** The winner of an ending, and the ending as a sentence. */
+function told({ result, why }) {
+  const winner = WINNERS[result];
+  const ended = winner ? `${capital(winner)} has won` : "A draw";
+  const reason = why ? `: ${why.replace(/\.$/, "")}` : ", as the file of the game says";
+  const text = why === RESIGNED && winner ? `${capital(otherSide(winner))} has resigned: ${winner} has won.` : `${ended}${reason}.`;
+  return { winner, reason: why, text };
+}
+
+/**
  * A game being played. `live` is the node where play stands; `game.current` is what is looked at.
- * Emits "change" when anything that the page tells about it has changed.
+ * Emits "change" when anything that the page tells about it has changed, "end" when somebody has ended it, and
+ * "trouble" when an agent does not play.
  */
 export class Match extends EventTarget {
   players = { white: HUMAN, black: HUMAN };
@@ -22,8 +44,8 @@ export class Match extends EventTarget {
   paused = false;
   /** Whether somebody tries turns on the board, for both sides: the agents wait. */
   free = false;
-  /** The side that resigned. @type {null | "white" | "black"} */
-  resigned = null;
+  /** How it ended where no turn decided it: somebody resigned, or the file that was opened says so. @type {null | Ending} */
+  ended = null;
   /** The agent's turn that is awaited. @type {null | {since: number, abort: AbortController, id: string}} */
   thinking = null;
   /** Whether a person's step is on its way to the server. */
@@ -57,10 +79,7 @@ export class Match extends EventTarget {
 
   /** How the game ended: `{winner, text}`; null while it goes on. */
   get over() {
-    if (this.live.state.over) return this.live.state.over;
-    if (!this.resigned) return null;
-    const winner = otherSide(this.resigned);
-    return { winner, reason: "resigned", text: `${capital(this.resigned)} has resigned: ${winner} has won.` };
+    return this.live.state.over ?? (this.ended && told(this.ended));
   }
 
   /** Whether the shown position is where play stands. */
@@ -76,9 +95,9 @@ export class Match extends EventTarget {
   }
 
   /** Begins with the players of a game that was just loaded. */
-  begin(players, { resigned = null } = {}) {
+  begin(players, { ended = null } = {}) {
     this.stop();
-    Object.assign(this, { players, resigned, paused: false, free: false, trouble: "", live: this.game.current });
+    Object.assign(this, { players, ended, paused: false, free: false, trouble: "", live: this.game.current });
     this.update();
   }
 
@@ -131,6 +150,7 @@ export class Match extends EventTarget {
         if (abort.signal.aborted) return;
         this.trouble = error.message;
         if (!error.passing) this.thinking = null;
+        if (!error.passing) this.dispatchEvent(new Event("trouble"));
         this.dispatchEvent(new Event("change"));
         if (!error.passing) return;
         await sleep(PATIENCE);
@@ -148,6 +168,13 @@ export class Match extends EventTarget {
     this.thinking?.abort.abort();
     this.thinking = null;
     this.trouble = "";
+  }
+
+  /** Another player takes the place of a side's. */
+  replace(side, id) {
+    this.players = { ...this.players, [side]: id };
+    delete this.game.tags[capital(side)]; // The file that was opened named the other one.
+    this.retry();
   }
 
   /** Tries again after trouble. */
@@ -186,7 +213,7 @@ export class Match extends EventTarget {
 
   /** Where undo leads: to a turn of the person, or one turn back between two people. */
   get before() {
-    if (this.resigned) return this.live;
+    if (this.ended && !this.live.state.over) return this.live;
     let node = this.live.parent;
     if (this.mode === "agent") while (node && this.players[node.state.turn] !== HUMAN) node = node.parent;
     return this.mode === "agents" ? null : node;
@@ -206,7 +233,7 @@ export class Match extends EventTarget {
 
   /** Where redo leads; null if nothing was undone. */
   get after() {
-    if (this.mode === "agents" || this.resigned) return null;
+    if (this.mode === "agents" || this.ended) return null;
     let node = this.live.children[0] ?? null;
     if (this.mode !== "agent") return node;
     while (node?.children.length && this.players[node.state.turn] !== HUMAN) node = node.children[0];
@@ -230,7 +257,7 @@ export class Match extends EventTarget {
     if (!node) return;
     this.stop();
     this.free = false;
-    this.resigned = null;
+    this.ended = null;
     this.live = node;
     this.game.go(node);
     this.update();
@@ -252,10 +279,12 @@ export class Match extends EventTarget {
 
   resign() {
     this.stop();
-    this.resigned = this.person ?? this.live.state.turn;
+    const loser = this.person ?? this.live.state.turn;
+    this.ended = { result: loser === "white" ? "0-1" : "1-0", why: RESIGNED };
     this.game.cancel();
     this.game.go(this.live);
     this.update();
+    this.dispatchEvent(new Event("end"));
   }
 
   /** Pauses agents that play each other, or lets them go on. */

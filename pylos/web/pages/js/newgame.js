@@ -2,7 +2,7 @@
 
 import { h, openDialog, toast } from "./dom.js";
 import { HUMAN } from "./match.js";
-import { fillOpponents, isNetwork, SIMULATIONS, splitId } from "./opponents.js";
+import { fillOpponents, isNetwork, RUN_SCALE, SIMULATIONS, splitId } from "./opponents.js";
 import { randomNumber } from "./storage.js";
 
 /** Milliseconds after which the lists are read again: a run may have saved a checkpoint. */
@@ -80,10 +80,11 @@ export function openNewGame(app) {
   const start = h("button", { class: "primary" }, "Start");
   const pair = h("div", { class: "pair" }, white.element, black.element);
   const scale = h("p", { class: "small muted" }, "Elo measures strength: who has 200 more wins about three games of four.");
+  const scales = h("p", { class: "small muted" }, RUN_SCALE);
   const undoLabel = h("label", { class: "check" }, undo, "Turns may be taken back");
   const actions = h("div", { class: "dialog-actions" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), start);
   const rulesField = h("div", null, h("label", { class: "field" }, h("span", null, "Rules"), rules), special);
-  form.append(modes, rulesField, side, one.element, pair, scale, undoLabel, hereLabel, trouble, actions);
+  form.append(modes, rulesField, side, one.element, pair, scale, scales, undoLabel, hereLabel, trouble, actions);
   const dialog = openDialog("New game", form);
   const timer = setInterval(() => refresh(false), REFRESH);
   dialog.addEventListener("close", () => clearInterval(timer));
@@ -97,6 +98,7 @@ export function openNewGame(app) {
     side.hidden = one.element.hidden = mode !== "agent";
     pair.hidden = mode !== "agents";
     scale.hidden = mode === "people";
+    scales.hidden = scale.hidden || !opponents.known(rules.value)?.checkpoints.length;
     undoLabel.hidden = mode === "agents";
     hereLabel.hidden = game.state.ply === 0 || Boolean(game.state.over) || rules.value !== game.rules;
     special.textContent = info.rules.find((entry) => entry.name === rules.value)?.text ?? "";
@@ -114,6 +116,7 @@ export function openNewGame(app) {
       if (text !== listed) for (const field of [one, white, black]) field.fill(name, list);
       listed = text;
       trouble.textContent = "";
+      draw();
     } catch (error) {
       if (loud || !opponents.known(name)) trouble.textContent = error.message;
     }

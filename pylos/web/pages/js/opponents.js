@@ -17,7 +17,12 @@ export function splitId(id) {
 /** Whether an opponent can be given simulations. */
 export const isNetwork = (id) => id === "given" || id.startsWith("run:");
 
-const elo = (opponent) => (opponent.elo == null ? "" : ` · Elo ${Math.round(opponent.elo)}`);
+/** Why the Elo of a checkpoint is not to be compared with that of a level. */
+export const RUN_SCALE =
+  "The Elo of a checkpoint is measured within its run, on a scale of its own: for the same strength it is often some hundreds higher than the Elo of a level.";
+
+const ratingOf = (opponent) => `${opponent.run ? "Elo of the run" : "Elo"} ${Math.round(opponent.elo)}`;
+const elo = (opponent) => (opponent.elo == null ? "" : ` · ${ratingOf(opponent)}`);
 
 /** The opponents of every rule set, as the server lists them. */
 export class Opponents {
@@ -42,6 +47,19 @@ export class Opponents {
     return all.find((opponent) => opponent?.id === base);
   }
 
+  /** Whether an opponent is a checkpoint that is not there any more. */
+  isGone(rules, id) {
+    return id.startsWith("run:") && this.known(rules) !== null && !this.find(rules, id);
+  }
+
+  /** The checkpoint that comes nearest to one that is gone: the last one of its run, else the newest; undefined if none is left. */
+  nearest(rules, id) {
+    const { base, simulations } = splitId(id);
+    const left = this.known(rules)?.checkpoints.filter(({ run }) => base.startsWith(`run:${run}/`)) ?? [];
+    const found = left.find(({ file }) => file === "last.ckpt") ?? left.at(-1);
+    return found && { id: `${found.id}@${simulations}`, title: found.title };
+  }
+
   /** The name of a player. */
   title(rules, id) {
     if (id === HUMAN) return "Human";
@@ -51,10 +69,15 @@ export class Opponents {
     return isNetwork(id) ? `${title} · ${simulations} simulations` : title;
   }
 
+  /** What the Elo of a player means where it is not that of the levels; empty for these. */
+  scale(id) {
+    return isNetwork(id) ? RUN_SCALE : "";
+  }
+
   /** The Elo of a player as text; empty if it is not known. */
   elo(rules, id) {
     const found = id === HUMAN ? null : this.find(rules, id);
-    return found?.elo == null ? "" : `Elo ${Math.round(found.elo)}`;
+    return found?.elo == null ? "" : ratingOf(found);
   }
 
   /** A sentence about an opponent. */
@@ -65,7 +88,7 @@ export class Opponents {
     if (found.id === "perfect") return "Plays from the complete solution: it never gives anything away.";
     if (found.id === "given") return "The checkpoint that was named when the server was started.";
     const wins = found.win_rate_vs_random;
-    return wins == null ? "Not evaluated yet." : `${found.label} against random play: it wins ${Math.round(100 * wins)} %.`;
+    return wins == null ? "Not evaluated yet." : `It wins ${Math.round(100 * wins)} % of its games against random play.`;
   }
 }
 

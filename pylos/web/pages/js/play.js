@@ -94,6 +94,8 @@ class App {
     board.addEventListener("select", () => this.refuse(null));
     board.addEventListener("action", ({ detail }) => this.act(detail.action));
     match.addEventListener("change", () => this.refresh());
+    match.addEventListener("trouble", () => this.learnNames(game.rules)); // Is it still there?
+    match.addEventListener("end", () => this.announce(match.over.text));
     game.addEventListener("change", ({ detail }) => this.followed(detail));
     $(".skip").addEventListener("click", (event) => (event.preventDefault(), board.keys.focus()));
     addEventListener("hashchange", () => this.open(fromHash(location.hash)));
@@ -125,7 +127,8 @@ class App {
   #show() {
     const { game, match, overlay, settings } = this;
     const { state } = game;
-    const view = { state, interactive: match.mayAct, ghosts: settings.ghosts, last: state.last, ...overlay };
+    const ghosts = settings.ghosts && !(match.over && match.isLive); // After the end nothing invites to go on.
+    const view = { state, interactive: match.mayAct, ghosts, last: state.last, ...overlay };
     if (this.setup) Object.assign(view, { state: this.setup, setup: true, interactive: false, last: [], arrows: [] });
     this.board.show(view, { animate: this.#animate });
     this.#animate = null;
@@ -199,15 +202,21 @@ class App {
   }
 
   /** Begins a game: these players, at the position after these actions. */
-  async begin(game, { players, tags = {}, resigned = null, seed = randomNumber() }) {
+  async begin(game, { players, tags = {}, ended = null, seed = randomNumber() }) {
     const { match, storage } = this;
     this.learnNames(game.rules);
     if (match.live && location.hash) history.pushState(null, "", location.href); // Back leads to the game before.
     await storage.claim(); // Before the game changes: what was played before is kept under its own id.
     await this.game.load(game, { tags, seed });
-    match.begin(players, { resigned });
+    match.begin(players, { ended });
+    this.playFairly();
     storage.save();
     this.openPanel?.("panel-game");
+  }
+
+  /** A game against an agent begins without the analysis, whatever was analysed before. */
+  playFairly() {
+    if (this.match.mode === "agent") this.settings.analysis = false;
   }
 
   /** Replaces the game by one that was set up: to look at freely, or to play on with the same players. */
@@ -215,7 +224,9 @@ class App {
     const { players } = this.match;
     await this.begin(game, { players: free ? { white: HUMAN, black: HUMAN } : players });
     this.setFree(free);
-    if (free) this.openPanel("panel-analysis");
+    if (!free) return;
+    this.settings.analysis = true;
+    this.openPanel("panel-analysis");
   }
 
   /** Opens what an address says; a new game if it says nothing that the server takes. */
@@ -225,6 +236,7 @@ class App {
       if (wanted.id === null || wanted.id !== this.storage.id) await this.storage.claim(wanted.id);
       this.learnNames(wanted.game.rules);
       await this.storage.load(wanted);
+      this.playFairly();
       this.storage.save();
     } catch (error) {
       if (!this.match.live) await this.first();
@@ -271,7 +283,10 @@ async function start() {
   }
   if (!app.match.live) await app.open(await app.storage.wanted());
   app.mount();
-  app.setFree(link?.panel === "analysis");
+  if (link?.panel === "analysis") {
+    app.setFree(true);
+    app.settings.analysis = true;
+  }
   if (PANELS.includes(link?.panel)) app.openPanel(`panel-${link.panel}`);
 }
 

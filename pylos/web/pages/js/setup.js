@@ -4,7 +4,7 @@
 import { post } from "./api.js";
 import { h, put, toast } from "./dom.js";
 import { evaluationOf } from "./evaluation.js";
-import { openRecord } from "./sharing.js";
+import { openRecord, readRecord } from "./sharing.js";
 
 /** What a click puts on a cell: its letter in the cells' text, and its name. */
 const PALETTE = [["w", "White ball"], ["b", "Black ball"], [".", "Eraser"]];
@@ -190,7 +190,7 @@ export function mountSetup(app, element) {
   async function paste() {
     wrong.hidden = true;
     try {
-      const found = await post("parse", { rules: rules.value, text: text.value });
+      const found = await readRecord(text.value, rules.value);
       if (found.kind === "game") await openRecord(app, found);
       else {
         const { first } = await post("position", { game: found.game });

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { copy, h, iconButton, openDialog, put, toast } from "./dom.js";
-import { HUMAN } from "./match.js";
+import { endingOf, HUMAN } from "./match.js";
 import { toHash } from "./storage.js";
 
 /** The buttons below the list of turns. */
@@ -42,7 +42,7 @@ const RESULTS = { white: "1-0", black: "0-1" };
 /** The tags of the game that is played: those that it was opened with, and what is known now. */
 function tagsOf({ game, match }) {
   const { over } = match;
-  const { Termination, ...tags } = game.tags; // How it had ended before it was opened.
+  const { Termination, ...tags } = game.tags; // How it had ended before it was opened; `ended` knows whether that still holds.
   const now = new Date();
   const two = (number) => String(number).padStart(2, "0");
   return {
@@ -51,7 +51,7 @@ function tagsOf({ game, match }) {
     Black: match.players.black,
     ...tags,
     Result: !over ? "*" : (RESULTS[over.winner] ?? "1/2-1/2"),
-    ...(match.resigned ? { Termination: "resigned" } : {}),
+    ...(match.ended?.why ? { Termination: match.ended.why } : {}),
   };
 }
 
@@ -69,18 +69,33 @@ async function save(app) {
   if (size(game.root) > game.path(match.live).length) toast("The turns that were played are saved; variations are not.");
 }
 
+/** The longest text of a saved game, as docs/games.md says it. */
+const MOST_CHARACTERS = 65_536;
+
+/** What the text of a game or a position says. Text that is no game is not sent. */
+export async function readRecord(text, rules) {
+  if (text.length > MOST_CHARACTERS) {
+    throw new Error(`This is no saved game: it has ${text.length.toLocaleString("en")} characters, and a game has at most ${MOST_CHARACTERS.toLocaleString("en")}.`);
+  }
+  return post("parse", { rules, text });
+}
+
 function openOpen(app) {
   const text = h("textarea", { id: "record", placeholder: '[Rules "standard"]\n1. 1B2 1C3  2. …', spellcheck: "false" });
   const file = h("input", { type: "file", accept: ".txt,text/plain" });
   const trouble = h("p", { class: "small bad", role: "alert" });
   file.addEventListener("change", async () => {
-    if (file.files[0]) text.value = await file.files[0].text();
-    open();
+    const [chosen] = file.files;
+    if (chosen?.size > 4 * MOST_CHARACTERS) trouble.textContent = `${chosen.name} is too large for a saved game, which has at most ${MOST_CHARACTERS.toLocaleString("en")} characters.`;
+    else if (chosen) {
+      text.value = await chosen.text();
+      open();
+    }
   });
   async function open() {
     trouble.textContent = "";
     try {
-      await openRecord(app, await post("parse", { rules: app.game.rules, text: text.value }));
+      await openRecord(app, await readRecord(text.value, app.game.rules));
       dialog.close();
     } catch (error) {
       trouble.textContent = error.message;
@@ -101,9 +116,7 @@ export async function openRecord(app, { kind, game, tags }) {
   const there = [...levels, perfect, given, ...checkpoints].filter(Boolean).map((opponent) => opponent.id);
   const player = (id) => (there.includes(id?.split("@")[0]) ? id : HUMAN);
   const { White, Black } = tags;
-  const loser = { "1-0": "black", "0-1": "white" }[tags.Result];
-  const resigned = tags.Termination === "resigned" ? loser : null;
-  await app.begin(game, { players: { white: player(White), black: player(Black) }, tags, resigned });
+  await app.begin(game, { players: { white: player(White), black: player(Black) }, tags, ended: endingOf(tags.Result, tags.Termination) });
   const opened = kind === "position" ? "The position is on the board." : `The game is open: ${White ?? "?"} against ${Black ?? "?"}.`;
   toast(`${opened} The browser's “Back” leads to the game before.`, "good");
 }

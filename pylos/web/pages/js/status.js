@@ -64,6 +64,7 @@ export function mountPlayers(app, element) {
       const all = Math.max(root.reserves[side] + count(root, side), left);
       parts.name.textContent = match.mode === "people" ? capital(side) : nameOf(app, side);
       parts.elo.textContent = opponents.elo(game.rules, id);
+      parts.elo.title = opponents.scale(id);
       parts.reserve.setAttribute("viewBox", `0 0 ${12 * all} 12`);
       parts.dots.forEach((dot, i) => dot.setAttribute("class", i >= all ? "none" : i < left ? "left" : "used"));
       parts.count.textContent = `${left} in reserve`;
@@ -130,8 +131,10 @@ function describe(app) {
   if (match.trouble && match.thinking) return { text: `${match.trouble} Trying again …`, tone: "bad", actions: [] };
   if (match.trouble && match.sending) return { text: `${match.trouble} Your move is kept; trying again …`, tone: "bad", actions: [] };
   if (match.trouble) {
-    const actions = [["Try again", () => match.retry(), {}], ["New game", () => app.newGame(), {}]];
-    return { text: match.trouble, tone: "bad", actions };
+    const side = match.live.state.turn;
+    const next = app.opponents.isGone(game.rules, match.players[side]) ? app.opponents.nearest(game.rules, match.players[side]) : null;
+    const on = next ? [`Go on against ${next.title}`, () => match.replace(side, next.id), {}] : ["Try again", () => match.retry(), {}];
+    return { text: match.trouble, tone: "bad", actions: [on, ["New game", () => app.newGame(), {}]] };
   }
   if (match.free || (match.over && !match.isLive)) return describeFree(app, back);
   if (!match.isLive) {
@@ -148,6 +151,17 @@ function describe(app) {
   return describeTurn(app);
 }
 
+/** Which turn of a game that is over is shown; a variation is counted from where it leaves the game. */
+function placeOf({ game, match }) {
+  const played = game.path(match.live);
+  const shown = game.path();
+  const last = played.findLastIndex((node, i) => node === shown[i]);
+  const beyond = shown.length - 1 - last;
+  const whole = played.length - 1;
+  if (!beyond) return `Turn ${last} of ${whole}`;
+  return `A variation, ${beyond} ${beyond === 1 ? "turn" : "turns"} after ${last ? `turn ${last} of ${whole}` : "the start"}`;
+}
+
 /** Tries on the board, for both sides. */
 function describeFree(app, back) {
   const { game, match } = app;
@@ -155,7 +169,7 @@ function describeFree(app, back) {
   const turn = state.over ? state.over.text : `${capital(state.turn)} to move. ${state.pending ? asks(state, game.rules) : ""}`;
   const play = ["Play on from here", () => app.playOn(), {}];
   const actions = [...turnButtons(app), back, ...(state.over || state.pending ? [] : [play])];
-  const at = match.over ? `Turn ${game.number()} of ${game.number(match.live)}. Try other turns for both sides.` : "Free board, both sides are yours.";
+  const at = match.over ? `${placeOf(app)}. Try other turns for both sides.` : "Free board, both sides are yours.";
   return { text: `${at} ${turn}`, tone: "note", actions };
 }
 

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { kept } from "./dom.js";
-import { HUMAN } from "./match.js";
+import { endingOf, HUMAN } from "./match.js";
 
 /** How many games a browser remembers. */
 const MOST_GAMES = 20;
@@ -36,10 +36,13 @@ export function fromHash(hash) {
     game: { rules, start: about.get("start"), actions: actions ? actions.split(".").map(Number) : [] },
     players: { white: about.get("white") ?? HUMAN, black: about.get("black") ?? HUMAN },
     seed: Number(about.get("seed")) || 0,
-    resigned: ["white", "black"].find((side) => side === about.get("resigned")) ?? null,
+    ended: endingOf(about.get("result"), about.get("why")),
     id: /^\w{1,20}$/.test(about.get("id") ?? "") ? about.get("id") : null,
   };
 }
+
+/** What the address says about an ending that no turn decided. */
+const ending = ({ ended }) => ({ result: ended?.result ?? null, why: ended?.why || null });
 
 function split(text, mark) {
   const at = text.indexOf(mark);
@@ -79,7 +82,7 @@ export class Storage {
     const { game, match } = this;
     const { white, black } = match.players;
     const person = (player) => (player === HUMAN ? null : player);
-    const about = { white: person(white), black: person(black), seed: game.seed, resigned: match.resigned, id: this.id };
+    const about = { white: person(white), black: person(black), seed: game.seed, ...ending(match), id: this.id };
     const hash = toHash(game.request(match.live, false), about);
     const memory = { tree: packed(game.root), tags: game.tags, start: game.start, rules: game.rules, review: game.review };
     const saved = hash + JSON.stringify(memory);
@@ -127,11 +130,11 @@ export class Storage {
   }
 
   /** Loads what an address says, and the side lines that the browser remembers of it. */
-  async load({ game, players, seed, resigned, id }) {
+  async load({ game, players, seed, ended, id }) {
     const memory = id && kept.get(`game.${id}`);
     const same = memory && memory.rules === game.rules && memory.start === game.start;
     await this.game.load(game, { seed, ...(same && { tags: memory.tags, review: memory.review }) });
-    this.match.begin(players, { resigned });
+    this.match.begin(players, { ended });
     if (same) await this.#graft(memory.tree).catch(() => {}); // Side lines that cannot be read are no loss.
   }
 

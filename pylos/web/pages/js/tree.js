@@ -44,6 +44,7 @@ function isTaken(event) {
 export function mountTree(app, element) {
   const { game } = app;
   const buttons = new Map();
+  let drawn = null; // The end of the game in the list.
   const list = h("div", { class: "turn-list" });
   const step = (label, image, go) => iconButton(image, label, go, { bare: true, class: "quiet bare" });
   const promote = h("button", { type: "button", class: "small", onclick: () => game.promote(game.current) }, "Make main line");
@@ -95,11 +96,16 @@ export function mountTree(app, element) {
     return h("ol", { class: "variations", "aria-label": `Instead of ${node.turn}` }, ...others.map(variation));
   }
 
+  /** Where the game has ended: what follows was only tried. Null while it goes on. */
+  const endOf = () => (app.match.over ? app.match.live : null);
+
   /** The main line: a row for each number. */
   function mainLine() {
     const rows = h("ol", { class: "turn-rows", "aria-label": "Turns of the game" });
     let row = null;
+    const last = endOf();
     for (let node = game.root.children[0]; node; node = node.children[0]) {
+      if (node.parent === last) break;
       if (!row || node.by === "white") {
         row = h("li", { class: "turn-row" }, h("span", { class: "turn-number" }, `${turnNumber(game, node)}.`));
         if (node.by === "black") row.append(h("span", { class: "turn-gap", "aria-hidden": "true" }, "…"));
@@ -111,6 +117,10 @@ export function mountTree(app, element) {
         row.append(branches);
         row = null;
       }
+    }
+    if (last?.children.length) {
+      const tried = h("ol", { class: "variations", "aria-label": "Tried after the end" }, ...last.children.map(variation));
+      rows.append(h("li", { class: "turn-row" }, tried));
     }
     return rows;
   }
@@ -136,6 +146,7 @@ export function mountTree(app, element) {
   /** Makes the whole list. */
   function draw() {
     const focused = list.contains(document.activeElement);
+    drawn = endOf();
     buttons.clear();
     const empty = game.root.children.length === 0;
     list.replaceChildren(empty ? h("p", { class: "muted" }, "No turn has been played yet.") : mainLine());
@@ -171,6 +182,7 @@ export function mountTree(app, element) {
   const seen = () => buttons.get(game.current) && reveal(list, buttons.get(game.current));
   new ResizeObserver(seen).observe(list); // A list that was hidden is shown from its start.
   game.addEventListener("change", (event) => (event.detail?.kind === "go" ? mark() : draw()));
+  app.match.addEventListener("change", () => endOf() !== drawn && draw());
   draw();
 }
 

@@ -188,6 +188,7 @@ export class BoardView extends EventTarget {
     const { width, height } = this.surface.getBoundingClientRect();
     if (!width || !height) return;
     this.drawing.resize(width, height);
+    this.tools.place(this.drawing.corner);
     this.request();
   }
 

@@ -41,6 +41,17 @@ export class FlatView {
     this.root.setAttribute("viewBox", `${-this.origin[0]} ${-this.origin[1]} ${width / this.scale} ${height / this.scale}`);
   }
 
+  /** How far within the element the board's right lower corner is, in CSS pixels. */
+  get corner() {
+    return this.origin.map((edge) => edge * this.scale + 7);
+  }
+
+  /** Where the name of what is pointed at ends, in CSS pixels: a place without balls. */
+  get caption() {
+    const [x, y] = { wide: [716, 446], high: [490, 634] }[this.shape];
+    return [(x + this.origin[0]) * this.scale, (y + this.origin[1]) * this.scale];
+  }
+
   /** Where a ball lies: x and y in drawing units, and its radius. */
   place({ cell, slot, side }) {
     if (cell === null) {

@@ -29,7 +29,7 @@ export class Overlay {
       else parts.push(arrowFrom(view.project(source === null ? { cell: null, ...mover } : { cell: source }), view.project({ cell: target }), arrow));
     }
     if (focus !== null) parts.push(focusRing(view.project({ cell: focus })));
-    if (hover !== null) parts.push(label(name));
+    if (hover !== null) parts.push(label(name, view.caption));
     this.root.replaceChildren(...parts);
   }
 }
@@ -69,10 +69,12 @@ function reserve(side, count, x, y) {
   return svg("g", { class: `board-reserve ${side}` }, svg("circle", { cx: x + 5, cy: y, r: 7.5 }), text);
 }
 
-/** The name of what is pointed at stands in a corner, where it covers no ball. */
-function label(name) {
+/** The name of what is pointed at stands where it covers no ball: in a corner, or to the left of a point. */
+function label(name, end) {
   const width = 7.4 * name.length + 14;
-  const text = svg("text", { x: 6 + width / 2, y: "100%", dy: -17 });
+  const left = end ? end[0] - width : 6;
+  const [top, shift] = end ? [end[1], 0] : ["100%", -27];
+  const text = svg("text", { x: left + width / 2, y: top, dy: shift + 10 });
   text.textContent = name;
-  return svg("g", { class: "board-label" }, svg("rect", { x: 6, y: "100%", transform: "translate(0 -27)", width, height: 21, rx: 5 }), text);
+  return svg("g", { class: "board-label" }, svg("rect", { x: left, y: top, transform: `translate(0 ${shift})`, width, height: 21, rx: 5 }), text);
 }

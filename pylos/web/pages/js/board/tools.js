@@ -31,6 +31,11 @@ export class Tools {
     board.peel = board.peel - 1 > board.base ? board.peel - 1 : 4;
   }
 
+  /** Puts the buttons into the corner of the board that is drawn. */
+  place([right, bottom] = [6, 6]) {
+    Object.assign(this.root.style, { right: `${right}px`, bottom: `${bottom}px` });
+  }
+
   show() {
     const { peel, turns } = this.board;
     name(this.levels, peel === 4 ? "All levels are shown: take the highest off" : `Up to level ${peel} is shown: show fewer, or all again`);

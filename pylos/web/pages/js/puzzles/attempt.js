@@ -84,10 +84,9 @@ export class Attempt extends EventTarget {
     this.changed([], from);
   }
 
-  /** Notes the first result; `moved` is by how much it moved the rating. */
+  /** Notes the first result; `moved` is by how much it moved the rating, null where this result does not count. */
   note(right) {
-    const moved = noteResult(this.puzzle, right);
-    this.moved = moved ?? this.moved;
+    this.moved = noteResult(this.puzzle, right);
   }
 
   ask(body) {

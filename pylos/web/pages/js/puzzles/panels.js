@@ -28,7 +28,7 @@ export function drawVerdict(element, attempt, act, refused = null) {
   const rating = moved ? ` Your rating ${moved > 0 ? "rises" : "falls"} by ${Math.abs(moved)}.` : "";
   const texts = {
     solving: () => asks(attempt.state, puzzle.rules),
-    right: () => verdict.text + rating,
+    right: () => verdict.text + (moved === null ? " Only the first try counts." : rating),
     wrong: () => verdict.text + rating,
     shown: () => `${keepers(attempt)}: ${spoken(answers)}.${verdict ? "" : rating}`,
   };

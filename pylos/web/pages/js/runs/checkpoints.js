@@ -1,11 +1,15 @@
 // The table of a run's checkpoints: newest first, to play against or to compare.
 
 import { h, put } from "../dom.js";
+import { RUN_SCALE } from "../opponents.js";
 import { number, percent } from "../plot/scales.js";
 import { eloText, showItems } from "./texts.js";
 
 const COLUMNS = ["Compare", "File", "Label", "Epoch", "Step", "Elo", "Beats random", "Beats the one before", "State", ""];
-const MEANINGS = { Label: "How often it beats random play, in a word. The levels of play mean another strength by theirs." };
+const MEANINGS = {
+  Label: "How often it beats random play, in a word. The levels of play mean another strength by theirs.",
+  Elo: RUN_SCALE,
+};
 
 export class Checkpoints {
   /** @param {HTMLElement} element @param {import("./address.js").Address} address */
@@ -54,13 +58,13 @@ export class Checkpoints {
   }
 
   draw() {
-    const { checkpoints, rules, simulations } = this.run;
+    const { checkpoints, rules, simulations, state } = this.run;
     const wanted = this.search.value.trim().toLowerCase();
     const text = (one) => [one.file, one.label, one.step, statusOf(one)].join(" ").toLowerCase();
     const found = checkpoints.filter((one) => (one.exists || !this.existing.checked) && text(one).includes(wanted));
     const items = found.reverse().map((one) => ({
       key: `${one.file}:${one.step}:${one.simulations}`,
-      data: { ...one, rules, other: one.simulations !== null && one.simulations !== simulations, chosen: this.chosen.includes(one.id) },
+      data: { ...one, rules, fleeting: state === "training" && /^best-/.test(one.file ?? ""), other: one.simulations !== null && one.simulations !== simulations, chosen: this.chosen.includes(one.id) },
     }));
     showItems(this.body, items, (one) => this.row(one));
     this.table.hidden = !items.length;
@@ -96,14 +100,14 @@ export class Checkpoints {
       one.exists ? null : { class: "gone" },
       cell("Compare", one.exists ? box() : null),
       cell("File", h("span", { class: "mono" }, one.file ?? "–"), one.other ? h("span", { class: "small muted" }, ` ${one.simulations} simulations`) : null),
-      cell("Label", one.label ?? "–"),
+      cell("Label", one.label ? `${one.label} vs random` : "–"),
       cell("Epoch", one.epoch === null ? "–" : number(one.epoch + 1)),
       cell("Step", one.step === null ? "–" : number(one.step)),
       cell("Elo", ...(eloText(one) ?? ["–"])),
       cell("Beats random", share(one.win_rate_vs_random)),
       cell("Beats the one before", share(one.win_rate_vs_previous)),
       cell("State", h("span", { class: one.status === "failed" ? "bad" : null }, statusOf(one))),
-      cell("", one.exists ? h("a", { class: "button", href: playAddress(one), title: "Begins a game against it at once; you are White", "aria-label": `Play against ${name}` }, "Play") : null),
+      cell("", one.exists ? h("a", { class: "button", href: playAddress(one), title: "Begins a game against it at once; you are White", "aria-label": `Play against ${name}` }, "Play") : null, one.exists && one.fleeting ? h("span", { class: "small muted fleeting" }, "may be replaced") : ""),
     );
   }
 }
