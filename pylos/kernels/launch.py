@@ -27,7 +27,7 @@ class Launch(Generic[T]):
     def __init__(self, work: Callable[[], T], device: torch.device) -> None:
         import torch  # here, because this wing is imported by commands that do without torch
 
-        self._work, self._device, self._torch = work, device, torch.cuda
+        self._work, self._device, self._torch = work, device, torch
         self._left = _BEFORE_CAPTURE
         self._graph: Any = None
         self._found: Any = None
@@ -52,16 +52,18 @@ class Launch(Generic[T]):
         """Does some work once, on the stream on which the other is captured, so that both use the same memory."""
         if self._stream is None:
             return work()
-        here = self._torch.current_stream(self._device)
+        here = self._torch.cuda.current_stream(self._device)
         self._stream.wait_stream(here)
-        with self._torch.stream(self._stream):
+        with self._torch.cuda.stream(self._stream):
             found = work()
         here.wait_stream(self._stream)
         return found
 
     def _capture(self) -> None:
-        graph = self._torch.CUDAGraph()
-        # Other threads may use the device meanwhile.
-        with self._torch.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+        graph = self._torch.cuda.CUDAGraph()
+        # Other threads may use the device meanwhile. Up to 2.10, torch captures nothing outside of inference
+        # mode while there is a graph whose capture was the first, and in that mode.
+        capture = self._torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local")
+        with self._torch.inference_mode(False), capture:
             self._found = self._work()
         self._graph = graph

@@ -59,8 +59,9 @@ class FixedBatch:
                 self._compute()
         self._stream.synchronize()
         graph = torch.cuda.CUDAGraph()
-        # Other threads may use the device meanwhile.
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+        # Other threads may use the device meanwhile. About the mode see `pylos.kernels.launch`.
+        capture = torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local")
+        with torch.inference_mode(False), capture:
             self._compute()
         self._graph = graph
 

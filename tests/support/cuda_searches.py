@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -215,6 +215,23 @@ def refusals() -> list[str]:
     except ValueError as error:
         said.append(str(error))
     return said
+
+
+def found_after_interrupts() -> list[int]:
+    """How many rows are finished where `start` was interrupted, and after one that was not."""
+    from pylos.search.cuda.device_search import DeviceSearch
+
+    class Interrupted(HashedObservations):
+        def enqueue(self, *args: Any) -> None:
+            raise KeyboardInterrupt
+
+    positions, found = positions_of("standard", 3, 1), []
+    search = DeviceSearch(4, RULES["standard"], SearchOptions(simulations=4), "cpu")
+    for kind in (Interrupted, HashedObservations, Interrupted):
+        with suppress(KeyboardInterrupt):
+            search.start(positions, kind("standard"), np.arange(4))
+        found.append(len(search.finish().values))
+    return found
 
 
 def _on_host(array: Any) -> np.ndarray:

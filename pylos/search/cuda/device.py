@@ -44,14 +44,17 @@ def zeros(
         by_column: whether the elements of a column, not of a row, lie side by side.
     """
     kind = torch.from_numpy(np.zeros(0, dtype)).dtype
-    if by_column and isinstance(shape, tuple):
-        return torch.zeros(shape[::-1], dtype=kind, device=device).t()
-    return torch.zeros(shape, dtype=kind, device=device)
+    # Lightning tests in inference mode. Tensors made in it could not be written to outside.
+    with torch.inference_mode(False):
+        if by_column and isinstance(shape, tuple):
+            return torch.zeros(shape[::-1], dtype=kind, device=device).t()
+        return torch.zeros(shape, dtype=kind, device=device)
 
 
 def as_array(tensor: torch.Tensor) -> Any:
     """The same memory as an array for kernels; it keeps the memory alive."""
-    return tensor.numpy() if SIMULATED else cuda.as_cuda_array(tensor)
+    # No waiting for the tensor's stream, which a capture does not allow: `launch` is on the same stream.
+    return tensor.numpy() if SIMULATED else cuda.as_cuda_array(tensor, sync=False)
 
 
 class Stopwatch:

@@ -94,9 +94,9 @@ class DeviceSearch:
         if len(positions) > self.games:
             raise ValueError(f"there is room for {self.games} positions, not for {len(positions)}")
         self._wait()
+        self._searched = 0  # an interrupt from here on leaves nothing to finish
         if evaluate is not self._evaluate:
             self._prepare(evaluate)
-        self._searched = len(positions)
         self._outputs.reverse()
         for pinned, numbers in zip(self._inputs, (positions, keys), strict=True):
             pinned[: len(numbers)] = torch.from_numpy(numbers)
@@ -110,6 +110,7 @@ class DeviceSearch:
             self._watch.stop()
             for pinned, tensor in zip(self._outputs[0], trees.outputs, strict=True):
                 pinned.copy_(tensor, non_blocking=True)
+        self._searched = len(positions)
 
     def finish(self) -> SearchResult:
         """Waits for the search that was started.
@@ -176,8 +177,9 @@ class DeviceSearch:
     def _capture(self, evaluate: DeviceEvaluator, repeats: int, simulations: int, *, begins: bool) -> None:
         """Captures a graph of some simulations, which a search launches `repeats` times."""
         graph = torch.cuda.CUDAGraph()
-        # Other threads, and the other stream, may use the device meanwhile.
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+        # Other threads, and the other stream, may use the device meanwhile. About the mode see `Launch`.
+        capture = torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local")
+        with torch.inference_mode(False), capture:
             if begins:
                 self._trees.begin(evaluate)
             for _ in range(simulations):

@@ -13,6 +13,7 @@ from tests.support.cuda_searches import (
     by_graphs,
     by_network,
     errors_of_broken_networks,
+    found_after_interrupts,
     in_turn,
     on_device,
     on_host,
@@ -94,6 +95,10 @@ def test_a_network_without_numbers_is_refused_and_the_next_one_searches():
     assert said[1] == ""
     for error in (said[0], said[2]):
         assert error.startswith("the network gives values or policies that are not finite numbers")
+
+
+def test_a_search_whose_start_was_interrupted_finds_nothing():
+    assert simulated(found_after_interrupts) == [0, 4, 0]
 
 
 def test_more_positions_than_there_is_room_for_are_refused():
