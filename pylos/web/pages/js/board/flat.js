@@ -48,7 +48,7 @@ export class FlatView {
 
   /** Where the name of what is pointed at ends, in CSS pixels: a place without balls. */
   get caption() {
-    const [x, y] = { wide: [716, 446], high: [490, 634] }[this.shape];
+    const [x, y] = { wide: [716, 446], high: [316, 703] }[this.shape];
     return [(x + this.origin[0]) * this.scale, (y + this.origin[1]) * this.scale];
   }
 
