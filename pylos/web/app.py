@@ -93,7 +93,7 @@ async def _explained(request: Request, error: Exception) -> Response:
 
 def _status_of_bad_input(request: Request) -> int:
     """400, or 200 where the client asked for that: browsers write every 400 to their console as a failure."""
-    return 200 if "explained" in request.query_params else 400
+    return 200 if request.headers.get("prefer") == "explained" else 400
 
 
 async def _refused(request: Request, error: Exception) -> Response:

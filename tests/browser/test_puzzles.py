@@ -138,6 +138,9 @@ def test_a_mistake_ends_the_streak_and_the_answer_is_shown_on_the_board(page, as
     page.get_by_role("button", name="Try it yourself").click()
     play(page, next(entry for entry in puzzle["state"]["legal"] if entry["name"] in keeping), cells)
     assert judged(page) == "right"
+    said = page.locator("#status .words").inner_text()
+    assert "Only the first try counts." in said
+    assert "rating" not in said
     assert page.locator("#record dd").all_inner_texts() == texts
     page.get_by_role("button", name="Next puzzle").click()
     page.locator("#status[data-phase=solving]").wait_for()

@@ -48,10 +48,11 @@ def test_an_illegal_action_is_explained_without_the_position(client):
 )
 def test_bad_input_has_status_200_where_that_is_asked_for(client, path, body):
     usual = client.post(f"/api/1/{path}", json=body)
-    asked = client.post(f"/api/1/{path}?explained=1", json=body)
+    wish = {"Prefer": "explained"}
+    asked = client.post(f"/api/1/{path}", json=body, headers=wish)
     assert (usual.status_code, asked.status_code) == (400, 200)
     assert usual.json() == asked.json()
-    assert client.post("/api/1/nothing?explained=1", json=body).status_code == 404
+    assert client.post("/api/1/nothing", json=body, headers=wish).status_code == 404
 
 
 LEAVES = [

@@ -36,9 +36,9 @@ async function request(path, options) {
   throw new ApiError(body.error ?? `The server answered with status ${response.status}.`, response.status);
 }
 
-const posting = (body, signal) => ({
+const posting = (body, signal, headers = {}) => ({
   method: "POST",
-  headers: { "content-type": "application/json" },
+  headers: { "content-type": "application/json", ...headers },
   body: JSON.stringify(body),
   signal,
 });
@@ -54,7 +54,7 @@ export async function get(path, { signal } = {}) {
  * @param {{signal?: AbortSignal}} [options]
  */
 export async function post(path, body, { signal } = {}) {
-  const answer = await (await request(`${path}?explained=1`, posting(body, signal))).json();
+  const answer = await (await request(path, posting(body, signal, { prefer: "explained" }))).json();
   if (typeof answer.error === "string") throw new ApiError(answer.error, REFUSED);
   return answer;
 }
