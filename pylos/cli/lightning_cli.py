@@ -184,7 +184,7 @@ class PylosCLI(LightningCLI):
         watch_ranks(trainer)
         self._is_numbered = is_numbered(trainer, self.config[command].trainer.logger)
         set_checkpoint_folders(trainer)
-        self.config_init[command].ckpt_path = agreed(trainer, self._options(), self._decide)
+        self.config_init[command].ckpt_path = agreed(trainer, self._options, self._decide)
         if command != "fit":
             # They keep the history of the training. A row of something else would be taken for an epoch of it.
             trainer.loggers = []

@@ -55,12 +55,12 @@ def join_watch() -> None:
         watch.connect(address)
 
 
-def agreed(trainer: pl.Trainer, options: str, decide: Callable[[], T]) -> T:
+def agreed(trainer: pl.Trainer, options: Callable[[], str], decide: Callable[[], T]) -> T:
     """What the first rank decides. On several machines only its disk counts; the others need not have the run.
 
     Args:
         trainer: the trainer.
-        options: those of the command on this rank, as lines.
+        options: returns those of the command on this rank, as lines.
         decide: looks at the disk and decides. On one machine all ranks see the same, and each decides for itself.
 
     Raises:
@@ -68,11 +68,12 @@ def agreed(trainer: pl.Trainer, options: str, decide: Callable[[], T]) -> T:
     """
     if trainer.num_nodes == 1:
         return decide()
+    own = options()
     failure: Exception | None = None
     found: tuple[T, str] | None = None
     if trainer.is_global_zero:  # before the ranks meet, because some of this would exchange something
         try:
-            found = decide(), options
+            found = decide(), own
         except Exception as error:
             failure = error
     meet(trainer)
@@ -85,8 +86,8 @@ def agreed(trainer: pl.Trainer, options: str, decide: Callable[[], T]) -> T:
         return found
 
     decision, wanted = of_first_rank(result)
-    if options != wanted:
-        pairs = zip(options.splitlines(), wanted.splitlines(), strict=False)
+    if own != wanted:
+        pairs = zip(own.splitlines(), wanted.splitlines(), strict=False)
         ours, theirs = next((pair for pair in pairs if pair[0] != pair[1]), ("more or fewer options", ""))
         raise ConfigurationError(
             f"this machine has other options than that of the first rank: {ours.strip()}, there {theirs.strip()}; "

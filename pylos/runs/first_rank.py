@@ -27,7 +27,7 @@ def of_first_rank(work: Callable[[], T]) -> T:
         try:
             found[0] = work()
         except Exception as error:
-            failure, found[1] = error, str(error)
+            failure, found[1] = error, str(error) or type(error).__name__
     distributed.broadcast_object_list(found)
     if failure is not None:
         raise failure

@@ -76,17 +76,15 @@ class RankWatch:
         """Lets other ranks connect to this one, the first.
 
         Args:
-            host: an address of this machine which they reach.
-
-        Raises:
-            OSError: this machine has no such address.
+            host: the name or address of this machine by which they reach it. Here it may stand for something else, as
+                for 127.0.1.1 under Debian, or for nothing. So all addresses are listened to if it is not 127.0.0.1.
         """
         from multiprocessing.connection import Listener  # late: most commands have a single rank
 
         secret = os.urandom(16).hex()
-        listener = Listener((host, 0), backlog=128, authkey=secret.encode())
+        listener = Listener((host if host == "127.0.0.1" else "", 0), backlog=128)
         self.address = f"{secret}@{host}:{listener.address[1]}"
-        _in_background(self._accept, listener)
+        _in_background(self._accept, listener, secret.encode())
 
     def connect(self, address: str) -> None:
         """Connects to the first rank, once, and waits a little for that.
@@ -125,15 +123,21 @@ class RankWatch:
             self._left = True
             self._tell([_DONE])
 
-    def _accept(self, listener: Listener) -> None:
-        from multiprocessing import AuthenticationError
-
+    def _accept(self, listener: Listener, secret: bytes) -> None:
         while True:
-            with suppress(OSError, EOFError, AuthenticationError):
-                _in_background(self._welcome, listener.accept())
+            try:
+                _in_background(self._welcome, listener.accept(), secret)
+            except OSError:  # no file is left to be opened, for example
+                time.sleep(1.0)
 
-    def _welcome(self, link: Connection) -> None:
-        with suppress(OSError, EOFError, ValueError, TypeError):
+    def _welcome(self, link: Connection, secret: bytes) -> None:
+        """Asks for the secret, in a thread of its own: a stranger may connect and say nothing. Then listens."""
+        from multiprocessing import AuthenticationError
+        from multiprocessing.connection import answer_challenge, deliver_challenge
+
+        with suppress(OSError, EOFError, AuthenticationError, ValueError, TypeError):
+            deliver_challenge(link, secret)
+            answer_challenge(link, secret)
             rank, name = json.loads(link.recv_bytes())
             with self._lock:
                 self._links[rank], self._names[rank] = link, name
@@ -164,9 +168,9 @@ class RankWatch:
 
     def _hear(self, rank: int, link: Connection) -> None:
         """Listens to a rank until it is gone."""
-        _ask_whether_alive(link)
         done = False
         with suppress(OSError, EOFError, ValueError, TypeError):
+            _ask_whether_alive(link)
             while True:
                 message = json.loads(link.recv_bytes())
                 if message == [_DONE]:
@@ -241,9 +245,13 @@ def end_watch(well: bool) -> None:
 
 
 def join_parent() -> None:
-    """Begins the watch of a rank that Lightning has started, if the first one told it where to connect."""
-    if address := os.environ.get(ADDRESS):
-        rank = int(os.environ.get("LOCAL_RANK", "0"))
+    """Begins the watch of a rank that Lightning has started, if the first one told it where to connect.
+
+    A command that a rank starts is no rank: the first one has the number 0, and others do not hand the address on.
+    """
+    number, address = os.environ.get("LOCAL_RANK", ""), os.environ.pop(ADDRESS, "")
+    rank = int(number) if number.isdecimal() else 0
+    if address and rank:
         begin_watch(RankWatch(rank, f"rank {rank}", prints=False)).connect(address)
 
 

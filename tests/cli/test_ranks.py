@@ -58,7 +58,7 @@ def test_the_first_rank_listens_and_ranks_of_several_machines_are_named_with_the
 
 
 def test_on_one_machine_every_rank_decides():
-    assert agreed(trainer(), "", lambda: "last.ckpt") == "last.ckpt"
+    assert agreed(trainer(), pytest.fail, lambda: "last.ckpt") == "last.ckpt"  # nobody asks for the options
 
 
 def test_several_machines_need_the_same_options(monkeypatch):
@@ -66,11 +66,11 @@ def test_several_machines_need_the_same_options(monkeypatch):
     monkeypatch.setattr(ranks, "join_watch", lambda: None)
     monkeypatch.setattr(ranks, "of_first_rank", lambda work: ("last.ckpt", "a: 1\nb: 2"))
     on_two = trainer(num_nodes=2)
-    assert agreed(on_two, "a: 1\nb: 2", lambda: "never called") == "last.ckpt"
+    assert agreed(on_two, lambda: "a: 1\nb: 2", lambda: "never called") == "last.ckpt"
     with pytest.raises(
         ConfigurationError, match="other options than that of the first rank: b: 3, there b: 2;"
     ):
-        agreed(on_two, "a: 1\nb: 3", lambda: "never called")
+        agreed(on_two, lambda: "a: 1\nb: 3", lambda: "never called")
 
 
 def test_the_launcher_is_named_where_it_is_not_lightning(monkeypatch):

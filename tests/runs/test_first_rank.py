@@ -28,6 +28,12 @@ try:
     of_first_rank(lambda: (own / "absent").read_text())
 except (PylosError, OSError) as error:
     print(type(error).__name__, error)
+def fail():
+    raise ValueError  # without a word
+try:
+    print(of_first_rank(fail))
+except (PylosError, ValueError) as error:
+    print(type(error).__name__, error)
 """
 
 
@@ -47,6 +53,7 @@ def test_ranks_go_by_what_the_first_one_finds(tmp_path: Path):
     reason = f"[Errno 2] No such file or directory: '{tmp_path}/0/absent'"
     assert first[2] == f"FileNotFoundError {reason}"
     assert second[2] == f"CheckpointError {reason}"
+    assert (first[3].strip(), second[3]) == ("ValueError", "CheckpointError ValueError")
 
 
 def test_a_rank_alone_decides_for_itself(tmp_path: Path):

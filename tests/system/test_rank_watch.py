@@ -1,6 +1,8 @@
 """Ranks that watch each other, each in a process of its own."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -100,11 +102,38 @@ def test_a_rank_that_does_not_reach_the_first_one_warns_and_goes_on(capsys):
     assert not watch.hears_failure(0)
 
 
+def test_strangers_keep_nobody_from_joining_a_first_rank_of_any_name(capsys):
+    """The name may stand for another address on the first machine itself, or for none."""
+    first, stranger = RankWatch(0, "rank 0", prints=True), RankWatch(1, "a stranger", prints=False)
+    other = RankWatch(1, "rank 1", prints=False)
+    first.listen("first.invalid")
+    secret, _, place = first.address.partition("@")
+    name, _, port = place.partition(":")
+    assert name == "first.invalid"
+    with socket.create_connection(("127.0.0.1", int(port))):  # says nothing
+        stranger.connect(f"wrong@127.0.0.1:{port}")
+        assert "a stranger does not reach the first rank" in capsys.readouterr().err
+        other.connect(f"{secret}@127.0.0.1:{port}")
+        assert (list(stranger._links), list(other._links)) == ([], [0])
+    other.leave()
+    first.leave()
+
+
 def test_torchrun_finds_the_reason_where_it_looks(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "error.json"))
     assert note_for_launcher("no loss") == "pylos: error: no loss"
     assert json.loads((tmp_path / "error.json").read_text())["message"]["message"] == "no loss"
     assert note_for_launcher("") == ""
+
+
+@pytest.mark.parametrize("rank", ["0", "", "x"])
+def test_a_command_that_the_first_rank_starts_is_no_rank(monkeypatch, rank):
+    monkeypatch.setattr(rank_watch, "_watch", None)
+    monkeypatch.setenv("PYLOS_RANKS", "secret@127.0.0.1:1")
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    rank_watch.join_parent()
+    assert present_watch() is None
+    assert "PYLOS_RANKS" not in os.environ
 
 
 @pytest.mark.parametrize("address", ["", "secret@127.0.0.1:1"])
