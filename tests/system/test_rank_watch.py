@@ -14,6 +14,7 @@ from pylos.system.rank_watch import RankWatch, begin_watch, end_watch, note_for_
 
 RANKS = """
 import os, signal, subprocess, sys, time
+from pathlib import Path
 from pylos.system.rank_watch import RankWatch
 from pylos.system.signals import end_soon_after_signals, signals_as_exceptions
 
@@ -32,6 +33,7 @@ def end(watch, how):
     os._exit(code)
 
 end_soon_after_signals()
+there = Path(os.environ["ALL_ARE_THERE"])
 rank, address, *ways = sys.argv[1:]
 if rank == "0":
     watch = RankWatch(0, "rank 0", prints=True)
@@ -42,6 +44,7 @@ if rank == "0":
     ]
     while len(watch._links) < len(others):
         time.sleep(0.01)
+    there.touch()
     try:
         end(watch, ways[0])
     except KeyboardInterrupt:
@@ -50,7 +53,8 @@ if rank == "0":
 else:
     watch = RankWatch(int(rank), f"rank {rank}", prints=False)
     watch.connect(address)
-    time.sleep(0.2)  # until all others are there
+    while not there.exists():  # all others
+        time.sleep(0.01)
     end(watch, ways[int(rank)])
 """
 
@@ -60,7 +64,8 @@ def run_ranks(folder: Path, *ways: str) -> tuple[int, str, str]:
     program = folder / "ranks.py"
     program.write_text(RANKS)
     command = [sys.executable, str(program), "0", "", *ways]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    environment = {**os.environ, "ALL_ARE_THERE": str(folder / "there")}
+    found = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
     return found.returncode, found.stdout, found.stderr
 
 
