@@ -38,13 +38,13 @@ def of_first_rank(work: Callable[[], T]) -> T:
 
 
 def all_see_the_same(path: StrPath) -> bool:
-    """Whether all ranks find the same file under a path, by its size and time. Call it on all ranks."""
+    """Whether all ranks find the same file under a path, by its number, size and time. Call it on all ranks."""
     distributed = _distributed()
     if distributed is None:
         return True
     try:
         status = os.stat(path)
-        seen = (status.st_size, status.st_mtime_ns)
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
     except OSError:
         seen = None
     of_all: list[Any] = [None] * distributed.get_world_size()

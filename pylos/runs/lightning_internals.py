@@ -1,7 +1,8 @@
 """Lightning's innards: what we read and set of it that its documentation does not promise.
 
-Each function has a plain name and a reason. All of them were read in Lightning 2.6.6. No other file touches such names,
-and `tests/runs/test_lightning_internals.py` says which of them a newer Lightning lacks.
+Each function has a plain name and a reason. All of them were read in Lightning 2.6.6; one is about torch's
+own. No other file touches such names, and `tests/runs/test_lightning_internals.py` says which of them a newer Lightning
+lacks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lightning.pytorch.callbacks.timer import Interval
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher, _SubprocessScriptLauncher
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning_utilities.core.rank_zero import rank_zero_only
-from torch import Tensor
+from torch import Tensor, nn
 
 # Modules ----------------------------------------------------------------------------------------------------
 
@@ -30,6 +31,13 @@ def trainer_of(module: pl.LightningModule) -> pl.Trainer | None:
 def is_compiled(module: pl.LightningModule) -> bool:
     """Whether a module went through `torch.compile`: Lightning has no other sign of it on the module itself."""
     return module._compiler_ctx is not None
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether torch calls somebody within a step, as loggers that watch gradients want it; it keeps no list."""
+    tensors = any(p._backward_hooks or p._post_accumulate_grad_hooks for p in module.parameters())
+    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
+    return tensors or any(getattr(part, kind) for part in module.modules() for kind in kinds)
 
 
 # What a trainer was given -----------------------------------------------------------------------------------

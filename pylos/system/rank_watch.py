@@ -187,8 +187,11 @@ class RankWatch:
             return
         line = note_for_launcher(failure.reason)
         if self.prints:
-            end_with(line, failure.code)
-        os._exit(failure.code)
+            end_with(
+                line, failure.code
+            )  # returns if a signal ends it already: then it prints its own last line
+        else:
+            os._exit(failure.code)
 
     def _note(self, failure: Failure) -> Failure | None:
         """Notes a failure and tells the other ranks, unless there was one before; returns the first.

@@ -14,7 +14,7 @@ from torch.optim import AdamW, Optimizer
 
 from pylos.errors import NonFiniteLossError
 from pylos.network.compiled import uncompiled
-from pylos.runs.lightning_internals import callbacks_of, is_compiled
+from pylos.runs.lightning_internals import callbacks_of, has_hooks, is_compiled
 from pylos.training.annealed_module import AnnealedModule
 from pylos.training.captured_step import CapturedStep, is_captured
 
@@ -92,7 +92,7 @@ class SteppingModule(AnnealedModule):
         alone = alone and not any(isinstance(c, _ACCUMULATE) for c in callbacks_of(trainer))
         own = self.automatic_optimization and _has_methods_of(self, ours, _OF_A_STEP)
         unseen = all(_has_methods_of(c, pl.Callback, _WITHIN_A_STEP) for c in callbacks_of(trainer))
-        unseen = unseen and not _has_hooks(self)
+        unseen = unseen and not has_hooks(self)
         if not (is_captured(self.device) and plain and alone and own and unseen):
             return None
         optimizer = trainer.optimizers[0]
@@ -170,10 +170,3 @@ def _has_methods_of(thing: Any, base: type, names: tuple[str, ...]) -> bool:
     return all(
         getattr(type(thing), name) is getattr(base, name) and name not in vars(thing) for name in names
     )
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    """Whether torch calls somebody within a step, as loggers that watch gradients want it."""
-    tensors = any(p._backward_hooks or p._post_accumulate_grad_hooks for p in module.parameters())
-    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
-    return tensors or any(getattr(part, kind) for part in module.modules() for kind in kinds)

@@ -30,6 +30,11 @@ OVERRIDDEN = {"pylos.cli.lightning_cli": {"_parse_ckpt_path", "_run_subcommand",
 NAMES = [
     "module._trainer",
     "module._compiler_ctx",
+    *(
+        f"module.{name}"
+        for name in ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+    ),
+    *(f"module.layer.weight.{name}" for name in ("_backward_hooks", "_post_accumulate_grad_hooks")),
     "trainer.datamodule",
     "trainer.callbacks",
     "trainer.callback_metrics.update",

@@ -153,3 +153,13 @@ def test_a_process_has_one_watch(monkeypatch, capsys, address):
     assert begin_watch(mine) is present_watch() is mine
     end_watch(well=True)
     assert present_watch() is None
+
+
+def test_a_rank_that_a_signal_ends_already_prints_its_own_last_line(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        rank_watch, "end_with", lambda *end: calls.append(end)
+    )  # as after a signal, it returns
+    monkeypatch.setattr(rank_watch.os, "_exit", lambda code: pytest.fail("nothing would be printed"))
+    RankWatch(0, "rank 0", prints=True)._learn(rank_watch.Failure("", 143))
+    assert calls == [("", 143)]

@@ -119,7 +119,7 @@ def test_what_cannot_play_is_explained(client, unsolved):
         error_of(ask(client, board, "run:standard/damaged.ckpt")),
         error_of(ask(client, board, "run:standard/none.ckpt")),
     ]
-    parts = ["pylos solve", "trained for 'mature' rules", "damaged.ckpt", "no checkpoint 'none.ckpt'"]
+    parts = ["pylos solve", "trained for 'mature' rules", "damaged.ckpt", "the checkpoint 'none.ckpt'"]
     assert all(part in text for part, text in zip(parts, texts, strict=True)), texts
     assert runs not in json.dumps(texts)
 

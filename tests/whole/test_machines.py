@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -61,9 +62,13 @@ def test_a_run_on_two_machines_without_a_common_disk_goes_on_exactly(
     with ExitStack() as stack:
         processes = start_two(stack, machines, "SLURM", fake_scontrol(tmp_path))
         wait_for_epochs(machines[0], 2, processes)
-        for number in (signal.SIGUSR1, signal.SIGTERM):  # a minute before the end, and at the end
-            for process in processes:
-                process.send_signal(number)
+        for process in processes:
+            process.send_signal(signal.SIGUSR1)  # a minute before the end
+        while "queued job 7 again" not in output(machines[0]):
+            assert processes[0].poll() is None, output(machines[0])
+            time.sleep(0.01)
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
         assert [process.wait(20) for process in processes] == [143, 143]
     assert (tmp_path / "requests").read_text() == "requeue 7\n"
     assert "go on with: the same srun command, and --ckpt_path last" in output(machines[0])

@@ -66,4 +66,7 @@ def test_checkpoints_of_other_models_are_refused(folder, capsys):
     assert "does not fit the network" in capsys.readouterr().err
     torch.save({**checkpoint, "hyper_parameters": {"width": "wide"}}, "other.ckpt")
     assert main(["validate", "--ckpt_path", "other.ckpt"]) == 2
-    assert "other.ckpt does not fit this configuration: model.width: " in capsys.readouterr().err
+    assert (
+        "other.ckpt does not fit this configuration: model.width must be a whole number, got wide"
+        in capsys.readouterr().err
+    )
