@@ -17,7 +17,7 @@ from pylos.runs.renamed import renamed_class
 from pylos.runs.selfplay_state import UNFINISHED, check_selfplay_state
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
-from pylos.selfplay.play import SelfPlay, SelfPlayStats
+from pylos.selfplay.play import SelfPlayStats
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 from pylos.system.options import (
     COUNT,
@@ -32,7 +32,7 @@ from pylos.system.options import (
 from pylos.system.signals import begin_cell_interrupts, end_cell_interrupts
 from pylos.training.epoch_clock import OTHER, SELFPLAY, EpochClock
 from pylos.training.fits import Fits
-from pylos.training.generations import Generations, agent
+from pylos.training.generations import Games, Generations, agent
 from pylos.training.measured_data import MeasuredData
 from pylos.training.ranks import States, state_of_rank
 from pylos.training.trainer import has_steps_left, prepare_trainer
@@ -145,7 +145,7 @@ class SelfPlayDataModule(MeasuredData):
             raise ConfigurationError(f"positions must be a file, got {shown(self.hparams['positions'])}")
         self._generations = Generations(self.hparams)
         self._buffer = ReplayBuffer(self.hparams["buffer_size"], self._generations.search_options.width)
-        self._selfplay: SelfPlay | None = None
+        self._selfplay: Games | None = None
         self._games_to_restore: dict[str, Any] | None = None
         """Games in flight of a checkpoint, until self-play takes them up."""
         self._states = States()

@@ -45,6 +45,22 @@ def agent(trainer: pl.Trainer) -> Any:
     return module
 
 
+class Games(SelfPlay):
+    """Games of a trainer's module.
+
+    Args:
+        args: of `SelfPlay`.
+        on_device: whether a CUDA device searches them.
+        options: of `SelfPlay`.
+    """
+
+    def __init__(self, *args: Any, on_device: bool, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.on_device = on_device
+        self.kept: NetworkEvaluator | None = None
+        """The evaluator of a device, which holds it in CUDA graphs: it is loaded with new weights."""
+
+
 class Generations:
     """Plays games, and remembers how the newest ones went.
 
@@ -66,11 +82,9 @@ class Generations:
         """Statistics of the newest games."""
         self._network_share = 1.0
         self._on_device = False
-        """Whether a device searches."""
-        self._kept: NetworkEvaluator | None = None
-        """The evaluator of a device that searches, which holds it in CUDA graphs: it is loaded with new weights."""
+        """Whether a device searches the newest games."""
 
-    def begin(self, trainer: pl.Trainer, purpose: str, parallel_games: int) -> SelfPlay:
+    def begin(self, trainer: pl.Trainer, purpose: str, parallel_games: int) -> Games:
         """Begins games. A CUDA device searches them itself, or one line says why not.
 
         Args:
@@ -83,8 +97,7 @@ class Generations:
         missing = device_search_missing(module.device, self.search_options)
         if missing is not None and module.device.type == "cuda":
             rank_zero_warn(f"the host searches for {module.device}: {missing}")
-        self._on_device, self._kept = missing is None, None
-        return SelfPlay(
+        return Games(
             make_searches(parallel_games, code, self.search_options, threads, module.device),
             code,
             self.search_options,
@@ -92,10 +105,11 @@ class Generations:
             key=derive_key(self._options["seed"], purpose),
             rank=trainer.global_rank,
             threads=threads,
+            on_device=missing is None,
         )
 
     def play(
-        self, trainer: pl.Trainer, selfplay: SelfPlay, games: int, buffer: ReplayBuffer, title: str
+        self, trainer: pl.Trainer, selfplay: Games, games: int, buffer: ReplayBuffer, title: str
     ) -> None:
         """Plays on with the module's network as it is now.
 
@@ -109,7 +123,8 @@ class Generations:
         Raises:
             SIGTERMException: the process was asked to end.
         """
-        evaluate = self._evaluator(trainer)
+        self._on_device = selfplay.on_device
+        evaluate = self._evaluator(trainer, selfplay)
         with (
             single_threaded_torch(),
             progress_bar(title, total=games, enabled=phases_shown(trainer)) as update,
@@ -157,11 +172,11 @@ class Generations:
     def _threads(self, module: Any, games: int) -> int:
         return int(self._options["search_threads"]) or search_threads(module.device, games)
 
-    def _evaluator(self, trainer: pl.Trainer) -> CachedEvaluator | CheckedEvaluator:
+    def _evaluator(self, trainer: pl.Trainer, selfplay: Games) -> CachedEvaluator | CheckedEvaluator:
         module = agent(trainer)
-        if self._kept is not None:
-            self._kept.load(module.network)
-            return self._kept
+        if selfplay.kept is not None:
+            selfplay.kept.load(module.network)
+            return selfplay.kept
         if self.precision == "auto":
             choice = self._best_precision(module) if trainer.is_global_zero else "auto"  # one for all ranks
             self.precision = trainer.strategy.broadcast(choice)
@@ -169,7 +184,7 @@ class Generations:
             rank_zero_info(f"self-play in {self.precision}{why} on {module.device}")
         evaluate = NetworkEvaluator(module.network, rules_code(module.rules), module.device, self.precision)
         if self._on_device:
-            self._kept = evaluate
+            selfplay.kept = evaluate
             return evaluate
         return evaluate.cached(self._options["cache_size"])
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from pylos.kernels.randomness import derive_key
-from pylos.selfplay.play import SelfPlay, SelfPlayStats
+from pylos.selfplay.play import SelfPlayStats
 from pylos.selfplay.replay_buffer import ReplayBuffer
-from pylos.training.generations import Generations
+from pylos.training.generations import Games, Generations
 from tests.support.cuda_simulator import simulated
 from tests.support.device_fits import fit_in_parts
 from tests.support.training import tiny_data, tiny_module, tiny_trainer
@@ -39,12 +39,12 @@ def test_measured_precision_is_kept_by_the_checkpoint(tmp_path: Path):
 def test_self_play_has_as_many_threads_as_asked_for_and_the_rank_of_the_process(tmp_path: Path, monkeypatch):
     made = []
 
-    class Spy(SelfPlay):
+    class Spy(Games):
         def __init__(self, *args, rank, threads, **options):
             made.append((rank, threads))
             super().__init__(*args, rank=rank, threads=threads, **options)
 
-    monkeypatch.setattr("pylos.training.generations.SelfPlay", Spy)
+    monkeypatch.setattr("pylos.training.generations.Games", Spy)
     for threads, expected in ((3, 3), (0, torch.get_num_threads())):
         trainer = tiny_trainer(tmp_path, max_epochs=1)
         trainer.fit(tiny_module(), datamodule=tiny_data(search_threads=threads))
@@ -104,7 +104,7 @@ def test_games_of_all_ranks_are_logged_as_means_over_them():
 
 def test_every_rank_and_every_purpose_has_games_of_its_own(monkeypatch):
     made = []
-    monkeypatch.setattr("pylos.training.generations.SelfPlay", lambda *args, **options: made.append(options))
+    monkeypatch.setattr("pylos.training.generations.Games", lambda *args, **options: made.append(options))
     for rank, purpose in ((0, "selfplay"), (3, "selfplay"), (3, "test")):
         trainer: Any = SimpleNamespace(global_rank=rank, lightning_module=tiny_module())
         generations(seed=5).begin(trainer, purpose, 8)
@@ -147,8 +147,25 @@ class OnCuda:
 def cuda_trainer() -> Any:
     strategy = SimpleNamespace(broadcast=lambda value: value)
     return SimpleNamespace(
-        global_rank=0, is_global_zero=True, lightning_module=OnCuda(), strategy=strategy, world_size=1
+        global_rank=0,
+        is_global_zero=True,
+        lightning_module=OnCuda(),
+        strategy=strategy,
+        world_size=1,
+        progress_bar_callback=None,
     )
+
+
+class Unplayed:
+    """Games that are not played."""
+
+    kept = None
+
+    def __init__(self, *args: Any, on_device: bool, **options: Any) -> None:
+        self.on_device = on_device
+
+    def play(self, games: int, evaluate: Any, *args: Any) -> Any:
+        return evaluate
 
 
 @pytest.fixture
@@ -172,7 +189,7 @@ def evaluators(monkeypatch) -> list[Any]:
 
     monkeypatch.setattr("pylos.training.generations.NetworkEvaluator", Evaluator)
     monkeypatch.setattr("pylos.training.generations.make_searches", lambda *arguments: [])
-    monkeypatch.setattr("pylos.training.generations.SelfPlay", lambda *arguments, **options: None)
+    monkeypatch.setattr("pylos.training.generations.Games", Unplayed)
     return made
 
 
@@ -183,13 +200,26 @@ def test_the_evaluator_of_a_device_is_kept_and_loaded(monkeypatch, evaluators, m
     for fit in range(2):
         if missing:
             with pytest.warns(UserWarning, match="the host searches for cuda: numba-cuda is not installed"):
-                played.begin(trainer, "selfplay", 8)
+                selfplay = played.begin(trainer, "selfplay", 8)
         else:
-            played.begin(trainer, "selfplay", 8)
+            selfplay = played.begin(trainer, "selfplay", 8)
         for _ in range(3):
-            played._evaluator(trainer)
+            played.play(trainer, selfplay, 8, ReplayBuffer(100, 2), "self-play")
+            assert played._on_device == (missing is None)
         assert len(evaluators) == (3 if missing else 1) * (fit + 1)
     assert [evaluator.loaded for evaluator in evaluators] == ([0] * 6 if missing else [2, 2])
+
+
+def test_games_of_a_test_leave_those_of_the_fit_their_evaluator(monkeypatch, evaluators):
+    monkeypatch.setattr("pylos.training.generations.device_search_missing", lambda *arguments: None)
+    played, trainer, buffer = generations(), cuda_trainer(), ReplayBuffer(100, 2)
+    fit = played.begin(trainer, "selfplay", 8)
+    played.play(trainer, fit, 8, buffer, "self-play")
+    test = played.begin(trainer, "test", 8)
+    played.play(trainer, test, 8, buffer, "test games")
+    played.play(trainer, fit, 8, buffer, "self-play")
+    assert [evaluator.loaded for evaluator in evaluators] == [1, 0]
+    assert [fit.kept, test.kept] == evaluators
 
 
 @pytest.mark.parametrize(("capability", "precision"), [((9, 0), "bfloat16"), ((7, 5), "float32")])
@@ -198,8 +228,8 @@ def test_a_device_that_searches_takes_bfloat16_if_it_has_it(monkeypatch, evaluat
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     for asked, expected in (("auto", precision), ("float32", "float32"), ("bfloat16", "bfloat16")):
         played, trainer = generations(inference_precision=asked), cuda_trainer()
-        played.begin(trainer, "selfplay", 8)
-        played._evaluator(trainer)
+        selfplay = played.begin(trainer, "selfplay", 8)
+        played.play(trainer, selfplay, 8, ReplayBuffer(100, 2), "self-play")
         assert evaluators[-1].precision == played.precision == expected
 
 
