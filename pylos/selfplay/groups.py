@@ -32,7 +32,12 @@ class SearchTimes:
         self._ended = -math.inf
 
     def finish(self, group: Group) -> SearchResult:
-        """Finishes the search of a group."""
+        """Finishes the search of a group.
+
+        It counts as finished from the beginning, so that an interrupt never searches on the host a second time. On a
+        device an interrupt may leave it at work. That harms nothing: the next search there waits for it first, as
+        does whoever changes the network, and begins with the same positions and keys.
+        """
         assert group.started is not None
         started, called = group.started, time.perf_counter()
         group.started = None

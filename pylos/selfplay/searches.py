@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from pylos.errors import ConfigurationError
 from pylos.search.cuda.available import device_search_missing
 from pylos.search.options import SearchOptions
 from pylos.search.search import BatchSearch, Search
@@ -36,16 +35,12 @@ def make_searches(
     """
     given = {"parallel_games": games, "threads": threads}
     games, threads = checked_options(given, _RANGES).values()
-    advice = f"lower parallel_games ({games:,}) or simulations"
     if device_search_missing(device, options) is None:
         from pylos.search.cuda.device_search import DeviceSearch  # here, because it imports numba-cuda
 
         # While the device searches one half of the games, this machine plays what it found for the other.
         half = -(-games // 2)
-        try:
-            return [DeviceSearch(size, code, options, device) for size in (half, games - half) if size]
-        except torch.OutOfMemoryError:
-            raise ConfigurationError(f"no memory left for search trees on {device}: {advice}") from None
+        return [DeviceSearch(size, code, options, device) for size in (half, games - half) if size]
     needed = games * (options.simulations + 1) * _BYTES_OF_A_NODE
-    with memory_for("search trees", needed, advice):
+    with memory_for("search trees", needed, f"lower parallel_games ({games:,}) or simulations"):
         return [Search(games, code, options, threads)]

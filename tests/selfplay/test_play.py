@@ -174,6 +174,28 @@ def test_games_that_an_interrupt_finds_over_are_ended():
     assert same_samples(buffer, its_buffer)
 
 
+def test_a_search_that_an_interrupt_left_at_work_is_found_again():
+    play, buffer = self_play(games=6), new_buffer()
+    search: Any = play._groups[0].search
+    finish, calls = search.finish, []
+
+    def interrupted():
+        calls.append(None)
+        if len(calls) == 61:
+            raise KeyboardInterrupt
+        return finish()
+
+    search.finish = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        play.play(1000, hashed, buffer)
+    assert len(calls) == 61
+    play.play(3, hashed, buffer)
+    expected, its_buffer = self_play(games=6), new_buffer()
+    _stop_after(60, expected, its_buffer)
+    expected.play(3, hashed, its_buffer)
+    assert same_samples(buffer, its_buffer)
+
+
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("parts", [(3, 4), (1, 0, 6), (0, 5)])
 def test_a_resumed_run_goes_on_exactly(parts, groups):

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from pylos.errors import NonFiniteNetworkError
+from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
@@ -127,6 +127,7 @@ def in_turn(rules: str, options: SearchOptions, positions: np.ndarray, device: s
     n = len(positions) // 2
     one, two = (DeviceSearch(n, RULES[rules], options, device) for _ in range(2))
     evaluate, keys = HashedObservations(rules, device), np.arange(2 * n)
+    one.start(positions[n:], evaluate, keys[n:])  # never finished, as an interrupt may leave it
     one.start(positions[:n], evaluate, keys[:n])
     two.start(positions[n:], evaluate, keys[n:])
     first = one.finish()
@@ -232,6 +233,29 @@ def found_after_interrupts() -> list[int]:
             search.start(positions, kind("standard"), np.arange(4))
         found.append(len(search.finish().values))
     return found
+
+
+def errors_without_memory() -> list[str]:
+    """What is said where the device lacks memory for trees, and for those with full room after a search."""
+    from pylos.search.cuda import device_search
+
+    kind, code, options = device_search.DeviceTrees, RULES["standard"], SearchOptions(simulations=4)
+    positions, said, rooms = positions_of("standard", 3, 1), [], [False, True, False]
+
+    class Trees(kind):  # type: ignore[misc, valid-type]  # the class is known only here
+        def __init__(self, *args: Any, **settings: Any) -> None:
+            if not rooms.pop(0):
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+            super().__init__(*args, **settings)
+
+    with patch.object(device_search, "DeviceTrees", Trees):
+        for _ in range(2):
+            try:
+                search = device_search.DeviceSearch(4, code, options, "cpu", room=120)
+                search.run(positions, HashedObservations("standard"), np.arange(4))
+            except ConfigurationError as error:
+                said.append(str(error))
+    return said
 
 
 def _on_host(array: Any) -> np.ndarray:

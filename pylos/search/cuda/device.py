@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from numba import cuda
 
 from pylos.search.cuda.available import SIMULATED
+from pylos.system.output import print_stderr
 
 THREADS = 32
 """Threads of a block. A block is one warp, so that even a few thousand games reach every multiprocessor."""
@@ -22,14 +24,26 @@ numba.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 
 def kernel(function: Callable[..., None]) -> Any:
-    """Makes a CUDA kernel of a function, which may call functions made by `jit` and `inlined`."""
+    """Makes a CUDA kernel of a function, which may call functions made by `jit` and `inlined`.
+
+    Every process compiles it anew, which takes seconds for all kernels of a search. numba-cuda's own cache on disk
+    would go on with old code where a function that the kernel calls has changed in another file.
+    """
     return cuda.jit(function)
 
 
 def launch(kernel: Any, threads: int, *args: Any) -> None:
     """Puts a kernel on torch's current stream, with at least this number of threads."""
+    if not SIMULATED and not kernel.overloads:
+        _say_compiling()
     stream = 0 if SIMULATED else cuda.external_stream(torch.cuda.current_stream().cuda_stream)
     kernel[-(-threads // THREADS), THREADS, stream](*args)
+
+
+@functools.cache
+def _say_compiling() -> None:
+    """Says once per process that kernels are being compiled, so that the wait is not silent."""
+    print_stderr("pylos: compiling kernels for the GPU, as every process does (under a minute) ...")
 
 
 def zeros(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -45,7 +47,8 @@ class DeviceSearch:
         by_column: whether the same node of all games lies side by side in memory, not all nodes of a game.
 
     Raises:
-        ConfigurationError: the device, or what is installed, cannot do it: see `device_search_missing`.
+        ConfigurationError: the device, or what is installed, cannot do it: see `device_search_missing`; or the device
+            has too little memory.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class DeviceSearch:
         self._per_graph, self._cuda = simulations_per_graph, self._device.type == "cuda"
         room = usual_room(options.simulations) if room is None else room
         self._stream: Any = torch.cuda.Stream(self._device) if self._cuda else None  # type: ignore[no-untyped-call]
-        with torch.cuda.stream(self._stream):  # numba takes the device that is current
+        with self._memory(), torch.cuda.stream(self._stream):  # numba takes the device that is current
             self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
         self._spare: DeviceTrees | None = None
         self._graphs: list[tuple[Any, int]] = []
@@ -89,6 +92,7 @@ class DeviceSearch:
             keys: int64 [n] random keys of the root noise; without noise they are not read.
 
         Raises:
+            ConfigurationError: the device has too little memory.
             ValueError: there are more positions than `games`.
         """
         if len(positions) > self.games:
@@ -119,6 +123,7 @@ class DeviceSearch:
             What it found. The arrays are good until the search after the next one is started.
 
         Raises:
+            ConfigurationError: the device has too little memory for rows whose trees lacked room.
             NonFiniteNetworkError: the network gave a number that is infinite or not a number.
         """
         self._wait()
@@ -156,7 +161,8 @@ class DeviceSearch:
         """Makes itself ready for another evaluator."""
         self._evaluate, self._graphs = None, []
         if self._cuda:
-            self._record(evaluate)
+            with self._memory():
+                self._record(evaluate)
         self._evaluate = evaluate
 
     def _record(self, evaluate: DeviceEvaluator) -> None:
@@ -218,5 +224,17 @@ class DeviceSearch:
             fit = _SPARE_BYTES // bytes_of_tree(self.options.simulations, room)
             games = max(1, min(fit, self.games))
             # The network sees the same batch as before: in one of another size it might round otherwise.
-            self._spare = DeviceTrees(games, self._code, self.options, self._device, room, self._trees.batch)
+            batch = self._trees.batch
+            with self._memory():
+                self._spare = DeviceTrees(games, self._code, self.options, self._device, room, batch)
         return self._spare
+
+    @contextmanager
+    def _memory(self) -> Iterator[None]:
+        """Surrounds what takes memory of the device."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise ConfigurationError(
+                f"no memory left on {self._device} for searches: lower parallel_games or simulations"
+            ) from None

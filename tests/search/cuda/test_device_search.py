@@ -13,6 +13,7 @@ from tests.support.cuda_searches import (
     by_graphs,
     by_network,
     errors_of_broken_networks,
+    errors_without_memory,
     found_after_interrupts,
     in_turn,
     on_device,
@@ -99,6 +100,11 @@ def test_a_network_without_numbers_is_refused_and_the_next_one_searches():
 
 def test_a_search_whose_start_was_interrupted_finds_nothing():
     assert simulated(found_after_interrupts) == [0, 4, 0]
+
+
+def test_a_device_without_memory_for_trees_says_what_to_lower():
+    expected = "no memory left on cpu for searches: lower parallel_games or simulations"
+    assert simulated(errors_without_memory) == [expected] * 2
 
 
 def test_more_positions_than_there_is_room_for_are_refused():
