@@ -25,10 +25,10 @@ from pylos.network.frozen_network import FrozenNetwork, dense_layers
 from pylos.network.fused import fused_missing
 from pylos.network.network import PylosNetwork, pylos_network
 
-SIZES = {"cuda": ((256, 4), (512, 8)), "cpu": ((256, 4),)}
-ROWS = {"cuda": (4_096, 16_384, 65_536), "cpu": (512,)}
+SIZES = {"cuda": ((256, 4), (256, 8), (512, 8)), "cpu": ((256, 4),)}
+ROWS = {"cuda": (4_096, 8_192, 16_384, 65_536), "cpu": (512,)}
 COMPILED_ROWS = 16_384
-"""`torch.compile` is timed with this many rows alone, because it takes most of the minute."""
+"""`torch.compile` is timed with this many rows alone and last, because it takes most of the minute."""
 MATRIX = {"cuda": 8_192, "cpu": 1_024}
 """Rows and columns of the large matrices."""
 SECONDS = 0.2
@@ -102,15 +102,15 @@ def evaluator(network: PylosNetwork, way: str, device: torch.device) -> NetworkE
     return evaluate
 
 
-def report(network: PylosNetwork, rows: int, device: torch.device) -> None:
-    """Times all ways for batches of one size."""
+def report(network: PylosNetwork, rows: int, device: torch.device, *, compiled: bool) -> None:
+    """Times `torch.compile`, or all other ways, for batches of one size."""
     observations = (torch.rand(rows, OBSERVATION_SIZE, device=device) < 0.3).float()
     values, log_policy = (
         torch.empty(rows, device=device),
         torch.empty(rows, NUM_ACTIONS, device=device),
     )
     for way, dtype in WAYS.items():
-        if "compile" in way and rows != COMPILED_ROWS:
+        if ("compile" in way) != compiled:
             continue
         if "fused" in way and (missing := fused_missing(network, device)):
             print(f"  {way:26} none: {missing}", flush=True)
@@ -142,11 +142,13 @@ def main(*arguments: str) -> None:
         f"in bfloat16; {bytes_per_second(device) / 1e9:.0f} GB/s"
     )
     torch.manual_seed(0)
-    for width, blocks in SIZES[device.type]:
-        network = pylos_network(width, blocks)
-        for rows in ROWS[device.type]:
-            print(f"{width} x {blocks}, {rows:,} rows")
-            report(network, rows, device)
+    for compiled in (False, True):
+        for width, blocks in SIZES[device.type]:
+            network = pylos_network(width, blocks)
+            for rows in ROWS[device.type]:
+                if not compiled or rows == COMPILED_ROWS:
+                    print(f"{width} x {blocks}, {rows:,} rows", flush=True)
+                    report(network, rows, device, compiled=compiled)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import dataclasses
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,7 +27,7 @@ from pylos.network.network import PylosNetwork, pylos_network
 from pylos.network.precision import fastest_precision
 from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.search.cuda.available import device_search_missing
-from pylos.search.search import Search
+from pylos.search.search import BatchSearch, Search
 from pylos.selfplay.options import SELFPLAY_SEARCH, GameOptions
 from pylos.selfplay.play import SelfPlay
 from pylos.selfplay.replay_buffer import ReplayBuffer
@@ -74,14 +75,14 @@ def on_device(network: PylosNetwork, device: torch.device, games: int) -> None:
     alone = device_evaluations_per_second(judge, games // 2)
     print(f"{torch.cuda.get_device_name(device)}, {precision}, {games} games at once")
     print(f"{'network evaluations/s':26} {alone:14,.0f}")
-    ways = {
-        "host": [Search(games, RULE_SET, options, threads)],
-        "device": make_searches(games, RULE_SET, options, threads, device),
+    ways: dict[str, Callable[[], list[BatchSearch]]] = {
+        "device": lambda: make_searches(games, RULE_SET, options, threads, device),
+        "host": lambda: [Search(games, RULE_SET, options, threads)],
     }
     for name, searches in ways.items():
         # The openings spread the games over all plies.
         play = SelfPlay(
-            searches, RULE_SET, options, GameOptions(opening_plies=35), key=0, threads=threads
+            searches(), RULE_SET, options, GameOptions(opening_plies=35), key=0, threads=threads
         ).play
         buffer = ReplayBuffer(200_000, options.width)
         play(games // 8, judge, buffer)  # compiles, and captures

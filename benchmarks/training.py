@@ -29,7 +29,7 @@ from pylos.training.module import PylosModule
 
 RULE_SET = RULES["standard"]
 CAPACITY, WIDTH, BATCH, STEPS, ROUNDS, SURPRISE_WEIGHT = 100_000, 32, 512, 100, 5, 0.5
-BATCH_ON_DEVICE, STEPS_ON_DEVICE, SIZES_ON_DEVICE = 2048, 200, ((256, 4), (512, 8))
+BATCH_ON_DEVICE, STEPS_ON_DEVICE, SIZES_ON_DEVICE = 2048, 200, ((256, 4), (256, 8))
 
 
 def filled_buffer() -> ReplayBuffer:

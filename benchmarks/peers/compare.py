@@ -86,9 +86,9 @@ def interpreter(name: str, packages: list[str]) -> str:
     return str(python)
 
 
-def measure(script: str, packages: list[str], options: list[str], seconds: float) -> float:
+def measure(python: str, script: str, options: list[str], seconds: float) -> float:
     """Positions/s of a peer."""
-    python, here = interpreter(Path(script).stem, packages), Path(__file__).parent
+    here = Path(__file__).parent
     command = [python, str(here / script), str(SIMULATIONS), str(seconds), *options]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=here, env=environment)
@@ -105,9 +105,16 @@ def main(kind: str = "cpu") -> None:
     print(f"{'':36}{'positions/s':>14}{'ratio':>10}")
     for games, speed in speeds.items():
         print(f"{f'this package, {games:,} games':36}{speed:14,.1f}{speed / best:10.4f}", flush=True)
+    pythons: dict[str, str | None] = {}  # None: it cannot be installed, which is tried once
     for name, (script, packages, options) in (DEVICE_PEERS if cuda else PEERS).items():
         try:
-            speed = measure(script, packages, options, SECONDS[kind])
+            if script not in pythons:
+                pythons[script] = None
+                pythons[script] = interpreter(Path(script).stem, packages)
+            python = pythons[script]
+            if python is None:
+                continue
+            speed = measure(python, script, options, SECONDS[kind])
         except subprocess.CalledProcessError as error:
             lines = (error.stderr or "").strip().splitlines() or [str(error)]
             print(f"{name:36} left out: {lines[-1][:120]}", flush=True)

@@ -101,7 +101,7 @@ class PylosGame(pyspiel.Game):  # type: ignore[misc]  # OpenSpiel has no types
             kind, params = None, kind
         if kind is None or (kind.public_info and not kind.perfect_recall):
             return PylosObserver(params)
-        return IIGObserverForPublicInfoGame(kind, params)  # type: ignore[no-any-return]
+        return IIGObserverForPublicInfoGame(kind, params)  # type: ignore[no-any-return]  # it has no types
 
 
 class PylosState(pyspiel.State):  # type: ignore[misc]  # OpenSpiel has no types

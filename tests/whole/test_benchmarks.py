@@ -136,3 +136,78 @@ def test_a_variant_learns_for_its_time_and_is_judged():
     assert set(load("learning").COLUMNS) <= set(found)
     assert 0.01 < found["minutes"] < 0.1
     assert found["epochs"] >= 1
+
+
+GPU_STAGES = {
+    "works": (
+        60,
+        ["-c", "print('simulations/s, device 45,000,000   0.55 of the network alone; searching 1.00')"],
+    ),
+    "breaks": (60, ["-c", "import os; os.abort()"]),
+    "hangs": (
+        1,
+        ["-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"],
+    ),
+    "is late": (60, ["-c", ""]),
+}
+
+
+def test_a_stage_on_a_gpu_ends_no_other_and_the_summary_is_written_after_each(monkeypatch, tmp_path, capsys):
+    gpu = load("gpu")
+    monkeypatch.setattr(gpu, "STAGES", GPU_STAGES)
+    monkeypatch.setattr(gpu, "LEAST", 0.5)
+    gpu.run_all(["works", "breaks", "hangs"], tmp_path, 100)
+    ends = (tmp_path / "summary.txt").read_text().splitlines()[-3:]
+    assert ends[0].startswith("works: exit code 0, ")
+    assert ends[1].startswith("breaks: exit code -6, ")
+    assert ends[2].startswith("hangs: stopped after 5 s, ")
+    assert "Fatal Python error: Aborted" in (tmp_path / "hangs.txt").read_text()  # and where it was
+    gpu.run_all(["is late"], tmp_path, 0.1)
+    assert capsys.readouterr().out.endswith("\nis late: no time left\n")
+
+
+GPU_RESULTS = {
+    "selfplay": "simulations/s, device          45,000,000   0.45 of the network alone; searching 0.98, waiting 0.90",
+    "training": "256 x 4, the step alone: 0.90 ms\n256 x 4, in one launch: 1.23 ms a step",
+    "epoch": "gpu: 20.0 s an epoch, 70 s in all\n"
+    "self-play         12.00 s    60.0%\n"
+    "training           6.40 s    32.0%",
+    "peers": "mctx and pgx (JAX), 4,096 games             531.0    0.1000\n"
+    "mctx and pgx (JAX), 16,384 games           1,062.0    0.2000\n"
+    "mctx and pgx (JAX), 65,536 games     left out: RESOURCE_EXHAUSTED",
+    "tests": "FAILED tests/a.py::b\n=== 2 failed, 30 passed, 1 error in 61.20s (0:01:01) ===",
+}
+
+
+def test_the_summary_says_what_was_found_on_a_gpu_beside_what_it_should_be(tmp_path):
+    gpu = load("gpu")
+    assert gpu.summary(tmp_path).count(gpu.NOTHING_YET) == 8
+    for stage, text in GPU_RESULTS.items():
+        (tmp_path / f"{stage}.txt").write_text(text + "\n")
+    assert gpu.arguments_of("fit", tmp_path)[-4:] == [
+        "--trainer.max_epochs",
+        "44",  # of 6.6 s each
+        "--trainer.logger.init_args.save_dir",
+        str(tmp_path),
+    ]
+    (tmp_path / "gpu").mkdir()
+    (tmp_path / "gpu" / "metrics.csv").write_text(
+        "step,truth/policy_accuracy,truth/search_accuracy\n1,0.9,0.95\n2,0.95,0.981\n3,,\n"
+    )
+    found = [line[54:].split() for line in gpu.summary(tmp_path).splitlines()[1:]]
+    assert [line[0] + " " + line[-1] for line in found] == [
+        "45 met",
+        "0.45 MISSED",
+        "5 met",
+        "1.23 met",
+        "0.95 met",
+        "0.981 MISSED",
+        "8 met",
+        "3 MISSED",
+    ]
+
+
+def test_the_tests_for_a_gpu_are_found(tmp_path):
+    found = [Path(path).name for path in load("gpu").arguments_of("tests", tmp_path) if path.endswith(".py")]
+    assert {"test_device_search.py", "test_captured_step.py", "test_searches.py"} < set(found)
+    assert "test_board.py" not in found

@@ -68,7 +68,9 @@ class DeviceSearch:
         self._code, self._device = code, torch.device(device)
         self._per_graph, self._cuda = simulations_per_graph, self._device.type == "cuda"
         room = usual_room(options.simulations) if room is None else room
-        self._stream: Any = torch.cuda.Stream(self._device) if self._cuda else None  # type: ignore[no-untyped-call]
+        self._stream: Any = None
+        if self._cuda:
+            self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
         with self._memory(), torch.cuda.stream(self._stream):  # numba takes the device that is current
             self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
         self._spare: DeviceTrees | None = None
