@@ -18,6 +18,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "environments": {"SIZES": (1, 300), "ROUNDS": 1, "SECONDS": 0.01, "PGX_GAMES": ()},
     "epoch": {},
     "gpu": {"STAGES": {}},
+    "gpu_summary": {},
     "learning": {},
     "levels": {"GAMES": 2},
     "network": {
@@ -145,7 +146,7 @@ GPU_STAGES = {
     ),
     "breaks": (60, ["-c", "import os; os.abort()"]),
     "hangs": (
-        1,
+        5,
         ["-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"],
     ),
     "is late": (60, ["-c", ""]),
@@ -153,6 +154,7 @@ GPU_STAGES = {
 
 
 def test_a_stage_on_a_gpu_ends_no_other_and_the_summary_is_written_after_each(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(FOLDER)
     gpu = load("gpu")
     monkeypatch.setattr(gpu, "STAGES", GPU_STAGES)
     monkeypatch.setattr(gpu, "LEAST", 0.5)
@@ -179,9 +181,10 @@ GPU_RESULTS = {
 }
 
 
-def test_the_summary_says_what_was_found_on_a_gpu_beside_what_it_should_be(tmp_path):
+def test_the_summary_says_what_was_found_on_a_gpu_beside_what_it_should_be(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(FOLDER)
     gpu = load("gpu")
-    assert gpu.summary(tmp_path).count(gpu.NOTHING_YET) == 8
+    assert gpu.summary(tmp_path).count("not run") == 8
     for stage, text in GPU_RESULTS.items():
         (tmp_path / f"{stage}.txt").write_text(text + "\n")
     assert gpu.arguments_of("fit", tmp_path)[-4:] == [
@@ -207,7 +210,8 @@ def test_the_summary_says_what_was_found_on_a_gpu_beside_what_it_should_be(tmp_p
     ]
 
 
-def test_the_tests_for_a_gpu_are_found(tmp_path):
+def test_the_tests_for_a_gpu_are_found(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(FOLDER)
     found = [Path(path).name for path in load("gpu").arguments_of("tests", tmp_path) if path.endswith(".py")]
     assert {"test_device_search.py", "test_captured_step.py", "test_searches.py"} < set(found)
     assert "test_board.py" not in found
