@@ -60,19 +60,23 @@ AT_REQUEST: dict[str, tuple[float, list[str]]] = {
     "fit": (330, ["-m", "pylos", "fit", "-c", "gpu", *SHORT, "--trainer.max_time", "00:00:05:00"])
 }
 """What is too long to be among them."""
+OTHERS = ["triton", "pytest", "hypothesis", "jax", "mctx", "pgx"]
+"""Packages that some stages need beside those of the package."""
 LEAST = 15.0
 """A stage for which less is left is not begun."""
 
 
+def packages() -> list[str]:
+    """The names of all packages that the stages need."""
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    lines = f"{setup['options']['install_requires']}\n{setup['options.extras_require']['gpu']}"
+    return [*re.findall(r"^\s*([\w-]+)", lines, re.MULTILINE), *OTHERS]
+
+
 def ready() -> None:
     """Says what is there and what is missing, and tries on a small scale what all else rests on."""
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    extras = setup["options.extras_require"]
-    wanted = (
-        setup["options"]["install_requires"] + extras["gpu"] + "triton\npytest\nhypothesis\njax\nmctx\npgx"
-    )
-    for name in re.findall(r"^\s*([\w-]+)", wanted, re.MULTILINE):
+    for name in packages():
         try:
             print(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
@@ -191,10 +195,10 @@ def version_of_checkout() -> list[str]:
     return []
 
 
-def end(process: subprocess.Popen[bytes], number: int) -> None:
+def end(process: subprocess.Popen[bytes], how: int) -> None:
     """Sends a signal to a process and all that it has started, and gives it two seconds to end."""
     try:
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, how)
         process.wait(2)
     except (ProcessLookupError, subprocess.TimeoutExpired):
         pass

@@ -210,8 +210,10 @@ def test_the_summary_says_what_was_found_on_a_gpu_beside_what_it_should_be(monke
     ]
 
 
-def test_the_tests_for_a_gpu_are_found(monkeypatch, tmp_path):
+def test_what_a_gpu_needs_is_found(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(FOLDER)
-    found = [Path(path).name for path in load("gpu").arguments_of("tests", tmp_path) if path.endswith(".py")]
+    gpu = load("gpu")
+    assert {"torch", "lightning", "jsonargparse", "uvicorn", "numba-cuda", "triton"} < set(gpu.packages())
+    found = [Path(path).name for path in gpu.arguments_of("tests", tmp_path) if path.endswith(".py")]
     assert {"test_device_search.py", "test_captured_step.py", "test_searches.py"} < set(found)
     assert "test_board.py" not in found
