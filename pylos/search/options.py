@@ -18,6 +18,7 @@ _RANGES = {
     "fpu_reduction": Range(float, -1000, 1000),
     "dirichlet_alpha": Range(float, 0, 1000, above=True),
     "dirichlet_fraction": SHARE,
+    "draw_value": Range(float, -1, 1),
 }
 
 
@@ -39,6 +40,8 @@ class SearchOptions:
     """Concentration of the Dirichlet noise that "puct" adds to the root's prior (AlphaZero: 0.3 for chess)."""
     dirichlet_fraction: float = 0.0
     """Weight of that noise; 0 turns it off (AlphaZero in self-play: 0.25)."""
+    draw_value: float = 0.0
+    """What a repetition is worth to both players, see `pylos.search.simulation`."""
 
     def __post_init__(self) -> None:
         for name, value in checked_options(vars(self), _RANGES).items():

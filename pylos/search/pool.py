@@ -20,6 +20,7 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS, legal_actions
 from pylos.kernels.jit import jit
 from pylos.search.findings import Findings, read_findings
 from pylos.search.gumbel import CONSIDERED, choose_root_edges, halving_plan
+from pylos.search.history import History, no_history
 from pylos.search.options import SearchOptions
 from pylos.search.simulation import expand, select
 from pylos.search.tree import NO_EDGE, NO_NODE, ROOT, STAYS, UNPROVEN, Tree, new_tree, start_tree
@@ -90,6 +91,7 @@ class SearchPool:
             edges=np.empty(rows, np.int32),
             noise=np.zeros((rows, MAX_LEGAL_ACTIONS)),
         )
+        self._history = no_history(rows)
 
     @property
     def rows(self) -> int:
@@ -101,7 +103,13 @@ class SearchPool:
         """How many more searches there is room for."""
         return self.rows - int(np.count_nonzero(self._rows.taken))
 
-    def add(self, positions: Sequence[int], simulations: Sequence[int], gumbel: Sequence[bool]) -> list[int]:
+    def add(
+        self,
+        positions: Sequence[int],
+        simulations: Sequence[int],
+        gumbel: Sequence[bool],
+        earlier: Sequence[Sequence[int]] | None = None,
+    ) -> list[int]:
         """Begins searches.
 
         Args:
@@ -110,6 +118,7 @@ class SearchPool:
                 evaluated.
             gumbel: whether the root of each is "gumbel", which divides the simulations by the plan of this number of
                 them. Else it is "puct".
+            earlier: the packed positions that came before in each game, if they are known.
 
         Returns:
             The rows of the searches: the first that are free, as a step looks at all rows up to the last in use.
@@ -127,7 +136,19 @@ class SearchPool:
         _add(self._tree, self._code, self._rows, roots, asked, np.array(gumbel, np.bool_), added)
         rows: list[int] = added.tolist()
         self._used = max(self._used, rows[-1] + 1)
+        self._remember(rows, earlier or [()] * len(rows))
         return rows
+
+    def _remember(self, rows: list[int], earlier: Sequence[Sequence[int]]) -> None:
+        """Keeps the earlier positions of the games of new rows."""
+        known, plies = self._history.positions, max(map(len, earlier))
+        if plies > known.shape[1]:
+            grown = np.zeros((len(known), 2 * plies), np.int64)
+            grown[:, : known.shape[1]] = known
+            self._history = History(grown, self._history.counts)
+        for row, positions in zip(rows, earlier, strict=True):
+            self._history.positions[row, : len(positions)] = positions
+            self._history.counts[row] = len(positions)
 
     def remove(self, rows: list[int]) -> None:
         """Ends searches, whether or not they are finished. Their rows are free again."""
@@ -146,9 +167,8 @@ class SearchPool:
         Returns:
             The number of leaves.
         """
-        count: int = _select(
-            self._tree, self._used, self._code, self._c_puct, self._fpu_reduction, self._rows, leaves
-        )
+        how = self._c_puct, self._fpu_reduction
+        count: int = _select(self._tree, self._used, self._code, *how, self._rows, self._history, leaves)
         return count
 
     def expand(self, values: np.ndarray, log_policy: np.ndarray) -> None:
@@ -236,12 +256,19 @@ def _finished(
 
 @jit
 def _select(
-    tree: Tree, n: int, code: int, c_puct: float, fpu_reduction: float, rows: _Rows, leaves: np.ndarray
+    tree: Tree,
+    n: int,
+    code: int,
+    c_puct: float,
+    fpu_reduction: float,
+    rows: _Rows,
+    history: History,
+    leaves: np.ndarray,
 ) -> int:
     """Lets each of the first `n` rows choose its next leaf, see `SearchPool.select`."""
     _plan_step(tree, n, rows)
     choose_root_edges(tree, n, rows.noise, rows.wanted, rows.edges)
-    return int(select(tree, n, code, c_puct, fpu_reduction, rows.edges, leaves))
+    return int(select(tree, n, code, c_puct, fpu_reduction, rows.edges, history, 0.0, leaves))
 
 
 @jit

@@ -18,6 +18,7 @@ from pylos.search.gumbel import (
     draw_gumbel,
     improved_policy,
 )
+from pylos.search.history import History, no_history
 from pylos.search.options import SearchOptions
 from pylos.search.own_root import choose_by_scores, own_root
 from pylos.search.root import (
@@ -54,13 +55,17 @@ class BatchSearch(Protocol):
     def seconds(self) -> float:
         """How long the newest search that was finished took, by the clock of what searched."""
 
-    def start(self, positions: np.ndarray, evaluate: Any, keys: np.ndarray) -> None:
-        """Begins what `run` does; a device is at work when this returns."""
+    def start(
+        self, positions: np.ndarray, evaluate: Any, keys: np.ndarray, history: History | None = None
+    ) -> None:
+        """Begins what `run` does; a device is at work when this returns. No array may change before `finish`."""
 
     def finish(self) -> SearchResult:
         """The result of the search that was started; it waits for a device. The next `finish` may overwrite it."""
 
-    def run(self, positions: np.ndarray, evaluate: Any, keys: np.ndarray) -> SearchResult:
+    def run(
+        self, positions: np.ndarray, evaluate: Any, keys: np.ndarray, history: History | None = None
+    ) -> SearchResult:
         """`start` and `finish`, see `Search.run`."""
 
 
@@ -90,7 +95,7 @@ class Search:
         self._considered = considered_visits(options.simulations)
         self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
         self._interrupted = False
-        self._started: tuple[np.ndarray, Evaluator, np.ndarray]
+        self._started: tuple[np.ndarray, Evaluator, np.ndarray, History | None]
         self.seconds = 0.0
 
     @staticmethod
@@ -98,9 +103,11 @@ class Search:
         """How many of the positions a thread searches: at least a full batch, even if some threads get none then."""
         return max(BATCH_MULTIPLE, -(-positions // threads))
 
-    def start(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> None:
+    def start(
+        self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, history: History | None = None
+    ) -> None:
         """Notes what `finish` is to search, see `run`."""
-        self._started = positions, evaluate, keys
+        self._started = positions, evaluate, keys, history
 
     def finish(self) -> SearchResult:
         """Searches what `start` has noted. The result is the caller's."""
@@ -109,23 +116,29 @@ class Search:
         self.seconds = time.perf_counter() - start
         return found
 
-    def run(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> SearchResult:
+    def run(
+        self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, history: History | None = None
+    ) -> SearchResult:
         """Searches positions.
 
         Args:
             positions: int64 [n <= games] packed positions, none of them the end of a game.
             evaluate: judges the leaves; several threads call it at the same time.
             keys: int64 [n] random keys of the root noise; without noise they are not read.
+            history: the games that led to the positions, if they are known.
 
         Returns:
             What the search found for each position.
 
         Raises:
-            ValueError: there are more positions than `games`.
+            ValueError: there are more positions than `games`, or they are not as many as the games of the history.
         """
         n, width = len(positions), self.options.width
         if n > self.games:
             raise ValueError(f"there is room for {self.games} positions, not for {n}")
+        history = no_history(n) if history is None else history
+        if len(history.counts) != n:
+            raise ValueError(f"the history is one of {len(history.counts)} games, not of {n}")
         result = SearchResult(
             np.empty((n, width), np.int16),
             np.empty((n, width), np.int16),
@@ -134,7 +147,14 @@ class Search:
         )
         share = self._share(n, len(self._trees))
         shards = [
-            (tree, positions[rows], evaluate, keys[rows], SearchResult(*(array[rows] for array in result)))
+            (
+                tree,
+                positions[rows],
+                evaluate,
+                keys[rows],
+                history.rows(rows),
+                SearchResult(*(array[rows] for array in result)),
+            )
             for tree, first in zip(self._trees, range(0, n, share), strict=False)
             for rows in [slice(first, first + share)]
         ]
@@ -145,13 +165,16 @@ class Search:
             self._run_in_threads(self._executor, shards)
         return result
 
-    def choose(self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray) -> np.ndarray:
+    def choose(
+        self, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, history: History | None = None
+    ) -> np.ndarray:
         """Searches positions and chooses the action of the greatest weight in each.
 
         Args:
             positions: see `run`.
             evaluate: see `run`.
             keys: see `run`; they also decide between several actions of the greatest weight.
+            history: see `run`.
 
         Returns:
             int64 [n] the actions.
@@ -159,7 +182,7 @@ class Search:
         Raises:
             NonFiniteNetworkError: see `pick_actions`.
         """
-        found = self.run(positions, evaluate, keys)
+        found = self.run(positions, evaluate, keys, history)
         return pick_actions(found.actions, found.weights, keys, np.ones(len(positions), np.bool_))
 
     def first_findings(self) -> Findings:
@@ -181,7 +204,13 @@ class Search:
             self._interrupted = False
 
     def _run_shard(
-        self, tree: Tree, positions: np.ndarray, evaluate: Evaluator, keys: np.ndarray, result: SearchResult
+        self,
+        tree: Tree,
+        positions: np.ndarray,
+        evaluate: Evaluator,
+        keys: np.ndarray,
+        history: History,
+        result: SearchResult,
     ) -> None:
         """Searches the positions of one thread with its trees, and writes what it finds to `result`."""
         n, options, code = len(positions), self.options, self._code
@@ -203,7 +232,8 @@ class Search:
                 choose_root_edges(tree, n, noise, self._considered[drawn, simulation], edges)
             elif policy is not None:
                 choose_by_scores(policy, tree, n, simulation, options.simulations, keys, edges)
-            if count := select(tree, n, code, options.c_puct, options.fpu_reduction, edges, leaves):
+            how = options.c_puct, options.fpu_reduction, edges, history, options.draw_value
+            if count := select(tree, n, code, *how, leaves):
                 expand(tree, n, code, *evaluate(leaves[: padded_size(count)]))
         root_visits(tree, n, result.actions, result.weights, result.values)
         if gumbel:

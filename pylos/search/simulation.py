@@ -1,4 +1,15 @@
-"""One simulation in every tree: down to a new leaf, and back up to the root with the evaluation of that leaf."""
+"""One simulation in every tree: down to a new leaf, and back up to the root with the evaluation of that leaf.
+
+A new node whose position has occurred before, on the path to it or earlier in the game, is *drawn*: it is worth what a
+draw is worth, at once and whenever a descent gets to it again. It is never evaluated and never has edges.
+
+What a position is worth then depends on the path to it (the graph-history interaction problem: Campbell, 1985;
+Kishimoto and Müller, 2004). Values have nothing to fear from that, because a node belongs to one path: trees share no
+nodes. Proofs have nothing to fear either, because a drawn node is never proven, and so is neither a loss nor a win to
+its parent. A node is proven only by proven nodes below it: all positions of a proof are new on their paths and in the
+game, and all its paths end in real ends of games. Who plays by a proof gets there without any repetition, whatever the
+opponent does, so that it is true under any rule about repetitions.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +21,7 @@ from pylos.game.position import mover, opponent_cells
 from pylos.game.rules import MAX_LEGAL_ACTIONS, balls_per_player, is_over, legal_actions, step
 from pylos.kernels.bits import popcount
 from pylos.kernels.jit import inlined, jit
+from pylos.search.history import History
 from pylos.search.softmax import exponentials
 from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_LOSS, PROVEN_WIN, ROOT, STAYS, UNPROVEN, Tree, add_node
 
@@ -43,11 +55,11 @@ def _best_edge(tree: Tree, g: int, node: int, c_puct: float, fpu_reduction: floa
 
 
 @inlined
-def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
-    """Adds a value for the mover of `node` to the node and to everything above it."""
+def _back_up(tree: Tree, g: int, node: int, value: float, opponents: float) -> None:
+    """Adds a value to `node` and to everything above it: one for the mover of `node`, another for the opponent."""
     turn = mover(tree.position[g, node])
     while True:
-        seen = value if mover(tree.position[g, node]) == turn else -value
+        seen = value if mover(tree.position[g, node]) == turn else opponents
         tree.visits[g, node] += 1
         tree.value_sum[g, node] += seen
         parent = tree.parent[g, node]
@@ -55,7 +67,7 @@ def _back_up(tree: Tree, g: int, node: int, value: float) -> None:
             return
         edge = tree.parent_edge[g, node]
         tree.edge_visits[g, edge] += 1
-        tree.edge_value_sum[g, edge] += value if mover(tree.position[g, parent]) == turn else -value
+        tree.edge_value_sum[g, edge] += value if mover(tree.position[g, parent]) == turn else opponents
         node = parent
 
 
@@ -81,7 +93,29 @@ def _prove(tree: Tree, g: int, node: int, proof: int) -> None:
 
 
 @inlined
-def descend(tree: Tree, g: int, code: int, c_puct: float, fpu_reduction: float, root_edge: int) -> int:
+def _has_occurred(tree: Tree, g: int, node: int, history: History) -> bool:
+    """Whether the position of `node` has occurred above it in the tree or earlier in the game."""
+    position, found = tree.position[g, node], 0
+    for i in range(history.counts[g]):  # without an early end, so that several are compared at once
+        found += history.positions[g, i] == position
+    above = tree.parent[g, node]
+    while above != NO_NODE:
+        found += tree.position[g, above] == position
+        above = tree.parent[g, above]
+    return found > 0
+
+
+@inlined
+def descend(
+    tree: Tree,
+    g: int,
+    code: int,
+    c_puct: float,
+    fpu_reduction: float,
+    root_edge: int,
+    history: History,
+    draw_value: float,
+) -> int:
     """Descends one tree to a new node, see `select`.
 
     Args:
@@ -91,9 +125,11 @@ def descend(tree: Tree, g: int, code: int, c_puct: float, fpu_reduction: float, 
         c_puct: weight of the prior against the value.
         fpu_reduction: see `SearchOptions`.
         root_edge: the edge to take at the root; NO_EDGE where PUCT chooses there, too.
+        history: of the games.
+        draw_value: see `SearchOptions`.
 
     Returns:
-        The new leaf; NO_NODE where the root is proven.
+        The new leaf; NO_NODE where the root is proven, or where the simulation ended at a drawn node.
     """
     tree.leaf[g] = NO_NODE
     if tree.proven[g, ROOT] == UNPROVEN:
@@ -102,13 +138,17 @@ def descend(tree: Tree, g: int, code: int, c_puct: float, fpu_reduction: float, 
             if edge == NO_EDGE:
                 edge = _best_edge(tree, g, node, c_puct, fpu_reduction)
             child = tree.edge_child[g, edge]
-            if child == NO_NODE:
+            if child == NO_NODE or tree.num_edges[g, child] == 0:
                 break
             node, edge = child, NO_EDGE
-        position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), code)
-        leaf = add_node(tree, g, position, node, edge)
-        tree.edge_child[g, edge] = leaf
-        tree.leaf[g] = leaf
+        if child == NO_NODE:
+            position = step(tree.position[g, node], np.int64(tree.edge_action[g, edge]), code)
+            child = add_node(tree, g, position, node, edge)
+            tree.edge_child[g, edge] = child
+            if not _has_occurred(tree, g, child, history):
+                tree.leaf[g] = child
+        if tree.leaf[g] == NO_NODE:
+            _back_up(tree, g, child, draw_value, draw_value)
     return tree.leaf[g]
 
 
@@ -120,12 +160,14 @@ def select(
     c_puct: float,
     fpu_reduction: float,
     root_edges: np.ndarray,
+    history: History,
+    draw_value: float,
     positions: np.ndarray,
 ) -> int:
     """Descends every tree to a new node: the first half of a simulation.
 
     The end of a game is never a leaf, because `expand` proves the node before it. A tree whose root is proven does
-    not change.
+    not change. A simulation that gets to a drawn node is over: its value is backed up here, and there is no leaf.
 
     Args:
         tree: the trees, their roots expanded.
@@ -135,6 +177,8 @@ def select(
         fpu_reduction: see `SearchOptions`.
         root_edges: int32 [>= n] the edges to take at the roots; NO_EDGE where PUCT chooses there, too; STAYS where a
             tree is to do nothing but wait for the evaluation of the leaf that it has.
+        history: of the games, in the order of the trees.
+        draw_value: see `SearchOptions`.
         positions: int64 [G] receives the positions of the new leaves, without gaps.
 
     Returns:
@@ -143,7 +187,7 @@ def select(
     leaves = 0
     for g in range(n):
         if root_edges[g] != STAYS:
-            descend(tree, g, code, c_puct, fpu_reduction, root_edges[g])
+            descend(tree, g, code, c_puct, fpu_reduction, root_edges[g], history, draw_value)
         leaf = tree.leaf[g]
         if leaf != NO_NODE:
             positions[leaves] = tree.position[g, leaf]
@@ -211,7 +255,7 @@ def expand_leaf(
     if _add_edges(tree, g, leaf, log_policy, code, actions, scores):
         _prove(tree, g, leaf, PROVEN_WIN)
         value = 1.0
-    _back_up(tree, g, leaf, value)
+    _back_up(tree, g, leaf, value, -value)
 
 
 @jit

@@ -36,7 +36,7 @@ class Tree(NamedTuple):
     first_edge: np.ndarray
     """int32 [G, N] where the node's edges begin; they are contiguous."""
     num_edges: np.ndarray
-    """int32 [G, N] number of edges, which is the number of legal actions; 0 before expansion."""
+    """int32 [G, N] number of edges, which is the number of legal actions; 0 of a leaf, and of a drawn node for ever."""
     visits: np.ndarray
     """int32 [G, N] simulations that passed through or ended at the node."""
     value_sum: np.ndarray

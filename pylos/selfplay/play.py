@@ -15,6 +15,7 @@ import torch
 from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.kernels.randomness import derive_key
 from pylos.search.evaluator import Evaluator
+from pylos.search.history import History
 from pylos.search.options import SearchOptions
 from pylos.search.search import BatchSearch, SearchResult
 from pylos.selfplay.games import (
@@ -188,7 +189,9 @@ class SelfPlay:
         if group.started is None:
             search_inputs(group.games, self._key, group.positions, group.keys)
             group.started = time.perf_counter()
-            group.search.start(group.positions, evaluate, group.keys)
+            # What was played after the opening, in the same memory: the referee does not count openings, either.
+            history = History(group.games.positions, group.games.ply)
+            group.search.start(group.positions, evaluate, group.keys, history)
 
     @staticmethod
     def _drop_search(group: Group) -> None:

@@ -84,17 +84,20 @@ def test_every_option_means_what_it_means_in_the_twin(options):
 
 
 @pytest.mark.parametrize("rules", FULL_RULES)
-def test_signs_flip_only_where_the_mover_changes(rules):
-    """Every leaf is worth 0.5 to white, so every mean above is too, however often a player acts in a row."""
-    boards = _early_boards(rules, 120)
-    result = search(boards, SearchOptions(simulations=100), half_for_white)
-    for board, value in zip(boards, result.values, strict=True):
-        assert value == (0.5 if board.turn == "white" else -0.5)
+@pytest.mark.parametrize(("turn", "worth"), [("white", 0.5), ("black", -0.5)])
+def test_signs_flip_only_where_the_mover_changes(rules, turn, worth):
+    """Every leaf is worth 0.5 to white, so every mean above is too, however often a player acts in a row.
+
+    A draw is worth to both what leaves are worth to the root's mover: its sign never flips.
+    """
+    boards = [board for board in _early_boards(rules, 120) if board.turn == turn]
+    result = search(boards, SearchOptions(simulations=100, draw_value=worth), half_for_white)
+    assert (result.values == worth).all()
     assert rules == "children" or any(board.pending for board in boards)
 
 
 @pytest.mark.parametrize("rules", FULL_RULES)
-def test_the_value_of_a_root_is_the_mean_of_its_leaves_from_its_movers_view(rules):
+def test_the_value_of_a_root_is_the_mean_of_its_leaves_and_draws_from_its_movers_view(rules):
     for board in _early_boards(rules, 60)[::5]:
         leaves = []
 
@@ -102,11 +105,11 @@ def test_the_value_of_a_root_is_the_mean_of_its_leaves_from_its_movers_view(rule
             leaves.append(positions[0])
             return hashed(positions)
 
-        result = search([board], SearchOptions(simulations=60), evaluate)
+        result = search([board], SearchOptions(simulations=60, draw_value=0.25), evaluate)
         signs = [1 if mover(leaf) == mover(board.position) else -1 for leaf in leaves]
-        values = hashed(np.array(leaves))[0]
-        assert len(leaves) == 61
-        assert result.values[0] == pytest.approx(np.mean(values * signs), abs=1e-5)
+        values, draws = hashed(np.array(leaves))[0] * signs, 61 - len(leaves)
+        assert draws < 30
+        assert result.values[0] == pytest.approx((values.sum() + 0.25 * draws) / 61, abs=1e-5)
         assert sum(row_weights(result, 0).values()) == 60
 
 

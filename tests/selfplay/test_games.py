@@ -37,6 +37,7 @@ def _assert_equals_twin(
         functools.partial(single, evaluate),
         search.simulations,
         dirichlet_fraction=search.dirichlet_fraction,
+        draw_value=search.draw_value,
     )
     stream = derive_key(key, "selfplay", rank)
     expected = twin_selfplay.SelfPlay(rules, 3, twin, options, stream)
@@ -87,7 +88,9 @@ def test_repetitions_end_games_with_their_value(limit):
     options = GameOptions(
         repetition_limit=limit, temperature_moves=0, move_limit_draw_value=0.5, repetition_draw_value=-0.75
     )
-    expected = _assert_equals_twin("standard", options, _cyclic, 4, search=SearchOptions(simulations=6))
+    expected = _assert_equals_twin(
+        "standard", options, _cyclic, 4, search=SearchOptions(simulations=6, draw_value=-0.75)
+    )
     assert "repetition" in {ending for ending, _ in expected.results}
 
 

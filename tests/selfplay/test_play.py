@@ -110,11 +110,11 @@ class Watched:
         self.games = games
         self._search = Search(games, RULES["standard"], SEARCH)
 
-    def start(self, positions, evaluate, keys):
+    def start(self, positions, evaluate, keys, history):
         assert self not in self.in_flight
         self.in_flight.append(self)
         Watched.most = max(self.most, len(self.in_flight))
-        self._search.start(positions, evaluate, keys)
+        self._search.start(positions, evaluate, keys, history)
 
     def finish(self):
         self.in_flight.remove(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pylos.game.board import Board
@@ -55,7 +56,8 @@ class GumbelSearch(Search):
 
     gumbel_scale: float = 0.0
 
-    def run(self, board: Board, key: int = 0) -> Node:
+    def run(self, board: Board, key: int = 0, earlier: Iterable[int] = ()) -> Node:
+        self.path = [*earlier]
         root = Node(board)
         self.visit(root)
         uniform = [((draw(key, k) >> 10) + 0.5) / 2**53 for k in range(len(root.edges))]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,11 +37,15 @@ class Node:
     visits: int = 0
     total: np.float32 = field(default_factory=lambda: np.float32(0))
     proof: int = 0
+    drawn: bool = False
 
 
 @dataclass
 class Search:
-    """PUCT with first-play urgency, proofs and root noise. Totals and priors are kept in single precision."""
+    """PUCT with first-play urgency, proofs, draws by repetition and root noise.
+
+    Totals and priors are kept in single precision.
+    """
 
     evaluate: Evaluate
     simulations: int
@@ -49,9 +53,11 @@ class Search:
     fpu_reduction: float = 0.25
     dirichlet_alpha: float = 0.3
     dirichlet_fraction: float = 0.0
+    draw_value: float = 0.0
 
-    def run(self, board: Board, key: int = 0) -> Node:
-        """The root of the tree after the search."""
+    def run(self, board: Board, key: int = 0, earlier: Iterable[int] = ()) -> Node:
+        """The root of the tree after the search; `earlier` are the packed positions of the game before it."""
+        self.path = [*earlier]
         root = Node(board)
         self.visit(root)
         if self.dirichlet_fraction:
@@ -61,31 +67,38 @@ class Search:
                 self.visit(root)
         return root
 
-    def visit(self, node: Node) -> float:
-        """One simulation from a node; returns the value that it found, for the node's mover."""
+    def visit(self, node: Node) -> tuple[float, float]:
+        """One simulation from a node; returns what it found: the value for the node's mover and for the opponent."""
         if node.board.is_over:
-            node.proof, value = -1, -1.0
+            node.proof, values = -1, (-1.0, 1.0)
+        elif node.drawn:
+            values = (self.draw_value, self.draw_value)
         elif not node.edges:
             value = self.expand(node)
+            values = (value, -value)
         else:
-            value = self.follow(node, self.best_edge(node))
+            values = self.follow(node, self.best_edge(node))
             if any(edge.proof == 1 for edge in node.edges):
                 node.proof = 1
             elif all(edge.proof == -1 for edge in node.edges):
                 node.proof = -1
         node.visits += 1
-        node.total = np.float32(node.total + value)
-        return value
+        node.total = np.float32(node.total + values[0])
+        return values
 
-    def follow(self, node: Node, edge: Edge) -> float:
+    def follow(self, node: Node, edge: Edge) -> tuple[float, float]:
+        self.path.append(node.board.position)
         if edge.child is None:
-            edge.child = Node(moved(node.board, edge.action))
-        sign = 1 if edge.child.board.turn == node.board.turn else -1
-        value = sign * self.visit(edge.child)
-        edge.proof = sign * edge.child.proof
+            after = moved(node.board, edge.action)
+            edge.child = Node(after, drawn=after.position in self.path)
+        values = self.visit(edge.child)
+        self.path.pop()
+        same = edge.child.board.turn == node.board.turn
+        values = values if same else values[::-1]
+        edge.proof = edge.child.proof if same else -edge.child.proof
         edge.visits += 1
-        edge.total = np.float32(edge.total + value)
-        return value
+        edge.total = np.float32(edge.total + values[0])
+        return values
 
     def expand(self, node: Node) -> float:
         value, log_policy = self.evaluate(node.board.position)

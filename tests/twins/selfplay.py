@@ -70,7 +70,8 @@ class SelfPlay:
         """Searches and plays; returns how far the search is from its prior, in nats."""
         ply = len(slot.decisions)
         key = draw(draw(self.key, slot.number), ply)
-        root = self.search.run(slot.board, draw(key, 0))
+        earlier = [board.position for board, *_ in slot.decisions]
+        root = self.search.run(slot.board, draw(key, 0), earlier)
         visits = dict(sorted(root_visits(root).items())[: self.search.simulations])
         greedy = ply >= self.options.temperature_moves
         slot.decisions.append((slot.board.copy(), visits, root_value(root), 0.0))
