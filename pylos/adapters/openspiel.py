@@ -26,8 +26,9 @@ from pylos.game.position import NUM_CELLS, START, mover, take_backs
 from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, legal_actions, rules_code, step
 from pylos.kernels.randomness import derive_key, draw
 from pylos.players.naming import make_player
-from pylos.players.player import KeyedPlayer, Player
+from pylos.players.player import KeyedPlayer, Player, choose_in_games
 from pylos.search.evaluator import BATCH_MULTIPLE, Evaluator
+from pylos.search.history import History, history_of
 
 try:
     import pyspiel
@@ -235,7 +236,8 @@ class PylosBot(pyspiel.Bot):  # type: ignore[misc]  # OpenSpiel has no types
             raise RulesError(f"{self._player.name} plays {GAME}, not {state.get_game()}")
         if state.is_terminal():
             raise PositionError(f"{self._player.name} has nothing to choose: the game is over")
-        return int(self._player.choose([state.board])[0])
+        history = history_of([state._positions[:-1]])
+        return int(choose_in_games(self._player, [state.board], history)[0])
 
 
 def pylos_bot(game: PylosGame, spec: str, seed: int = 0) -> PylosBot:
@@ -300,7 +302,7 @@ class BotPlayer(KeyedPlayer):
         super().reset(key)
         self._bot = self._make_bot(draw(key, 0) >> 32)
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+    def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
         states = (PylosState(self._game, int(position)) for position in positions)
         # Not `bot.step`: that of MCTSBot gives the GIL away and crashes on every game in Python (OpenSpiel 2.0.2).
         actions = (pyspiel.Bot.step(self._bot, state) for state in states)

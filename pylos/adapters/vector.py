@@ -26,7 +26,8 @@ from pylos.adapters.views import observation_space
 from pylos.errors import ConfigurationError, IllegalActionError
 from pylos.game.position import START, mover
 from pylos.game.rules import MAX_LEGAL_ACTIONS, NUM_ACTIONS, rules_code
-from pylos.players.player import Player
+from pylos.players.player import Player, choose_in_games
+from pylos.search.history import History
 from pylos.system.machine import usable_threads
 
 from gymnasium import error, spaces  # isort: skip  # after our own, which says what to install
@@ -217,7 +218,9 @@ class PylosVectorEnv(VectorEnv):  # type: ignore[misc]  # its types are not foll
             rows = np.flatnonzero((games.states == PLAYING) & (mover(positions) != games.sides))
             if not len(rows):
                 return
-            play_some(games, rows, self._opponent.choose(positions[rows]), self._code, self._scratch[0])
+            history = History(games.positions[rows], games.plies[rows])
+            actions = choose_in_games(self._opponent, positions[rows], history)
+            play_some(games, rows, actions, self._code, self._scratch[0])
             if (games.states[rows] == ILLEGAL).any():
                 raise IllegalActionError(f"{self._opponent.name} has chosen an action that is not legal")
 

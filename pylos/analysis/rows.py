@@ -15,6 +15,7 @@ from pylos.network.threads import single_threaded_torch
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import Player
 from pylos.search.findings import Findings
+from pylos.search.history import history_of
 from pylos.search.options import network_options
 from pylos.search.search import Search
 from pylos.search.softmax import legal_policy
@@ -61,7 +62,7 @@ def analyse(
     A network comes as a player: `analyse(board, player=pylos.make_player("reference"))`.
 
     Args:
-        board: the position.
+        board: the position, and the game that led to it: what it repeats is a draw to the search.
         tablebase: gives the exact values. "auto" opens the solution of the board's rules if there is one here. For
             many positions, open a `pylos.Tablebase` once. None does without exact values.
         player: a player with a network, such as `pylos.make_player` makes from a checkpoint or from "reference". It
@@ -151,7 +152,8 @@ def _add_search(board: Board, player: NetworkPlayer, rows: list[Row]) -> list[Ro
     """The rows with what the player's search finds."""
     search = Search(1, rules_code(board.rules), network_options(player.simulations))
     with single_threaded_torch():
-        search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
+        position, history = np.array([board.position]), history_of([board.positions[:-1]])
+        search.run(position, player.evaluator, np.zeros(1, np.int64), history)
     found = {row.action: row for row in searched_rows(search.first_findings(), 0)}
     return [
         row._replace(visits=of.visits, mean=of.mean, improved=of.improved)

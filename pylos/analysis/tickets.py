@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
 
 from pylos.analysis.agents import Agent
 from pylos.analysis.reports import Reports
@@ -44,6 +46,8 @@ class SearchRequest:
     is one report, at the end."""
     report_every: int = 0
     """If not 0: report at the multiples of this number of simulations, and not at the times above."""
+    earlier: Sequence[int] | np.ndarray = ()
+    """The packed positions that came before in the game, as far as they are known: repetitions of them are draws."""
     note: Any = None
     """What who asks wants to find with the ticket."""
 

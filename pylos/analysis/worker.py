@@ -228,6 +228,7 @@ class _Lane:
                 [request.position for request in requests],
                 [request.simulations for request in requests],
                 [(request.root or request.agent.root) == "gumbel" for request in requests],
+                [request.earlier for request in requests],
             )
             begun = dict(zip(rows, tickets, strict=True))
             self.running |= begun

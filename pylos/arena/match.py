@@ -25,7 +25,8 @@ from pylos.game.rules import (
 )
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import derive_key, draw
-from pylos.players.player import Player
+from pylos.players.player import Player, choose_in_games
+from pylos.search.history import History
 from pylos.system.machine import memory_for
 from pylos.system.options import COUNT, COUNT_OR_ZERO, MOST_COUNT, SEED, Range, checked_options
 
@@ -217,7 +218,8 @@ def _play_checked(
     repetition_limit: int,
 ) -> None:
     """Lets a player act in the given games; raises IllegalActionError if one of its actions is illegal."""
-    actions = _choices(player, positions)
+    played_before = History(played.positions[:, : played.ply[rows].max()][rows], played.ply[rows])
+    actions = _choices(player, positions, played_before)
     illegal = _play(played, rows, actions, code, repetition_limit)
     if illegal >= 0:
         action, position = int(actions[illegal]), int(positions[illegal])
@@ -226,9 +228,9 @@ def _play_checked(
         raise IllegalActionError(f"{player.name} chose {name}, which is not legal")
 
 
-def _choices(player: Player, positions: np.ndarray) -> np.ndarray:
+def _choices(player: Player, positions: np.ndarray, history: History) -> np.ndarray:
     """The player's actions: int64 [B], checked because a kernel would read beyond the end of a shorter array."""
-    actions = np.asarray(player.choose(positions), np.int64)
+    actions = np.asarray(choose_in_games(player, positions, history), np.int64)
     if actions.shape != positions.shape:
         raise IllegalActionError(f"{player.name} chose {actions.size} action(s) for {len(positions)} boards")
     return actions

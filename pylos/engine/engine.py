@@ -197,13 +197,14 @@ class Engine:
             self._load_table(request)
         self._open[id] = opened = _Open(request, encoded_text(id))
         self._positions += len(request.positions)
-        for after, position in request.positions:
+        for after, position, earlier in request.positions:
             search = SearchRequest(
                 position,
                 agent,
                 request.simulations,
                 request.root,
                 report_every=request.report_every,
+                earlier=earlier,
                 note=(opened, after),
             )
             self._to_begin.append(search)

@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from pylos.analysis.tickets import MOST_SIMULATIONS
 from pylos.errors import IllegalActionError, PositionError, PylosError, RulesError
 from pylos.game.board import Board
@@ -90,6 +92,8 @@ class Position(NamedTuple):
     """After how many of the request's turns."""
     position: int
     """Packed."""
+    earlier: Sequence[int] | np.ndarray = ()
+    """The packed positions that the request's turns passed through before."""
 
 
 class Request(NamedTuple):
@@ -301,14 +305,15 @@ def _positions(fields: dict[str, Any], id: str, rules: str, text: str | None) ->
         raise RequestError(str(error), "rules", id) from None
     except PositionError as error:
         raise RequestError(str(error), "position", id) from None
-    positions = [board.position]
+    actions = [0]
     for index, turn in enumerate(turns):
         try:
             board.push(turn)
         except IllegalActionError as error:
             raise RequestError(f"turns[{index}]: {error}", "turns", id) from None
-        positions.append(board.position)
-    return tuple(Position(place, positions[place]) for place in after)
+        actions.append(len(board.actions))
+    game = np.array(board.positions)
+    return tuple(Position(place, int(game[actions[place]]), game[: actions[place]]) for place in after)
 
 
 def encoded_text(text: str) -> str:

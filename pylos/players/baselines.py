@@ -11,6 +11,7 @@ from pylos.kernels.randomness import draw, draw_keys
 from pylos.players.player import KeyedPlayer
 from pylos.players.search_player import SearchPlayer
 from pylos.search.evaluator import Evaluator
+from pylos.search.history import History
 from pylos.search.options import SearchOptions
 from pylos.system.machine import usable_threads
 
@@ -31,7 +32,7 @@ class RandomPlayer(KeyedPlayer):
     def __init__(self, rules: str = "standard", key: int = 0) -> None:
         super().__init__("random", rules, key)
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+    def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
         actions = np.empty(len(positions), np.int64)
         _random_actions(positions, self._code, draw_keys(key, len(positions)), actions)
         return actions

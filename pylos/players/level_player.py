@@ -9,6 +9,7 @@ from pylos.players.levels import Level, draw_action
 from pylos.players.network_player import NetworkPlayer
 from pylos.players.player import KeyedPlayer
 from pylos.players.search_player import SearchPlayer
+from pylos.search.history import History
 
 
 class LevelPlayer(KeyedPlayer):
@@ -31,8 +32,8 @@ class LevelPlayer(KeyedPlayer):
         weights = f"{self.agent.weights_digest}:" if isinstance(self.agent, NetworkPlayer) else ""
         return f"{self.name}-{weights}{self.level.simulations}:{self.level.temperature:g}"
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
-        actions, weights = self.agent.search(positions, key)
+    def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
+        actions, weights = self.agent.search(positions, history, key)
         keys, temperature = draw_keys(draw(key, 2), len(positions)).tolist(), self.level.temperature
         rows = zip(actions, weights, keys, strict=True)
         return np.array([draw_action(*row[:2], temperature, row[2]) for row in rows], np.int64)

@@ -13,6 +13,7 @@ from pylos.network.onnx_network import OnnxEvaluator, OnnxNetwork
 from pylos.network.threads import search_threads, single_threaded_torch
 from pylos.players.search_player import ROWS, SearchPlayer
 from pylos.search.evaluator import Evaluator
+from pylos.search.history import History
 from pylos.search.options import MOST_SIMULATIONS, network_options
 from pylos.system.machine import usable_threads
 from pylos.system.options import Range, checked_options
@@ -78,14 +79,14 @@ class NetworkPlayer(SearchPlayer):
     def _evaluator(self, key: int) -> Evaluator:
         return self.evaluator
 
-    def search(self, positions: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, positions: np.ndarray, history: History, key: int) -> tuple[np.ndarray, np.ndarray]:
         """See `SearchPlayer.search`; a player of the bare policy searches with one simulation here."""
         with single_threaded_torch():
-            return super().search(positions, key)
+            return super().search(positions, history, key)
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+    def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
         if self.simulations:
-            return super()._choose(positions, key)
+            return super()._choose(positions, history, key)
         actions = np.empty(len(positions), np.int64)
         _likeliest_actions(positions, self._code, self.network(positions)[1], actions)
         return actions

@@ -8,6 +8,7 @@ from pylos.errors import TableError
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below, draw_uniform
 from pylos.players.player import KeyedPlayer
+from pylos.search.history import History
 from pylos.solution.tablebase import Tablebase, not_solved_message, open_if_present
 from pylos.system.options import SHARE, checked_options
 
@@ -33,7 +34,7 @@ class PerfectPlayer(KeyedPlayer):
         self._tablebase = tablebase
         self._mistakes = mistakes
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+    def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
         found = self._tablebase.probe_actions(positions)
         actions = np.empty(len(positions), np.int64)
         _pick(found.starts, found.actions, found.best(), self._mistakes, key, actions)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from inspect import signature
 from operator import index
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,13 +15,17 @@ from pylos.game.board import Board, as_positions
 from pylos.game.rules import is_over, rules_code
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw
+from pylos.search.history import History, checked_history, history_of
 
 Boards = Sequence[Board] | np.ndarray
 """Boards, or their packed positions as int64 [B]. None of them may be the end of a game."""
 
 
 class Player(Protocol):
-    """What can take part in a match. A player with an attribute `rules` plays by these rules alone."""
+    """What can take part in a match. A player with an attribute `rules` plays by these rules alone.
+
+    A player whose `choose` has an argument `history`, too, gets the earlier positions of the games: a `History`.
+    """
 
     name: str
 
@@ -33,6 +38,20 @@ class Player(Protocol):
         Returns:
             int64 [B] legal action ids.
         """
+
+
+def choose_in_games(player: Player, boards: Boards, history: History) -> np.ndarray:
+    """Lets a player choose, and tells it the history of the games if it takes that, see `Player`."""
+    choose: Any = player.choose
+    chosen: np.ndarray = choose(boards, history=history) if _takes_history(choose) else choose(boards)
+    return chosen
+
+
+def _takes_history(choose: Any) -> bool:
+    try:
+        return "history" in signature(choose).parameters
+    except (TypeError, ValueError):  # compiled by others, it does not say
+        return False
 
 
 class KeyedPlayer(ABC):
@@ -57,12 +76,17 @@ class KeyedPlayer(ABC):
         """See `Player`."""
         self._key, self._decisions = int(index(key)), 0
 
-    def choose(self, boards: Boards) -> np.ndarray:
+    def choose(self, boards: Boards, history: History | None = None) -> np.ndarray:
         """See `Player`.
+
+        Args:
+            boards: see `Player`.
+            history: of the games. If it is not given, boards know their own, and packed positions have none.
 
         Raises:
             RulesError: a board is of other rules than the player's. Packed positions do not say their rules.
             PositionError: a board is the end of a game, or an array does not hold packed positions [B].
+            ValueError: the history is not one of B games.
         """
         if not isinstance(boards, np.ndarray):
             for board in boards:
@@ -73,16 +97,20 @@ class KeyedPlayer(ABC):
             raise PositionError(
                 f"{self.name} has nothing to choose: the game on board {finished + 1} of {len(positions)} is over"
             )
+        if history is None and not isinstance(boards, np.ndarray):
+            history = history_of([board.positions[:-1] for board in boards])
+        history = checked_history(history, len(positions))
         key = draw(self._key, self._decisions)
         self._decisions += 1
-        return self._choose(positions, key) if len(positions) else np.empty(0, np.int64)
+        return self._choose(positions, history, key) if len(positions) else np.empty(0, np.int64)
 
     @abstractmethod
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
+    def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
         """Chooses an action in each position.
 
         Args:
             positions: int64 [B] packed positions, B at least 1.
+            history: of the B games.
             key: of all that is random in this decision.
 
         Returns:

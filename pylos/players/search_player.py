@@ -9,6 +9,7 @@ import numpy as np
 from pylos.kernels.randomness import draw, draw_keys
 from pylos.players.player import KeyedPlayer
 from pylos.search.evaluator import Evaluator
+from pylos.search.history import History
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import Search
@@ -42,11 +43,12 @@ class SearchPlayer(KeyedPlayer):
     def _evaluator(self, key: int) -> Evaluator:
         """What judges the leaves of all searches of one decision."""
 
-    def search(self, positions: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, positions: np.ndarray, history: History, key: int) -> tuple[np.ndarray, np.ndarray]:
         """Searches positions.
 
         Args:
             positions: int64 [B] packed positions, B at least 1, none of them the end of a game.
+            history: of the B games.
             key: of all that is random in it.
 
         Returns:
@@ -58,12 +60,12 @@ class SearchPlayer(KeyedPlayer):
         for first in range(0, len(positions), self._rows):
             rows = slice(first, first + self._rows)
             part = positions[rows]
-            found = self._search_for(len(part)).run(part, evaluate, keys[rows])
+            found = self._search_for(len(part)).run(part, evaluate, keys[rows], history.rows(rows))
             actions[rows], weights[rows] = found.actions, found.weights
         return actions, weights
 
-    def _choose(self, positions: np.ndarray, key: int) -> np.ndarray:
-        actions, weights = self.search(positions, key)
+    def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
+        actions, weights = self.search(positions, history, key)
         greedy = np.ones(len(positions), np.bool_)
         return pick_actions(actions, weights, _keys(key, len(positions)), greedy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,28 @@ class History(NamedTuple):
     def rows(self, rows: slice | np.ndarray) -> History:
         """The history of some of the games; with a slice in the same memory."""
         return History(self.positions[rows], self.counts[rows])
+
+
+def history_of(games: Sequence[Sequence[int] | np.ndarray]) -> History:
+    """The history of games whose earlier positions are given one by one, such as `board.positions[:-1]`."""
+    counts = np.array([len(game) for game in games], np.int64)
+    history = History(np.zeros((len(games), max(counts, default=0)), np.int64), counts)
+    for row, game in zip(history.positions, games, strict=True):
+        row[: len(game)] = game
+    return history
+
+
+def checked_history(history: History | None, games: int) -> History:
+    """The history of games; that of games of which nothing is known where there is none.
+
+    Raises:
+        ValueError: it is one of another number of games.
+    """
+    if history is None:
+        return no_history(games)
+    if len(history.counts) != games:
+        raise ValueError(f"the history is one of {len(history.counts)} games, not of {games}")
+    return history
 
 
 def no_history(games: int) -> History:

@@ -108,7 +108,7 @@ class SearchPool:
         positions: Sequence[int],
         simulations: Sequence[int],
         gumbel: Sequence[bool],
-        earlier: Sequence[Sequence[int]] | None = None,
+        earlier: Sequence[Sequence[int] | np.ndarray] | None = None,
     ) -> list[int]:
         """Begins searches.
 
@@ -139,16 +139,17 @@ class SearchPool:
         self._remember(rows, earlier or [()] * len(rows))
         return rows
 
-    def _remember(self, rows: list[int], earlier: Sequence[Sequence[int]]) -> None:
+    def _remember(self, rows: list[int], earlier: Sequence[Sequence[int] | np.ndarray]) -> None:
         """Keeps the earlier positions of the games of new rows."""
-        known, plies = self._history.positions, max(map(len, earlier))
-        if plies > known.shape[1]:
-            grown = np.zeros((len(known), 2 * plies), np.int64)
+        known, counts = self._history.positions, [len(positions) for positions in earlier]
+        if (most := max(counts)) > known.shape[1]:
+            grown = np.zeros((len(known), 2 * most), np.int64)
             grown[:, : known.shape[1]] = known
             self._history = History(grown, self._history.counts)
+        self._history.counts[rows] = counts
         for row, positions in zip(rows, earlier, strict=True):
-            self._history.positions[row, : len(positions)] = positions
-            self._history.counts[row] = len(positions)
+            if len(positions):
+                self._history.positions[row, : len(positions)] = positions
 
     def remove(self, rows: list[int]) -> None:
         """Ends searches, whether or not they are finished. Their rows are free again."""

@@ -18,7 +18,7 @@ from pylos.search.gumbel import (
     draw_gumbel,
     improved_policy,
 )
-from pylos.search.history import History, no_history
+from pylos.search.history import History, checked_history
 from pylos.search.options import SearchOptions
 from pylos.search.own_root import choose_by_scores, own_root
 from pylos.search.root import (
@@ -136,9 +136,7 @@ class Search:
         n, width = len(positions), self.options.width
         if n > self.games:
             raise ValueError(f"there is room for {self.games} positions, not for {n}")
-        history = no_history(n) if history is None else history
-        if len(history.counts) != n:
-            raise ValueError(f"the history is one of {len(history.counts)} games, not of {n}")
+        history = checked_history(history, n)
         result = SearchResult(
             np.empty((n, width), np.int16),
             np.empty((n, width), np.int16),

@@ -7,6 +7,7 @@ import torch
 from pylos.search.cuda.available import device_search_missing
 from pylos.search.options import SearchOptions
 from pylos.search.search import BatchSearch, Search
+from pylos.selfplay.options import GameOptions
 from pylos.system.machine import memory_for
 from pylos.system.options import COUNT, Range, checked_options
 
@@ -16,7 +17,12 @@ _BYTES_OF_A_NODE = 128
 
 
 def make_searches(
-    games: int, code: int, options: SearchOptions, threads: int, device: torch.device
+    games: int,
+    code: int,
+    options: SearchOptions,
+    threads: int,
+    device: torch.device,
+    max_moves: int = GameOptions.max_moves,
 ) -> list[BatchSearch]:
     """Makes the searches of self-play.
 
@@ -26,6 +32,7 @@ def make_searches(
         options: see `SearchOptions`.
         threads: how many threads search, if this machine's processor does.
         device: where the network computes.
+        max_moves: see `GameOptions`; of so many positions a device remembers whether they have occurred.
 
     Returns:
         A search for each group of games, see `SelfPlay`.
@@ -40,7 +47,8 @@ def make_searches(
 
         # While the device searches one half of the games, this machine plays what it found for the other.
         half = -(-games // 2)
-        return [DeviceSearch(size, code, options, device) for size in (half, games - half) if size]
+        sizes = [size for size in (half, games - half) if size]
+        return [DeviceSearch(size, code, options, device, plies=max_moves) for size in sizes]
     needed = games * (options.simulations + 1) * _BYTES_OF_A_NODE
     with memory_for("search trees", needed, f"lower parallel_games ({games:,}) or simulations"):
         return [Search(games, code, options, threads)]

@@ -98,8 +98,9 @@ class Generations:
         missing = device_search_missing(module.device, self.search_options)
         if missing is not None and module.device.type == "cuda":
             rank_zero_warn(f"the host searches for {module.device}: {missing}")
+        how = self.search_options, threads, module.device, self._game_options.max_moves
         return Games(
-            make_searches(parallel_games, code, self.search_options, threads, module.device),
+            make_searches(parallel_games, code, *how),
             code,
             self.search_options,
             self._game_options,

@@ -55,7 +55,7 @@ async def _events(
         return
     truth = await _truth(request, board)
     agent = await agent_for(request, game.rules, opponent)
-    search = SearchRequest(board.position, agent, simulations, reports=True)
+    search = SearchRequest(board.position, agent, simulations, reports=True, earlier=board.positions[:-1])
     place = _place(request, simulations)
     if place.locked():
         yield _waiting_event(truth)
@@ -163,7 +163,7 @@ async def _hint(request: Request, game: Game) -> Response:
         raise IllegalActionError(f"the game is over. {outcome.text}")
     truth = await _truth(request, board)
     agent = await agent_for(request, game.rules, None)
-    search = SearchRequest(board.position, agent, HINT_SIMULATIONS)
+    search = SearchRequest(board.position, agent, HINT_SIMULATIONS, earlier=board.positions[:-1])
     async with _place(request, HINT_SIMULATIONS):
         report = await last_report(request.app.state.service, search)
     row, line = _joined(report, truth)[0]

@@ -77,7 +77,8 @@ class _Searcher:
 
     async def decide(self, board: Board, key: int) -> int:
         """Chooses an action."""
-        search = SearchRequest(board.position, self._agent, self._opponent.simulations)
+        simulations, earlier = self._opponent.simulations, board.positions[:-1]
+        search = SearchRequest(board.position, self._agent, simulations, earlier=earlier)
         found = await last_report(self._service, search)
         rows = sorted(found.rows, key=lambda row: row.action)  # the order in which players draw
         bare = not self._opponent.simulations

@@ -134,7 +134,7 @@ async def _opinions(
 
     async def ask(board: Board) -> tuple[int, Opinion]:
         async with state.reviewing:
-            search = SearchRequest(board.position, agent, simulations)
+            search = SearchRequest(board.position, agent, simulations, earlier=board.positions[:-1])
             return board.position, opinion_of(await last_report(state.service, search), board)
 
     tasks = [asyncio.create_task(ask(board)) for board in boards]

@@ -33,7 +33,7 @@ def rooms(monkeypatch) -> list[int]:
     """The searches of a device: how many games each has room for."""
     made: list[int] = []
 
-    def search(games, code, options, device):
+    def search(games, code, options, device, plies):
         made.append(games)
         return games
 

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from pylos.errors import ConfigurationError, NonFiniteNetworkError
+from pylos.game.outcome import MOST_PLIES
 from pylos.search.cuda.available import device_search_missing
 from pylos.search.cuda.device import Stopwatch
 from pylos.search.cuda.kernels import NO_POSITION, NO_ROOM, NOT_FINITE
 from pylos.search.cuda.trees import DeviceTrees, bytes_of_tree, usual_room
 from pylos.search.evaluator import DeviceEvaluator
+from pylos.search.history import History, checked_history
 from pylos.search.options import SearchOptions
 from pylos.search.root import pick_actions
 from pylos.search.search import SearchResult
@@ -43,6 +45,7 @@ class DeviceSearch:
         options: see `SearchOptions`.
         device: the CUDA device.
         room: the edges for which each tree has room.
+        plies: the most earlier positions of a game.
         simulations_per_graph: the most simulations in one CUDA graph. A longer search takes several launches.
         by_column: whether the same node of all games lies side by side in memory, not all nodes of a game.
 
@@ -59,6 +62,7 @@ class DeviceSearch:
         device: torch.device | str,
         *,
         room: int | None = None,
+        plies: int = MOST_PLIES,
         simulations_per_graph: int = SIMULATIONS_PER_GRAPH,
         by_column: bool = False,
     ) -> None:
@@ -72,18 +76,25 @@ class DeviceSearch:
         if self._cuda:
             self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
         with self._memory(), torch.cuda.stream(self._stream):  # numba takes the device that is current
-            self._trees = DeviceTrees(games, code, options, self._device, room, by_column=by_column)
+            self._trees = DeviceTrees(games, code, options, self._device, room, plies, by_column=by_column)
         self._spare: DeviceTrees | None = None
         self._graphs: list[tuple[Any, int]] = []
         self._evaluate: DeviceEvaluator | None = None
         rows = self._trees.rows
-        self._inputs = [self._pinned(tensor) for tensor in (rows.positions, rows.keys)]
+        self._inputs = [self._pinned(tensor) for tensor in self._given(self._trees)]
+        self._earlier = self._pinned(rows.earlier.t())
         # Two sets in turn: the next search may write while the caller still reads what the last one found.
         self._outputs = [[self._pinned(tensor) for tensor in self._trees.outputs] for _ in range(2)]
         self._searched = 0
         self._watch = Stopwatch()
 
-    def start(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> None:
+    def start(
+        self,
+        positions: np.ndarray,
+        evaluate: DeviceEvaluator,
+        keys: np.ndarray,
+        history: History | None = None,
+    ) -> None:
         """Begins to search positions, and returns while the device does it.
 
         The first search with an evaluator takes longer: its kernels are compiled, and its graph is captured.
@@ -92,31 +103,39 @@ class DeviceSearch:
             positions: int64 [n <= games] packed positions, none of them the end of a game.
             evaluate: judges the leaves, on this device.
             keys: int64 [n] random keys of the root noise; without noise they are not read.
+            history: the games that led to the positions, if they are known.
 
         Raises:
             ConfigurationError: the device has too little memory.
-            ValueError: there are more positions than `games`.
+            ValueError: there are more positions than `games`, more earlier positions than `plies`, or not as many
+                positions as games of the history.
         """
-        if len(positions) > self.games:
-            raise ValueError(f"there is room for {self.games} positions, not for {len(positions)}")
+        n = len(positions)
+        if n > self.games:
+            raise ValueError(f"there is room for {self.games} positions, not for {n}")
+        history = checked_history(history, n)
+        if (longest := int(history.counts.max(initial=0))) > len(self._earlier):
+            raise ValueError(f"there is room for {len(self._earlier)} earlier positions, not for {longest}")
         self._wait()
         self._searched = 0  # an interrupt from here on leaves nothing to finish
         if evaluate is not self._evaluate:
             self._prepare(evaluate)
         self._outputs.reverse()
-        for pinned, numbers in zip(self._inputs, (positions, keys), strict=True):
-            pinned[: len(numbers)] = torch.from_numpy(numbers)
-        self._inputs[0][len(positions) :] = NO_POSITION
+        for pinned, numbers in zip(self._inputs, (positions, keys, history.counts), strict=True):
+            pinned[:n] = torch.from_numpy(numbers)
+        self._inputs[0][n:] = NO_POSITION
+        self._earlier[:longest, :n] = torch.from_numpy(history.positions[:, :longest]).t()
         trees = self._trees
         with torch.cuda.stream(self._stream):
-            trees.rows.positions.copy_(self._inputs[0], non_blocking=True)
-            trees.rows.keys.copy_(self._inputs[1], non_blocking=True)
+            for tensor, pinned in zip(self._given(trees), self._inputs, strict=True):
+                tensor.copy_(pinned, non_blocking=True)
+            trees.rows.earlier.t()[:longest].copy_(self._earlier[:longest], non_blocking=True)
             self._watch.start()
             self._launch(evaluate)
             self._watch.stop()
             for pinned, tensor in zip(self._outputs[0], trees.outputs, strict=True):
                 pinned.copy_(tensor, non_blocking=True)
-        self._searched = len(positions)
+        self._searched = n
 
     def finish(self) -> SearchResult:
         """Waits for the search that was started.
@@ -141,15 +160,32 @@ class DeviceSearch:
         """How long the newest search that was finished took, by the clock of the device."""
         return self._watch.seconds()
 
-    def run(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> SearchResult:
+    def run(
+        self,
+        positions: np.ndarray,
+        evaluate: DeviceEvaluator,
+        keys: np.ndarray,
+        history: History | None = None,
+    ) -> SearchResult:
         """Searches positions: `start` and `finish`."""
-        self.start(positions, evaluate, keys)
+        self.start(positions, evaluate, keys, history)
         return self.finish()
 
-    def choose(self, positions: np.ndarray, evaluate: DeviceEvaluator, keys: np.ndarray) -> np.ndarray:
+    def choose(
+        self,
+        positions: np.ndarray,
+        evaluate: DeviceEvaluator,
+        keys: np.ndarray,
+        history: History | None = None,
+    ) -> np.ndarray:
         """Searches positions and chooses the action of the greatest weight in each, see `Search.choose`."""
-        found = self.run(positions, evaluate, keys)
+        found = self.run(positions, evaluate, keys, history)
         return pick_actions(found.actions, found.weights, keys, np.ones(len(positions), np.bool_))
+
+    @staticmethod
+    def _given(trees: DeviceTrees) -> tuple[torch.Tensor, ...]:
+        """What a search is given for each game, apart from the game's earlier positions."""
+        return trees.rows.positions, trees.rows.keys, trees.rows.counts
 
     def _pinned(self, tensor: torch.Tensor) -> torch.Tensor:
         """Memory of the host for a copy of a tensor. Only to pinned memory a device copies while the host works."""
@@ -214,8 +250,10 @@ class DeviceSearch:
             for first in range(0, len(rows), spare.games):
                 part = rows[first : first + spare.games]
                 spare.rows.positions.fill_(NO_POSITION)
-                for tensor, pinned in zip((spare.rows.positions, spare.rows.keys), self._inputs, strict=True):
-                    tensor[: len(part)] = pinned[torch.from_numpy(part)].to(self._device)
+                some = torch.from_numpy(part)
+                for tensor, pinned in zip(self._given(spare), self._inputs, strict=True):
+                    tensor[: len(part)] = pinned[some].to(self._device)
+                spare.rows.earlier.t()[:, : len(part)] = self._earlier[:, some].to(self._device)
                 spare.search(evaluate)
                 for array, tensor in zip(outputs, spare.outputs, strict=True):
                     array[part] = tensor[: len(part)].cpu().numpy()
@@ -226,9 +264,9 @@ class DeviceSearch:
             fit = _SPARE_BYTES // bytes_of_tree(self.options.simulations, room)
             games = max(1, min(fit, self.games))
             # The network sees the same batch as before: in one of another size it might round otherwise.
-            batch = self._trees.batch
+            plies, batch = len(self._earlier), self._trees.batch
             with self._memory():
-                self._spare = DeviceTrees(games, self._code, self.options, self._device, room, batch)
+                self._spare = DeviceTrees(games, self._code, self.options, self._device, room, plies, batch)
         return self._spare
 
     @contextmanager

@@ -18,6 +18,7 @@ from pylos.game.rules import MAX_LEGAL_ACTIONS
 from pylos.kernels.jit import inlined
 from pylos.search.cuda.device import THREADS, kernel
 from pylos.search.gumbel import CONSIDERED, choose_root_edge, gumbel_noise, improve_root
+from pylos.search.history import History
 from pylos.search.root import add_noise, measure_surprise, read_root
 from pylos.search.simulation import descend, expand_leaf
 from pylos.search.tree import NO_EDGE, NO_NODE, ROOT, UNPROVEN, Tree, start_tree
@@ -38,6 +39,10 @@ class Rows(NamedTuple):
     """int64 [G] the positions to search, or NO_POSITION."""
     keys: Any
     """int64 [G] random keys of the noise."""
+    earlier: Any
+    """int64 [G, H] see `History`. The same ply of all games lies side by side, as neighbouring threads read it."""
+    counts: Any
+    """int64 [G] see `History`."""
     state: Any
     """int8 [G] IDLE, SEARCHING, NO_ROOM or NOT_FINITE."""
     simulation: Any
@@ -104,8 +109,17 @@ def observe_leaves(tree: Tree, rows: Rows, code: int) -> None:
 
 
 @kernel
-def select(tree: Tree, rows: Rows, code: int, gumbel: bool, c_puct: float, fpu_reduction: float) -> None:
-    """Descends every tree to a new leaf."""
+def select(
+    tree: Tree,
+    rows: Rows,
+    history: History,
+    code: int,
+    gumbel: bool,
+    c_puct: float,
+    fpu_reduction: float,
+    draw_value: float,
+) -> None:
+    """Descends every tree to a new leaf, or to a draw."""
     g = cuda.grid(1)
     if g < rows.state.shape[0] and rows.state[g] == SEARCHING:
         edge = np.int64(NO_EDGE)
@@ -115,7 +129,7 @@ def select(tree: Tree, rows: Rows, code: int, gumbel: bool, c_puct: float, fpu_r
             drawn = min(tree.num_edges[g, ROOT], CONSIDERED)
             visits = rows.considered[drawn, rows.simulation[0]]
             edge = np.int64(choose_root_edge(tree, g, rows.noise[g], visits, logits, q_values))
-        descend(tree, g, code, c_puct, fpu_reduction, edge)
+        descend(tree, g, code, c_puct, fpu_reduction, edge, history, draw_value)
 
 
 @kernel

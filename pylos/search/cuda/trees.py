@@ -14,6 +14,7 @@ from pylos.search.cuda.device import as_array, launch, zeros
 from pylos.search.cuda.kernels import NO_POSITION, Rows
 from pylos.search.evaluator import DeviceEvaluator
 from pylos.search.gumbel import considered_visits
+from pylos.search.history import History
 from pylos.search.options import SearchOptions
 from pylos.search.tree import Tree, most_edges, new_tree
 
@@ -30,6 +31,7 @@ class DeviceTrees:
         options: see `SearchOptions`.
         device: where the memory is.
         room: the edges for which each tree has room.
+        plies: H, the most earlier positions of a game.
         batch: the observations, values and log policies that the network sees, see `Rows`; by default of G rows.
         by_column: whether the same node of all games lies side by side, not all nodes of a game.
     """
@@ -41,6 +43,7 @@ class DeviceTrees:
         options: SearchOptions,
         device: torch.device,
         room: int,
+        plies: int,
         batch: tuple[torch.Tensor, ...] | None = None,
         *,
         by_column: bool = False,
@@ -59,6 +62,8 @@ class DeviceTrees:
         self.rows = Rows(
             positions=make(games, np.int64).fill_(NO_POSITION),
             keys=make(games, np.int64),
+            earlier=make((games, plies), np.int64, by_column=True),
+            counts=make(games, np.int64),
             state=make(games, np.int8),
             simulation=make(1, np.int64),
             considered=torch.from_numpy(considered_visits(options.simulations)).to(device),
@@ -72,6 +77,7 @@ class DeviceTrees:
             surprises=make(games, np.float32),
         )
         self._rows = Rows(*map(as_array, self.rows))
+        self._history = History(self._rows.earlier, self._rows.counts)
 
     @property
     def outputs(self) -> list[torch.Tensor]:
@@ -94,8 +100,8 @@ class DeviceTrees:
     def simulate(self, evaluate: DeviceEvaluator) -> None:
         """Makes a simulation in every tree."""
         options = self._options
-        how = self._gumbel, options.c_puct, options.fpu_reduction
-        launch(kernels.select, self.games, self.tree, self._rows, self._code, *how)
+        how = self._gumbel, options.c_puct, options.fpu_reduction, options.draw_value
+        launch(kernels.select, self.games, self.tree, self._rows, self._history, self._code, *how)
         self._evaluate(evaluate)
 
     def conclude(self) -> None:
