@@ -78,7 +78,8 @@ class SelfPlayDataModule(MeasuredData):
         max_moves: plies after the opening after which a game is a draw.
         repetition_limit: how often a position must occur for a draw.
         move_limit_draw_value: what a draw by `max_moves` is worth to both players, in [-1, 1].
-        repetition_draw_value: what a draw by repetition is worth to both players, in [-1, 1].
+        repetition_draw_value: what a draw by repetition is worth to both players, in [-1, 1]; the search takes any
+            position that occurs again for one.
         buffer_size: samples (positions) to keep for training, on every rank.
         batch_size: samples per batch, on every rank.
         batches_per_epoch: batches per epoch, each of which is an optimizer step.

@@ -12,7 +12,7 @@ from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics  #
 from pylos.adapters.gymnasium import PylosEnv  # noqa: E402
 from pylos.adapters.vector import PylosVectorEnv  # noqa: E402
 from pylos.errors import ConfigurationError, IllegalActionError  # noqa: E402
-from pylos.game.position import mover  # noqa: E402
+from pylos.game.position import START, mover  # noqa: E402
 
 
 def choose(rng, mask, illegal=0.0):
@@ -37,6 +37,29 @@ class First:
 
         made = [b if isinstance(b, Board) else Board.from_position(b, self.code) for b in boards]
         return np.array([board.legal_actions[0] for board in made])
+
+
+class Told(First):
+    """Takes the history of its games, too, and remembers what it was told."""
+
+    def choose(self, boards, history=None):
+        rows = zip(boards.tolist(), *history, strict=True)
+        self.games = [[*earlier[:n].tolist(), now] for now, earlier, n in rows]
+        return super().choose(boards)
+
+
+def test_an_opponent_that_takes_a_history_is_told_the_games():
+    opponent, rng = Told("standard"), np.random.default_rng(0)
+    env = PylosVectorEnv(4, opponent=opponent, color="white")
+    observations, _ = env.reset(seed=0)
+    for _ in range(6):
+        observations, *_ = env.step(choose(rng, observations["action_mask"]))
+        for game in opponent.games:
+            row = np.flatnonzero((env._games.positions[:, : len(game)] == game).all(axis=1))
+            assert len(row)
+            assert game[0] == START
+    assert min(map(len, opponent.games)) > 6
+    env.close()
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))

@@ -10,6 +10,7 @@ from pylos.errors import PlayerError, RulesError, TableError
 from pylos.game.board import Board
 from pylos.game.rules import RULES
 from pylos.players.naming import make_player
+from pylos.search.history import history_of
 from pylos.search.options import network_options
 from pylos.search.search import Search
 from pylos.search.softmax import legal_policy
@@ -99,7 +100,8 @@ def test_what_is_found_is_what_the_players_search_finds():
         assert sum(row.visits for row in rows) == 40
         best = [row.action for row in rows if row.improved == rows[0].improved]
         assert player.choose([board])[0] in best
-        result = search.run(np.array([board.position]), player.evaluator, np.zeros(1, np.int64))
+        position, history = np.array([board.position]), history_of([board.positions[:-1]])
+        result = search.run(position, player.evaluator, np.zeros(1, np.int64), history)
         improved = {row.action: row.improved for row in rows if row.improved}
         n = len(improved)
         weights = result.weights[0, :n] / result.weights[0].sum()
@@ -161,3 +163,17 @@ def test_other_rules_are_refused(solved):
         analyse(Board("mature"), Tablebase(MINI))
     with pytest.raises(RulesError, match="plays 'mini-mature' rules"):
         analyse(Board("mature"), None, untrained_player(MINI, 2))
+
+
+def test_what_the_board_has_seen_before_is_a_draw(monkeypatch):
+    """All that can follow has occurred, and every simulation finds the draw."""
+    board, player = Board("standard"), untrained_player("standard", 40)
+    followers = []
+    for action in board.legal_actions.tolist():
+        board.push(action)
+        followers.append(board.position)
+        board.pop()
+    monkeypatch.setattr(Board, "positions", property(lambda self: (*followers, self.position)))
+    rows = analyse(board, None, player)
+    assert {row.mean for row in rows if row.visits} == {0}
+    assert sum(row.visits for row in rows) == 40

@@ -15,7 +15,7 @@ from pylos.game.rules import rules_code
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search
 from tests.support.evaluators import hashed
-from tests.support.searches import row_weights, running_boards
+from tests.support.searches import row_weights, running_boards, soon_again
 from tests.support.searching import Gate, Reports, hashed_agent
 
 
@@ -164,3 +164,18 @@ def test_closing_tells_those_who_wait_and_ends_the_thread():
     assert running.last().error == "the search was ended"
     assert set(threading.enumerate()) == before
     assert ask(service, Board(), agent, 10)[1].last().error == "the search was ended"
+
+
+def test_a_search_is_told_what_came_before(service):
+    boards = running_boards("mature", 4)
+    history, search = (
+        soon_again(boards),
+        Search(1, rules_code("mature"), SearchOptions(simulations=40, root="puct")),
+    )
+    for row, board in enumerate(boards):
+        earlier = history.positions[row, : history.counts[row]]
+        report = ask(service, board, hashed_agent("mature"), 40, root="puct", earlier=earlier)[1].last()
+        rows = history.rows(slice(row, row + 1))
+        expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64), rows)
+        assert report.value == expected.values[0]
+        assert {row.action: row.visits for row in report.rows if row.visits} == row_weights(expected, 0)

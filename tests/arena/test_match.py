@@ -248,3 +248,25 @@ def test_games_tell_their_turns_and_whether_the_agent_lost():
 def test_players_of_other_rules_are_refused():
     with pytest.raises(RulesError, match="random plays 'mature' rules, the match is of 'standard'"):
         play_match(RandomPlayer("mature"), RandomPlayer(), 2)
+
+
+class Told(Scripted):
+    """Takes the history of its games, too, and remembers what it was told."""
+
+    def choose(self, boards, history=None) -> np.ndarray:
+        games = zip(boards, *history, strict=True)
+        self.told = [
+            *getattr(self, "told", []),
+            *([*earlier[:n].tolist(), int(now)] for now, earlier, n in games),
+        ]
+        return super().choose(boards)
+
+
+def test_a_player_that_takes_a_history_gets_the_games_from_their_first_position_on():
+    told, other = Told("told", _pick), Scripted("other", _first)
+    games = play_games(told, [other], 4, opening_plies=3)
+    whole = [row[: ply + 1].tolist() for row, ply in zip(games.positions, games.ply, strict=True)]
+    assert len(told.told) > 20
+    for game in told.told:
+        assert any(game == one[: len(game)] for one in whole)
+    assert {len(game) for game in told.told} >= {4, 6, 8}

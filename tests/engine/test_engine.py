@@ -21,6 +21,7 @@ from pylos.engine.protocol import FIELDS
 from pylos.errors import NonFiniteNetworkError
 from pylos.game.board import Board
 from pylos.game.rules import RULES
+from pylos.search.history import history_of
 from pylos.search.options import network_options
 from pylos.search.search import Search
 from pylos.solution.tablebase import NO_DISTANCE, Tablebase
@@ -87,7 +88,8 @@ def test_the_positions_of_a_game_get_what_a_search_finds(monkeypatch):
     board = Board()
     search = Search(1, RULES["standard"], network_options(40))
     for after in range(len(turns)):
-        expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64))
+        history = history_of([board.positions[:-1]])
+        expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64), history)
         answer, weights = answers[after], row_weights(expected, 0)
         assert (answer["id"], answer["turn"]) == ("g", board.turn)
         assert answer["value"] == pytest.approx(expected.values[0], abs=1e-6)

@@ -22,7 +22,7 @@ def read(fields, **defaults):
 
 def test_a_request_has_defaults():
     request = read({"id": "a"}, rules="mature", simulations=9)
-    assert request.positions == ((0, START),)
+    assert request.positions == ((0, START, ()),)
     assert request._replace(positions=()) == ("analyse", "a", None, "mature", (), None, False, 9, 0, 1000)
 
 
@@ -35,7 +35,8 @@ def test_all_fields_are_read():
     first = board.position
     board.push("1B2")
     board.push("1C3")
-    assert request.positions == ((2, board.position), (0, first))
+    assert [asked[:2] for asked in request.positions] == [(2, board.position), (0, first)]
+    assert [asked.earlier.tolist() for asked in request.positions] == [list(board.positions[:-1]), []]
     assert request._replace(positions=()) == ("analyse", "a", None, "children", (), "puct", True, 0, 7, 3)
 
 
@@ -45,6 +46,8 @@ def test_a_turn_may_be_written_in_steps():
     (steps,) = read({"id": "a", "turns": [*turns[:-1], "1B2", "-1A1", "="]}).positions
     assert whole.position == steps.position
     assert (whole.after, steps.after) == (7, 9)
+    assert whole.earlier.tolist() == steps.earlier.tolist()
+    assert len(whole.earlier) == 9
 
 
 def test_a_line_may_have_spaces_and_any_encoding_of_json():

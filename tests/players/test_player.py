@@ -9,7 +9,12 @@ from pylos.errors import PositionError, RulesError
 from pylos.game.board import Board
 from pylos.players.baselines import RandomPlayer, RolloutPlayer
 from pylos.players.network_player import NetworkPlayer
-from tests.support.boards import random_game
+from pylos.players.player import choose_in_games
+from pylos.players.search_player import SearchPlayer
+from pylos.search.history import History, history_of, no_history
+from pylos.search.options import SearchOptions
+from tests.support.boards import moved, random_game
+from tests.support.evaluators import half_for_white
 from tests.support.players import assert_legal, drawn_network, some_boards
 
 PLAYERS = [
@@ -34,7 +39,11 @@ def test_boards_and_packed_positions_are_the_same(make):
     player.reset(3)
     from_boards = player.choose(boards)
     player.reset(3)
-    assert player.choose(np.array([board.position for board in boards])).tolist() == from_boards.tolist()
+    positions, history = (
+        np.array([b.position for b in boards]),
+        history_of([b.positions[:-1] for b in boards]),
+    )
+    assert player.choose(positions, history).tolist() == from_boards.tolist()
 
 
 @pytest.mark.parametrize("make", PLAYERS)
@@ -78,3 +87,67 @@ def test_finished_games_and_what_is_no_board_are_refused(make):
     for nothing in ([], np.array([]), np.array([], np.int64)):
         assert player.choose(nothing).dtype == np.int64
         assert player.choose(nothing).shape == (0,)
+
+
+def test_a_history_of_other_games_is_refused():
+    with pytest.raises(ValueError, match="the history is one of 1 games, not of 2"):
+        RandomPlayer().choose([Board(), Board()], no_history(1))
+
+
+class Limited:
+    """A player of someone else, who is told no history: `choose` has no such argument."""
+
+    name = "limited"
+
+    def choose(self, boards):
+        return np.array([len(boards)])
+
+
+class Compiled(Limited):
+    """Nobody can tell what arguments `choose` has."""
+
+    @property
+    def choose(self):
+        return max
+
+
+def test_only_players_that_take_a_history_are_told_it():
+    assert choose_in_games(Limited(), [3, 4], no_history(2)).tolist() == [2]
+    assert choose_in_games(Compiled(), [3, 4], no_history(2)) == 4
+
+
+@pytest.mark.parametrize("told", ["boards", "history"])
+def test_who_is_winning_does_not_repeat_a_position(told):
+    """The network finds all positions equal, and far better for its side than a draw."""
+    board = Board.from_text("wb.............b/........./..../. w 0")
+    player = Winning("winning", "standard", SearchOptions(simulations=40, root="gumbel"), threads=1)
+    usual = int(player.choose([board])[0])
+    again = moved(board, usual).position
+    history = History(np.array([[again]]), np.ones(1, np.int64))
+    if told == "boards":
+        board = Told.after(board, again)
+        other = player.choose([board])
+    else:
+        other = player.choose(np.array([board.position]), history)
+    assert other[0] != usual
+
+
+class Told(Board):
+    """A board that is told an earlier position."""
+
+    @classmethod
+    def after(cls, board, earlier):
+        told = cls.from_position(board.position, board.rules)
+        told.earlier = earlier
+        return told
+
+    @property
+    def positions(self):
+        return self.earlier, self.position
+
+
+class Winning(SearchPlayer):
+    """White is winning everywhere."""
+
+    def _evaluator(self, key):
+        return half_for_white

@@ -16,6 +16,8 @@ def test_impossible_options_are_refused():
         {"dirichlet_alpha": 0},
         {"dirichlet_fraction": 1.1},
         {"dirichlet_fraction": -0.1},
+        {"draw_value": -1.1},
+        {"draw_value": 1.1},
     ):
         with pytest.raises(ConfigurationError, match=next(iter(bad))):
             SearchOptions(**bad)

@@ -8,12 +8,13 @@ import pytest
 from pylos.game.board import Board
 from pylos.game.rules import RULES, rules_code
 from pylos.search.evaluator import Evaluator, padded_size
+from pylos.search.history import History
 from pylos.search.options import SearchOptions
 from pylos.search.pool import SearchPool
 from pylos.search.search import Search
-from tests.support.boards import random_game
+from tests.support.boards import moved, random_game
 from tests.support.evaluators import hashed
-from tests.support.searches import begin, late_boards, row_weights, running_boards
+from tests.support.searches import begin, late_boards, row_weights, running_boards, soon_again
 
 
 def step(pool: SearchPool, evaluate: Evaluator = hashed) -> int:
@@ -25,16 +26,22 @@ def step(pool: SearchPool, evaluate: Evaluator = hashed) -> int:
 
 
 def run_out(pool: SearchPool, evaluate: Evaluator = hashed) -> None:
-    while step(pool, evaluate):
-        pass
+    """Steps until all searches are finished. A step may have no leaves before: draws need none."""
+    while len(pool.finished()) < pool.rows - pool.free_rows:
+        step(pool, evaluate)
 
 
 def assert_as_search(
-    pool: SearchPool, row: int, board: Board, simulations: int, root: str = "gumbel"
+    pool: SearchPool,
+    row: int,
+    board: Board,
+    simulations: int,
+    root: str = "gumbel",
+    history: History | None = None,
 ) -> None:
     """The row has the bits of a `Search` for this position alone."""
     search = Search(1, rules_code(board.rules), SearchOptions(simulations=simulations, root=root))
-    expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64))
+    expected = search.run(np.array([board.position]), hashed, np.zeros(1, np.int64), history)
     assert row in pool.finished()
     found, other = pool.findings([row], 1), search.first_findings()
     assert found.values[0] == expected.values[0]
@@ -156,3 +163,32 @@ def test_a_pool_may_only_evaluate_positions():
     run_out(pool)
     assert pool.finished() == [row]
     assert sorted(pool.findings([row], 1).actions.tolist()) == board.legal_actions.tolist()
+
+
+@pytest.mark.parametrize("root", ["gumbel", "puct"])
+def test_rows_know_what_has_occurred_before_and_forget_it_with_the_search(root):
+    """The second search in a row has no history, and the third a longer one than there was room for."""
+    boards, pool = running_boards("mature", 6), SearchPool(RULES["mature"], 2, 60)
+    history = soon_again(boards)
+    earlier = [row[:count].tolist() for row, count in zip(*history, strict=True)]
+    order = sorted(range(6), key=lambda i: len(earlier[i]))
+    assert len(earlier[order[-1]]) > 2 * len(earlier[order[0]])
+    for i in order:
+        asked = [boards[i].position] * 2, [60, 30], [root == "gumbel"] * 2
+        rows = pool.add(*asked, [earlier[i], ()])
+        run_out(pool)
+        assert_as_search(pool, rows[0], boards[i], 60, root, history.rows(slice(i, i + 1)))
+        assert_as_search(pool, rows[1], boards[i], 30, root)
+        pool.remove(rows)
+        (row,) = pool.add(*(one[:1] for one in asked))
+        run_out(pool)
+        assert_as_search(pool, row, boards[i], 60, root)
+        pool.remove([row])
+
+
+def test_a_search_whose_every_action_repeats_needs_no_evaluation_after_the_first():
+    board, pool = Board(), SearchPool(RULES["standard"], 1, 20)
+    pool.add([board.position], [20], [True], [[moved(board, a).position for a in board.legal_actions]])
+    assert [step(pool) for _ in range(21)] == [1] + [0] * 20
+    assert pool.finished() == [0]
+    assert pool.simulations([0]).tolist() == [20]

@@ -16,6 +16,7 @@ from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
+from pylos.search.history import History, history_of
 from pylos.search.options import SearchOptions
 from pylos.search.search import Search, SearchResult
 from pylos.search.tree import Tree
@@ -70,18 +71,22 @@ def positions_of(rules: str, running: int, late: int) -> np.ndarray:
 
 
 def on_host(
-    rules: str, options: SearchOptions, positions: np.ndarray, keys: np.ndarray
+    rules: str,
+    options: SearchOptions,
+    positions: np.ndarray,
+    keys: np.ndarray,
+    history: History | None = None,
 ) -> tuple[Tree, SearchResult]:
     """The trees and the result of a search on the host."""
     search = Search(len(positions), RULES[rules], options)
-    result = search.run(positions, HashedObservations(rules), keys)
+    result = search.run(positions, HashedObservations(rules), keys, history)
     return search._trees[0], result
 
 
 def on_device(
     rules: str,
     options: SearchOptions,
-    searches: list[tuple[np.ndarray, np.ndarray]],
+    searches: list[tuple[Any, ...]],
     device: str = "cpu",
     games: int | None = None,
     spare: int | None = None,
@@ -93,7 +98,7 @@ def on_device(
     Args:
         rules: the rule set.
         options: of the searches.
-        searches: the positions and the keys of each.
+        searches: the positions and the keys of each, and a history or none.
         device: where; "cpu" where numba simulates a device.
         games: for how many positions there is room.
         spare: how many trees with full room there are, where any are needed.
@@ -110,10 +115,12 @@ def on_device(
     search = DeviceSearch(games or len(searches[0][0]), RULES[rules], options, device, **settings)
     if spare:
         room, batch = most_edges(options.simulations), search._trees.batch
-        search._spare = DeviceTrees(spare, RULES[rules], options, search._device, room, batch)
+        search._spare = DeviceTrees(
+            spare, RULES[rules], options, search._device, room, len(search._earlier), batch
+        )
     evaluate, found = evaluate or HashedObservations(rules, device), []
-    for positions, keys in searches:
-        result = search.run(positions, evaluate, keys)
+    for given in searches:
+        result = search.run(given[0], evaluate, *given[1:])
         trees = {name: np.array(_on_host(array)) for name, array in search._trees.tree._asdict().items()}
         copied = SearchResult(*(array.copy() for array in result))
         found.append((trees, copied, getattr(evaluate, "calls", 0)))
@@ -206,15 +213,17 @@ def by_network(options: SearchOptions, positions: np.ndarray) -> SearchResult:
 
 
 def refusals() -> list[str]:
-    """What is said about too many positions."""
+    """What is said about too many positions, and too many that came before."""
     from pylos.search.cuda import device_search
 
     code, options, said = RULES["standard"], SearchOptions(simulations=2), []
-    search = device_search.DeviceSearch(2, code, options, "cpu")
-    try:
-        search.run(np.zeros(3, np.int64), HashedObservations("standard"), np.arange(3))
-    except ValueError as error:
-        said.append(str(error))
+    search = device_search.DeviceSearch(2, code, options, "cpu", plies=3)
+    for positions, earlier in (3, 0), (2, 4):
+        given, history = np.zeros(positions, np.int64), history_of([[7] * earlier] * positions)
+        try:
+            search.run(given, HashedObservations("standard"), np.arange(positions), history)
+        except ValueError as error:
+            said.append(str(error))
     return said
 
 

@@ -7,10 +7,11 @@ import numpy as np
 from pylos.game.board import Board
 from pylos.game.rules import RULES
 from pylos.search.evaluator import Evaluator
+from pylos.search.history import History, history_of
 from pylos.search.options import SearchOptions
 from pylos.search.pool import SearchPool
 from pylos.search.search import Search, SearchResult
-from tests.support.boards import random_game
+from tests.support.boards import moved, random_game
 from tests.support.evaluators import hashed, uninformed
 
 
@@ -45,12 +46,26 @@ def search(
     keys: np.ndarray | None = None,
     games: int | None = None,
     threads: int = 1,
+    history: History | None = None,
 ) -> SearchResult:
     """The result of a search; by default there is room for just these boards, and their keys are 0, 1, 2 ..."""
     positions = np.array([board.position for board in boards], np.int64)
     keys = np.arange(len(boards)) if keys is None else keys
     room = Search(games or len(boards), RULES[boards[0].rules], options or SearchOptions(), threads)
-    return room.run(positions, evaluate, keys)
+    return room.run(positions, evaluate, keys, history)
+
+
+def soon_again(boards: list[Board]) -> History:
+    """A made-up history: each board's own, and about a third of the positions that one or two actions lead to."""
+    games = []
+    for board in boards:
+        next_ones = [moved(board, action) for action in board.legal_actions]
+        after = [moved(one, action) for one in next_ones for action in one.legal_actions]
+        reached = {one.position for one in (*next_ones, *after) if not one.is_over}
+        games.append(
+            [*board.positions[:-1], *(position for position in sorted(reached) if position % 3 == 0)]
+        )
+    return history_of(games)
 
 
 def row_weights(result: SearchResult, row: int) -> dict[int, int]:

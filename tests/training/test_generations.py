@@ -74,6 +74,11 @@ def generations(**changes) -> Generations:
     return Generations(dict(tiny_data(**changes).hparams))
 
 
+def test_a_draw_is_worth_to_the_search_what_it_is_worth_to_the_game():
+    assert generations().search_options.draw_value == 0
+    assert generations(repetition_draw_value=-0.25).search_options.draw_value == -0.25
+
+
 def test_games_of_all_ranks_are_logged_as_means_over_them():
     played = generations()
     buffer = ReplayBuffer(100, 2)

@@ -157,3 +157,32 @@ def test_bad_requests_have_a_status(client, body, part):
 
 def test_a_hint_is_as_strong_as_the_strongest_level():
     assert max(level.simulations for rules in RULES for level in levels(rules)) == HINT_SIMULATIONS
+
+
+def test_searches_are_told_the_game(client, monkeypatch, unsolved):
+    """Of the turn of an agent, a hint, an analysis that grows and a review."""
+    board, asked = random_game("standard", 6, 1), []
+    service = client.app.state.service
+    submit = service.submit
+    monkeypatch.setattr(service, "submit", lambda search, take: asked.append(search) or submit(search, take))
+
+    def games(path, **body):
+        asked.clear()
+        answer = client.post(f"/api/1/{path}", json={"game": game(board), **body})
+        assert (answer.status_code, bool(answer.text)) == (200, True)
+        return [(*search.earlier, search.position) for search in asked]
+
+    assert games("analyse", simulations=4) == games("hint") == [board.positions]
+    assert games("move", opponent="level:child")[0] == board.positions
+    turns = {board.positions[: len(played.positions)] for played in _before_turns(board)}
+    assert turns <= set(games("review"))
+
+
+def _before_turns(board):
+    """The boards at the beginning of each turn of a game."""
+    played, boards = Board(board.rules), []
+    for action in board.actions:
+        if not played.pending:
+            boards.append(played.copy())
+        played.push(action)
+    return boards

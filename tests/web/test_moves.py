@@ -11,6 +11,7 @@ from pylos.kernels.randomness import derive_key, draw
 from pylos.players.levels import draw_action, levels
 from pylos.players.naming import REFERENCE, load_player
 from pylos.players.perfect_player import load_perfect
+from pylos.search.history import history_of
 from pylos.search.options import network_options
 from pylos.search.search import Search
 from pylos.solution.tablebase import Tablebase
@@ -62,7 +63,8 @@ def test_a_level_plays_what_its_search_finds(client):
         actions = []
         after, side = board.copy(), board.turn
         while after.turn == side:
-            result = search.run(np.array([after.position]), player.evaluator, np.zeros(1, np.int64))
+            position, history = np.array([after.position]), history_of([after.positions[:-1]])
+            result = search.run(position, player.evaluator, np.zeros(1, np.int64), history)
             key = draw(derive_key(seed, "move"), len(after.actions))
             actions.append(draw_action(result.actions[0], result.weights[0], level.temperature, key))
             after.push(actions[-1])

@@ -23,6 +23,7 @@ from tests.support.cuda_searches import (
 )
 from tests.support.cuda_simulator import simulated
 from tests.support.evaluators import small_network
+from tests.support.searches import late_boards, running_boards, soon_again
 
 GUMBEL = SearchOptions(simulations=10, root="gumbel", gumbel_scale=1.0)
 PUCT = SearchOptions(simulations=10, dirichlet_fraction=0.25)
@@ -43,14 +44,14 @@ def test_fewer_positions_than_rows_and_earlier_searches_change_nothing(options):
 
 @pytest.mark.parametrize("options", [GUMBEL, PUCT], ids=["gumbel", "puct"])
 def test_a_tree_that_lacks_room_is_searched_again_and_finds_the_same(options):
-    room = 150
-    positions, keys = positions_of("standard", 6, 3), np.arange(9)
-    tree, expected = on_host("standard", options, positions, keys)
+    room, boards, keys = 150, running_boards("standard", 6) + late_boards("standard", 3), np.arange(9)
+    positions, history = np.array([board.position for board in boards]), soon_again(boards)
+    tree, expected = on_host("standard", options, positions, keys, history)
     # Room is kept for as many edges as a node can have.
     again = np.count_nonzero(tree.first_edge.max(axis=1) + MAX_LEGAL_ACTIONS > room)
     assert 3 < again < 9
     [(found, result, calls)] = simulated(
-        on_device, "standard", options, [(positions, keys)], room=room, spare=3
+        on_device, "standard", options, [(positions, keys, history)], room=room, spare=3
     )
     assert same(result, expected)
     assert found["edge_count"].max() <= room
@@ -108,7 +109,10 @@ def test_a_device_without_memory_for_trees_says_what_to_lower():
 
 
 def test_more_positions_than_there_is_room_for_are_refused():
-    assert simulated(refusals) == ["there is room for 2 positions, not for 3"]
+    assert simulated(refusals) == [
+        "there is room for 2 positions, not for 3",
+        "there is room for 3 earlier positions, not for 4",
+    ]
 
 
 def test_what_cannot_search_says_why():
