@@ -119,7 +119,7 @@ def test_only_players_that_take_a_history_are_told_it():
 @pytest.mark.parametrize("told", ["boards", "history"])
 def test_who_is_winning_does_not_repeat_a_position(told):
     """The network finds all positions equal, and far better for its side than a draw."""
-    board = Board.from_text("wb.............b/........./..../. w 0")
+    board = Board.from_text("wb............../........./..../. w 0")
     player = Winning("winning", "standard", SearchOptions(simulations=40, root="gumbel"), threads=1)
     usual = int(player.choose([board])[0])
     again = moved(board, usual).position
