@@ -22,7 +22,8 @@ def read(fields, **defaults):
 
 def test_a_request_has_defaults():
     request = read({"id": "a"}, rules="mature", simulations=9)
-    assert request.positions == ((0, START, ()),)
+    (asked,) = request.positions
+    assert (*asked[:2], len(asked.earlier)) == (0, START, 0)
     assert request._replace(positions=()) == ("analyse", "a", None, "mature", (), None, False, 9, 0, 1000)
 
 
@@ -129,11 +130,11 @@ def test_lines_that_came_together_are_read_one_by_one():
     other = {"id": "b", "rules": "mini-standard", "position": boards[9].text}
     lines[10:10] = [json.dumps(odd).encode(), b"nonsense", json.dumps(other).encode()]
     requests = read_requests(lines, "standard", 64)
-    assert requests[10].positions == ((0, boards[9].position),)
+    assert requests[10].positions == ((0, boards[9].position, ()),)
     assert "the line is not JSON" in requests[11].answer["error"]
     assert "the mini game is played on the levels above" in requests[12].answer["error"]
     for board, request in zip(boards, requests[:10] + requests[13:], strict=True):
-        assert (request.id, request.positions) == (board.text, ((0, board.position),))
+        assert (request.id, request.positions) == (board.text, ((0, board.position, ()),))
 
 
 class Trickle(io.BytesIO):
