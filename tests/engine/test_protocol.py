@@ -130,7 +130,7 @@ def test_lines_that_came_together_are_read_one_by_one():
     other = {"id": "b", "rules": "mini-standard", "position": boards[9].text}
     lines[10:10] = [json.dumps(odd).encode(), b"nonsense", json.dumps(other).encode()]
     requests = read_requests(lines, "standard", 64)
-    assert requests[10].positions == ((0, boards[9].position, ()),)
+    assert requests[10].positions[0][:2] == (0, boards[9].position)
     assert "the line is not JSON" in requests[11].answer["error"]
     assert "the mini game is played on the levels above" in requests[12].answer["error"]
     for board, request in zip(boards, requests[:10] + requests[13:], strict=True):
