@@ -29,7 +29,7 @@ from pylos.game.rules import is_over, rules_code, step
 from pylos.kernels.randomness import derive_key, draw
 from pylos.network.compiled import uncompiled
 from pylos.network.metadata import Metadata
-from pylos.network.network import PylosNetwork
+from pylos.network.network import PylosNetwork, ValueNetwork
 from pylos.network.onnx_file import sealed
 from pylos.network.onnx_network import LOG_POLICY, OBSERVATIONS, VALUES, OnnxNetwork
 from pylos.network.weights import check_finite, weights_digest
@@ -96,7 +96,7 @@ def export_network(
 
     Args:
         source: a checkpoint, "reference" for the agent that ships, or a network that maps observations [B, 184] to
-            values [B, 1] and log policies [B, 303].
+            the logits of win, draw and loss [B, 3], and log policies [B, 303].
         path: the file to write. It appears whole or not at all.
         format: by default the one that the suffix of `path` says: .onnx, .safetensors or .pt2.
         rules: name of the rule set; by default that of the checkpoint, and "standard" for "reference".
@@ -175,7 +175,8 @@ def _format_name(path: StrPath, name: str | None) -> str:
 def _compare(network: nn.Module, judge: Judge, rules: str, path: str, size: int) -> ExportCheck:
     """Compares what was read back with the network, in batches of several sizes."""
     batches = np.split(_random_observations(rules), np.cumsum(_BATCHES)[:-1])
-    found, wanted = ([judge(batch) for batch in batches] for judge in (judge, _in_torch(network)))
+    judges = judge, _in_torch(ValueNetwork(network))
+    found, wanted = ([judge(batch) for batch in batches] for judge in judges)
     values, log_policy = (np.concatenate(parts) for parts in zip(*found, strict=True))
     wanted_values, wanted_policy = (np.concatenate(parts) for parts in zip(*wanted, strict=True))
     differences = np.abs(log_policy - wanted_policy)
@@ -250,7 +251,7 @@ def _write_onnx(network: nn.Module, metadata: Metadata) -> bytes:
     from onnx_ir.passes import common
 
     program = torch.onnx.export(
-        network,
+        ValueNetwork(network),
         **_example(),
         input_names=[OBSERVATIONS],
         output_names=[VALUES, LOG_POLICY],
@@ -287,12 +288,12 @@ def _read_safetensors(path: str, network: nn.Module) -> Judge:
     for parameter in judge.parameters():
         parameter.zero_()
     judge.load_state_dict(load_file(path))
-    return _in_torch(judge)
+    return _in_torch(ValueNetwork(judge))
 
 
 def _write_torch_export(network: nn.Module, metadata: Metadata) -> bytes:
     buffer = io.BytesIO()
-    program = torch.export.export(network, **_example())
+    program = torch.export.export(ValueNetwork(network), **_example())
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it has paths of this machine
     torch.export.save(program, buffer, extra_files={METADATA_FILE: json.dumps(metadata.to_texts())})

@@ -19,12 +19,14 @@ from pylos.system.files import StrPath
 from pylos.system.options import Range, shown
 from pylos.system.schema import Each, check_state
 
-VERSION = 2
+VERSION = 3
 """It grows with every change that an older program would misread.
 
 1: says no version. `ModelCheckpoint` may have the paths of its files, and the folder of the run as `dirpath`;
 `fingerprint` and `metrics` may be missing.
-2: `ModelCheckpoint` has names in the folder of the run, and no `dirpath`; `fingerprint` and `metrics` are there.
+2: `ModelCheckpoint` has names in the folder of the run, and no `dirpath`; `fingerprint` and `metrics` are there. The
+value is the tanh of one output.
+3: the value is that of win, draw and loss, of which each has an output.
 """
 VERSION_KEY = "pylos_checkpoint_version"
 """Where a checkpoint says its version."""
@@ -87,6 +89,9 @@ def check_and_upgrade(checkpoint: Any, path: StrPath) -> None:
         raise CheckpointError(f"{path} makes no sense: {error}") from None
     if version == 1:
         _bring_to_version_2(checkpoint)
+    if version < 3:
+        _bring_to_version_3(checkpoint)
+    checkpoint[VERSION_KEY] = VERSION
 
 
 def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
@@ -96,7 +101,27 @@ def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
     for key, state in states.items() if isinstance(states, dict) else ():
         if "dirpath" in state and isinstance(state.get("best_k_models"), dict):
             states[key] = with_file_names(state)
-    checkpoint[VERSION_KEY] = VERSION
+
+
+_NEVER = -20.0
+"""The logit of a draw where there was none: its chance is 1 in 500 million."""
+
+
+def _bring_to_version_3(checkpoint: dict[str, Any]) -> None:
+    """Makes three outputs of one: the chance of a win minus that of a loss is what the tanh was."""
+    weights, names = checkpoint["state_dict"], [f"network.value_head.{part}" for part in ("weight", "bias")]
+    if any(name not in weights or len(weights[name]) != 1 for name in names):
+        return  # a network of somebody's own
+    shapes = [weight.shape for weight in weights.values()]
+    shapes = [weights[name].shape for name in names if shapes.count(weights[name].shape) == 1]
+    for name, draw in zip(names, (0.0, _NEVER), strict=True):
+        win = weights[name]
+        weights[name] = torch.cat([win, torch.full_like(win, draw), -win])
+    for optimizer in checkpoint.get("optimizer_states", ()):
+        for state in optimizer["state"].values():
+            for name, moment in state.items():
+                if isinstance(moment, Tensor) and moment.shape in shapes:
+                    state[name] = torch.cat([moment, torch.zeros_like(moment), moment])
 
 
 def with_file_names(state: Mapping[str, Any]) -> dict[str, Any]:

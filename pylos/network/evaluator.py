@@ -24,8 +24,8 @@ class NetworkEvaluator(CheckedEvaluator):
     The copy is in eval mode whatever the mode of the original, and later training does not change it.
 
     Args:
-        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]. What it computes must
-            not branch on its input.
+        network: maps observations [B, 184] to the logits of win, draw and loss [B, 3], and log policies [B, 303].
+            What it computes must not branch on its input.
         code: of the rule set.
         device: where to compute.
         precision: "float32" or "bfloat16".

@@ -11,18 +11,24 @@ from pylos.errors import ConfigurationError
 from pylos.network.compiled import uncompiled
 from pylos.network.frozen_network import FrozenNetwork
 from pylos.network.fused import fused_network
-from pylos.network.network import PylosNetwork
+from pylos.network.network import PylosNetwork, ValueNetwork
 
 
 def frozen(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module | FrozenNetwork:
-    """A copy of a network, which may be compiled, in eval mode. Later training of the network does not change it."""
+    """A copy of a network that gives values in place of outcomes, in eval mode. Later training does not change it.
+
+    Args:
+        network: see `PylosNetwork.forward`; it may be compiled.
+        device: where to compute.
+        dtype: the precision in which it computes.
+    """
     network = uncompiled(network)
     # Lightning validates in inference mode. Tensors made in it could not be used outside.
     with torch.inference_mode(False), torch.no_grad():
         if type(network) is PylosNetwork:  # a subclass may compute something else
             fused = fused_network(network, device) if dtype == torch.bfloat16 else None
             return fused or FrozenNetwork(network, device, dtype)
-        return copy.deepcopy(network).to(device, dtype).eval().requires_grad_(False)
+        return ValueNetwork(copy.deepcopy(network)).to(device, dtype).eval().requires_grad_(False)
 
 
 def load_frozen(copy: nn.Module | FrozenNetwork, network: nn.Module) -> None:
@@ -44,7 +50,8 @@ def load_frozen(copy: nn.Module | FrozenNetwork, network: nn.Module) -> None:
             new = copy.tensors_of(network) if type(network) is PylosNetwork else []
         else:
             old = [*copy.parameters(), *copy.buffers()]
-            new = [*network.parameters(), *network.buffers()] if type(network) is type(copy) else []
+            same = isinstance(copy, ValueNetwork) and type(network) is type(copy.network)
+            new = [*network.parameters(), *network.buffers()] if same else []
         if [part.shape for part in old] != [part.shape for part in new]:
             raise ConfigurationError(
                 "an evaluator loads only weights of the same kind of network and the same sizes"

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
-from pylos.network.network import PylosNetwork, ResidualBlock
+from pylos.network.network import PylosNetwork, ResidualBlock, expected_value
 
 
 class FrozenNetwork:
-    """Computes what a `PylosNetwork` computes, to the last bit, from a copy of its weights as whole matrices.
+    """Computes values and log policies of a `PylosNetwork`, to the last bit, from a copy of its weights as whole matrices.
 
     While the weights do not change, that is faster. It calls torch's operations one after the other, and no modules.
     For a small batch the calls of modules take the longer part of the time, and every thread that makes them waits for
@@ -33,7 +33,7 @@ class FrozenNetwork:
         self._shape, self._eps = network.norm.dense()[0].shape, network.norm.eps
 
     def __call__(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """See `PylosNetwork.forward`. The observations are [B, N], in the precision of the network."""
+        """See `ValueNetwork.forward`. The observations are [B, N], in the precision of the network."""
         linear, norm, shape, eps = nn.functional.linear, torch.layer_norm, self._shape, self._eps
         stem, *blocks, last_norm, policy_head, value_hidden, value_head = self._layers
         x = linear(observations, *stem).relu_()
@@ -41,8 +41,8 @@ class FrozenNetwork:
             normed, expand, contract = blocks[i : i + 3]
             x = x + linear(linear(norm(x, shape, *normed, eps), *expand).relu_(), *contract)
         x = norm(x, shape, *last_norm, eps)
-        value = linear(linear(x, *value_hidden).relu_(), *value_head).tanh_()
-        return value, linear(x, *policy_head).log_softmax(-1)
+        outcomes = linear(linear(x, *value_hidden).relu_(), *value_head)
+        return expected_value(outcomes), linear(x, *policy_head).log_softmax(-1)
 
     def tensors(self) -> list[Tensor]:
         """The memory of its weights."""

@@ -145,7 +145,8 @@ class FusedNetwork(FrozenNetwork):
         - bfloat16 [blocks x width, width]: second matrices of the blocks, a unit's weights for its outputs in a row.
         - bfloat16 [actions + units, width]: the policy's head and the hidden layer of the value, as the first matrices;
           after the actions come some that are never chosen.
-        - Their biases in float32, then the weights and the bias of the value's head.
+        - Their biases in float32, then the value's head, float32 [2, units + 1]: the weights and the bias of win and of
+          loss, less those of the draw.
 
         Scale and shift of a normalisation are in the matrix and the bias that follow it.
         """
@@ -165,7 +166,7 @@ class FusedNetwork(FrozenNetwork):
             torch.cat([bias for _, bias in pairs]).detach().float(),
             torch.cat([bias for _, bias in blocks[2::3]]).detach().float(),
             torch.cat([pad(chosen[1], (0, rest), value=-torch.inf), units[1]]).detach().float(),
-            torch.cat([value[0][0], value[1]]).detach().float(),
+            _against_draw(*value).detach().float(),
         ]
 
 
@@ -219,6 +220,12 @@ def _scaled(norm: tuple[Tensor, Tensor], layer: tuple[Tensor, Tensor]) -> tuple[
     """Matrix and bias of a layer that takes in the scale and the shift of the normalisation before it."""
     (scale, shift), (weight, bias) = norm, layer
     return weight * scale, bias + weight @ shift
+
+
+def _against_draw(weight: Tensor, bias: Tensor) -> Tensor:
+    """Weights and biases of win and loss, less those of the draw: a softmax depends on differences alone."""
+    rows = torch.cat([weight, bias[:, None]], 1)
+    return rows[::2] - rows[1]
 
 
 def _descriptor(matrix: Tensor) -> Any:

@@ -25,8 +25,11 @@ def _head(n, heads, heads_bias, first, UNITS: tl.constexpr):
 
 
 @triton.jit
-def _tanh(x):
-    return 2 * tl.sigmoid(2 * x) - 1
+def _value(win, loss):
+    """The chance of a win minus that of a loss, of logits that are relative to that of a draw."""
+    top = tl.maximum(tl.maximum(win, loss), 0.0)
+    win, loss = tl.exp(win - top), tl.exp(loss - top)
+    return (win - loss) / (win + loss + tl.exp(-top))
 
 
 @triton.jit(do_not_specialize=["count"])
@@ -81,12 +84,13 @@ def evaluate(
         x += tl.load(contract_bias + block * WIDTH + feature)[None, :]
     n = _normalised(x, eps, WIDTH)
 
-    value = tl.zeros((ROWS,), tl.float32)
+    win = tl.zeros((ROWS,), tl.float32) + tl.load(value_head + VALUE_UNITS)
+    loss = tl.zeros((ROWS,), tl.float32) + tl.load(value_head + 2 * VALUE_UNITS + 1)
     for first in tl.range(0, VALUE_UNITS, UNITS, num_stages=STAGES):
         h = tl.maximum(_head(n, heads, heads_bias, HIDDEN + first, UNITS), 0.0)
-        value += tl.sum(h * tl.load(value_head + first + unit)[None, :], 1)
-    value += tl.load(value_head + VALUE_UNITS)
-    tl.store(values + row, _tanh(value), row < count)
+        win += tl.sum(h * tl.load(value_head + first + unit)[None, :], 1)
+        loss += tl.sum(h * tl.load(value_head + VALUE_UNITS + 1 + first + unit)[None, :], 1)
+    tl.store(values + row, _value(win, loss), row < count)
 
     # Two passes over the policy head are cheaper than to keep all actions, or to write and read them.
     top = tl.full((ROWS,), float("-inf"), tl.float32)
@@ -125,7 +129,7 @@ def normalise(
 @triton.jit(do_not_specialize=["count"])
 def conclude(
     heads,  # bfloat16 [count, HIDDEN + VALUE_UNITS]
-    value_head,  # float32 [VALUE_UNITS + 1]
+    value_head,  # float32 [2, VALUE_UNITS + 1]
     values,  # float32 [count]
     log_policy,  # float32 [count, ACTIONS]
     count,
@@ -146,5 +150,7 @@ def conclude(
     tl.store(log_policy + row[:, None] * ACTIONS + action, y, mine & (action < ACTIONS))
     unit = tl.arange(0, VALUE_UNITS)
     h = tl.maximum(tl.load(at + HIDDEN + unit[None, :], mine, 0.0).to(tl.float32), 0.0)
-    value = tl.sum(h * tl.load(value_head + unit)[None, :], 1) + tl.load(value_head + VALUE_UNITS)
-    tl.store(values + row, _tanh(value), row < count)
+    win = tl.sum(h * tl.load(value_head + unit)[None, :], 1) + tl.load(value_head + VALUE_UNITS)
+    lost = value_head + VALUE_UNITS + 1
+    loss = tl.sum(h * tl.load(lost + unit)[None, :], 1) + tl.load(lost + VALUE_UNITS)
+    tl.store(values + row, _value(win, loss), row < count)

@@ -29,8 +29,40 @@ class Symmetries(NamedTuple):
 SQUARE = Symmetries(OBSERVATION_SYMMETRY, ACTION_SYMMETRY)
 """The eight symmetries of the board."""
 
+OUTCOMES = 3
+"""How a game may end for the player to move: win, draw, loss, in this order."""
 _VALUE_UNITS = 64
-"""Outputs of the hidden layer before the value."""
+"""Outputs of the hidden layer before the outcome."""
+
+
+def expected_value(outcomes: Tensor) -> Tensor:
+    """What a game is worth on average: the probability of a win minus that of a loss.
+
+    Args:
+        outcomes: [B, 3] logits of win, draw and loss.
+
+    Returns:
+        [B, 1], from -1 to 1.
+    """
+    chances = outcomes.softmax(-1)
+    return chances[:, :1] - chances[:, 2:]
+
+
+class ValueNetwork(nn.Module):
+    """A network that says what a position is worth, in place of how the game may end.
+
+    Args:
+        network: maps observations to outcomes and log policies, see `PylosNetwork`.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps observations [B, 184] to values [B, 1] and log policies [B, 303]."""
+        outcomes, log_policy = self.network(observations)
+        return expected_value(outcomes), log_policy
 
 
 class ResidualBlock(nn.Module):
@@ -60,7 +92,10 @@ class ResidualBlock(nn.Module):
 
 
 class PylosNetwork(nn.Module):
-    """A residual multilayer perceptron with a policy head and a value head (Silver et al., 2018).
+    """A residual multilayer perceptron with a policy head and a head for the outcome (Silver et al., 2018).
+
+    The outcome is a distribution over win, draw and loss, as in KataGo (Wu, 2020) and Leela Chess Zero. A single number
+    that a tanh squeezes learns slowly where it is nearly sure, and cannot tell a sure draw from a coin flip.
 
     With the observation of this package (184 numbers) and the default sizes its matrices hold 0.67 million numbers.
     With symmetries, a position that one of them has turned gets the same value, and the policy turned likewise. The
@@ -98,7 +133,7 @@ class PylosNetwork(nn.Module):
         self.norm = TiedNorm(width, elements)
         self.policy_head = TiedHead(width, group.actions)
         self.value_hidden = TiedLinear(hidden, _VALUE_UNITS)
-        self.value_head = TiedHead(_VALUE_UNITS, np.zeros((elements, 1), np.int64))
+        self.value_head = TiedHead(_VALUE_UNITS, np.tile(np.arange(OUTCOMES), (elements, 1)))
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluates a batch of positions.
@@ -107,13 +142,14 @@ class PylosNetwork(nn.Module):
             observations: `[B, *observation_shape]`, float32.
 
         Returns:
-            The expected outcome for the player to move, in [-1, 1], [B, 1], and the logarithm of the policy,
-            [B, num_actions]. The policy covers all actions. Who uses it must mask the illegal ones.
+            The logits of win, draw and loss for the player to move, [B, 3], of which `expected_value` makes a number,
+            and the logarithm of the policy, [B, num_actions]. The policy covers all actions. Who uses it must mask the
+            illegal ones.
         """
         x = self.norm(self.blocks(torch.relu(self.stem(observations.flatten(1)))))
-        value = torch.tanh(self.value_head(torch.relu(self.value_hidden(x))))
+        outcomes = self.value_head(torch.relu(self.value_hidden(x)))
         log_policy = torch.log_softmax(self.policy_head(x), dim=-1)
-        return value, log_policy
+        return outcomes, log_policy
 
 
 def pylos_network(width: int, blocks: int) -> PylosNetwork:

@@ -32,8 +32,8 @@ class NetworkPlayer(SearchPlayer):
 
     Args:
         name: what matches call it.
-        network: maps observations [B, 184] to values [B, 1] and log policies [B, 303]. Of one of torch the player
-            uses a copy.
+        network: of torch: maps observations [B, 184] to the logits of win, draw and loss [B, 3], and log policies
+            [B, 303]; the player uses a copy. Or one of ONNX.
         rules: name of the rule set.
         simulations: per decision; 0 plays the likeliest action of the bare policy.
         device: a torch device, for a network of torch.

@@ -92,8 +92,8 @@ class CapturedStep:
         Returns:
             float32 [6]: the losses and the norm of the gradient.
         """
-        values, log_policy = self._network(batch.observations)
-        found = losses(values, log_policy, batch, self._weight)
+        outcomes, log_policy = self._network(batch.observations)
+        found = losses(outcomes, log_policy, batch, self._weight)
         self._optimizer.zero_grad()
         found.loss.backward()  # type: ignore[no-untyped-call]  # torch's
         norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])

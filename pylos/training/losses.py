@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pylos.network.network import expected_value
 from pylos.selfplay.replay_buffer import Batch
 
 
@@ -16,7 +17,7 @@ class Losses(NamedTuple):
     loss: Tensor
     """The sum of the policy's loss and the weighted loss of the value."""
     value_loss: Tensor
-    """Mean squared error of the values."""
+    """Cross-entropy of the outcomes, in nats."""
     policy_loss: Tensor
     """Cross-entropy of the policies over the legal actions, in nats."""
     policy_entropy: Tensor
@@ -25,16 +26,32 @@ class Losses(NamedTuple):
     """Standard deviation of the values; near 0 if the head says the same of all positions, a classic silent failure."""
 
 
-def losses(values: Tensor, log_policy: Tensor, batch: Batch, value_loss_weight: float) -> Losses:
+def outcome_targets(values: Tensor) -> Tensor:
+    """The distribution over win, draw and loss that a target of the value stands for.
+
+    It is the one with the value as its mean that has the least spread: 1, 0 and -1 are sure to end so, and a number
+    between two of them divides the probability among these two (Schrittwieser et al., 2020, appendix F).
+
+    Args:
+        values: [B, 1] from -1 to 1.
+
+    Returns:
+        [B, 3].
+    """
+    return torch.cat([values.clamp(min=0), 1 - values.abs(), (-values).clamp(min=0)], dim=1)
+
+
+def losses(outcomes: Tensor, log_policy: Tensor, batch: Batch, value_loss_weight: float) -> Losses:
     """Compares the outputs of a network with the targets of a batch.
 
     Args:
-        values: [B, 1].
+        outcomes: [B, 3] logits of win, draw and loss.
         log_policy: [B, 303], over all actions; what it says of illegal ones does not count.
         batch: the targets.
         value_loss_weight: weight of the value's loss against the policy's.
     """
-    value_loss = nn.functional.mse_loss(values, batch.outcomes)
+    value_loss = nn.functional.cross_entropy(outcomes, outcome_targets(batch.outcomes))
+    values = expected_value(outcomes.detach())
     log_policy = torch.log_softmax(log_policy.masked_fill(~batch.legal, -torch.inf), dim=-1)
     # 0 times -inf would not be a number.
     log_policy = log_policy.masked_fill(~batch.legal, 0.0)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pylos.errors import NonFiniteNetworkError
 from pylos.game.board import Board
+from pylos.network.network import expected_value
 from pylos.runs.lightning_internals import give_to_predict, given_to_predict
 from pylos.search.evaluator import padded_size
 from pylos.selfplay.replay_buffer import Batch
@@ -70,8 +71,8 @@ class MeasuredModule(pl.LightningModule):
         n = len(batch.observations)
         rows = torch.arange(padded_size(n), device=self.device).clamp(max=n - 1)
         # In batches of any such size a position is judged the same.
-        values, log_policy = self(batch.observations[rows])
-        self._measure(batch, values[:n], log_policy[:n])
+        outcomes, log_policy = self(batch.observations[rows])
+        self._measure(batch, expected_value(outcomes[:n]), log_policy[:n])
 
     @not_compiled
     def _measure(self, batch: LabelledBatch, values: Tensor, log_policy: Tensor) -> None:
@@ -101,9 +102,9 @@ class MeasuredModule(pl.LightningModule):
         Raises:
             NonFiniteNetworkError: the loss is infinite or not a number.
         """
-        values, log_policy = self(batch.observations)
+        outcomes, log_policy = self(batch.observations)
         self._note_test(
-            losses(values, log_policy, batch, self.hparams["value_loss_weight"]), len(batch.outcomes)
+            losses(outcomes, log_policy, batch, self.hparams["value_loss_weight"]), len(batch.outcomes)
         )
 
     @not_compiled

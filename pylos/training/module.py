@@ -49,10 +49,10 @@ _STEPS_PER_LIVE_LOSS = 10
 
 
 class PylosModule(SteppingModule, MeasuredModule):
-    """An agent in training: loss = policy cross-entropy + `value_loss_weight` x squared error of the value.
+    """An agent in training: loss = policy cross-entropy + `value_loss_weight` x cross-entropy of the outcome.
 
-    This is the loss of AlphaZero (Silver et al., 2018), with the policy's softmax taken over the legal actions and
-    the weight decay moved to the optimizer: AdamW, see `AnnealedModule`.
+    This is the loss of AlphaZero (Silver et al., 2018), with win, draw and loss in place of one number, the policy's
+    softmax taken over the legal actions, and the weight decay moved to the optimizer: AdamW, see `AnnealedModule`.
 
     Args:
         rules: the rule set that the agent learns: children, standard, mature, standard-optional or mature-optional; on
@@ -64,7 +64,7 @@ class PylosModule(SteppingModule, MeasuredModule):
         schedule_steps: optimizer steps from the one to the other; None for those of the whole training, by the
             trainer's max_epochs or max_steps. If nothing ends the training either, the rate stays at `learning_rate`.
         weight_decay: AdamW's decay of weight matrices, per step, relative to the learning rate.
-        value_loss_weight: weight of the value's squared error against the policy's cross-entropy.
+        value_loss_weight: weight of the outcome's cross-entropy against that of the policy.
         validation_simulations: simulations per decision of the search that validation measures; 0 measures none.
     """
 
@@ -101,8 +101,8 @@ class PylosModule(SteppingModule, MeasuredModule):
     def make_network(self) -> nn.Module:
         """Makes the network, by the options in `hparams`. A subclass may make any other.
 
-        A network maps observations, float32 [B, 184], to values in [-1, 1], [B, 1], and log policies, [B, 303]. It must
-        not branch on its input, and in eval mode a row must not depend on the others.
+        A network maps observations, float32 [B, 184], to the logits of win, draw and loss, [B, 3], and log policies,
+        [B, 303]. It must not branch on its input, and in eval mode a row must not depend on the others.
         """
         return pylos_network(self.hparams["width"], self.hparams["blocks"])
 
@@ -259,8 +259,8 @@ class PylosModule(SteppingModule, MeasuredModule):
             NonFiniteLossError: the loss is infinite or not a number; the weights are as before the step.
         """
         if self.captured_step is None:
-            values, log_policy = self(batch.observations)
-            found = losses(values, log_policy, batch, self.hparams["value_loss_weight"])
+            outcomes, log_policy = self(batch.observations)
+            found = losses(outcomes, log_policy, batch, self.hparams["value_loss_weight"])
             self._note_step(found, batch_index)
         else:
             found, norm = self.captured_step(batch)
