@@ -25,6 +25,7 @@ from pylos.kernels.randomness import draw
 from pylos.selfplay.batches import EpochBatches
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
 from pylos.training.captured_step import CapturedStep
+from pylos.training.losses import outcome_targets
 from pylos.training.module import PylosModule
 
 RULE_SET = RULES["standard"]
@@ -99,10 +100,9 @@ def bare_seconds(module: PylosModule, batches: list[Batch]) -> float:
     start = time.perf_counter()
     for i in range(STEPS):
         batch = batches[i % len(batches)]
-        values, log_policy = module.network(batch.observations)
-        loss = (
-            torch.nn.functional.mse_loss(values, batch.outcomes) - (batch.policy * log_policy).sum(-1).mean()
-        )
+        outcomes, log_policy = module.network(batch.observations)
+        value_loss = torch.nn.functional.cross_entropy(outcomes, outcome_targets(batch.outcomes))
+        loss = value_loss - (batch.policy * log_policy).sum(-1).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

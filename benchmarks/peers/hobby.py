@@ -13,7 +13,7 @@ import torch
 from pylos.game.board import Board
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import NUM_ACTIONS, RULES
-from pylos.network.network import PylosNetwork
+from pylos.network.network import PylosNetwork, ValueNetwork
 
 
 class Node:
@@ -70,7 +70,7 @@ def main() -> None:
     """Plays for some seconds and prints the speed."""
     simulations, seconds = int(sys.argv[1]), float(sys.argv[2])
     torch.manual_seed(0)
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS).eval()
+    network = ValueNetwork(PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS)).eval()
     board, positions = Board("standard"), 0
     start = time.perf_counter()
     while time.perf_counter() - start < seconds:

@@ -13,7 +13,7 @@ def weights(inputs: int) -> list[Any]:
     import numpy as np
 
     rng = np.random.default_rng(0)
-    shapes = [(inputs, WIDTH), *[(WIDTH, WIDTH)] * (2 * BLOCKS), (WIDTH, ACTIONS), (WIDTH, 64), (64, 1)]
+    shapes = [(inputs, WIDTH), *[(WIDTH, WIDTH)] * (2 * BLOCKS), (WIDTH, ACTIONS), (WIDTH, 64), (64, 3)]
     return [
         ((rng.normal(size=shape) / np.sqrt(shape[0])).astype(np.float32), np.zeros(shape[1], np.float32))
         for shape in shapes
@@ -34,5 +34,6 @@ def forward(xp: ModuleType, layers: list[Any], x: Any) -> tuple[Any, Any]:
     for block in range(BLOCKS):
         x = x + linear(2 + 2 * block, xp.maximum(linear(1 + 2 * block, norm(x)), 0))
     x = norm(x)
-    value = xp.tanh(linear(-1, xp.maximum(linear(-2, x), 0)))
-    return value[..., 0], linear(-3, x)
+    outcomes = linear(-1, xp.maximum(linear(-2, x), 0))
+    chances = xp.exp(outcomes - outcomes.max(-1, keepdims=True))
+    return (chances[..., 0] - chances[..., 2]) / chances.sum(-1), linear(-3, x)

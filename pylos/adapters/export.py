@@ -106,8 +106,8 @@ def export_network(
         What was compared, and how large the differences are.
 
     Raises:
-        ConfigurationError: there is no such format, a package for it is missing, the file is there already, or the
-            rules of a network are not named.
+        ConfigurationError: there is no such format, a package for it is missing, the file is there already, the rules
+            of a network are not named, or it gives something else than outcomes.
         CheckpointError: the checkpoint is missing, damaged, not ours, or was trained for other rules.
         PlayerError: no agent ships for these rules.
         NonFiniteNetworkError: a weight is infinite or not a number.
@@ -121,14 +121,18 @@ def export_network(
     if os.path.lexists(path) and not overwrite:
         raise ConfigurationError(f"{path} is there already: --overwrite (overwrite=True) replaces it")
     network, metadata = _load(source, rules)
+    in_torch = _in_torch(ValueNetwork(network))
     with replacing(path) as file:
         try:
             with _quiet():
+                in_torch(
+                    np.zeros((1, OBSERVATION_SIZE), np.float32)
+                )  # raises an error if it gives no outcomes
                 file.write(kind.write(network, metadata))
                 file.flush()
                 judge, size = kind.read(file.name, network), os.path.getsize(file.name)
-                check = _compare(network, judge, metadata.rules, path, size)
-        except (OSError, ExportError):
+                check = _compare(in_torch, judge, metadata.rules, path, size)
+        except (OSError, ExportError, ConfigurationError):
             raise
         except Exception as error:  # the exporters of torch may raise anything
             reason = _first_line(error).replace(file.name, "it")
@@ -143,11 +147,11 @@ def _load(source: StrPath | nn.Module, rules: str | None) -> tuple[nn.Module, Me
             raise ConfigurationError("name the rules for which the network was trained")
         rules_code(rules)
         network = copy.deepcopy(uncompiled(source)).to("cpu", torch.float32)
+        digest = weights_digest(network.state_dict())
     else:
-        network, rules, _ = load_trained(source, rules)
-    weights = network.state_dict()
-    check_finite(weights, "the network")
-    facts = Metadata(rules, weights_digest(weights))
+        network, rules, digest = load_trained(source, rules)
+    check_finite(network.state_dict(), "the network")
+    facts = Metadata(rules, digest)
     if type(network) is PylosNetwork:  # a subclass may compute something else
         facts = facts._replace(width=len(network.norm.dense()[0]), blocks=len(network.blocks))
     return network.eval().requires_grad_(False), facts
@@ -172,11 +176,10 @@ def _format_name(path: StrPath, name: str | None) -> str:
     return name
 
 
-def _compare(network: nn.Module, judge: Judge, rules: str, path: str, size: int) -> ExportCheck:
+def _compare(in_torch: Judge, judge: Judge, rules: str, path: str, size: int) -> ExportCheck:
     """Compares what was read back with the network, in batches of several sizes."""
     batches = np.split(_random_observations(rules), np.cumsum(_BATCHES)[:-1])
-    judges = judge, _in_torch(ValueNetwork(network))
-    found, wanted = ([judge(batch) for batch in batches] for judge in judges)
+    found, wanted = ([judge(batch) for batch in batches] for judge in (judge, in_torch))
     values, log_policy = (np.concatenate(parts) for parts in zip(*found, strict=True))
     wanted_values, wanted_policy = (np.concatenate(parts) for parts in zip(*wanted, strict=True))
     differences = np.abs(log_policy - wanted_policy)

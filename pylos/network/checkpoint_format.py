@@ -6,6 +6,7 @@ checked in `pylos.runs.resuming`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pylos.errors import CheckpointError
+from pylos.network.compiled import plain_name
 from pylos.system.files import StrPath
 from pylos.system.options import Range, shown
 from pylos.system.schema import Each, check_state
@@ -54,7 +56,13 @@ _LIGHTNING_VERSION = re.compile(
 
 
 def check_and_upgrade(checkpoint: Any, path: StrPath) -> None:
-    """Checks a checkpoint of our module, as far as it has the parts of one, and brings it to `VERSION`, in place.
+    """Checks a checkpoint, see `check`, and brings it to `VERSION`, in place."""
+    check(checkpoint, path)
+    upgrade(checkpoint)
+
+
+def check(checkpoint: Any, path: StrPath) -> None:
+    """Checks a checkpoint of our module, as far as it has the parts of one.
 
     Args:
         checkpoint: what the file holds.
@@ -87,7 +95,12 @@ def check_and_upgrade(checkpoint: Any, path: StrPath) -> None:
             raise CheckpointError(f"it is of an unknown version of Lightning, {shown(lightning)}")
     except CheckpointError as error:
         raise CheckpointError(f"{path} makes no sense: {error}") from None
-    if version == 1:
+
+
+def upgrade(checkpoint: dict[str, Any]) -> None:
+    """Brings a checkpoint that `check` has found sound to `VERSION`, in place."""
+    version = checkpoint.get(VERSION_KEY, 1)
+    if version < 2:
         _bring_to_version_2(checkpoint)
     if version < 3:
         _bring_to_version_3(checkpoint)
@@ -103,25 +116,47 @@ def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
             states[key] = with_file_names(state)
 
 
-_NEVER = -20.0
-"""The logit of a draw where there was none: its chance is 1 in 500 million."""
-
-
 def _bring_to_version_3(checkpoint: dict[str, Any]) -> None:
-    """Makes three outputs of one: the chance of a win minus that of a loss is what the tanh was."""
-    weights, names = checkpoint["state_dict"], [f"network.value_head.{part}" for part in ("weight", "bias")]
-    if any(name not in weights or len(weights[name]) != 1 for name in names):
-        return  # a network of somebody's own
-    shapes = [weight.shape for weight in weights.values()]
-    shapes = [weights[name].shape for name in names if shapes.count(weights[name].shape) == 1]
-    for name, draw in zip(names, (0.0, _NEVER), strict=True):
-        win = weights[name]
-        weights[name] = torch.cat([win, torch.full_like(win, draw), -win])
+    shapes = _make_three_outputs(checkpoint["state_dict"])
+    callbacks = checkpoint.get("callbacks", {})
+    for state in callbacks.values() if isinstance(callbacks, dict) else ():
+        if isinstance(previous := state.get("previous_weights"), dict):  # the opponent of an evaluation
+            _make_three_outputs(previous)
     for optimizer in checkpoint.get("optimizer_states", ()):
-        for state in optimizer["state"].values():
-            for name, moment in state.items():
-                if isinstance(moment, Tensor) and moment.shape in shapes:
-                    state[name] = torch.cat([moment, torch.zeros_like(moment), moment])
+        for shape in shapes:
+            _forget_moments(optimizer["state"], shape)
+
+
+def _make_three_outputs(weights: dict[str, Any]) -> list[torch.Size]:
+    """Makes three outputs of one, z, so that the value stays tanh z: 2z for a win, log 2 for a draw and -2z for a loss.
+
+    These are the chances of two wins, of one and of none in two games that are each won with the chance (1 + tanh z)/2.
+
+    Args:
+        weights: of our network, or of another one, which stays as it is.
+
+    Returns:
+        The shapes that the weights had that were changed.
+    """
+    draws = {"value_head.weight": 0.0, "value_head.bias": math.log(2)}
+    plain = {plain_name(str(name)).removeprefix("network."): name for name in weights}
+    heads = [weights.get(plain.get(part)) for part in draws]
+    if not all(isinstance(head, Tensor) and head.shape[:1] == (1,) for head in heads):
+        return []
+    for (part, draw), head in zip(draws.items(), heads, strict=True):
+        weights[plain[part]] = torch.cat([2 * head, torch.full_like(head, draw), -2 * head])
+    return [head.shape for head in heads]
+
+
+def _forget_moments(states: dict[Any, dict[str, Any]], shape: torch.Size) -> None:
+    """Lets an optimizer begin anew with the last weight of a shape: the head, whose gradient is another one now."""
+    found = [
+        number
+        for number, state in states.items()
+        if any(isinstance(moment, Tensor) and moment.shape == shape for moment in state.values())
+    ]
+    for number in found[-1:]:
+        del states[number]
 
 
 def with_file_names(state: Mapping[str, Any]) -> dict[str, Any]:

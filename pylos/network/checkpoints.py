@@ -24,6 +24,8 @@ from pylos.system.files import StrPath
 from pylos.system.options import COUNT_OR_ZERO
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pylos.network.network import PylosNetwork
 
 
@@ -34,7 +36,7 @@ class LoadedNetwork(NamedTuple):
     rules: str
     """The rule set for which it was trained."""
     weights_digest: str
-    """See `weights_digest`."""
+    """Of the weights as the file has them; see `pylos.network.weights.weights_digest`."""
 
 
 def load_network(path: StrPath) -> LoadedNetwork:
@@ -46,14 +48,15 @@ def load_network(path: StrPath) -> LoadedNetwork:
     """
     from torch.random import fork_rng
 
-    from pylos.network.compiled import plain_name
+    from pylos.network.checkpoint_format import check, upgrade
     from pylos.network.network import pylos_network
     from pylos.network.weights import check_finite, check_fit, weights_digest
 
-    checkpoint = load_checkpoint(path)
-    options, prefix = checkpoint["hyper_parameters"], "network."
-    state = {plain_name(name): weight for name, weight in checkpoint["state_dict"].items()}
-    weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    checkpoint = read_torch_file(path)
+    check(checkpoint, path)
+    digest = weights_digest(_network_weights(checkpoint))  # of the file: a newer program calls it the same
+    upgrade(checkpoint)
+    options, weights = checkpoint["hyper_parameters"], _network_weights(checkpoint)
     try:
         rules = options["rules"]
         # The initial weights are replaced at once. The caller's random draws must not depend on them.
@@ -64,7 +67,18 @@ def load_network(path: StrPath) -> LoadedNetwork:
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
     check_fit(weights, network.state_dict(), path)
     check_finite(weights, path)
-    return LoadedNetwork(network, rules, weights_digest(weights))
+    return LoadedNetwork(network, rules, digest)
+
+
+def _network_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights of the network by the names that they have in it."""
+    from pylos.network.compiled import plain_name
+
+    state, prefix = (
+        {plain_name(name): weight for name, weight in checkpoint["state_dict"].items()},
+        "network.",
+    )
+    return {name.removeprefix(prefix): weight for name, weight in state.items() if name.startswith(prefix)}
 
 
 def load_checkpoint(path: StrPath, mmap: bool = False) -> dict[str, Any]:

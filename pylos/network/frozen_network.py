@@ -13,7 +13,7 @@ from pylos.network.network import PylosNetwork, ResidualBlock, expected_value
 
 
 class FrozenNetwork:
-    """Computes values and log policies of a `PylosNetwork`, to the last bit, from a copy of its weights as whole matrices.
+    """Computes the values and log policies of a `PylosNetwork`, to the last bit, from a copy of its whole matrices.
 
     While the weights do not change, that is faster. It calls torch's operations one after the other, and no modules.
     For a small batch the calls of modules take the longer part of the time, and every thread that makes them waits for

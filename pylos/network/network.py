@@ -43,7 +43,15 @@ def expected_value(outcomes: Tensor) -> Tensor:
 
     Returns:
         [B, 1], from -1 to 1.
+
+    Raises:
+        ConfigurationError: a network of somebody's own has given something else.
     """
+    if outcomes.ndim != 2 or outcomes.shape[1] != OUTCOMES:
+        raise ConfigurationError(
+            "a network must give the logits of win, draw and loss first, of the shape "
+            f"[{len(outcomes)}, {OUTCOMES}], not {list(outcomes.shape)}"
+        )
     chances = outcomes.softmax(-1)
     return chances[:, :1] - chances[:, 2:]
 

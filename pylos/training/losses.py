@@ -49,9 +49,12 @@ def losses(outcomes: Tensor, log_policy: Tensor, batch: Batch, value_loss_weight
         log_policy: [B, 303], over all actions; what it says of illegal ones does not count.
         batch: the targets.
         value_loss_weight: weight of the value's loss against the policy's.
+
+    Raises:
+        ConfigurationError: a network of somebody's own has given something else than outcomes.
     """
-    value_loss = nn.functional.cross_entropy(outcomes, outcome_targets(batch.outcomes))
     values = expected_value(outcomes.detach())
+    value_loss = nn.functional.cross_entropy(outcomes, outcome_targets(batch.outcomes))
     log_policy = torch.log_softmax(log_policy.masked_fill(~batch.legal, -torch.inf), dim=-1)
     # 0 times -inf would not be a number.
     log_policy = log_policy.masked_fill(~batch.legal, 0.0)

@@ -21,7 +21,7 @@ from pylos.adapters import export
 from pylos.adapters.export import FORMATS, METADATA_FILE, export_network
 from pylos.errors import CheckpointError, ConfigurationError, ExportError, NonFiniteNetworkError, PlayerError
 from pylos.network.checkpoints import load_network
-from pylos.network.network import pylos_network
+from pylos.network.network import ValueNetwork, pylos_network
 from pylos.network.onnx_network import OnnxNetwork
 from pylos.players.naming import ONNX, reference_file
 from tests.support.evaluators import let_overflow, small_network
@@ -77,8 +77,9 @@ def computed(path: Path, observations: torch.Tensor) -> list[np.ndarray]:
     if path.suffix == ".pt2":
         network = torch.export.load(path).module()
     else:
-        network = pylos_network(32, 1)
-        network.load_state_dict(load_file(path))
+        weights = pylos_network(32, 1)
+        weights.load_state_dict(load_file(path))
+        network = ValueNetwork(weights)
     with torch.no_grad():
         return [part.numpy() for part in network(observations)]
 
@@ -88,7 +89,7 @@ def computed(path: Path, observations: torch.Tensor) -> list[np.ndarray]:
 def test_a_file_computes_what_the_checkpoint_does_in_batches_of_any_size(name: str, size: int, exported):
     observations = torch.randn(size, 184, generator=torch.Generator().manual_seed(size))
     with torch.no_grad():
-        expected = drawn_network()(observations)
+        expected = ValueNetwork(drawn_network())(observations)
     for found, wanted in zip(computed(exported[name], observations), expected, strict=True):
         np.testing.assert_allclose(found, wanted.numpy(), atol=1e-4)
 
@@ -136,7 +137,7 @@ def test_the_file_that_ships_is_the_checkpoint_that_ships():
         assert (found.rules, found.weights_digest) == (loaded.rules, loaded.weights_digest)
         observations = export._random_observations(rules)
         with torch.no_grad():
-            expected = loaded.network(torch.from_numpy(observations))
+            expected = ValueNetwork(loaded.network)(torch.from_numpy(observations))
         for one, other in zip(found(observations), expected, strict=True):
             np.testing.assert_allclose(one, other.numpy(), atol=1e-4)
 
@@ -147,13 +148,13 @@ class _Own(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.convolve = torch.nn.Conv1d(1, 4, 5)
-        self.heads = torch.nn.LazyLinear(304)
+        self.heads = torch.nn.LazyLinear(306)
         self.eval()(torch.zeros(2, 184))
         self.train()
 
     def forward(self, observations):
         x = self.heads(torch.relu(self.convolve(observations[:, None])).flatten(1))
-        return torch.tanh(x[:, :1]), torch.log_softmax(x[:, 1:], -1)
+        return x[:, :3], torch.log_softmax(x[:, 3:], -1)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -252,8 +253,8 @@ class _Branching(torch.nn.Module):
         self.network = drawn_network()
 
     def forward(self, observations):
-        values, log_policy = self.network(observations)
-        return (values if bool(values.sum() > 0) else -values), log_policy
+        outcomes, log_policy = self.network(observations)
+        return (outcomes if bool(outcomes.sum() > 0) else -outcomes), log_policy
 
 
 def test_a_network_that_cannot_be_exported_is_refused_in_a_line(tmp_path: Path, capfd):
@@ -261,6 +262,13 @@ def test_a_network_that_cannot_be_exported_is_refused_in_a_line(tmp_path: Path, 
     assert message.startswith("this network cannot be written as")
     assert len(message) < 500
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_network_that_says_values_in_place_of_outcomes_is_refused_in_a_line(name: str, tmp_path: Path):
+    values = ValueNetwork(drawn_network())
+    message = refused(ConfigurationError, tmp_path, values, tmp_path / "a", name, rules="standard")
+    assert "logits of win, draw and loss first, of the shape [1, 3], not [1, 1]" in message
 
 
 def test_networks_that_are_not_finite_are_refused(tmp_path):

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from pylos.game.observation import OBSERVATION_SIZE
 from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_and_upgrade, with_file_names
 from pylos.network.checkpoints import load_checkpoint, read_progress
-from tests.support.saving import IO, error_of, same_state, sample_checkpoint
+from pylos.network.network import expected_value, pylos_network
+from tests.support.networks import perturbed
+from tests.support.saving import IO, error_of, of_version_2, same_state, sample_checkpoint
 
 HUGE = torch.zeros(1).expand(10**12)
 LOOP: list[Any] = []
@@ -133,6 +136,76 @@ def test_what_an_older_checkpoint_has_stays(tmp_path: Path) -> None:
     check_and_upgrade(older, "it")
     assert older["metrics"] == metrics
     assert older["fingerprint"] == {"pylos": "0"}
+
+
+HEAD = "network.value_head.weight", "network.value_head.bias"
+
+
+def trained(width: int = 16) -> tuple[dict[str, Any], torch.optim.AdamW]:
+    """A checkpoint of a network after a step of its optimizer, which has matrices and vectors in two groups."""
+    torch.manual_seed(0)
+    network = perturbed(pylos_network(width, 1))
+    parameters = list(network.parameters())
+    groups = [[p for p in parameters if (p.ndim > 1) is matrix] for matrix in (True, False)]
+    optimizer = torch.optim.AdamW([{"params": group} for group in groups])
+    sum(part.square().sum() for part in network(torch.randn(8, OBSERVATION_SIZE))).backward()
+    optimizer.step()
+    weights = {f"network.{name}": weight for name, weight in network.state_dict().items()}
+    previous = {"EvaluationCallback": {"previous_step": 1, "previous_weights": dict(network.state_dict())}}
+    states = {"optimizer_states": [optimizer.state_dict()], "callbacks": previous}
+    return {**sample_checkpoint(), "state_dict": weights, **states}, optimizer
+
+
+def answers(weights: dict[str, torch.Tensor], width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    network = pylos_network(width, 1)
+    network.load_state_dict(weights)
+    with torch.no_grad():
+        return network(torch.randn(64, OBSERVATION_SIZE, generator=torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_the_value_of_one_output_stays_what_it_was(width: int) -> None:
+    """Its tanh; with width 8 other layers have its shape."""
+    checkpoint, _ = trained(width)
+    weights = {name.removeprefix("network."): w for name, w in checkpoint["state_dict"].items()}
+    expected, log_policy = answers(weights, width)
+    older = of_version_2(checkpoint)
+    assert [len(older["state_dict"][name]) for name in HEAD] == [1, 1]
+    check_and_upgrade(older, "it")
+    assert older[VERSION_KEY] == VERSION
+    again = {name.removeprefix("network."): w for name, w in older["state_dict"].items()}
+    for found in (again, older["callbacks"]["EvaluationCallback"]["previous_weights"]):
+        outcomes, same_policy = answers(found, width)
+        torch.testing.assert_close(expected_value(outcomes), expected[:, :1].tanh(), atol=1e-6, rtol=0)
+        assert torch.equal(same_policy, log_policy)
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_the_optimizer_keeps_its_moments_but_begins_anew_with_the_head(width: int) -> None:
+    checkpoint, optimizer = trained(width)
+    older = of_version_2(checkpoint)
+    check_and_upgrade(older, "it")
+    moments = older["optimizer_states"][0]["state"]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    heads = {number for number, weight in enumerate(weights) if len(weight) == 3}
+    assert len(heads) == 2
+    assert moments.keys() == set(range(len(weights))) - heads
+    for number, state in moments.items():
+        assert same_state(state, checkpoint["optimizer_states"][0]["state"][number])
+    optimizer.load_state_dict(older["optimizer_states"][0])
+    optimizer.step()
+    assert {optimizer.state[weight]["exp_avg_sq"].shape for weight in weights} == {w.shape for w in weights}
+
+
+def test_weights_of_a_network_of_somebodys_own_stay() -> None:
+    for weights in (
+        {"network.value_head.weight": torch.ones(1, 8)},
+        {"network.value_head.weight": torch.ones(2, 8), "network.value_head.bias": torch.ones(2)},
+        {"network.value_head.weight": torch.tensor(1.0), "network.value_head.bias": torch.ones(1)},
+    ):
+        older = {**sample_checkpoint(), VERSION_KEY: 2, "state_dict": dict(weights)}
+        check_and_upgrade(older, "it")
+        assert same_state(older["state_dict"], weights)
 
 
 def test_what_is_no_path_stays_to_be_refused() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pylos.errors import CheckpointError, NonFiniteNetworkError
+from pylos.game.observation import OBSERVATION_SIZE
 from pylos.network.checkpoints import (
     check_rules,
     load_checkpoint,
@@ -14,8 +15,10 @@ from pylos.network.checkpoints import (
     read_torch_file,
 )
 from pylos.network.compiled import plain_name
+from pylos.network.network import ValueNetwork
+from pylos.network.weights import weights_digest
 from tests.support.players import drawn_network, save_player
-from tests.support.saving import IO, error_of, same_state, sample_checkpoint
+from tests.support.saving import IO, error_of, of_version_2, same_state, sample_checkpoint
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -30,6 +33,24 @@ def test_the_network_of_a_checkpoint_is_the_one_that_was_saved(tmp_path: Path, c
     assert digest == load_network(save_player(tmp_path / "b.ckpt")).weights_digest
     other = {plain_name(name): weight + 1 for name, weight in weights.items()}
     assert digest != load_network(save_player(tmp_path / "c.ckpt", state_dict=other)).weights_digest
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_agent_of_an_older_version_judges_as_before_and_keeps_its_name(
+    tmp_path: Path, compiled: bool
+) -> None:
+    infix = "_orig_mod." if compiled else ""
+    weights = {f"network.{infix}{name}": weight for name, weight in drawn_network().state_dict().items()}
+    older = of_version_2({"state_dict": weights})["state_dict"]
+    loaded = load_network(save_player(tmp_path / "a.ckpt", state_dict=older))
+    plain = {plain_name(name).removeprefix("network."): weight for name, weight in older.items()}
+    assert loaded.weights_digest == weights_digest(plain)
+    observations = torch.randn(64, OBSERVATION_SIZE)
+    with torch.no_grad():
+        values, log_policy = ValueNetwork(loaded.network)(observations)
+        outcomes, same_policy = drawn_network()(observations)
+    torch.testing.assert_close(values, outcomes[:, :1].tanh(), atol=1e-6, rtol=0)
+    assert torch.equal(log_policy, same_policy)
 
 
 def test_loading_a_network_draws_nothing_from_the_generator_of_torch(tmp_path: Path) -> None:

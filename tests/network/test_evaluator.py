@@ -41,7 +41,7 @@ def test_it_is_a_frozen_copy(network, positions):
     evaluate = NetworkEvaluator(network, STANDARD, "cpu", "float32")
     before = evaluate(positions)[0]
     with torch.no_grad():
-        network.value_head.bias += 1
+        network.value_head.bias[0] += 1
     assert np.array_equal(evaluate(positions)[0], before)
     assert not np.array_equal(direct(network, positions)[0], before)
     assert network.training
@@ -66,8 +66,8 @@ class _Pessimist(PylosNetwork):
     """Computes something else with the same weights."""
 
     def forward(self, observations):
-        values, log_policy = super().forward(observations)
-        return values - 1, log_policy
+        outcomes, log_policy = super().forward(observations)
+        return outcomes.flip(1), log_policy
 
 
 class _Scaled(torch.nn.Module):
@@ -78,21 +78,21 @@ class _Scaled(torch.nn.Module):
         self.network, self.scale = network, scale
 
     def forward(self, observations):
-        values, log_policy = self.network(observations)
-        return values * self.scale, log_policy
+        outcomes, log_policy = self.network(observations)
+        return outcomes * self.scale, log_policy
 
 
 def test_networks_that_compute_something_else_are_taken_as_they_are(network, positions):
     values = direct(network, positions)[0]
     subclass = _Pessimist((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
     subclass.load_state_dict(network.state_dict())
-    np.testing.assert_allclose(
-        NetworkEvaluator(subclass, STANDARD, "cpu", "float32")(positions)[0], values - 1
-    )
+    evaluate = NetworkEvaluator(subclass, STANDARD, "cpu", "float32")
+    np.testing.assert_allclose(evaluate(positions)[0], -values, atol=1e-6)
     for scale in (1, -1):
-        evaluate = NetworkEvaluator(_Scaled(network, scale), STANDARD, "cpu", "float32")
-        np.testing.assert_allclose(evaluate(positions)[0], scale * values, rtol=1e-4)
-        del evaluate
+        scaled = _Scaled(network, scale)
+        found = NetworkEvaluator(scaled, STANDARD, "cpu", "float32")(positions)[0]
+        np.testing.assert_allclose(found, direct(scaled, positions)[0], atol=1e-6)
+        assert np.allclose(found, values) == (scale == 1)
 
 
 def test_an_evaluator_of_a_validation_serves_outside_of_it(network, positions):
@@ -132,17 +132,17 @@ def test_answers_that_are_not_finite_are_refused_with_the_name_of_the_network(pr
 
 
 class _Answers(torch.nn.Module):
-    """Replaces a value, or the log policy of an action, by a number."""
+    """Replaces the outcomes, or the log policy of an action, by a number."""
 
     def __init__(self, action: int | None, number: float) -> None:
         super().__init__()
         self.network, self.action, self.number = small_network(), action, number
 
     def forward(self, observations):
-        values, log_policy = self.network(observations)
+        outcomes, log_policy = self.network(observations)
         if self.action is None:
-            return torch.full_like(values, self.number), log_policy
-        return values, log_policy.index_fill(1, torch.tensor([self.action]), self.number)
+            return torch.full_like(outcomes, self.number), log_policy
+        return outcomes, log_policy.index_fill(1, torch.tensor([self.action]), self.number)
 
 
 @pytest.mark.parametrize("number", [-math.inf, math.nan])

@@ -69,7 +69,7 @@ def test_weights_are_those_of_the_moment_it_was_made(network, positions, device)
     evaluate = NetworkEvaluator(network, STANDARD, device, "float32")
     before = evaluate.in_fixed_batches(positions[:8])[0]
     with torch.no_grad():
-        network.value_head.bias += 1
+        network.value_head.bias[0] += 1
     assert np.array_equal(evaluate.in_fixed_batches(positions[:8])[0], before)
     again = NetworkEvaluator(network, STANDARD, device, "float32")
     assert not np.array_equal(again.in_fixed_batches(positions[:8])[0], before)

@@ -11,7 +11,7 @@ from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.frozen import frozen, load_frozen
 from pylos.network.frozen_network import FrozenNetwork
-from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.network import SQUARE, PylosNetwork, ValueNetwork
 from pylos.players.network_player import NetworkPlayer
 from tests.support.evaluators import small_network
 
@@ -49,8 +49,9 @@ def test_only_what_computes_as_ours_does_is_taken_apart():
     assert isinstance(frozen(small_network(), CPU, torch.float32), FrozenNetwork)
     other = Subclass((OBSERVATION_SIZE,), NUM_ACTIONS, 16, 1)
     kept = frozen(other.train(), CPU, torch.float32)
-    assert isinstance(kept, Subclass)
-    assert not kept.training
+    assert isinstance(kept, ValueNetwork)
+    assert isinstance(kept.network, Subclass)
+    assert not kept.network.training
     assert other.training
     compiled = torch.compile(small_network(), backend="eager")
     assert isinstance(frozen(compiled, CPU, torch.float32), FrozenNetwork)
@@ -92,8 +93,8 @@ class _Shifted(torch.nn.Module):
         self.register_buffer("scale", torch.tensor([number + 1]))
 
     def forward(self, observations):
-        values, log_policy = self.network(observations)
-        return values * self.scale + self.shift, log_policy
+        outcomes, log_policy = self.network(observations)
+        return torch.cat([outcomes[:, :1] + self.shift, outcomes[:, 1:] * self.scale], 1), log_policy
 
 
 def test_new_weights_of_a_users_network_are_its_parameters_and_buffers():

@@ -7,6 +7,7 @@ import torch
 
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.network.frozen_network import FrozenNetwork
+from pylos.network.network import ValueNetwork
 from tests.network.test_frozen import CPU, SIZES, network_of
 
 
@@ -16,7 +17,7 @@ def test_it_says_the_same_to_the_last_bit(kind: str, rows: int):
     network = network_of(kind)
     observations = torch.randn(rows, OBSERVATION_SIZE)
     with torch.no_grad():
-        expected = network(observations)
+        expected = ValueNetwork(network)(observations)
         found = FrozenNetwork(network, CPU, torch.float32)(observations)
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
 
@@ -26,5 +27,5 @@ def test_it_computes_in_the_precision_that_is_asked_for():
     observations = torch.randn(8, OBSERVATION_SIZE).bfloat16()
     with torch.no_grad():
         found = FrozenNetwork(network, CPU, torch.bfloat16)(observations)
-        expected = network.bfloat16()(observations)
+        expected = ValueNetwork(network).bfloat16()(observations)
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))

@@ -91,6 +91,7 @@ def test_where_triton_fails_the_layers_are_computed_and_it_is_said_why(monkeypat
 
 
 def test_its_matrices_have_the_scales_and_shifts_of_the_norms_in_them():
+    """And the value's head is that of win and loss against a draw."""
     network, observations = lively_network(64, 1), observations_of(9)
     stem, expand, contract, heads, *biases = FusedNetwork.tensors_of(network.double())
     block = network.blocks[0]
@@ -105,6 +106,11 @@ def test_its_matrices_have_the_scales_and_shifts_of_the_norms_in_them():
     torch.testing.assert_close(found[:, :303], network.policy_head(known), atol=0.1, rtol=0)
     torch.testing.assert_close(found[:, 320:], network.value_hidden(known), atol=0.1, rtol=0)
     assert (found[:, 303:320] == -torch.inf).all()
+    with torch.no_grad():
+        units = torch.relu(network.value_hidden(known))
+        outcomes = network.value_head(units)
+    win_and_loss = units @ biases[4][:, :-1].T.double() + biases[4][:, -1]
+    torch.testing.assert_close(win_and_loss, outcomes[:, ::2] - outcomes[:, 1:2], atol=1e-5, rtol=0)
 
 
 @pytest.mark.gpu

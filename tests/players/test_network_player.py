@@ -10,6 +10,7 @@ from pylos.errors import ConfigurationError, NonFiniteNetworkError
 from pylos.game.board import Board
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.evaluator import NetworkEvaluator
+from pylos.network.network import ValueNetwork
 from pylos.players.baselines import RolloutPlayer
 from pylos.players.network_player import NetworkPlayer
 from tests.support.evaluators import let_overflow, single, small_network
@@ -75,7 +76,7 @@ class _Prefers(torch.nn.Module):
 
     def forward(self, observations):
         policy = self.sign * torch.arange(NUM_ACTIONS, dtype=torch.float32)
-        return observations[:, :1] * 0, policy.log_softmax(0).expand(len(observations), -1)
+        return observations[:, :3] * 0, policy.log_softmax(0).expand(len(observations), -1)
 
 
 def test_the_bare_policy_looks_at_all_legal_actions():
@@ -84,6 +85,12 @@ def test_the_bare_policy_looks_at_all_legal_actions():
     lowest = NetworkPlayer("lowest", _Prefers(-1), "standard", 0).choose(boards)
     assert highest.tolist() == [max(board.legal_actions) for board in boards]
     assert lowest.tolist() == [min(board.legal_actions) for board in boards]
+
+
+@pytest.mark.parametrize("simulations", [0, 4])
+def test_a_network_that_says_values_in_place_of_outcomes_is_refused(simulations: int):
+    with pytest.raises(ConfigurationError, match=r"logits of win, draw and loss first, .* not \[\d+, 1\]"):
+        NetworkPlayer("mine", ValueNetwork(small_network()), "standard", simulations).choose([Board()])
 
 
 @pytest.mark.parametrize("simulations", [0, 4])

@@ -18,8 +18,9 @@ from pylos.network.checkpoint_format import VERSION, VERSION_KEY
 from pylos.network.checkpoints import load_checkpoint
 from pylos.runs.resuming import NEEDED, check_complete, check_games
 from pylos.selfplay.play import SelfPlay
-from tests.support.saving import IO, error_of
+from tests.support.saving import IO, error_of, of_version_2
 from tests.support.training import (
+    STEPS_PER_EPOCH,
     assert_equal,
     config_text,
     tiny_data,
@@ -162,6 +163,24 @@ def test_what_fits_goes_on(run: Path, state: State, tmp_path: Path) -> None:
     for part in ("state_dict", "optimizer_states"):
         straight = load_checkpoint(tmp_path / "straight" / "last.ckpt")
         assert_equal(load_checkpoint(last)[part], straight[part])
+
+
+def test_a_run_of_an_older_version_goes_on(run: Path, state: State, tmp_path: Path) -> None:
+    """Its value was the tanh of one output, in the opponent of its evaluation, too."""
+    shutil.copytree(run, tmp_path / "run")
+    last = tmp_path / "run" / "last.ckpt"
+    IO.save_checkpoint(of_version_2(state), last)
+    trainer = fit(last.parent, 2, last)
+    assert trainer.current_epoch == 2
+    (optimizer,) = trainer.optimizers
+    steps = {
+        len(weight): int(optimizer.state[weight]["step"])
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
+    assert steps.pop(3) == STEPS_PER_EPOCH  # the head's moments begin anew
+    assert set(steps.values()) == {2 * STEPS_PER_EPOCH}
+    assert load_checkpoint(last)[VERSION_KEY] == VERSION
 
 
 COMMAND = [

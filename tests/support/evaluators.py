@@ -10,7 +10,7 @@ from pylos.game.playouts import random_action
 from pylos.game.position import START, mover
 from pylos.game.rules import NUM_ACTIONS, RULES, is_over, step
 from pylos.kernels.randomness import draw
-from pylos.network.network import PylosNetwork, pylos_network
+from pylos.network.network import PylosNetwork, ValueNetwork, pylos_network
 
 Evaluation = tuple[np.ndarray, np.ndarray]
 
@@ -66,12 +66,12 @@ def let_overflow(network: torch.nn.Module) -> torch.nn.Module:
     return network
 
 
-def direct(network: PylosNetwork, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def direct(network: torch.nn.Module, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a network says about positions of the standard rules, layer by layer in float32."""
     observations = np.empty((len(positions), OBSERVATION_SIZE), np.float32)
     observe_all(positions, RULES["standard"], observations)
     with torch.no_grad():
-        values, log_policy = network(torch.from_numpy(observations))
+        values, log_policy = ValueNetwork(network)(torch.from_numpy(observations))
     return values[:, 0].numpy(), log_policy.numpy()
 
 

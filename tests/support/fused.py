@@ -13,7 +13,7 @@ from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.frozen_network import FrozenNetwork
 from pylos.network.fused import WIDE, FusedNetwork, WideNetwork
-from pylos.network.network import PylosNetwork, pylos_network
+from pylos.network.network import PylosNetwork, ValueNetwork, pylos_network
 from tests.support.evaluators import random_positions
 
 Answers = tuple[np.ndarray, np.ndarray]
@@ -45,7 +45,7 @@ def three_ways(width: int, blocks: int, count: int) -> list[Answers]:
     layered = FrozenNetwork(network, CPU, torch.bfloat16)
     with torch.inference_mode():
         answers = [
-            network(observations),
+            ValueNetwork(network)(observations),
             layered(observations.bfloat16()),
             (WideNetwork if width in WIDE else FusedNetwork)(network, CPU)(observations),
         ]

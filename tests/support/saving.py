@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,27 @@ def sample_checkpoint(epoch: int = 1, step: int = 10, size: int = 50) -> dict[st
         "hyper_parameters": {"learning_rate": 1e-3, "rules": "standard"},
         "SelfPlayDataModule": {"buffer": torch.arange(size), "unfilled": torch.zeros(0)},
     }
+
+
+def of_version_2(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a checkpoint whose network has one output for the value, which a tanh squeezed: that of a win."""
+    older = copy.deepcopy(checkpoint)
+    older[VERSION_KEY] = 2
+    states = [older["state_dict"]]
+    states += [
+        state["previous_weights"]
+        for state in older.get("callbacks", {}).values()
+        if "previous_weights" in state
+    ]
+    states += [
+        state for optimizer in older.get("optimizer_states", ()) for state in optimizer["state"].values()
+    ]
+    shapes = [weight.shape for name, weight in older["state_dict"].items() if "value_head" in name]
+    for state in states:
+        for name, part in state.items():
+            if part.shape in shapes:
+                state[name] = part[:1].clone()
+    return older
 
 
 def same_state(left: Any, right: Any) -> bool:

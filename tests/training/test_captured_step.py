@@ -83,7 +83,7 @@ def test_nothing_changes_from_a_step_on_that_is_not_finite(what: str):
     broken = random_batch(32, 6)
     hook = None
     if what == "loss":
-        broken.outcomes[3] = math.inf
+        broken.policy[3, broken.legal[3]] = math.inf
     else:
         weight = next(trained.network.parameters())
         hook = weight.register_hook(lambda gradient: gradient * math.nan)

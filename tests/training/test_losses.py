@@ -5,68 +5,117 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pylos.errors import ConfigurationError
 from pylos.game.actions import parse_action
 from pylos.game.rules import NUM_ACTIONS
+from pylos.network.network import OUTCOMES, expected_value
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
-from pylos.training.losses import losses
+from pylos.training.losses import losses, outcome_targets
 from tests.support.training import random_batch, tiny_module
 
 
 def test_illegal_actions_do_not_count():
     batch = random_batch(4, 0)
-    values, log_policy = torch.rand(4, 1), torch.rand(4, NUM_ACTIONS)
-    there = losses(values, log_policy, batch, 1.0)
+    outcomes, log_policy = torch.rand(4, OUTCOMES), torch.rand(4, NUM_ACTIONS)
+    there = losses(outcomes, log_policy, batch, 1.0)
     changed = torch.where(batch.legal, log_policy, torch.full_like(log_policy, 50.0))
-    torch.testing.assert_close(losses(values, changed, batch, 1.0), there)
+    torch.testing.assert_close(losses(outcomes, changed, batch, 1.0), there)
     assert there.loss == there.policy_loss + there.value_loss
 
 
 def test_entropy_and_spread_are_those_of_the_outputs():
     batch = random_batch(3, 0)
-    values, log_policy = torch.tensor([[0.5], [-0.5], [0.0]]), torch.rand(3, NUM_ACTIONS)
-    found = losses(values, log_policy, batch, 1.0)
+    chances = torch.tensor([[0.5, 0.5, 0.0], [0.1, 0.3, 0.6], [0.2, 0.6, 0.2]])  # values 0.5, -0.5 and 0
+    log_policy = torch.rand(3, NUM_ACTIONS)
+    found = losses(chances.log().clamp(min=-50), log_policy, batch, 1.0)
     rows = [torch.distributions.Categorical(logits=log_policy[i, batch.legal[i]]) for i in range(3)]
     torch.testing.assert_close(found.policy_entropy, torch.stack([row.entropy() for row in rows]).mean())
     torch.testing.assert_close(found.value_std, torch.tensor((0.5**2 * 2 / 3) ** 0.5))
 
 
+VALUES = [1.0, 0.75, 0.5, 0.1, 0.0, -0.1, -0.5, -0.75, -1.0]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_target_is_divided_between_the_two_ends_next_to_it(value: float):
+    (win, draw, loss) = outcome_targets(torch.tensor([[value]]))[0].tolist()
+    assert (win if value > 0 else loss) == pytest.approx(abs(value))
+    assert (loss if value > 0 else win) == 0
+    assert draw == pytest.approx(1 - abs(value))
+
+
+def test_a_target_has_the_value_as_its_mean():
+    values = torch.tensor(VALUES)[:, None]
+    targets = outcome_targets(values)
+    assert (targets >= 0).all()
+    torch.testing.assert_close(targets.sum(1), torch.ones(len(VALUES)))
+    torch.testing.assert_close(targets @ torch.tensor([[1.0], [0.0], [-1.0]]), values)
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (4, 4)])
+def test_a_network_that_gives_no_outcomes_is_not_trained(shape: tuple[int, int]):
+    with pytest.raises(ConfigurationError, match="logits of win, draw and loss first"):
+        losses(torch.zeros(shape), torch.zeros(4, NUM_ACTIONS), random_batch(4, 0), 1.0)
+
+
 START = "................/........./..../. w 0"
 
 
-def batch_of(buffer_size: int = 64) -> Batch:
-    """A batch of one position in which one action is the target and white is sure to win."""
+def batch_of(size: int = 64, outcome: float = 1.0) -> Batch:
+    """A batch of one position in which one action is the target and white is sure to win, unless said otherwise."""
     buffer = ReplayBuffer(1, 4)
     buffer.samples.actions[0, 0] = parse_action("1B2")
     buffer.samples.weights[0, 0] = 5
-    buffer.samples.outcomes[0] = 1
+    buffer.samples.outcomes[0] = outcome
     buffer.added = 1
-    return buffer.batch(buffer_size, code=1, key=1)
+    return buffer.batch(size, code=1, key=1)
 
 
-def test_loss_is_cross_entropy_over_legal_actions_plus_weighted_squared_error():
+def test_loss_is_cross_entropy_over_legal_actions_plus_that_of_the_outcomes():
     module = tiny_module(value_loss_weight=3.0)
-    batch = batch_of(4)
-    values, log_policy = module(batch.observations)
+    batch = batch_of(4, outcome=0.25)
+    outcomes, log_policy = module(batch.observations)
     expected = 0.0
     for i in range(4):
         legal = batch.legal[i].nonzero()[:, 0]
         assert len(legal) == 16  # the empty board: places on the ground only
         normaliser = torch.logsumexp(log_policy[i, legal], 0)
         cross_entropy = -(batch.policy[i, legal] * (log_policy[i, legal] - normaliser)).sum()
-        expected += float((cross_entropy + 3.0 * (values[i, 0] - batch.outcomes[i, 0]) ** 2).detach()) / 4
-    assert float(losses(values, log_policy, batch, 3.0).loss) == pytest.approx(expected, rel=1e-5)
+        win, draw, _ = torch.log(outcomes[i].exp() / outcomes[i].exp().sum())
+        expected += float((cross_entropy - 3.0 * (0.25 * win + 0.75 * draw)).detach()) / 4
+    assert float(losses(outcomes, log_policy, batch, 3.0).loss) == pytest.approx(expected, rel=1e-5)
 
 
-def test_training_on_a_decided_position_moves_value_and_policy():
+def trained_on(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """The chances of win, draw and loss, and the log policies, that a network has learned from a batch."""
     module = tiny_module(learning_rate=1e-2)
     optimizer = module.configure_optimizers()["optimizer"]
-    batch = batch_of()
     for _ in range(150):
         optimizer.zero_grad()
         losses(*module(batch.observations), batch, 1.0).loss.backward()
         optimizer.step()
-    values, log_policy = module(batch.observations)
-    assert values.min() > 0.9
+    outcomes, log_policy = module(batch.observations)
+    return outcomes.softmax(1), log_policy
+
+
+def test_training_on_a_drawn_position_makes_a_draw_likely_and_the_value_0():
+    chances, _ = trained_on(batch_of(outcome=0.0))
+    assert chances[:, 1].min() > 0.9
+    assert expected_value(chances.log()).abs().max() < 0.05
+
+
+def test_training_on_games_that_are_won_and_lost_makes_a_draw_unlikely_and_the_value_0():
+    batch = batch_of()
+    batch.outcomes[::2] = -1
+    chances, _ = trained_on(batch)
+    assert chances[:, 1].max() < 0.1
+    assert expected_value(chances.log()).abs().max() < 0.05
+
+
+def test_training_on_a_decided_position_moves_value_and_policy():
+    batch = batch_of()
+    chances, log_policy = trained_on(batch)
+    assert chances[:, 0].min() > 0.9
     policy = log_policy.masked_fill(~batch.legal, -torch.inf).softmax(1)
     # The eight symmetries of the target.
     centre = [parse_action(name) for name in ("1B2", "1B3", "1C2", "1C3")]

@@ -21,6 +21,7 @@ from pylos.errors import (
 )
 from pylos.network.checkpoints import load_checkpoint
 from pylos.network.compiled import uncompiled
+from pylos.network.network import ValueNetwork
 from pylos.network.weights import check_finite
 from pylos.players.naming import make_player
 from pylos.training.datamodule import SelfPlayDataModule
@@ -149,6 +150,24 @@ def test_an_epoch_that_max_steps_cuts_short_is_logged_too(tmp_path: Path):
     assert 0 < float(trainer.callback_metrics["train/loss"]) < 10
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_network_that_says_values_in_place_of_outcomes_is_refused_before_the_first_step(
+    tmp_path: Path, compiled: bool
+):
+    torch.compiler.reset()
+    module = tiny_module(rules="mini-standard")
+    network = ValueNetwork(module.network)
+    module.network = torch.compile(network, backend="eager") if compiled else network
+    trainer = tiny_trainer(tmp_path)
+    for act in (trainer.fit, trainer.validate, trainer.test):
+        with pytest.raises(
+            ConfigurationError, match=r"logits of win, draw and loss first, .* not \[\d+, 1\]$"
+        ):
+            act(module, datamodule=tiny_data())
+    assert trainer.global_step == 0
+    assert not (tmp_path / "last.ckpt").exists()
+
+
 @pytest.mark.parametrize("what", ["module", "network"])
 def test_a_compiled_module_trains_validates_resumes_and_plays(tmp_path: Path, what: str):
     """Without a compiler of C++, which not every machine has: what is traced and named is the same."""
@@ -227,8 +246,8 @@ def test_the_class_paths_of_an_earlier_version_are_taken(tmp_path: Path):
 
 def test_an_example_input_goes_through_the_network(tmp_path: Path):
     module = tiny_module()
-    values, log_policy = module(module.example_input_array)
-    assert (values.shape, log_policy.shape) == ((1, 1), (1, 303))
+    outcomes, log_policy = module(module.example_input_array)
+    assert (outcomes.shape, log_policy.shape) == ((1, 3), (1, 303))
     summary = str(pl.utilities.model_summary.ModelSummary(module, max_depth=2))
     assert "[1, 184]" in summary  # sizes, in and out
     assert "example_input_array" not in module.state_dict()

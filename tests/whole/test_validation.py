@@ -17,6 +17,7 @@ import pylos.training.measured_data
 from pylos.cli.main import main
 from pylos.errors import ConfigurationError
 from pylos.runs.metrics_file import read_metrics
+from pylos.training.losses import outcome_targets
 from pylos.truth.batches import SuiteBatches
 from pylos.truth.metrics import BASELINE
 from pylos.truth.suite import load_suite
@@ -65,7 +66,8 @@ class Perfect(torch.nn.Module):
 
     def forward(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         answers = [self._known[row.numpy().tobytes()] for row in observations]
-        return torch.stack([value for value, _ in answers])[:, None], torch.stack([p for _, p in answers])
+        values = torch.stack([value for value, _ in answers])[:, None]
+        return 100 * outcome_targets(values), torch.stack([policy for _, policy in answers])
 
 
 def fit(
