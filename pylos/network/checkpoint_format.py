@@ -140,7 +140,7 @@ def _make_three_outputs(weights: dict[str, Any]) -> list[torch.Size]:
     """
     draws = {"value_head.weight": 0.0, "value_head.bias": math.log(2)}
     plain = {plain_name(str(name)).removeprefix("network."): name for name in weights}
-    heads = [weights.get(plain.get(part, "")) for part in draws]
+    heads: list[Any] = [weights.get(plain.get(part, "")) for part in draws]
     if not all(isinstance(head, Tensor) and head.shape[:1] == (1,) for head in heads):
         return []
     for (part, draw), head in zip(draws.items(), heads, strict=True):
