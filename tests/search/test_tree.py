@@ -3,6 +3,7 @@
 import numpy as np
 
 from pylos.game.rules import RULES
+from pylos.search.history import no_history
 from pylos.search.simulation import expand, select
 from pylos.search.tree import NO_EDGE, NO_NODE, PROVEN_LOSS, ROOT, UNPROVEN, new_tree, start_trees
 from tests.support.boards import random_game
@@ -29,7 +30,8 @@ def test_new_trees_hold_nothing_of_the_ones_before():
         start_trees(tree, roots, code, leaves)
         expand(tree, 1, code, *hashed(leaves))
         for _ in range(3):
-            assert select(tree, 1, code, 1.5, 0.25, np.full(1, NO_EDGE, np.int32), leaves) == 1
+            edges = np.full(1, NO_EDGE, np.int32)
+            assert select(tree, 1, code, 1.5, 0.25, edges, no_history(1), 0.0, leaves) == 1
             expand(tree, 1, code, *hashed(leaves))
     nodes, edges = int(fresh.node_count[0]), int(fresh.edge_count[0])
     assert (nodes, edges) == (int(used.node_count[0]), int(used.edge_count[0]))
