@@ -153,7 +153,8 @@ def _load(source: StrPath | nn.Module, rules: str | None) -> tuple[nn.Module, Me
     check_finite(network.state_dict(), "the network")
     facts = Metadata(rules, digest)
     if type(network) is PylosNetwork:  # a subclass may compute something else
-        facts = facts._replace(width=len(network.norm.dense()[0]), blocks=len(network.blocks))
+        width, blocks = len(network.norm.dense()[0]), len(network.blocks)
+        facts = facts._replace(width=width, blocks=blocks, activation=network.activation)
     return network.eval().requires_grad_(False), facts
 
 

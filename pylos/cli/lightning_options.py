@@ -105,7 +105,8 @@ def without_option(arguments: Sequence[str], option: str) -> list[str]:
 
 
 def check_fits(model: PylosModule, checkpoint: Mapping[str, Any], path: str) -> None:
-    """Raises CheckpointError if a checkpoint has other rules than the model, or weights of other shapes."""
+    """Raises CheckpointError if a checkpoint has other rules than the model, another activation, or other shapes."""
     check_fit(checkpoint["state_dict"], model.state_dict(), path)
     check_rules(checkpoint, model.rules, path)
+    model.take_activation(checkpoint, path)
     check_finite(checkpoint["state_dict"], path)

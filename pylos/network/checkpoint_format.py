@@ -17,9 +17,10 @@ from torch import Tensor
 
 from pylos.errors import CheckpointError
 from pylos.network.compiled import plain_name
+from pylos.network.evaluator import PRECISIONS
 from pylos.system.files import StrPath
 from pylos.system.options import Range, shown
-from pylos.system.schema import Each, check_state
+from pylos.system.schema import Choice, Each, check_state
 
 VERSION = 3
 """It grows with every change that an older program would misread.
@@ -28,10 +29,12 @@ VERSION = 3
 `fingerprint` and `metrics` may be missing.
 2: `ModelCheckpoint` has names in the folder of the run, and no `dirpath`; `fingerprint` and `metrics` are there. The
 value is the tanh of one output.
-3: the value is that of win, draw and loss, of which each has an output.
+3: the value is that of win, draw and loss, of which each has an output; `hyper_parameters` name the activation.
 """
 VERSION_KEY = "pylos_checkpoint_version"
 """Where a checkpoint says its version."""
+PRECISION_KEY = "training_precision"
+"""Where a checkpoint says in which precision its run trains, see `pylos.training.step_precision`."""
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 """Where the state of a `ModelCheckpoint` names files, besides its `best_k_models`."""
 _STEP = Range(int, 0, 2**53)
@@ -47,6 +50,7 @@ _OPTIONAL = {
     "lr_schedulers": Each(dict),
     "fingerprint": dict,
     "history": str,
+    PRECISION_KEY: Choice(("auto", *PRECISIONS)),
 }
 _TEXT_KEYS = "state_dict", "hyper_parameters", "datamodule_hyper_parameters", "callbacks", "loops"
 """Where all names must be texts."""
@@ -117,6 +121,9 @@ def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
 
 
 def _bring_to_version_3(checkpoint: dict[str, Any]) -> None:
+    """Names the activation that there was, and makes three outputs of one."""
+    if {"width", "blocks"} <= checkpoint["hyper_parameters"].keys():  # else it is somebody's own network
+        checkpoint["hyper_parameters"].setdefault("activation", "relu")
     shapes = _make_three_outputs(checkpoint["state_dict"])
     callbacks = checkpoint.get("callbacks", {})
     for state in callbacks.values() if isinstance(callbacks, dict) else ():

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pylos.errors import CheckpointError
 from pylos.network.torch_archive import check_archive
 from pylos.system.files import StrPath
-from pylos.system.options import COUNT_OR_ZERO
+from pylos.system.options import COUNT_OR_ZERO, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +61,7 @@ def load_network(path: StrPath) -> LoadedNetwork:
         rules = options["rules"]
         # The initial weights are replaced at once. The caller's random draws must not depend on them.
         with fork_rng(devices=()):
-            network = pylos_network(options["width"], options["blocks"])
+            network = pylos_network(options["width"], options["blocks"], options["activation"])
         network.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(f"{path} does not hold a network of this version of pylos") from None
@@ -104,6 +104,13 @@ def check_rules(checkpoint: Mapping[str, Any], rules: str, name: StrPath) -> Non
     theirs = checkpoint["hyper_parameters"].get("rules")
     if theirs != rules:
         raise CheckpointError(f"{name} was trained for {theirs!r} rules, not for {rules!r}")
+
+
+def check_activation(checkpoint: Mapping[str, Any], activation: str | None, name: StrPath) -> None:
+    """Raises CheckpointError, which names the checkpoint, if it has another activation than was asked for, if any."""
+    theirs = checkpoint["hyper_parameters"].get("activation")
+    if None not in (theirs, activation) and theirs != activation:
+        raise CheckpointError(f"{name} has the activation {shown(theirs)}, not {shown(activation)}")
 
 
 def read_progress(path: StrPath) -> tuple[int, int]:

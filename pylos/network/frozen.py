@@ -38,16 +38,17 @@ def load_frozen(copy: nn.Module | FrozenNetwork, network: nn.Module) -> None:
 
     Args:
         copy: what `frozen` has made.
-        network: of the kind and the sizes of the one that it was made from.
+        network: of the kind, the activation and the sizes of the one that it was made from.
 
     Raises:
-        ConfigurationError: it is of another kind, or of other sizes.
+        ConfigurationError: it is of another kind or activation, or of other sizes.
     """
     network = uncompiled(network)
     with torch.inference_mode(False), torch.no_grad():
         if isinstance(copy, FrozenNetwork):
             old = copy.tensors()
-            new = copy.tensors_of(network) if type(network) is PylosNetwork else []
+            ours = network if type(network) is PylosNetwork else None
+            new = copy.tensors_of(ours) if ours and ours.activation == copy.activation else []
         else:
             old = [*copy.parameters(), *copy.buffers()]
             same = isinstance(copy, ValueNetwork) and type(network) is type(copy.network)

@@ -31,6 +31,7 @@ class FrozenNetwork:
             for weight, bias in dense_layers(network)
         ]
         self._shape, self._eps = network.norm.dense()[0].shape, network.norm.eps
+        self.activation = network.activation
 
     def __call__(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """See `ValueNetwork.forward`. The observations are [B, N], in the precision of the network."""
@@ -39,7 +40,8 @@ class FrozenNetwork:
         x = linear(observations, *stem).relu_()
         for i in range(0, len(blocks), 3):
             normed, expand, contract = blocks[i : i + 3]
-            x = x + linear(linear(norm(x, shape, *normed, eps), *expand).relu_(), *contract)
+            hidden = linear(norm(x, shape, *normed, eps), *expand).relu_()
+            x = x + linear(hidden.mul_(hidden) if self.activation == "relu2" else hidden, *contract)
         x = norm(x, shape, *last_norm, eps)
         outcomes = linear(linear(x, *value_hidden).relu_(), *value_head)
         return expected_value(outcomes), linear(x, *policy_head).log_softmax(-1)

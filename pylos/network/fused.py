@@ -93,6 +93,7 @@ class FusedNetwork(FrozenNetwork):
             "HIDDEN": self._actions + -self._actions % UNITS,
             "VALUE_UNITS": len(hidden[0]),
         }
+        self.activation = network.activation
         self._eps = network.norm.eps
         # Triton's interpreter computes on the CPU.
         cuda = device.type == "cuda"
@@ -124,6 +125,7 @@ class FusedNetwork(FrozenNetwork):
                 INPUTS=self._inputs,
                 WIDTH=self._width,
                 BLOCKS=self._blocks,
+                SQUARED=self.activation == "relu2",
                 **self._outputs,
                 ROWS=rows,
                 UNITS=UNITS,
@@ -197,7 +199,7 @@ class WideNetwork(FusedNetwork):
             for block in range(self._blocks):
                 part = slice(block * width, (block + 1) * width)
                 h = torch._addmm_activation(expand_bias[part], normalised(block), expand[part].T)
-                x.addmm_(h, contract[part])
+                x.addmm_(h.mul_(h) if self.activation == "relu2" else h, contract[part])
             y = torch.addmm(heads_bias, normalised(self._blocks), heads.T)
             columns = 1 << (self._actions - 1).bit_length()
             self._kernels.conclude[programs](

@@ -51,6 +51,7 @@ def evaluate(
     INPUTS: tl.constexpr,
     WIDTH: tl.constexpr,
     BLOCKS: tl.constexpr,
+    SQUARED: tl.constexpr,  # whether the activation of the blocks is the square of relu
     ACTIONS: tl.constexpr,
     HIDDEN: tl.constexpr,  # where the hidden layer of the value begins among the heads
     VALUE_UNITS: tl.constexpr,
@@ -79,7 +80,10 @@ def evaluate(
         n = _normalised(x, eps, WIDTH)
         for first in tl.range(block * WIDTH, (block + 1) * WIDTH, UNITS, num_stages=STAGES):
             h = tl.dot(n, expand.load([first, 0]).T) + tl.load(expand_bias + first + unit)[None, :]
-            x = tl.dot(tl.maximum(h, 0.0).to(tl.bfloat16), contract.load([first, 0]), x)
+            h = tl.maximum(h, 0.0)
+            if SQUARED:
+                h = h * h
+            x = tl.dot(h.to(tl.bfloat16), contract.load([first, 0]), x)
         # Only here: before the products the registers hold the row twice.
         x += tl.load(contract_bias + block * WIDTH + feature)[None, :]
     n = _normalised(x, eps, WIDTH)

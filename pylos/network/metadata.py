@@ -16,7 +16,7 @@ from pylos.system.options import natural, shown
 FORMAT = 1
 """It grows with every change that an older program would misread."""
 _FORMAT, _LAYOUT = "pylos_format", "pylos_layout"
-_RULES, _DIGEST = "pylos_rules", "pylos_weights_digest"
+_RULES, _DIGEST, _ACTIVATION = "pylos_rules", "pylos_weights_digest", "pylos_activation"
 
 
 class Metadata(NamedTuple):
@@ -30,10 +30,12 @@ class Metadata(NamedTuple):
     """See `PylosNetwork`; None for a network of another class."""
     blocks: int | None = None
     """See `PylosNetwork`; None for a network of another class."""
+    activation: str | None = None
+    """See `PylosNetwork`; None for a network of another class."""
 
     def to_texts(self) -> dict[str, str]:
         """All of it as a file keeps it."""
-        sizes = {"pylos_width": self.width, "pylos_blocks": self.blocks}
+        sizes = {"pylos_width": self.width, "pylos_blocks": self.blocks, _ACTIVATION: self.activation}
         return {
             _FORMAT: str(FORMAT),
             _LAYOUT: str(LAYOUT),
@@ -66,5 +68,5 @@ def read_metadata(texts: Mapping[str, str], path: StrPath) -> Metadata:
     digest = texts.get(_DIGEST, "")
     if not re.fullmatch("[0-9a-f]{8}|", digest):
         raise CheckpointError(f"{path} makes no sense: its {_DIGEST} is {shown(digest)}")
-    sizes = (natural(texts.get(name, "")) for name in ("pylos_width", "pylos_blocks"))
-    return Metadata(texts[_RULES], digest, *sizes)
+    width, blocks = (natural(texts.get(name, "")) for name in ("pylos_width", "pylos_blocks"))
+    return Metadata(texts[_RULES], digest, width, blocks, texts.get(_ACTIVATION))

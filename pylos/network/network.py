@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from pylos.game.observation import OBSERVATION_SIZE, OBSERVATION_SYMMETRY
 from pylos.game.rules import NUM_ACTIONS
 from pylos.game.symmetry import ACTION_SYMMETRY
 from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
+from pylos.system.options import shown
 
 
 class Symmetries(NamedTuple):
@@ -29,6 +30,8 @@ class Symmetries(NamedTuple):
 SQUARE = Symmetries(OBSERVATION_SYMMETRY, ACTION_SYMMETRY)
 """The eight symmetries of the board."""
 
+ACTIVATIONS = ("relu2", "relu")
+"""What stands between the two layers of a residual block; networks of checkpoints before version 3 have "relu"."""
 OUTCOMES = 3
 """How a game may end for the player to move: win, draw, loss, in this order."""
 _VALUE_UNITS = 64
@@ -74,7 +77,9 @@ class ValueNetwork(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """`x + W2 relu(W1 norm(x))`, pre-activation (He et al., 2016, "Identity mappings", section 4).
+    """`x + W2 f(W1 norm(x))`, pre-activation (He et al., 2016, "Identity mappings", section 4).
+
+    f is `relu`, or `relu2`, its square (So et al., 2021, "Primer", section 3.1).
 
     The last layer starts at zero, so that a fresh network is shallow (Zhang et al., 2019, "Fixup"). Layer
     normalisation has no running statistics, which batch normalisation has: the value of a position does not depend on
@@ -86,6 +91,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, moves: np.ndarray) -> None:
         super().__init__()
+        self.activation = "relu2"
+        """The name of f; see `PylosNetwork.activate_by`."""
         elements, width = moves.shape
         self.norm = TiedNorm(width, elements)
         self.expand = TiedLinear(moves, width)
@@ -95,7 +102,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps [B, width] to [B, width]."""
-        out: Tensor = x + self.contract(torch.relu(self.expand(self.norm(x))))
+        hidden = torch.relu(self.expand(self.norm(x)))
+        out: Tensor = x + self.contract(hidden * hidden if self.activation == "relu2" else hidden)
         return out
 
 
@@ -116,9 +124,10 @@ class PylosNetwork(nn.Module):
         width: numbers between blocks; a multiple of the number of symmetries.
         blocks: residual blocks, each of two `width` x `width` layers.
         symmetries: under which the game stays the same, `SQUARE` for Pylos; none by default.
+        activation: of the blocks, "relu2" or "relu".
 
     Raises:
-        ConfigurationError: `width` is no such multiple.
+        ConfigurationError: `width` is no such multiple, or there is no such activation.
     """
 
     def __init__(
@@ -128,6 +137,7 @@ class PylosNetwork(nn.Module):
         width: int = 256,
         blocks: int = 4,
         symmetries: Symmetries | None = None,
+        activation: str = "relu2",
     ) -> None:
         super().__init__()
         inputs = math.prod(observation_shape)
@@ -142,6 +152,25 @@ class PylosNetwork(nn.Module):
         self.policy_head = TiedHead(width, group.actions)
         self.value_hidden = TiedLinear(hidden, _VALUE_UNITS)
         self.value_head = TiedHead(_VALUE_UNITS, np.tile(np.arange(OUTCOMES), (elements, 1)))
+        self.activate_by(activation)
+
+    def activate_by(self, activation: str) -> None:
+        """Sets the activation of all blocks, as a checkpoint may want it.
+
+        Raises:
+            ConfigurationError: there is no such activation.
+        """
+        if activation not in ACTIVATIONS:
+            raise ConfigurationError(
+                f"activation must be {' or '.join(ACTIVATIONS)}, got {shown(activation)}"
+            )
+        self.activation = activation
+        for block in cast(list[ResidualBlock], list(self.blocks)):
+            block.activation = activation
+
+    def extra_repr(self) -> str:
+        """What the list of its layers does not say."""
+        return f"activation={self.activation}"
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluates a batch of positions.
@@ -160,17 +189,18 @@ class PylosNetwork(nn.Module):
         return outcomes, log_policy
 
 
-def pylos_network(width: int, blocks: int) -> PylosNetwork:
+def pylos_network(width: int, blocks: int, activation: str = "relu2") -> PylosNetwork:
     """Makes a network for Pylos: for its observations and its actions, with the symmetries of its board.
 
     Args:
         width: see `PylosNetwork`; a multiple of 8.
         blocks: see `PylosNetwork`.
+        activation: see `PylosNetwork`.
 
     Raises:
-        ConfigurationError: `width` is no such multiple.
+        ConfigurationError: see `PylosNetwork`.
     """
-    return PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE)
+    return PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE, activation)
 
 
 def _hidden_moves(inputs: np.ndarray, width: int) -> np.ndarray:

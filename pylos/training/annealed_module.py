@@ -9,8 +9,10 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from pylos.runs.lightning_internals import trainer_of
-from pylos.training.captured_step import is_captured
 from pylos.training.schedule import check_end, check_schedule, cosine, planned_steps
+
+_FUSIBLE = "cpu", "cuda"
+"""The devices on which AdamW is one operation, as the whole step of `CapturedStep` needs it."""
 
 
 class AnnealedModule(pl.LightningModule):
@@ -36,8 +38,9 @@ class AnnealedModule(pl.LightningModule):
                 {"params": others, "weight_decay": 0.0},
             ],
             lr=self.hparams["learning_rate"],
-            # Under autocast Lightning does not clip the gradients of a fused optimizer.
-            fused=True if is_captured(self.device) and not self._in_autocast else None,
+            # Of many small parameters it is much faster. Under a trainer's own autocast Lightning does not clip the
+            # gradients of a fused optimizer.
+            fused=True if self.device.type in _FUSIBLE and not self._in_autocast else None,
         )
         schedule = LambdaLR(optimizer, self._cosine)
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,9 +15,9 @@ from pylos.errors import ConfigurationError
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.game.rules import rules_code
 from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_and_upgrade
-from pylos.network.checkpoints import check_rules, load_checkpoint
-from pylos.network.compiled import keep_plain_names
-from pylos.network.network import pylos_network
+from pylos.network.checkpoints import check_activation, check_rules, load_checkpoint
+from pylos.network.compiled import keep_plain_names, uncompiled
+from pylos.network.network import ACTIVATIONS, PylosNetwork, pylos_network
 from pylos.network.weights import check_finite
 from pylos.runs.lightning_internals import datamodule_of, forget_validation, trainer_of
 from pylos.runs.logger import RunLogger
@@ -25,6 +26,7 @@ from pylos.runs.renamed import renamed_class
 from pylos.runs.resuming import check_resumable
 from pylos.search.options import MOST_SIMULATIONS
 from pylos.selfplay.replay_buffer import Batch
+from pylos.system.files import StrPath
 from pylos.system.options import COUNT, SHARE, Range, checked_options, own_arguments
 from pylos.training.datamodule import SelfPlayDataModule
 from pylos.training.epoch_clock import end_training, log_times
@@ -32,6 +34,7 @@ from pylos.training.epoch_metrics import IN_BAR, EpochMetrics, Metrics
 from pylos.training.losses import Losses, losses
 from pylos.training.measured_module import MeasuredModule, not_compiled
 from pylos.training.run_state import RunState
+from pylos.training.step_precision import StepPrecision
 from pylos.training.stepping_module import SteppingModule
 
 _RANGES = {
@@ -59,6 +62,8 @@ class PylosModule(SteppingModule, MeasuredModule):
             the small board with mini- before it.
         width: numbers between the network's residual blocks, a multiple of 8.
         blocks: residual blocks.
+        activation: of the blocks: "relu2", the square of relu, or "relu", as in older versions; None for "relu2", or
+            that of the checkpoint which is loaded.
         learning_rate: the learning rate at the start.
         min_learning_rate: the learning rate at the end of the schedule.
         schedule_steps: optimizer steps from the one to the other; None for those of the whole training, by the
@@ -66,6 +71,9 @@ class PylosModule(SteppingModule, MeasuredModule):
         weight_decay: AdamW's decay of weight matrices, per step, relative to the learning rate.
         value_loss_weight: weight of the outcome's cross-entropy against that of the policy.
         validation_simulations: simulations per decision of the search that validation measures; 0 measures none.
+        training_precision: in which steps compute the network: "float32", "bfloat16", where weights and the optimizer
+            stay float32, or "auto": on a CPU the faster of them (measured at the start of a run and kept by its
+            checkpoints), elsewhere float32. If the trainer has a `precision` of its own, that one decides.
     """
 
     def __init__(
@@ -73,23 +81,29 @@ class PylosModule(SteppingModule, MeasuredModule):
         rules: str = "standard",
         width: int = 256,
         blocks: int = 4,
+        activation: str | None = None,
         learning_rate: float = 1e-3,
         min_learning_rate: float = 1e-5,
         schedule_steps: int | None = None,
         weight_decay: float = 1e-4,
         value_loss_weight: float = 1.0,
         validation_simulations: int = 64,
+        training_precision: str = "auto",
     ) -> None:
         own = own_arguments(locals())
         super().__init__()
         self.save_hyperparameters()
         ranges = _RANGES if schedule_steps is None else {**_RANGES, "schedule_steps": COUNT}
         self.hparams.update(checked_options({**self.hparams, **own}, ranges))
+        self._takes_activation = self.hparams["activation"] is None
+        if self._takes_activation:
+            self.hparams["activation"] = ACTIVATIONS[0]
         rules_code(rules)  # raises an error for an unknown name
         if self.hparams["min_learning_rate"] > self.hparams["learning_rate"]:
             raise ConfigurationError(
                 f"min_learning_rate must be at most learning_rate, got {min_learning_rate} and {learning_rate}"
             )
+        self.step_precision = StepPrecision(training_precision)
         self._epoch = EpochMetrics()
         self._run = RunState()
         self._rate = math.nan
@@ -104,21 +118,23 @@ class PylosModule(SteppingModule, MeasuredModule):
         A network maps observations, float32 [B, 184], to the logits of win, draw and loss, [B, 3], and log policies,
         [B, 303]. It must not branch on its input, and in eval mode a row must not depend on the others.
         """
-        return pylos_network(self.hparams["width"], self.hparams["blocks"])
+        return pylos_network(self.hparams["width"], self.hparams["blocks"], self.hparams["activation"])
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Any:
         """Loads a module as Lightning does, after checking the file.
 
         Raises:
-            CheckpointError: the file is missing, damaged, not ours, or for other rules than asked for.
+            CheckpointError: the file is missing, damaged, not ours, or for other rules or of another activation than
+                asked for.
         """
         if isinstance(checkpoint_path, str | os.PathLike):
             checkpoint = load_checkpoint(checkpoint_path)
-            check_rules(
-                checkpoint, kwargs.get("rules", checkpoint["hyper_parameters"].get("rules")), checkpoint_path
-            )
-            kwargs = {**renamed_class(checkpoint["hyper_parameters"]), **kwargs}
+            options = checkpoint["hyper_parameters"]
+            check_rules(checkpoint, kwargs.get("rules", options.get("rules")), checkpoint_path)
+            check_activation(checkpoint, kwargs.get("activation"), checkpoint_path)
+            kept = {"activation": options["activation"]} if "activation" in options else {}
+            kwargs = {**renamed_class(options), **kwargs, **kept}
         return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
 
     def setup(self, stage: str) -> None:
@@ -144,6 +160,7 @@ class PylosModule(SteppingModule, MeasuredModule):
         checkpoint[VERSION_KEY] = VERSION
         self._run.save(checkpoint, self)
         checkpoint["metrics"] = self._epoch.state_dict(self.trainer)
+        self.step_precision.save(checkpoint)
         loggers = [logger for logger in self.trainer.loggers if isinstance(logger, RunLogger)]
         if loggers and self.trainer.is_global_zero:
             checkpoint["history"] = loggers[0].history()
@@ -153,12 +170,14 @@ class PylosModule(SteppingModule, MeasuredModule):
         """Checks a checkpoint, and takes up what `on_save_checkpoint` added if a fit goes on from it.
 
         Raises:
-            CheckpointError: the checkpoint is for other rules, not one to go on from, or makes no sense.
+            CheckpointError: the checkpoint is for other rules or of another activation, not one to go on from, or makes
+                no sense.
             NonFiniteNetworkError: one of its weights is infinite or not a number.
         """
         check_and_upgrade(checkpoint, "the checkpoint")
         check_rules(checkpoint, self.rules, "the checkpoint")
         check_finite(checkpoint["state_dict"], "the checkpoint")
+        self.take_activation(checkpoint, "the checkpoint")
         trainer = trainer_of(self)
         if trainer is None:
             return
@@ -168,11 +187,31 @@ class PylosModule(SteppingModule, MeasuredModule):
         check_resumable(trainer, checkpoint)
         self._epoch.load_state_dict(checkpoint["metrics"])
         self._run.restore(checkpoint, self)
+        self.step_precision.restore(checkpoint)
+
+    def take_activation(self, checkpoint: Mapping[str, Any], name: StrPath) -> None:
+        """Gives the network the activation of a checkpoint's, unless the option says one.
+
+        Args:
+            checkpoint: in the present format.
+            name: what the error calls it.
+
+        Raises:
+            CheckpointError: the option says another one, or there is no such activation.
+        """
+        network, theirs = uncompiled(self.network), checkpoint["hyper_parameters"].get("activation")
+        if not isinstance(network, PylosNetwork) or theirs is None:
+            return
+        free = self._takes_activation and theirs in ACTIVATIONS
+        check_activation(checkpoint, None if free else network.activation, name)
+        network.activate_by(theirs)
+        self.hparams["activation"] = theirs
 
     def on_fit_start(self) -> None:
         """Checks, before the first game, that the run can begin here or go on: see `RunState.begin_fit`."""
         super().on_fit_start()
         self._run.begin_fit(self)
+        self.step_precision.begin_fit(self, self.network)
 
     def on_train_start(self) -> None:
         """Begins the run's logs, or goes on with them."""
@@ -259,7 +298,8 @@ class PylosModule(SteppingModule, MeasuredModule):
             NonFiniteLossError: the loss is infinite or not a number; the weights are as before the step.
         """
         if self.captured_step is None:
-            outcomes, log_policy = self(batch.observations)
+            with self.step_precision.context(self):
+                outcomes, log_policy = self(batch.observations)
             found = losses(outcomes, log_policy, batch, self.hparams["value_loss_weight"])
             self._note_step(found, batch_index)
         else:

@@ -17,6 +17,7 @@ from pylos.network.compiled import uncompiled
 from pylos.runs.lightning_internals import callbacks_of, has_hooks, is_compiled
 from pylos.training.annealed_module import AnnealedModule
 from pylos.training.captured_step import CapturedStep, is_captured
+from pylos.training.step_precision import StepPrecision
 
 _STEPS_BETWEEN_LOOKS = 32
 """To look whether the captured steps were finite means to wait for the device."""
@@ -53,6 +54,7 @@ class SteppingModule(AnnealedModule):
     """
 
     network: nn.Module
+    step_precision: StepPrecision
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +88,8 @@ class SteppingModule(AnnealedModule):
 
     def _new_captured_step(self) -> CapturedStep | None:
         trainer, ours = self.trainer, self._step_class()
-        plain = trainer.precision == "32-true" and not torch.is_anomaly_enabled()
+        plain = trainer.precision == "32-true" and self.step_precision.name == "float32"
+        plain = plain and not torch.is_anomaly_enabled()
         plain = plain and not is_compiled(self) and uncompiled(self.network) is self.network
         alone = isinstance(trainer.strategy, SingleDeviceStrategy) and trainer.accumulate_grad_batches == 1
         alone = alone and not any(isinstance(c, _ACCUMULATE) for c in callbacks_of(trainer))

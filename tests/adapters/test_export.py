@@ -21,10 +21,11 @@ from pylos.adapters import export
 from pylos.adapters.export import FORMATS, METADATA_FILE, export_network
 from pylos.errors import CheckpointError, ConfigurationError, ExportError, NonFiniteNetworkError, PlayerError
 from pylos.network.checkpoints import load_network
-from pylos.network.network import ValueNetwork, pylos_network
+from pylos.network.network import ACTIVATIONS, ValueNetwork, pylos_network
 from pylos.network.onnx_network import OnnxNetwork
 from pylos.players.naming import ONNX, reference_file
 from tests.support.evaluators import let_overflow, small_network
+from tests.support.networks import perturbed
 from tests.support.players import drawn_network, save_player
 
 
@@ -63,6 +64,7 @@ def test_a_file_says_where_it_is_from(name: str, exported, checkpoint):
         "pylos_rules": "mature",
         "pylos_width": "32",
         "pylos_blocks": "1",
+        "pylos_activation": "relu2",
         "pylos_weights_digest": load_network(checkpoint).weights_digest,
         "pylos_version": pylos.__version__,
     }
@@ -92,6 +94,20 @@ def test_a_file_computes_what_the_checkpoint_does_in_batches_of_any_size(name: s
         expected = ValueNetwork(drawn_network())(observations)
     for found, wanted in zip(computed(exported[name], observations), expected, strict=True):
         np.testing.assert_allclose(found, wanted.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_weights_alone_say_what_network_they_are_for(activation: str, tmp_path: Path):
+    torch.manual_seed(0)
+    network = perturbed(pylos_network(16, 1, activation))
+    export_network(network, tmp_path / "a.safetensors", rules="standard")
+    facts = metadata_of(tmp_path / "a.safetensors")
+    again = pylos_network(
+        *(int(facts[f"pylos_{size}"]) for size in ("width", "blocks")), facts["pylos_activation"]
+    )
+    again.load_state_dict(load_file(tmp_path / "a.safetensors"))
+    observations = torch.randn(9, 184)
+    assert all(torch.equal(a, b) for a, b in zip(network(observations), again(observations), strict=True))
 
 
 def test_a_network_that_cannot_be_read_back_is_refused(checkpoint, tmp_path, monkeypatch):
@@ -164,7 +180,7 @@ def test_a_network_of_ones_own_is_exported_too(name: str, tmp_path: Path):
     export_network(network, path, rules="children")
     assert network.training
     assert all(parameter.requires_grad for parameter in network.parameters())
-    assert {"pylos_width", "pylos_blocks"} & set(metadata_of(path)) == set()
+    assert {"pylos_width", "pylos_blocks", "pylos_activation"} & set(metadata_of(path)) == set()
     assert metadata_of(path)["pylos_rules"] == "children"
 
 

@@ -99,7 +99,12 @@ def test_a_checkpoint_names_the_class_that_made_it(tmp_path, made_by, warned):
     ids=["fits", "lacks", "shape", "more", "kind", "nan", "rules"],
 )
 def test_a_checkpoint_must_fit_the_model(change, message):
-    model = SimpleNamespace(state_dict=lambda: {"weight": torch.zeros(2)}, rules="standard")
+    taken = []
+    model = SimpleNamespace(
+        state_dict=lambda: {"weight": torch.zeros(2)},
+        rules="standard",
+        take_activation=lambda *given: taken.append(given),
+    )
     checkpoint = {
         "state_dict": {"weight": torch.ones(2)},
         "hyper_parameters": {"rules": "standard"},
@@ -107,6 +112,7 @@ def test_a_checkpoint_must_fit_the_model(change, message):
     }
     if message is None:
         check_fits(model, checkpoint, "a.ckpt")
+        assert taken == [(checkpoint, "a.ckpt")]
     else:
         with pytest.raises(PylosError, match=message):
             check_fits(model, checkpoint, "a.ckpt")

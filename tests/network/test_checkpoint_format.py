@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from pylos.game.observation import OBSERVATION_SIZE
-from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_and_upgrade, with_file_names
+from pylos.network.checkpoint_format import (
+    PRECISION_KEY,
+    VERSION,
+    VERSION_KEY,
+    check_and_upgrade,
+    with_file_names,
+)
 from pylos.network.checkpoints import load_checkpoint, read_progress
 from pylos.network.network import expected_value, pylos_network
 from tests.support.networks import perturbed
@@ -51,6 +57,8 @@ SENSELESS: dict[str, tuple[dict[str, Any], str]] = {
     "a width beyond all memory": ({"hyper_parameters": {"width": 10**12}}, "'width'"),
     "blocks beyond all memory": ({"hyper_parameters": {"blocks": float("nan")}}, "'blocks'"),
     "data's options": ({"datamodule_hyper_parameters": [1]}, "'datamodule_hyper_parameters'"),
+    "a precision that there is not": ({PRECISION_KEY: "int8"}, f"'{PRECISION_KEY}'"),
+    "a precision of another kind": ({PRECISION_KEY: ["float32"]}, f"'{PRECISION_KEY}'"),
     "no number of a version": ({VERSION_KEY: "2"}, f"'{VERSION_KEY}'"),
     "no such version": ({VERSION_KEY: 0}, f"'{VERSION_KEY}'"),
     "version": ({"pytorch-lightning_version": "99.0"}, "unknown version of Lightning, '99.0'"),
@@ -249,3 +257,22 @@ def test_what_has_no_such_parts_passes_through_the_io(tmp_path: Path) -> None:
     assert "does not say of which version" in error_of(lambda: IO.load_checkpoint(tmp_path / "a.ckpt"))
     torch.save([1], tmp_path / "b.ckpt")
     assert "it holds a list" in error_of(lambda: IO.load_checkpoint(tmp_path / "b.ckpt"))
+
+
+@pytest.mark.parametrize("version", [1, 2, VERSION])
+def test_the_activation_is_named_where_it_was_not(version: int) -> None:
+    for sizes, expected in (
+        ({"width": 8, "blocks": 1}, "relu"),
+        ({}, None),
+    ):  # the latter of somebody's own module
+        older = sample_checkpoint()
+        older["hyper_parameters"] |= sizes
+        older[VERSION_KEY] = version
+        check_and_upgrade(older, "it")
+        assert older["hyper_parameters"].get("activation") == (expected if version < VERSION else None)
+    named = sample_checkpoint() | {
+        VERSION_KEY: version,
+        "hyper_parameters": {"width": 8, "blocks": 1, "activation": "mine"},
+    }
+    check_and_upgrade(named, "it")
+    assert named["hyper_parameters"]["activation"] == "mine"

@@ -19,10 +19,10 @@ CPU = torch.device("cpu")
 SIZES = {"symmetric": (64, 2, SQUARE), "plain": (40, 3, None), "shallow": (16, 1, SQUARE)}
 
 
-def network_of(kind: str) -> PylosNetwork:
+def network_of(kind: str, activation: str = "relu2") -> PylosNetwork:
     torch.manual_seed(3)
     width, blocks, symmetries = SIZES[kind]
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, symmetries)
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, symmetries, activation)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network
@@ -106,7 +106,14 @@ def test_new_weights_of_a_users_network_are_its_parameters_and_buffers():
 
 
 @pytest.mark.parametrize("made", [lambda: network_of("plain"), lambda: _Shifted(1.0)])
-@pytest.mark.parametrize("other", [lambda: network_of("shallow"), lambda: _Shifted(1.0, width=8)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: network_of("shallow"),
+        lambda: network_of("plain", "relu"),
+        lambda: _Shifted(1.0, width=8),
+    ],
+)
 def test_weights_of_another_network_are_refused(made, other):
     with pytest.raises(ConfigurationError, match="the same sizes"):
         load_frozen(frozen(made(), CPU, torch.float32), other())

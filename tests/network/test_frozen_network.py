@@ -7,14 +7,15 @@ import torch
 
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.network.frozen_network import FrozenNetwork
-from pylos.network.network import ValueNetwork
+from pylos.network.network import ACTIVATIONS, ValueNetwork
 from tests.network.test_frozen import CPU, SIZES, network_of
 
 
 @pytest.mark.parametrize("rows", [8, 64, 256])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("kind", SIZES)
-def test_it_says_the_same_to_the_last_bit(kind: str, rows: int):
-    network = network_of(kind)
+def test_it_says_the_same_to_the_last_bit(kind: str, activation: str, rows: int):
+    network = network_of(kind, activation)
     observations = torch.randn(rows, OBSERVATION_SIZE)
     with torch.no_grad():
         expected = ValueNetwork(network)(observations)
@@ -22,8 +23,9 @@ def test_it_says_the_same_to_the_last_bit(kind: str, rows: int):
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
-def test_it_computes_in_the_precision_that_is_asked_for():
-    network = network_of("plain")
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_it_computes_in_the_precision_that_is_asked_for(activation: str):
+    network = network_of("plain", activation)
     observations = torch.randn(8, OBSERVATION_SIZE).bfloat16()
     with torch.no_grad():
         found = FrozenNetwork(network, CPU, torch.bfloat16)(observations)

@@ -25,9 +25,18 @@ from tests.support.triton_interpreter import interpreted
 CUDA = torch.device("cuda")
 
 
-@pytest.mark.parametrize(("width", "blocks", "count"), [(64, 1, 1), (64, 3, 129), (128, 2, 67), (256, 1, 31)])
-def test_it_is_nearer_to_float32_than_layers_in_bfloat16(width: int, blocks: int, count: int):
-    exact, layered, found = interpreted(three_ways, width, blocks, count)
+@pytest.mark.parametrize(
+    ("width", "blocks", "count", "activation"),
+    [
+        (64, 1, 1, "relu2"),
+        (64, 3, 129, "relu2"),
+        (64, 3, 9, "relu"),
+        (128, 2, 67, "relu2"),
+        (256, 1, 31, "relu2"),
+    ],
+)
+def test_it_is_nearer_to_float32_than_layers_in_bfloat16(width, blocks, count, activation):
+    exact, layered, found = interpreted(three_ways, width, blocks, count, activation)
     for i, bound in enumerate((0.05, 0.1)):
         assert found[i].shape == exact[i].shape
         assert np.isfinite(found[i]).all()
@@ -36,9 +45,12 @@ def test_it_is_nearer_to_float32_than_layers_in_bfloat16(width: int, blocks: int
     np.testing.assert_allclose(np.exp(found[1]).sum(1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize(("width", "blocks", "count"), [(512, 1, 3), (512, 3, 57)])
-def test_a_wide_network_is_as_near_to_float32_as_layers_in_bfloat16(width: int, blocks: int, count: int):
-    exact, layered, found = interpreted(three_ways, width, blocks, count)
+@pytest.mark.parametrize(
+    ("width", "blocks", "count", "activation"),
+    [(512, 1, 3, "relu2"), (512, 3, 57, "relu2"), (512, 1, 9, "relu")],
+)
+def test_a_wide_network_is_as_near_to_float32_as_layers_in_bfloat16(width, blocks, count, activation):
+    exact, layered, found = interpreted(three_ways, width, blocks, count, activation)
     for i, bound in enumerate((0.05, 0.2)):
         assert np.abs(found[i] - exact[i]).max() < bound
     assert np.square(found[1] - exact[1]).sum() < 1.1 * np.square(layered[1] - exact[1]).sum()
@@ -53,9 +65,9 @@ def test_a_row_says_the_same_in_any_company():
     )
     assert np.array_equal(other_values[::3], values[::3])
     assert np.array_equal(other_policy[::3], policy[::3])
-    # In another place the products of the CPU may be summed up in another order.
-    np.testing.assert_allclose(moved_values, values[orders[2]], atol=1e-5)
-    np.testing.assert_allclose(moved_policy, policy[orders[2]], atol=1e-5)
+    # In another place the products of the CPU may be summed up in another order, and then be rounded to other bfloat16.
+    np.testing.assert_allclose(moved_values, values[orders[2]], atol=1e-3)
+    np.testing.assert_allclose(moved_policy, policy[orders[2]], atol=1e-3)
 
 
 @pytest.mark.parametrize("width", [64, 512])
@@ -98,7 +110,7 @@ def test_its_matrices_have_the_scales_and_shifts_of_the_norms_in_them():
     plain = {"normalized_shape": (64,), "eps": network.norm.eps}
     with torch.no_grad():
         x = torch.relu(observations.double() @ stem[:184].double() + biases[0])
-        h = torch.relu(torch.layer_norm(x, **plain) @ expand.double().T + biases[1])
+        h = torch.relu(torch.layer_norm(x, **plain) @ expand.double().T + biases[1]) ** 2
         found = (
             torch.layer_norm(x + h @ contract.double() + biases[2], **plain) @ heads.double().T + biases[3]
         )

@@ -7,7 +7,7 @@ from pylos.errors import CheckpointError
 from pylos.game.rules import RULES
 from pylos.network.metadata import Metadata, read_metadata
 
-FACTS = Metadata("mature", "0123abcd", 256, 4)
+FACTS = Metadata("mature", "0123abcd", 256, 4, "relu2")
 
 
 @pytest.mark.parametrize("facts", [FACTS, Metadata("mini-standard"), *map(Metadata, RULES)])
@@ -22,6 +22,7 @@ def test_its_texts_are_those_of_the_documentation():
         "pylos_rules": "mature",
         "pylos_width": "256",
         "pylos_blocks": "4",
+        "pylos_activation": "relu2",
         "pylos_weights_digest": "0123abcd",
         "pylos_version": pylos.__version__,
     }

@@ -10,7 +10,14 @@ from pylos.game.board import as_positions
 from pylos.game.observation import OBSERVATION_SIZE, observe_all
 from pylos.game.rules import rules_code
 from pylos.game.symmetry import NUM_SYMMETRIES, transform
-from pylos.network.network import SQUARE, PylosNetwork, ValueNetwork, expected_value, pylos_network
+from pylos.network.network import (
+    ACTIVATIONS,
+    SQUARE,
+    PylosNetwork,
+    ValueNetwork,
+    expected_value,
+    pylos_network,
+)
 from pylos.network.threads import single_threaded_torch
 from tests.support.boards import random_game
 from tests.support.networks import perturbed
@@ -70,6 +77,38 @@ def test_fresh_residual_blocks_change_nothing(network):
     hidden = torch.randn(3, 256)
     assert torch.equal(network.blocks(hidden), hidden)
     assert not torch.equal(perturbed(network).blocks(hidden), hidden)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_block_computes_its_formula(activation: str):
+    torch.manual_seed(0)
+    block = perturbed(pylos_network(16, 1, activation), 0.3).blocks[0]
+    x = torch.randn(5, 16)
+    (expand, shift), (contract, bias) = block.expand.dense(), block.contract.dense()
+    hidden = (block.norm(x) @ expand.T + shift).clamp(min=0)
+    hidden = hidden**2 if activation == "relu2" else hidden
+    assert hidden.max() > 1.5
+    torch.testing.assert_close(block(x), x + hidden @ contract.T + bias)
+
+
+def test_the_activation_is_the_square_unless_said_otherwise_and_changes_for_all_blocks():
+    torch.manual_seed(0)
+    squared, plain = perturbed(pylos_network(16, 2)), pylos_network(16, 2, "relu")
+    plain.load_state_dict(squared.state_dict())
+    observations = torch.randn(5, OBSERVATION_SIZE)
+    answers = squared(observations), plain(observations)
+    assert (squared.activation, plain.activation) == ("relu2", "relu")
+    assert "activation=relu2" in repr(squared)
+    assert not torch.allclose(answers[0][0], answers[1][0], atol=1e-4)
+    squared.activate_by("relu")
+    assert torch.equal(squared(observations)[0], answers[1][0])
+    assert squared.activation == "relu"
+
+
+@pytest.mark.parametrize("activation", ["gelu", "", None, 2, ["relu"]])
+def test_an_activation_that_there_is_not_is_refused(activation):
+    with pytest.raises(ConfigurationError, match="activation must be relu2 or relu, got"):
+        pylos_network(16, 1, activation)
 
 
 def test_hooks_fire_and_call_is_torchs_own(network):

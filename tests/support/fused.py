@@ -20,10 +20,10 @@ Answers = tuple[np.ndarray, np.ndarray]
 CPU, STANDARD = torch.device("cpu"), RULES["standard"]
 
 
-def lively_network(width: int, blocks: int, seed: int = 0) -> PylosNetwork:
+def lively_network(width: int, blocks: int, seed: int = 0, activation: str = "relu2") -> PylosNetwork:
     """A network all of whose parts matter for what it says, scales and shifts of its norms, too."""
     torch.manual_seed(seed)
-    network = pylos_network(width, blocks)
+    network = pylos_network(width, blocks, activation)
     for name, parameter in network.named_parameters():
         if "norm" in name and name.endswith("weight"):
             torch.nn.init.normal_(parameter, 1, 0.3)
@@ -39,9 +39,9 @@ def observations_of(count: int) -> torch.Tensor:
     return torch.from_numpy(found)
 
 
-def three_ways(width: int, blocks: int, count: int) -> list[Answers]:
+def three_ways(width: int, blocks: int, count: int, activation: str = "relu2") -> list[Answers]:
     """Answers of a network in float32, layer by layer in bfloat16, and fused."""
-    network, observations = lively_network(width, blocks), observations_of(count)
+    network, observations = lively_network(width, blocks, activation=activation), observations_of(count)
     layered = FrozenNetwork(network, CPU, torch.bfloat16)
     with torch.inference_mode():
         answers = [

@@ -24,7 +24,7 @@ def save_player(path: Path, rules: str = "standard", **changes: Any) -> Path:
     """Saves the drawn network as a checkpoint that holds no more than a player needs."""
     checkpoint = {
         "state_dict": {f"network.{name}": value for name, value in drawn_network().state_dict().items()},
-        "hyper_parameters": {"rules": rules, "width": 32, "blocks": 1},
+        "hyper_parameters": {"rules": rules, "width": 32, "blocks": 1, "activation": "relu2"},
         "epoch": 3,
         "global_step": 40,
     }

@@ -40,7 +40,7 @@ trainer:
         enable_version_counter: false
     - class_path: callbacks.Report
     - class_path: callbacks.LastCheckpoint
-model: {{width: 16, blocks: 1, schedule_steps: 40, validation_simulations: 4}}
+model: {{width: 16, blocks: 1, schedule_steps: 40, validation_simulations: 4, training_precision: float32}}
 data:
   games_per_epoch: {games}
   parallel_games: {games}
@@ -69,6 +69,7 @@ def tiny_module(**changes: Any) -> PylosModule:
         "blocks": 1,
         "schedule_steps": 4 * STEPS_PER_EPOCH,
         "validation_simulations": 4,
+        "training_precision": "float32",
     }
     return PylosModule(**{**settings, **changes})
 

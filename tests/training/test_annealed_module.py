@@ -26,6 +26,14 @@ def test_optimizer_decays_weight_matrices_only():
         assert decay[id(parameter)] == (0.3 if parameter.ndim > 1 else 0.0), name
 
 
+def test_on_a_processor_it_is_one_operation(tmp_path: Path):
+    """But for a trainer's own autocast, under which Lightning would not clip: see tests/whole/test_resume.py."""
+    for precision, expected in (("32-true", True), ("bf16-mixed", None)):
+        trainer = tiny_trainer(tmp_path, 1, precision=precision, limit_val_batches=0)
+        trainer.fit(tiny_module(rules="mini-standard"), datamodule=tiny_data())
+        assert [group["fused"] for group in trainer.optimizers[0].param_groups] == [expected] * 2
+
+
 def test_learning_rate_falls_along_a_cosine_and_stays_at_its_minimum():
     module = tiny_module(learning_rate=1e-2, min_learning_rate=1e-4, schedule_steps=10)
     optimizers = module.configure_optimizers()
@@ -112,7 +120,7 @@ def test_a_subclass_keeps_its_own_rates_on_start_and_on_resume(tmp_path: Path, k
         clip = None if kind is Alternating else 1.0  # Lightning does not clip what is stepped by hand
         trainer = tiny_trainer(folder, epochs, (rates,), gradient_clip_val=clip, limit_val_batches=0)
         pl.seed_everything(0, verbose=False)
-        module = kind(width=16, blocks=1, schedule_steps=12)
+        module = kind(width=16, blocks=1, schedule_steps=12, training_precision="float32")
         trainer.fit(module, datamodule=tiny_data(), ckpt_path=folder / "last.ckpt" if resume else None)
         assert [group["weight_decay"] for group in trainer.optimizers[0].param_groups] == decays[kind]
         return rates.seen

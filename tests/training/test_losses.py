@@ -23,6 +23,24 @@ def test_illegal_actions_do_not_count():
     assert there.loss == there.policy_loss + there.value_loss
 
 
+def test_illegal_actions_have_no_gradient_whatever_their_numbers():
+    batch = random_batch(4, 0)
+    log_policy = torch.where(batch.legal, 0.0, 1e4 * torch.randn(4, NUM_ACTIONS)).requires_grad_()
+    found = losses(torch.zeros(4, OUTCOMES), log_policy, batch, 1.0)
+    found.loss.backward()
+    assert (log_policy.grad[~batch.legal] == 0).all()
+    assert (log_policy.grad[batch.legal] != 0).any()
+    assert all(part.isfinite() for part in found)
+
+
+def test_the_loss_of_numbers_in_bfloat16_is_computed_in_float32():
+    batch = random_batch(64, 0)
+    coarse = torch.randn(64, OUTCOMES).bfloat16(), torch.randn(64, NUM_ACTIONS).bfloat16()
+    found, expected = losses(*coarse, batch, 1.0), losses(*(part.float() for part in coarse), batch, 1.0)
+    assert {part.dtype for part in found} == {torch.float32}
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
 def test_entropy_and_spread_are_those_of_the_outputs():
     batch = random_batch(3, 0)
     chances = torch.tensor([[0.5, 0.5, 0.0], [0.1, 0.3, 0.6], [0.2, 0.6, 0.2]])  # values 0.5, -0.5 and 0

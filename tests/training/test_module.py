@@ -19,7 +19,8 @@ from pylos.errors import (
     NonFiniteNetworkError,
     RulesError,
 )
-from pylos.network.checkpoints import load_checkpoint
+from pylos.network.checkpoint_format import VERSION_KEY
+from pylos.network.checkpoints import load_checkpoint, load_network
 from pylos.network.compiled import uncompiled
 from pylos.network.network import ValueNetwork
 from pylos.network.weights import check_finite
@@ -95,10 +96,74 @@ def test_a_checkpoint_of_other_rules_is_refused(tmp_path: Path):
         )
 
 
+def older(path: Path, activation: str | None) -> Path:
+    """A checkpoint as older versions wrote it, which named no activation, or as it is."""
+    checkpoint = torch.load(path, weights_only=True)
+    if activation is None:
+        del checkpoint["hyper_parameters"]["activation"]
+        checkpoint[VERSION_KEY] = 2
+    torch.save(checkpoint, path.with_name("old.ckpt"))
+    return path.with_name("old.ckpt")
+
+
+@pytest.mark.parametrize("kept", [None, "relu"])
+def test_the_activation_of_a_checkpoint_is_taken_unless_the_option_says_another(
+    tmp_path: Path, kept: str | None
+):
+    options = {"rules": "mini-standard", "validation_simulations": 0}
+    tiny_trainer(tmp_path, 1).fit(tiny_module(activation="relu", **options), datamodule=tiny_data())
+    path = older(tmp_path / "last.ckpt", kept)
+    assert load_network(path).network.activation == "relu"
+    assert PylosModule.load_from_checkpoint(path).network.activation == "relu"
+    module, trainer = tiny_module(**options), tiny_trainer(tmp_path, 2)
+    assert (module.network.activation, module.hparams["activation"]) == ("relu2", "relu2")
+    trainer.validate(module, datamodule=tiny_data(), ckpt_path=path, verbose=False)
+    assert module.network.activation == "relu"
+    module = tiny_module(**options)
+    trainer.fit(module, datamodule=tiny_data(), ckpt_path=path)
+    assert module.network.activation == module.network.blocks[0].activation == "relu"
+    again = load_checkpoint(tmp_path / "last.ckpt")
+    assert (again["hyper_parameters"]["activation"], again["epoch"]) == ("relu", 1)
+    with pytest.raises(CheckpointError, match="the checkpoint has the activation 'relu', not 'relu2'"):
+        trainer.fit(tiny_module(activation="relu2", **options), datamodule=tiny_data(), ckpt_path=path)
+    assert PylosModule.load_from_checkpoint(path, activation=None).network.activation == "relu"
+    with pytest.raises(CheckpointError, match=r"old\.ckpt has the activation 'relu', not 'relu2'"):
+        PylosModule.load_from_checkpoint(path, activation="relu2")
+    again["hyper_parameters"]["activation"] = "gelu"
+    with pytest.raises(CheckpointError, match="the checkpoint has the activation 'gelu', not 'relu2'"):
+        tiny_module(**options).on_load_checkpoint(again)
+
+
+class OwnNetwork(PylosModule):
+    """A network that has nothing to do with the option."""
+
+    def make_network(self):
+        class Own(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.heads = torch.nn.Linear(184, 306)
+
+            def forward(self, observations):
+                x = self.heads(observations)
+                return x[:, :3], x[:, 3:].log_softmax(-1)
+
+        return Own()
+
+
+def test_a_network_of_ones_own_has_no_activation_of_ours():
+    module = OwnNetwork()
+    for theirs in ("relu", "gelu", None):
+        module.take_activation({"hyper_parameters": {"activation": theirs}}, "it")
+    assert module.hparams["activation"] == "relu2"
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
         ({"rules": "chess"}, RulesError),
+        ({"activation": "gelu"}, ConfigurationError),
+        ({"activation": ""}, ConfigurationError),
+        ({"training_precision": "int8"}, ConfigurationError),
         ({"width": 0}, ConfigurationError),
         ({"width": 10**6}, ConfigurationError),
         ({"blocks": 10**6}, ConfigurationError),
@@ -168,13 +233,13 @@ def test_a_network_that_says_values_in_place_of_outcomes_is_refused_before_the_f
     assert not (tmp_path / "last.ckpt").exists()
 
 
-@pytest.mark.parametrize("what", ["module", "network"])
-def test_a_compiled_module_trains_validates_resumes_and_plays(tmp_path: Path, what: str):
+@pytest.mark.parametrize(("what", "precision"), [("module", "bfloat16"), ("network", "float32")])
+def test_a_compiled_module_trains_validates_resumes_and_plays(tmp_path: Path, what: str, precision: str):
     """Without a compiler of C++, which not every machine has: what is traced and named is the same."""
     torch.compiler.reset()
 
     def fit(folder: Path, epochs: int, compiled: bool, resume: bool = False) -> pl.Trainer:
-        module: Any = tiny_module(rules="mini-standard")
+        module: Any = tiny_module(rules="mini-standard", training_precision=precision)
         if compiled and what == "network":
             module.network = torch.compile(module.network, backend="eager")
         elif compiled:

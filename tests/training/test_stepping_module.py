@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,7 @@ from tests.support.training import STEPS_PER_EPOCH, assert_equal, tiny_data, tin
 @pytest.fixture
 def captured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes steps in one on the CPU, too: what a graph would have in it runs kernel by kernel."""
-    for module in (annealed_module, stepping_module):
-        monkeypatch.setattr(module, "is_captured", lambda device: True)
+    monkeypatch.setattr(stepping_module, "is_captured", lambda device: True)
 
 
 class Looks(pl.Callback):
@@ -115,17 +116,18 @@ def test_a_resume_from_the_midst_of_an_epoch_changes_no_bit_in_either_way(tmp_pa
 
 @pytest.mark.usefixtures("captured")
 def test_checkpoints_go_from_device_to_device(tmp_path: Path, monkeypatch):
-    """What differs of the optimizer's state: whether its step is fused, and where it counts."""
+    """Some are no place for a fused optimizer, and there it counts elsewhere."""
     fused, _ = fit(tmp_path / "device", epochs=1)
     monkeypatch.undo()
+    monkeypatch.setattr(annealed_module, "_FUSIBLE", ())
     plain, _ = fit(tmp_path / "host", resume=tmp_path / "device" / "last.ckpt")
     for checkpoint, expected in ((fused, True), (plain, None)):
         groups = checkpoint["optimizer_states"][0]["param_groups"]
         assert [group["fused"] for group in groups] == [expected] * 2
     steps = {float(state["step"]) for state in plain["optimizer_states"][0]["state"].values()}
     assert steps == {2 * STEPS_PER_EPOCH}
-    for module in (annealed_module, stepping_module):
-        monkeypatch.setattr(module, "is_captured", lambda device: True)
+    monkeypatch.undo()
+    monkeypatch.setattr(stepping_module, "is_captured", lambda device: True)
     back, stepped = fit(tmp_path / "back", epochs=3, resume=tmp_path / "host" / "last.ckpt")
     assert all(stepped.captured)
     assert back["optimizer_states"][0]["param_groups"][0]["fused"] is True
@@ -230,12 +232,17 @@ class Gradients(pl.Callback):
         (PylosModule, {"accumulate_grad_batches": 2}),
         (PylosModule, {"precision": "bf16-mixed", "gradient_clip_val": None}),
         (PylosModule, {"detect_anomaly": True}),
+        (functools.partial(PylosModule, training_precision="bfloat16"), {}),
     ],
 )
-def test_who_has_a_say_within_a_step_keeps_it(tmp_path: Path, kind: type[PylosModule], options: dict):
+def test_who_has_a_say_within_a_step_keeps_it(
+    tmp_path: Path, kind: Callable[..., PylosModule], options: dict
+):
     stepped = Stepped()
     callbacks = (stepped, *options.pop("callbacks", []))
-    module = kind(width=16, blocks=1, validation_simulations=0, rules="mini-standard")
+    small = {"width": 16, "blocks": 1, "validation_simulations": 0, "training_precision": "float32"}
+    given = getattr(kind, "keywords", {})
+    module = kind(rules="mini-standard", **small | given)
     tiny_trainer(tmp_path, 1, callbacks, **options).fit(module, datamodule=tiny_data())
     assert stepped.captured == [False] * STEPS_PER_EPOCH
 

@@ -118,25 +118,34 @@ sys.path.insert(0, sys.argv[1])
 import learning
 
 learning.SMALLER = {
-    "model.rules": "mini-standard",
     "model.width": 16,
     "data.games_per_epoch": 16,
     "data.parallel_games": 16,
     "data.batches_per_epoch": 4,
 }
 learning.ANCHOR, learning.GAMES, learning.PLAY_SIMULATIONS = "random", 10, 2
-print(json.dumps(learning.train("puct", 0, 0.01)))
+options = ["0.01", "1", "mix", "--rules", "mini-standard", "--from", "0.01", "--folder", sys.argv[2]]
+options = learning.read_options(options)
+print(json.dumps([learning.train(options, variant, 0) for variant in ("start", "mix")]))
 """
 
 
-def test_a_variant_learns_for_its_time_and_is_judged():
+def test_a_variant_goes_on_from_a_start_for_its_time_and_is_judged(tmp_path):
     # In a process of its own, because it sets the number of threads.
-    command = [sys.executable, "-c", LEARN, str(FOLDER)]
+    command = [sys.executable, "-c", LEARN, str(FOLDER), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert set(load("learning").COLUMNS) <= set(found)
-    assert 0.01 < found["minutes"] < 0.1
-    assert found["epochs"] >= 1
+    start, found = json.loads(done.stdout.splitlines()[-1])
+    assert [path.name for path in tmp_path.iterdir()] == ["quick-mini-standard-0-0.01-of-0.02.ckpt"]
+    for one in (start, found):
+        assert set(load("learning").COLUMNS) <= set(one)
+        assert 0.01 < one["minutes"] < 0.1
+    assert found["epochs"] > start["epochs"] >= 1
+
+
+def test_a_variant_that_there_is_not_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        load("learning").read_options(["1", "1", "mixt"])
+    assert "there is no variant mixt; there are: preset, " in capsys.readouterr().err
 
 
 GPU_STAGES = {

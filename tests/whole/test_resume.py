@@ -62,12 +62,18 @@ def test_stopped_and_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path, 
 
 @pytest.mark.parametrize("accelerator", ["cpu", *(["gpu"] if torch.cuda.is_available() else [])])
 @pytest.mark.parametrize(
-    "changes",
-    [{}, {"precision": "bf16-mixed"}, {"accumulate_grad_batches": 2}, {"detect_anomaly": True}],
-    ids=["plain", "bf16", "accumulating", "anomalies"],
+    ("changes", "training_precision"),
+    [
+        ({}, "float32"),
+        ({}, "bfloat16"),
+        ({"precision": "bf16-mixed"}, "float32"),
+        ({"accumulate_grad_batches": 2}, "float32"),
+        ({"detect_anomaly": True}, "float32"),
+    ],
+    ids=["plain", "bf16 steps", "bf16", "accumulating", "anomalies"],
 )
 def test_a_resume_is_exact_however_the_trainer_computes(
-    tmp_path: Path, accelerator: str, changes: dict[str, Any]
+    tmp_path: Path, accelerator: str, changes: dict[str, Any], training_precision: str
 ):
     """On a GPU only the plain training step is captured as a graph."""
     options = {"accelerator": accelerator, "devices": 1, "deterministic": "warn", **changes}
@@ -75,7 +81,8 @@ def test_a_resume_is_exact_however_the_trainer_computes(
         for epochs in stops:
             trainer = tiny_trainer(tmp_path / name, epochs, **options)
             resume = tmp_path / name / "last.ckpt" if epochs == 3 and len(stops) > 1 else None
-            trainer.fit(tiny_module(), datamodule=tiny_data(**GUMBEL), ckpt_path=resume)
+            module = tiny_module(training_precision=training_precision)
+            trainer.fit(module, datamodule=tiny_data(**GUMBEL), ckpt_path=resume)
     straight, halted = load(tmp_path / "straight"), load(tmp_path / "halted")
     for part in PARTS:
         assert_equal(straight[part], halted[part], part)
