@@ -143,7 +143,7 @@ class Breaks(pl.Callback):
         if trainer.global_step != self.step:
             return
         if self.what == "loss":
-            batch.outcomes[0] = math.inf
+            batch.policy[0, batch.legal[0]] = math.inf
         else:
             weight = next(pl_module.network.parameters())
             hook = weight.register_hook(lambda gradient: (hook.remove(), gradient * math.nan)[1])
