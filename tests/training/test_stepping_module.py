@@ -143,7 +143,7 @@ class Breaks(pl.Callback):
         if trainer.global_step != self.step:
             return
         if self.what == "loss":
-            batch.policy[0, batch.legal[0]] = math.inf
+            batch.outcomes[0] = math.inf
         else:
             weight = next(pl_module.network.parameters())
             hook = weight.register_hook(lambda gradient: (hook.remove(), gradient * math.nan)[1])
@@ -153,7 +153,7 @@ class Breaks(pl.Callback):
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("loss", r"the loss is inf at step 5 \(epoch 1, batch 1\); stopped"),
+        ("loss", r"the loss is nan at step 5 \(epoch 1, batch 1\); stopped"),
         ("gradient", r"the gradient is not finite at step 5 \(epoch 1\); stopped"),
     ],
 )
