@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from importlib.util import find_spec
 from typing import Any
@@ -12,6 +13,7 @@ from torch.nn.functional import pad
 
 from pylos.network.frozen_network import FrozenNetwork, dense_layers
 from pylos.network.network import PylosNetwork
+from pylos.network.patterns import sum_of_rows
 
 WIDTHS = (64, 128, 256)
 """Widths of which the sums of a row's residual blocks fit into the registers."""
@@ -94,6 +96,9 @@ class FusedNetwork(FrozenNetwork):
             "VALUE_UNITS": len(hidden[0]),
         }
         self.activation = network.activation
+        self._patterns = copy.deepcopy(network.patterns)
+        if self._patterns is not None:
+            self._patterns.to(device)
         self._eps = network.norm.eps
         # Triton's interpreter computes on the CPU.
         cuda = device.type == "cuda"
@@ -119,10 +124,12 @@ class FusedNetwork(FrozenNetwork):
         rows = FEW_ROWS if count <= FEW_ROWS * self._processors // 2 else MANY_ROWS
         matrices, biases = self._tensors[:4], self._tensors[4:]
         blocks = (_descriptor(matrix) for matrix in matrices)
+        present = self._present(observations)
         with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
             self._kernels.evaluate[-(-count // rows),](
-                *(observations, *blocks, *biases, values, log_policy, count, self._eps),
+                *(observations, present, *blocks, *biases, values, log_policy, count, self._eps),
                 INPUTS=self._inputs,
+                PATTERNS=present.shape[1],
                 WIDTH=self._width,
                 BLOCKS=self._blocks,
                 SQUARED=self.activation == "relu2",
@@ -133,6 +140,12 @@ class FusedNetwork(FrozenNetwork):
                 num_warps=rows // ROWS_OF_A_WARP,
                 enable_fp_fusion=True,
             )
+
+    def _present(self, observations: Tensor) -> Tensor:
+        """The numbers of the patterns that are there, int32 [B, Q]."""
+        if self._patterns is None:
+            return torch.empty(len(observations), 0, dtype=torch.int32, device=observations.device)
+        return self._patterns.present(observations).int()
 
     def tensors(self) -> list[Tensor]:
         """See `FrozenNetwork`."""
@@ -149,6 +162,7 @@ class FusedNetwork(FrozenNetwork):
           after the actions come some that are never chosen.
         - Their biases in float32, then the value's head, float32 [2, units + 1]: the weights and the bias of win and of
           loss, less those of the draw.
+        - bfloat16 [patterns, width]: the weights of the patterns; none if the network has none.
 
         Scale and shift of a normalisation are in the matrix and the bias that follow it.
         """
@@ -169,6 +183,7 @@ class FusedNetwork(FrozenNetwork):
             torch.cat([bias for _, bias in blocks[2::3]]).detach().float(),
             torch.cat([pad(chosen[1], (0, rest), value=-torch.inf), units[1]]).detach().float(),
             _against_draw(*value).detach().float(),
+            _table(network).detach().bfloat16().contiguous(),
         ]
 
 
@@ -182,10 +197,14 @@ class WideNetwork(FusedNetwork):
 
     def write(self, observations: Tensor, values: Tensor, log_policy: Tensor) -> None:
         """See `FusedNetwork`."""
-        stem, expand, contract, heads, stem_bias, expand_bias, offsets, heads_bias, value_head = self._tensors
+        *matrices, stem_bias, expand_bias, offsets, heads_bias, value_head, table = self._tensors
+        stem, expand, contract, heads = matrices
         width, rows = self._width, len(observations)
         with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
-            x = torch._addmm_activation(stem_bias, observations.bfloat16(), stem[: self._inputs])
+            x = torch.addmm(stem_bias, observations.bfloat16(), stem[: self._inputs])
+            if self._patterns is not None:
+                x += sum_of_rows(self._patterns.present(observations), table)
+            x.relu_()
             n = torch.empty_like(x)
             programs = (-(-rows // WIDE_ROWS),)
             options = {"ROWS": WIDE_ROWS, "enable_fp_fusion": True}
@@ -209,9 +228,9 @@ class WideNetwork(FusedNetwork):
     @staticmethod
     def tensors_of(network: PylosNetwork) -> list[Tensor]:
         """See `FusedNetwork`. Biases of products are bfloat16; those of the sums are float32 [blocks + 1, width]."""
-        *matrices, stem, expand, contract, heads, value_head = FusedNetwork.tensors_of(network)
+        *matrices, stem, expand, contract, heads, value_head, table = FusedNetwork.tensors_of(network)
         offsets = pad(contract.view(-1, len(stem)), (0, 0, 1, 0)).cumsum(0)
-        return [*matrices, stem.bfloat16(), expand.bfloat16(), offsets, heads.bfloat16(), value_head]
+        return [*matrices, stem.bfloat16(), expand.bfloat16(), offsets, heads.bfloat16(), value_head, table]
 
 
 def _width(network: PylosNetwork) -> int:
@@ -222,6 +241,12 @@ def _scaled(norm: tuple[Tensor, Tensor], layer: tuple[Tensor, Tensor]) -> tuple[
     """Matrix and bias of a layer that takes in the scale and the shift of the normalisation before it."""
     (scale, shift), (weight, bias) = norm, layer
     return weight * scale, bias + weight @ shift
+
+
+def _table(network: PylosNetwork) -> Tensor:
+    """The weights of the patterns, [patterns, width]."""
+    bias = network.stem.dense()[1]
+    return bias.new_empty(0, len(bias)) if network.patterns is None else network.patterns.dense()
 
 
 def _against_draw(weight: Tensor, bias: Tensor) -> Tensor:

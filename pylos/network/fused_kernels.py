@@ -35,6 +35,7 @@ def _value(win, loss):
 @triton.jit(do_not_specialize=["count"])
 def evaluate(
     observations,  # float32 [count, INPUTS]
+    present,  # int32 [count, PATTERNS]
     stem,  # the matrices are descriptors of blocks bfloat16 [UNITS, WIDTH]; see `FusedNetwork.tensors_of`
     expand,
     contract,
@@ -44,11 +45,13 @@ def evaluate(
     contract_bias,
     heads_bias,
     value_head,
+    table,  # bfloat16 [patterns, WIDTH]
     values,  # float32 [count]
     log_policy,  # float32 [count, ACTIONS]
     count,
     eps,
     INPUTS: tl.constexpr,
+    PATTERNS: tl.constexpr,  # that are there
     WIDTH: tl.constexpr,
     BLOCKS: tl.constexpr,
     SQUARED: tl.constexpr,  # whether the activation of the blocks is the square of relu
@@ -74,6 +77,9 @@ def evaluate(
         inputs = (first + unit)[None, :]
         seen = tl.load(observations + row[:, None] * INPUTS + inputs, mine & (inputs < INPUTS), 0.0)
         x = tl.dot(seen.to(tl.bfloat16), stem.load([first, 0]), x)
+    for group in tl.range(PATTERNS):
+        pattern = tl.load(present + row * PATTERNS + group, row < count, 0)
+        x += tl.load(table + pattern[:, None] * WIDTH + feature[None, :]).to(tl.float32)
     x = tl.maximum(x, 0.0)
 
     for block in tl.range(BLOCKS):

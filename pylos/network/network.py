@@ -15,6 +15,7 @@ from pylos.game.observation import OBSERVATION_SIZE, OBSERVATION_SYMMETRY
 from pylos.game.rules import NUM_ACTIONS
 from pylos.game.symmetry import ACTION_SYMMETRY
 from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
+from pylos.network.patterns import SQUARES, TiedPatterns
 from pylos.system.options import shown
 
 
@@ -125,6 +126,7 @@ class PylosNetwork(nn.Module):
         blocks: residual blocks, each of two `width` x `width` layers.
         symmetries: under which the game stays the same, `SQUARE` for Pylos; none by default.
         activation: of the blocks, "relu2" or "relu".
+        patterns: groups of inputs that are -1, 0 or 1, which are looked up as a whole, too; see `TiedPatterns`.
 
     Raises:
         ConfigurationError: `width` is no such multiple, or there is no such activation.
@@ -138,6 +140,7 @@ class PylosNetwork(nn.Module):
         blocks: int = 4,
         symmetries: Symmetries | None = None,
         activation: str = "relu2",
+        patterns: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
         inputs = math.prod(observation_shape)
@@ -152,6 +155,7 @@ class PylosNetwork(nn.Module):
         self.policy_head = TiedHead(width, group.actions)
         self.value_hidden = TiedLinear(hidden, _VALUE_UNITS)
         self.value_head = TiedHead(_VALUE_UNITS, np.tile(np.arange(OUTCOMES), (elements, 1)))
+        self.patterns = TiedPatterns(patterns, group.inputs, width) if patterns else None
         self.activate_by(activation)
 
     def activate_by(self, activation: str) -> None:
@@ -183,7 +187,11 @@ class PylosNetwork(nn.Module):
             and the logarithm of the policy, [B, num_actions]. The policy covers all actions. Who uses it must mask the
             illegal ones.
         """
-        x = self.norm(self.blocks(torch.relu(self.stem(observations.flatten(1)))))
+        inputs = observations.flatten(1)
+        x = self.stem(inputs)
+        if self.patterns is not None:
+            x = x + self.patterns(inputs)
+        x = self.norm(self.blocks(torch.relu(x)))
         outcomes = self.value_head(torch.relu(self.value_hidden(x)))
         log_policy = torch.log_softmax(self.policy_head(x), dim=-1)
         return outcomes, log_policy
@@ -200,7 +208,7 @@ def pylos_network(width: int, blocks: int, activation: str = "relu2") -> PylosNe
     Raises:
         ConfigurationError: see `PylosNetwork`.
     """
-    return PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE, activation)
+    return PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE, activation, SQUARES)
 
 
 def _hidden_moves(inputs: np.ndarray, width: int) -> np.ndarray:
