@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import cast
 
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 
 from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
 from pylos.network.network import PylosNetwork, ResidualBlock, expected_value
-from pylos.network.patterns import sum_of_rows
 
 
 class FrozenNetwork:
@@ -32,11 +30,8 @@ class FrozenNetwork:
             (weight.detach().to(device, dtype, copy=True), bias.detach().to(device, dtype, copy=True))
             for weight, bias in dense_layers(network)
         ]
-        self._patterns = copy.deepcopy(network.patterns)
-        self._table: Tensor | None = None
-        if self._patterns is not None:
-            self._patterns.to(device, dtype)
-            self._table = self._patterns.dense().detach().clone()
+        self._numbers = network.patterns and network.patterns.numbers.to(device)
+        self._table = pattern_table(network).detach().to(device, dtype, copy=True)
         self._shape, self._eps = network.norm.dense()[0].shape, network.norm.eps
         self.activation = network.activation
 
@@ -45,8 +40,8 @@ class FrozenNetwork:
         linear, norm, shape, eps = nn.functional.linear, torch.layer_norm, self._shape, self._eps
         stem, *blocks, last_norm, policy_head, value_hidden, value_head = self._layers
         x = linear(observations, *stem)
-        if self._patterns is not None:
-            x += sum_of_rows(self._patterns.present(observations), self._table)
+        if self._numbers:
+            x += nn.functional.embedding_bag(self._numbers(observations), self._table, mode="sum")
         x = x.relu_()
         for i in range(0, len(blocks), 3):
             normed, expand, contract = blocks[i : i + 3]
@@ -58,20 +53,28 @@ class FrozenNetwork:
 
     def tensors(self) -> list[Tensor]:
         """The memory of its weights."""
-        parts = [part for layer in self._layers for part in layer]
-        return parts if self._table is None else [*parts, self._table]
+        return [*(part for layer in self._layers for part in layer), self._table]
 
     @staticmethod
     def tensors_of(network: PylosNetwork) -> list[Tensor]:
         """What the memory of its weights has to hold to compute what a network computes, in any precision."""
-        parts = [part for layer in dense_layers(network) for part in layer]
-        return parts if network.patterns is None else [*parts, network.patterns.dense()]
+        return [*(part for layer in dense_layers(network) for part in layer), pattern_table(network)]
 
 
 def dense_layers(network: PylosNetwork) -> Iterator[tuple[Tensor, Tensor]]:
-    """The layers of a network, without its patterns, in the order in which it computes them: matrices and biases."""
+    """The layers of a network in the order in which it computes them, as whole matrices and biases.
+
+    What it adds to the first of them is `pattern_table`.
+    """
     layers: list[TiedLinear | TiedHead | TiedNorm] = [network.stem]
     for block in cast(list[ResidualBlock], list(network.blocks)):
         layers += block.norm, block.expand, block.contract
     layers += network.norm, network.policy_head, network.value_hidden, network.value_head
     return (layer.dense() for layer in layers)
+
+
+def pattern_table(network: PylosNetwork) -> Tensor:
+    """The weights of the patterns, [patterns, width]; a network without patterns has none."""
+    if network.patterns is None:
+        return network.stem.weight.new_empty(0, len(network.norm.dense()[0]))
+    return network.patterns.dense()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import embedding_bag, pad
 
-from pylos.network.frozen_network import FrozenNetwork, dense_layers
+from pylos.network.frozen_network import FrozenNetwork, dense_layers, pattern_table
 from pylos.network.network import PylosNetwork
-from pylos.network.patterns import sum_of_rows
 
 WIDTHS = (64, 128, 256)
 """Widths of which the sums of a row's residual blocks fit into the registers."""
@@ -96,9 +94,7 @@ class FusedNetwork(FrozenNetwork):
             "VALUE_UNITS": len(hidden[0]),
         }
         self.activation = network.activation
-        self._patterns = copy.deepcopy(network.patterns)
-        if self._patterns is not None:
-            self._patterns.to(device)
+        self._numbers = network.patterns and network.patterns.numbers.to(device)
         self._eps = network.norm.eps
         # Triton's interpreter computes on the CPU.
         cuda = device.type == "cuda"
@@ -124,7 +120,9 @@ class FusedNetwork(FrozenNetwork):
         rows = FEW_ROWS if count <= FEW_ROWS * self._processors // 2 else MANY_ROWS
         matrices, biases = self._tensors[:4], self._tensors[4:]
         blocks = (_descriptor(matrix) for matrix in matrices)
-        present = self._present(observations)
+        present = (
+            self._numbers(observations) if self._numbers else observations.new_empty(0, 0, dtype=torch.int32)
+        )
         with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
             self._kernels.evaluate[-(-count // rows),](
                 *(observations, present, *blocks, *biases, values, log_policy, count, self._eps),
@@ -140,12 +138,6 @@ class FusedNetwork(FrozenNetwork):
                 num_warps=rows // ROWS_OF_A_WARP,
                 enable_fp_fusion=True,
             )
-
-    def _present(self, observations: Tensor) -> Tensor:
-        """The numbers of the patterns that are there, int32 [B, Q]."""
-        if self._patterns is None:
-            return torch.empty(len(observations), 0, dtype=torch.int32, device=observations.device)
-        return self._patterns.present(observations).int()
 
     def tensors(self) -> list[Tensor]:
         """See `FrozenNetwork`."""
@@ -183,7 +175,7 @@ class FusedNetwork(FrozenNetwork):
             torch.cat([bias for _, bias in blocks[2::3]]).detach().float(),
             torch.cat([pad(chosen[1], (0, rest), value=-torch.inf), units[1]]).detach().float(),
             _against_draw(*value).detach().float(),
-            _table(network).detach().bfloat16().contiguous(),
+            pattern_table(network).detach().bfloat16().contiguous(),
         ]
 
 
@@ -202,8 +194,8 @@ class WideNetwork(FusedNetwork):
         width, rows = self._width, len(observations)
         with torch.cuda.device_of(observations):  # type: ignore[no-untyped-call]  # torch's
             x = torch.addmm(stem_bias, observations.bfloat16(), stem[: self._inputs])
-            if self._patterns is not None:
-                x += sum_of_rows(self._patterns.present(observations), table)
+            if self._numbers:
+                x += embedding_bag(self._numbers(observations), table, mode="sum")
             x.relu_()
             n = torch.empty_like(x)
             programs = (-(-rows // WIDE_ROWS),)
@@ -241,12 +233,6 @@ def _scaled(norm: tuple[Tensor, Tensor], layer: tuple[Tensor, Tensor]) -> tuple[
     """Matrix and bias of a layer that takes in the scale and the shift of the normalisation before it."""
     (scale, shift), (weight, bias) = norm, layer
     return weight * scale, bias + weight @ shift
-
-
-def _table(network: PylosNetwork) -> Tensor:
-    """The weights of the patterns, [patterns, width]."""
-    bias = network.stem.dense()[1]
-    return bias.new_empty(0, len(bias)) if network.patterns is None else network.patterns.dense()
 
 
 def _against_draw(weight: Tensor, bias: Tensor) -> Tensor:

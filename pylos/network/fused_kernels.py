@@ -73,13 +73,14 @@ def evaluate(
     unit = tl.arange(0, UNITS)
 
     x = tl.zeros((ROWS, WIDTH), tl.float32) + tl.load(stem_bias + feature)[None, :]
+    # Before the products: their accumulator lies in other registers, into which the sum goes as a whole.
+    for group in tl.range(PATTERNS):
+        pattern = tl.load(present + row * PATTERNS + group, row < count, 0)
+        x += tl.load(table + pattern[:, None] * WIDTH + feature[None, :]).to(tl.float32)
     for first in tl.range(0, INPUTS, UNITS, num_stages=STAGES):
         inputs = (first + unit)[None, :]
         seen = tl.load(observations + row[:, None] * INPUTS + inputs, mine & (inputs < INPUTS), 0.0)
         x = tl.dot(seen.to(tl.bfloat16), stem.load([first, 0]), x)
-    for group in tl.range(PATTERNS):
-        pattern = tl.load(present + row * PATTERNS + group, row < count, 0)
-        x += tl.load(table + pattern[:, None] * WIDTH + feature[None, :]).to(tl.float32)
     x = tl.maximum(x, 0.0)
 
     for block in tl.range(BLOCKS):

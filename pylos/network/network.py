@@ -15,7 +15,7 @@ from pylos.game.observation import OBSERVATION_SIZE, OBSERVATION_SYMMETRY
 from pylos.game.rules import NUM_ACTIONS
 from pylos.game.symmetry import ACTION_SYMMETRY
 from pylos.network.layers import TiedHead, TiedLinear, TiedNorm
-from pylos.network.patterns import SQUARES, TiedPatterns
+from pylos.network.patterns import PATTERNS, TiedPatterns
 from pylos.system.options import shown
 
 
@@ -190,7 +190,7 @@ class PylosNetwork(nn.Module):
         inputs = observations.flatten(1)
         x = self.stem(inputs)
         if self.patterns is not None:
-            x = x + self.patterns(inputs)
+            x = x + self.patterns(inputs).to(x.dtype)  # in autocast the stem's is bfloat16
         x = self.norm(self.blocks(torch.relu(x)))
         outcomes = self.value_head(torch.relu(self.value_hidden(x)))
         log_policy = torch.log_softmax(self.policy_head(x), dim=-1)
@@ -208,7 +208,7 @@ def pylos_network(width: int, blocks: int, activation: str = "relu2") -> PylosNe
     Raises:
         ConfigurationError: see `PylosNetwork`.
     """
-    return PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE, activation, SQUARES)
+    return PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, SQUARE, activation, PATTERNS)
 
 
 def _hidden_moves(inputs: np.ndarray, width: int) -> np.ndarray:
