@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from pylos.errors import CheckpointError
+from pylos.game.observation import OBSERVATION_SIZE
 from pylos.network.compiled import plain_name
 from pylos.network.evaluator import PRECISIONS
+from pylos.network.patterns import PATTERNS
 from pylos.system.files import StrPath
 from pylos.system.options import Range, shown
 from pylos.system.schema import Choice, Each, check_state
@@ -29,7 +31,8 @@ VERSION = 3
 `fingerprint` and `metrics` may be missing.
 2: `ModelCheckpoint` has names in the folder of the run, and no `dirpath`; `fingerprint` and `metrics` are there. The
 value is the tanh of one output.
-3: the value is that of win, draw and loss, of which each has an output; `hyper_parameters` name the activation.
+3: the value is that of win, draw and loss, of which each has an output; `hyper_parameters` name the activation; there
+are weights of patterns.
 """
 VERSION_KEY = "pylos_checkpoint_version"
 """Where a checkpoint says its version."""
@@ -121,17 +124,33 @@ def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
 
 
 def _bring_to_version_3(checkpoint: dict[str, Any]) -> None:
-    """Names the activation that there was, and makes three outputs of one."""
-    if {"width", "blocks"} <= checkpoint["hyper_parameters"].keys():  # else it is somebody's own network
-        checkpoint["hyper_parameters"].setdefault("activation", "relu")
-    shapes = _make_three_outputs(checkpoint["state_dict"])
-    callbacks = checkpoint.get("callbacks", {})
-    for state in callbacks.values() if isinstance(callbacks, dict) else ():
-        if isinstance(previous := state.get("previous_weights"), dict):  # the opponent of an evaluation
-            _make_three_outputs(previous)
+    """Names the activation that there was, makes three outputs of one, and gives patterns the weight zero."""
+    options = checkpoint["hyper_parameters"]
+    if {"width", "blocks"} <= options.keys():  # else it is somebody's own network
+        options.setdefault("activation", "relu")
+    weights, *others = _all_weights(checkpoint)
+    matrices = sum(weight.ndim > 1 for weight in weights.values())
+    vectors = len(weights) - matrices
+    shapes, grown = _make_three_outputs(weights), _add_patterns(weights, options.get("width"))
+    for other in others:
+        _make_three_outputs(other)
+        _add_patterns(other, options.get("width"))
     for optimizer in checkpoint.get("optimizer_states", ()):
         for shape in shapes:
             _forget_moments(optimizer["state"], shape)
+        if grown:
+            _make_room(optimizer, matrices, vectors)
+
+
+def _all_weights(checkpoint: dict[str, Any]) -> list[dict[str, Any]]:
+    """All weights of networks that a checkpoint holds, those of its own network first."""
+    callbacks = checkpoint.get("callbacks", {})
+    states = callbacks.values() if isinstance(callbacks, dict) else ()
+    others = [
+        checkpoint.get("current_model_state"),  # of `WeightAveraging`: its own ones are averages
+        *(state.get("previous_weights") for state in states),  # the opponent of an evaluation
+    ]
+    return [checkpoint["state_dict"], *(other for other in others if isinstance(other, dict))]
 
 
 def _make_three_outputs(weights: dict[str, Any]) -> list[torch.Size]:
@@ -164,6 +183,50 @@ def _forget_moments(states: dict[Any, dict[str, Any]], shape: torch.Size) -> Non
     ]
     for number in found[-1:]:
         del states[number]
+
+
+def _add_patterns(weights: dict[str, Any], width: Any) -> bool:
+    """Adds weights of zeros for the patterns.
+
+    Args:
+        weights: of our network for Pylos, or of another one, which stays as it is.
+        width: of the network.
+
+    Returns:
+        Whether the weights are all of our network.
+    """
+    plain = {plain_name(str(name)).removeprefix("network."): name for name in weights}
+    name = plain.get("stem.weight", "")
+    stem = weights.get(name)
+    if "patterns.weight" in plain or not isinstance(stem, Tensor) or 8 * len(stem) != width:
+        return False
+    if stem.shape[1:] != (OBSERVATION_SIZE,):
+        return False
+    patterns = sum(3 ** len(group) for group in PATTERNS)
+    weights[name.replace("stem.", "patterns.")] = stem.new_zeros(patterns, len(stem))
+    return all(name.startswith("network.") for name in weights)
+
+
+def _make_room(optimizer: dict[str, Any], matrices: int, vectors: int) -> None:
+    """Gives the state of an optimizer a new last matrix, without moments: it begins anew with it.
+
+    Args:
+        optimizer: has all weights in one group, or matrices in one and vectors in another, as `AnnealedModule` has.
+            Any other state stays as it is, and is refused when a run wants to go on with it.
+        matrices: how many there were.
+        vectors: how many there are.
+    """
+    groups, states, count = optimizer["param_groups"], optimizer["state"], matrices + vectors
+    if not isinstance(groups, list) or not isinstance(states, dict) or not set(states) <= set(range(count)):
+        return
+    place = matrices if len(groups) == 2 else count
+    numbers = [list(range(place)), list(range(place, count))][: len(groups)]
+    if [group.get("params") for group in groups] != numbers:
+        return
+    groups[0]["params"] = list(range(place + 1))
+    for group in groups[1:]:
+        group["params"] = list(range(place + 1, count + 1))
+    optimizer["state"] = {number + (number >= place): state for number, state in states.items()}
 
 
 def with_file_names(state: Mapping[str, Any]) -> dict[str, Any]:

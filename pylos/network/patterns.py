@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,9 +52,9 @@ class Numbering(NamedTuple):
     def __call__(self, inputs: Tensor) -> Tensor:
         """The numbers of the patterns that are there, int32 [B, Q], of inputs [B, N]; only their signs count."""
         signs = inputs[:, : len(self.powers)].sign().to(self.powers.dtype)
-        with torch.autocast(
-            inputs.device.type, enabled=False
-        ):  # all numbers are whole, and none may be rounded
+        device = inputs.device.type
+        known = torch.amp.is_autocast_available(device)  # not on the device "meta"
+        with torch.autocast(device, enabled=False) if known else nullcontext():  # no number may be rounded
             return torch.addmm(self.first, signs, self.powers).int()
 
 

@@ -1,6 +1,8 @@
 """What stands in a checkpoint is checked when it is read: senseless contents are refused in one line."""
 
 import collections
+import copy
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +163,9 @@ def trained(width: int = 16) -> tuple[dict[str, Any], torch.optim.AdamW]:
     weights = {f"network.{name}": weight for name, weight in network.state_dict().items()}
     previous = {"EvaluationCallback": {"previous_step": 1, "previous_weights": dict(network.state_dict())}}
     states = {"optimizer_states": [optimizer.state_dict()], "callbacks": previous}
-    return {**sample_checkpoint(), "state_dict": weights, **states}, optimizer
+    sample = sample_checkpoint()
+    sample["hyper_parameters"] |= {"width": width, "blocks": 1, "activation": network.activation}
+    return {**sample, "state_dict": weights, **states}, optimizer
 
 
 def answers(weights: dict[str, torch.Tensor], width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -176,7 +180,9 @@ def test_the_value_of_one_output_stays_what_it_was(width: int) -> None:
     """Its tanh; with width 8 other layers have its shape."""
     checkpoint, _ = trained(width)
     weights = {name.removeprefix("network."): w for name, w in checkpoint["state_dict"].items()}
-    expected, log_policy = answers(weights, width)
+    expected, log_policy = answers(
+        weights | {"patterns.weight": torch.zeros_like(weights["patterns.weight"])}, width
+    )
     older = of_version_2(checkpoint)
     assert [len(older["state_dict"][name]) for name in HEAD] == [1, 1]
     check_and_upgrade(older, "it")
@@ -189,15 +195,15 @@ def test_the_value_of_one_output_stays_what_it_was(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [8, 16])
-def test_the_optimizer_keeps_its_moments_but_begins_anew_with_the_head(width: int) -> None:
+def test_the_optimizer_keeps_its_moments_but_begins_anew_with_what_is_new(width: int) -> None:
     checkpoint, optimizer = trained(width)
     older = of_version_2(checkpoint)
     check_and_upgrade(older, "it")
     moments = older["optimizer_states"][0]["state"]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    heads = {number for number, weight in enumerate(weights) if len(weight) == 3}
-    assert len(heads) == 2
-    assert moments.keys() == set(range(len(weights))) - heads
+    new = {number for number, weight in enumerate(weights) if len(weight) in (3, 4212)}
+    assert len(new) == 3
+    assert moments.keys() == set(range(len(weights))) - new
     for number, state in moments.items():
         assert same_state(state, checkpoint["optimizer_states"][0]["state"][number])
     optimizer.load_state_dict(older["optimizer_states"][0])
@@ -205,13 +211,47 @@ def test_the_optimizer_keeps_its_moments_but_begins_anew_with_the_head(width: in
     assert {optimizer.state[weight]["exp_avg_sq"].shape for weight in weights} == {w.shape for w in weights}
 
 
+@pytest.mark.parametrize("groups", [[10**6], [3, 10**6], [2, 3, 10**6]])
+def test_an_optimizer_gets_the_patterns_where_it_expects_them(groups: list[int]) -> None:
+    """A user's may have all weights in one group. In groups of another kind nobody knows where they belong."""
+    checkpoint, _ = trained()
+    older = of_version_2(checkpoint)
+    (state,) = older["optimizer_states"]
+    count = len(older["state_dict"])
+    state["param_groups"] = [
+        {"params": list(range(count))[first:last]} for first, last in itertools.pairwise([0, *groups])
+    ]
+    before = copy.deepcopy(state)
+    check_and_upgrade(older, "it")
+    if len(groups) == 1:
+        assert state["param_groups"] == [{"params": list(range(count + 1))}]
+        assert count not in state["state"]
+    else:
+        assert state["param_groups"] == before["param_groups"]
+
+
+def test_averages_of_weights_and_compiled_networks_get_patterns_too() -> None:
+    checkpoint, _ = trained()
+    older = of_version_2(checkpoint)
+    current = {name.replace("network.", "network._orig_mod."): w for name, w in older["state_dict"].items()}
+    older["current_model_state"] = current
+    check_and_upgrade(older, "it")
+    found = older["current_model_state"]["network._orig_mod.patterns.weight"]
+    assert found.shape == checkpoint["state_dict"]["network.patterns.weight"].shape
+    assert not found.any()
+    assert len(current["network._orig_mod.value_head.bias"]) == 3
+
+
 def test_weights_of_a_network_of_somebodys_own_stay() -> None:
     for weights in (
         {"network.value_head.weight": torch.ones(1, 8)},
         {"network.value_head.weight": torch.ones(2, 8), "network.value_head.bias": torch.ones(2)},
         {"network.value_head.weight": torch.tensor(1.0), "network.value_head.bias": torch.ones(1)},
+        {"network.stem.weight": torch.ones(16, OBSERVATION_SIZE)},  # without symmetries
+        {"network.stem.weight": torch.ones(2, 9)},
     ):
         older = {**sample_checkpoint(), VERSION_KEY: 2, "state_dict": dict(weights)}
+        older["hyper_parameters"]["width"] = 16
         check_and_upgrade(older, "it")
         assert same_state(older["state_dict"], weights)
 

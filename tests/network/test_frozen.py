@@ -12,17 +12,24 @@ from pylos.game.rules import NUM_ACTIONS
 from pylos.network.frozen import frozen, load_frozen
 from pylos.network.frozen_network import FrozenNetwork
 from pylos.network.network import SQUARE, PylosNetwork, ValueNetwork
+from pylos.network.patterns import PATTERNS
 from pylos.players.network_player import NetworkPlayer
 from tests.support.evaluators import small_network
 
 CPU = torch.device("cpu")
-SIZES = {"symmetric": (64, 2, SQUARE), "plain": (40, 3, None), "shallow": (16, 1, SQUARE)}
+SIZES = {
+    "symmetric": (64, 2, SQUARE, PATTERNS),
+    "plain": (40, 3, None, ()),
+    "without patterns": (64, 2, SQUARE, ()),
+    "shallow": (16, 1, SQUARE, PATTERNS),
+    "patterns alone": (40, 1, None, [[0, 3], [183]]),
+}
 
 
 def network_of(kind: str, activation: str = "relu2") -> PylosNetwork:
     torch.manual_seed(3)
-    width, blocks, symmetries = SIZES[kind]
-    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, width, blocks, symmetries, activation)
+    sizes = SIZES[kind]
+    network = PylosNetwork((OBSERVATION_SIZE,), NUM_ACTIONS, *sizes[:3], activation, sizes[3])
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network
@@ -103,6 +110,12 @@ def test_new_weights_of_a_users_network_are_its_parameters_and_buffers():
     observations = torch.randn(8, OBSERVATION_SIZE)
     expected = frozen(trained, CPU, torch.float32)(observations)
     assert all(torch.equal(a, b) for a, b in zip(expected, copy(observations), strict=True))
+
+
+def test_weights_with_patterns_do_not_fit_without_and_the_other_way_round():
+    for one, other in (("symmetric", "without patterns"), ("without patterns", "symmetric")):
+        with pytest.raises(ConfigurationError, match="the same sizes"):
+            load_frozen(frozen(network_of(one), CPU, torch.float32), network_of(other))
 
 
 @pytest.mark.parametrize("made", [lambda: network_of("plain"), lambda: _Shifted(1.0)])

@@ -23,9 +23,10 @@ def test_it_says_the_same_to_the_last_bit(kind: str, activation: str, rows: int)
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
+@pytest.mark.parametrize("kind", ["plain", "patterns alone"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_it_computes_in_the_precision_that_is_asked_for(activation: str):
-    network = network_of("plain", activation)
+def test_it_computes_in_the_precision_that_is_asked_for(activation: str, kind: str):
+    network = network_of(kind, activation)
     observations = torch.randn(8, OBSERVATION_SIZE).bfloat16()
     with torch.no_grad():
         found = FrozenNetwork(network, CPU, torch.bfloat16)(observations)

@@ -48,7 +48,7 @@ def test_gradients_have_the_same_bits_every_time(width):
     """With two threads torch adds some gradients up in the order in which the threads come."""
     torch.manual_seed(0)
     network = perturbed(pylos_network(width, 2))
-    observations, policy = torch.rand(512, OBSERVATION_SIZE), torch.rand(512, NUM_ACTIONS)
+    observations, policy = torch.randn(512, OBSERVATION_SIZE), torch.rand(512, NUM_ACTIONS)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     found = set()

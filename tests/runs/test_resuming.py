@@ -166,7 +166,7 @@ def test_what_fits_goes_on(run: Path, state: State, tmp_path: Path) -> None:
 
 
 def test_a_run_of_an_older_version_goes_on(run: Path, state: State, tmp_path: Path) -> None:
-    """Its value was the tanh of one output, in the opponent of its evaluation, too."""
+    """Its value was the tanh of one output, in the opponent of its evaluation, too, and it had no patterns."""
     shutil.copytree(run, tmp_path / "run")
     last = tmp_path / "run" / "last.ckpt"
     IO.save_checkpoint(of_version_2(state), last)
@@ -179,6 +179,7 @@ def test_a_run_of_an_older_version_goes_on(run: Path, state: State, tmp_path: Pa
         for weight in group["params"]
     }
     assert steps.pop(3) == STEPS_PER_EPOCH  # the head's moments begin anew
+    assert steps.pop(4212) == STEPS_PER_EPOCH
     assert set(steps.values()) == {2 * STEPS_PER_EPOCH}
     assert load_checkpoint(last)[VERSION_KEY] == VERSION
 

@@ -32,7 +32,10 @@ def sample_checkpoint(epoch: int = 1, step: int = 10, size: int = 50) -> dict[st
 
 
 def of_version_2(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a checkpoint whose network has one output for the value, which a tanh squeezed: that of a win."""
+    """A copy of a checkpoint whose network has no patterns, and one output for the value, which a tanh squeezed.
+
+    The output is that of a win.
+    """
     older = copy.deepcopy(checkpoint)
     older[VERSION_KEY] = 2
     states = [older["state_dict"]]
@@ -49,6 +52,14 @@ def of_version_2(checkpoint: dict[str, Any]) -> dict[str, Any]:
         for name, part in state.items():
             if part.shape in shapes:
                 state[name] = part[:1].clone()
+        for name in [name for name in state if "patterns" in str(name)]:
+            del state[name]
+    for optimizer in older.get("optimizer_states", ()):
+        gone = optimizer["param_groups"][0]["params"].pop()  # the last matrix
+        optimizer["state"].pop(gone)
+        for group in optimizer["param_groups"]:
+            group["params"] = [number - (number > gone) for number in group["params"]]
+        optimizer["state"] = {number - (number > gone): state for number, state in optimizer["state"].items()}
     return older
 
 
