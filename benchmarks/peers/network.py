@@ -1,4 +1,4 @@
-"""The layers of `PylosNetwork` for numpy and jax.numpy, with random weights: 0.67 million numbers."""
+"""The layers of `PylosNetwork` for numpy and jax.numpy, with random weights: 0.67 million numbers. It has no patterns."""
 
 from __future__ import annotations
 

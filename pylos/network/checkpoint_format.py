@@ -19,7 +19,8 @@ from pylos.errors import CheckpointError
 from pylos.game.observation import OBSERVATION_SIZE
 from pylos.network.compiled import plain_name
 from pylos.network.evaluator import PRECISIONS
-from pylos.network.patterns import PATTERNS
+from pylos.network.network import SQUARE
+from pylos.network.patterns import NUM_PATTERNS
 from pylos.system.files import StrPath
 from pylos.system.options import Range, shown
 from pylos.system.schema import Choice, Each, check_state
@@ -198,12 +199,12 @@ def _add_patterns(weights: dict[str, Any], width: Any) -> bool:
     plain = {plain_name(str(name)).removeprefix("network."): name for name in weights}
     name = plain.get("stem.weight", "")
     stem = weights.get(name)
-    if "patterns.weight" in plain or not isinstance(stem, Tensor) or 8 * len(stem) != width:
+    if "patterns.weight" in plain or not isinstance(stem, Tensor) or stem.ndim != 2:
         return False
-    if stem.shape[1:] != (OBSERVATION_SIZE,):
+    part, inputs = stem.shape
+    if (len(SQUARE.inputs) * part, inputs) != (width, OBSERVATION_SIZE):
         return False
-    patterns = sum(3 ** len(group) for group in PATTERNS)
-    weights[name.replace("stem.", "patterns.")] = stem.new_zeros(patterns, len(stem))
+    weights[name.replace("stem.", "patterns.")] = stem.new_zeros(NUM_PATTERNS, part)
     return all(name.startswith("network.") for name in weights)
 
 

@@ -119,6 +119,10 @@ class PylosNetwork(nn.Module):
     matrices are then made from an eighth as many parameters. Such a network takes the same time, and learns from a
     position what one without symmetries would learn from all eight images of it.
 
+    With patterns, weights of what stands on a few cells as a whole are added to what the first matrix gives. That of
+    Pylos has `pylos.network.patterns.PATTERNS`, with 1.1 million weights made from an eighth as many parameters, of
+    which a position needs 28 rows.
+
     Args:
         observation_shape: shape of one observation; it is flattened.
         num_actions: size of the policy.
@@ -126,7 +130,8 @@ class PylosNetwork(nn.Module):
         blocks: residual blocks, each of two `width` x `width` layers.
         symmetries: under which the game stays the same, `SQUARE` for Pylos; none by default.
         activation: of the blocks, "relu2" or "relu".
-        patterns: groups of inputs that are -1, 0 or 1, which are looked up as a whole, too; see `TiedPatterns`.
+        patterns: groups of inputs that are -1, 0 or 1, which are looked up as a whole, too; see `TiedPatterns`. None by
+            default.
 
     Raises:
         ConfigurationError: `width` is no such multiple, or there is no such activation.

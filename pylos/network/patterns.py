@@ -33,6 +33,7 @@ def _formations() -> list[list[int]]:
 PATTERNS = _formations()
 """The cells that make the formations of the rules: 14 squares, each with the cell that rests on it, and the 14 rows and
 columns of the two lower levels. An observation begins with the cells."""
+NUM_PATTERNS = sum(3 ** len(group) for group in PATTERNS)
 _SPREAD = 0.05
 """Standard deviation of the first weights."""
 
@@ -53,8 +54,8 @@ class Numbering(NamedTuple):
         """The numbers of the patterns that are there, int32 [B, Q], of inputs [B, N]; only their signs count."""
         signs = inputs[:, : len(self.powers)].sign().to(self.powers.dtype)
         device = inputs.device.type
-        known = torch.amp.is_autocast_available(device)  # not on the device "meta"
-        with torch.autocast(device, enabled=False) if known else nullcontext():  # no number may be rounded
+        rounds = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=False) if rounds else nullcontext():
             return torch.addmm(self.first, signs, self.powers).int()
 
 

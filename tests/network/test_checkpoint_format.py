@@ -19,6 +19,7 @@ from pylos.network.checkpoint_format import (
 )
 from pylos.network.checkpoints import load_checkpoint, read_progress
 from pylos.network.network import expected_value, pylos_network
+from pylos.network.patterns import NUM_PATTERNS
 from tests.support.networks import perturbed
 from tests.support.saving import IO, error_of, of_version_2, same_state, sample_checkpoint
 
@@ -201,7 +202,7 @@ def test_the_optimizer_keeps_its_moments_but_begins_anew_with_what_is_new(width:
     check_and_upgrade(older, "it")
     moments = older["optimizer_states"][0]["state"]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    new = {number for number, weight in enumerate(weights) if len(weight) in (3, 4212)}
+    new = {number for number, weight in enumerate(weights) if len(weight) in (3, NUM_PATTERNS)}
     assert len(new) == 3
     assert moments.keys() == set(range(len(weights))) - new
     for number, state in moments.items():

@@ -57,6 +57,13 @@ def test_a_wide_network_is_as_near_to_float32_as_layers_in_bfloat16(width, block
     np.testing.assert_allclose(np.exp(found[1]).sum(1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("width", [64, 512])
+def test_a_network_without_patterns_is_computed_as_well(width):
+    exact, _, found = interpreted(three_ways, width, 1, 3, patterns=False)
+    for i, bound in enumerate((0.05, 0.2)):
+        assert np.abs(found[i] - exact[i]).max() < bound
+
+
 def test_a_row_says_the_same_in_any_company():
     everybody = np.arange(200)
     orders = [everybody, np.where(everybody % 3, everybody[::-1], everybody), np.roll(everybody, 17)]
@@ -109,12 +116,14 @@ def test_its_matrices_have_the_scales_and_shifts_of_the_norms_in_them():
     block = network.blocks[0]
     plain = {"normalized_shape": (64,), "eps": network.norm.eps}
     with torch.no_grad():
-        x = torch.relu(observations.double() @ stem[:184].double() + biases[0])
+        seen = biases[5].double()[network.patterns.numbers(observations).long()].sum(1)
+        x = torch.relu(observations.double() @ stem[:184].double() + biases[0] + seen)
         h = torch.relu(torch.layer_norm(x, **plain) @ expand.double().T + biases[1]) ** 2
         found = (
             torch.layer_norm(x + h @ contract.double() + biases[2], **plain) @ heads.double().T + biases[3]
         )
-        known = network.norm(block(torch.relu(network.stem(observations.double()))))
+        known = network.stem(observations.double()) + network.patterns(observations.double())
+        known = network.norm(block(torch.relu(known)))
     torch.testing.assert_close(found[:, :303], network.policy_head(known), atol=0.1, rtol=0)
     torch.testing.assert_close(found[:, 320:], network.value_hidden(known), atol=0.1, rtol=0)
     assert (found[:, 303:320] == -torch.inf).all()

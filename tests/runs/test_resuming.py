@@ -16,6 +16,7 @@ from pylos.cli.main import main
 from pylos.errors import CheckpointError, ConfigurationError
 from pylos.network.checkpoint_format import VERSION, VERSION_KEY
 from pylos.network.checkpoints import load_checkpoint
+from pylos.network.patterns import NUM_PATTERNS
 from pylos.runs.resuming import NEEDED, check_complete, check_games
 from pylos.selfplay.play import SelfPlay
 from tests.support.saving import IO, error_of, of_version_2
@@ -179,7 +180,7 @@ def test_a_run_of_an_older_version_goes_on(run: Path, state: State, tmp_path: Pa
         for weight in group["params"]
     }
     assert steps.pop(3) == STEPS_PER_EPOCH  # the head's moments begin anew
-    assert steps.pop(4212) == STEPS_PER_EPOCH
+    assert steps.pop(NUM_PATTERNS) == STEPS_PER_EPOCH
     assert set(steps.values()) == {2 * STEPS_PER_EPOCH}
     assert load_checkpoint(last)[VERSION_KEY] == VERSION
 

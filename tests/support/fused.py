@@ -39,9 +39,12 @@ def observations_of(count: int) -> torch.Tensor:
     return torch.from_numpy(found)
 
 
-def three_ways(width: int, blocks: int, count: int, activation: str = "relu2") -> list[Answers]:
+def three_ways(
+    width: int, blocks: int, count: int, activation: str = "relu2", patterns: bool = True
+) -> list[Answers]:
     """Answers of a network in float32, layer by layer in bfloat16, and fused."""
     network, observations = lively_network(width, blocks, activation=activation), observations_of(count)
+    network.patterns = network.patterns if patterns else None
     layered = FrozenNetwork(network, CPU, torch.bfloat16)
     with torch.inference_mode():
         answers = [
