@@ -73,6 +73,8 @@ def fused_missing(network: PylosNetwork, device: torch.device) -> str | None:
 class FusedNetwork(FrozenNetwork):
     """Computes what a `PylosNetwork` computes by one kernel, in bfloat16 with sums in float32.
 
+    The numbers of the patterns that are there come from a few operations of torch before it.
+
     A row's answer does not depend on the other rows, and is always the same on one device.
 
     Args:

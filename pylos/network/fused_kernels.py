@@ -35,7 +35,7 @@ def _value(win, loss):
 @triton.jit(do_not_specialize=["count"])
 def evaluate(
     observations,  # float32 [count, INPUTS]
-    present,  # int32 [count, PATTERNS]
+    present,  # int32 [count, PATTERNS] the rows of the table of each position
     stem,  # the matrices are descriptors of blocks bfloat16 [UNITS, WIDTH]; see `FusedNetwork.tensors_of`
     expand,
     contract,
@@ -51,7 +51,7 @@ def evaluate(
     count,
     eps,
     INPUTS: tl.constexpr,
-    PATTERNS: tl.constexpr,  # that are there
+    PATTERNS: tl.constexpr,  # of a position
     WIDTH: tl.constexpr,
     BLOCKS: tl.constexpr,
     SQUARED: tl.constexpr,  # whether the activation of the blocks is the square of relu
@@ -73,7 +73,7 @@ def evaluate(
     unit = tl.arange(0, UNITS)
 
     x = tl.zeros((ROWS, WIDTH), tl.float32) + tl.load(stem_bias + feature)[None, :]
-    # Before the products: their accumulator lies in other registers, into which the sum goes as a whole.
+    # Before the products: their accumulator is spread over the threads in another way, and the sum is moved once.
     for group in tl.range(PATTERNS):
         pattern = tl.load(present + row * PATTERNS + group, row < count, 0)
         x += tl.load(table + pattern[:, None] * WIDTH + feature[None, :]).to(tl.float32)
