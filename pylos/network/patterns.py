@@ -120,8 +120,8 @@ def _dense(weight: Tensor, moves: Tensor) -> Tensor:
 class _SumOfRows(torch.autograd.Function):
     """Sums up some rows of the table of a layer. The gradient of its weights is gathered and summed, too.
 
-    All of this has the same bits every time, also on a GPU: nothing is scattered, and of bags torch counts only those of
-    maxima among its nondeterministic operations. torch's own gradients would take three times as long.
+    All of this has the same bits every time, also on a GPU: nothing is scattered, and of bags torch counts only those
+    of maxima among its nondeterministic operations. torch's own gradients would take three times as long.
     """
 
     @staticmethod
