@@ -1,4 +1,4 @@
-"""The layers of `PylosNetwork` for numpy and jax.numpy, with random weights: 0.67 million numbers. It has no patterns."""
+"""The layers of `PylosNetwork` without patterns for numpy and jax.numpy, with random weights: 0.67 million numbers."""
 
 from __future__ import annotations
 
