@@ -12,6 +12,7 @@ from pylos.game.position import START
 from pylos.game.rules import NUM_ACTIONS, RULES
 from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import SQUARE, PylosNetwork
+from pylos.network.patterns import PATTERNS
 from tests.support.evaluators import direct, let_overflow, random_positions, small_network
 
 STANDARD = RULES["standard"]
@@ -84,7 +85,8 @@ class _Scaled(torch.nn.Module):
 
 def test_networks_that_compute_something_else_are_taken_as_they_are(network, positions):
     values = direct(network, positions)[0]
-    subclass = _Pessimist((OBSERVATION_SIZE,), NUM_ACTIONS, width=64, blocks=2, symmetries=SQUARE)
+    sizes = {"width": 64, "blocks": 2, "symmetries": SQUARE, "patterns": PATTERNS}
+    subclass = _Pessimist((OBSERVATION_SIZE,), NUM_ACTIONS, **sizes)
     subclass.load_state_dict(network.state_dict())
     evaluate = NetworkEvaluator(subclass, STANDARD, "cpu", "float32")
     np.testing.assert_allclose(evaluate(positions)[0], -values, atol=1e-6)
