@@ -139,9 +139,15 @@ def opinion_of(report: Report, board: Board) -> Opinion:
 
 
 def positions_of(turns: Sequence[PlayedTurn]) -> dict[int, Board]:
-    """The positions of a game that a search must judge: all but the one in which it ended."""
+    """The positions of a game that a search must judge: all but the one in which it ended.
+
+    Of a position that occurred again it is the board of the first time, before anything after it was a repetition.
+    """
     boards = [turn.before for turn in turns] + [turn.after for turn in turns if turn.outcome is None]
-    return {board.position: board for board in boards}
+    found = dict[int, Board]()
+    for board in boards:
+        found.setdefault(board.position, board)
+    return found
 
 
 def doubtful_positions(turns: Sequence[PlayedTurn], judgements: Sequence[Judgement]) -> dict[int, Board]:

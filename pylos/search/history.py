@@ -34,12 +34,15 @@ def checked_history(history: History | None, games: int) -> History:
     """The history of games; that of games of which nothing is known where there is none.
 
     Raises:
-        ValueError: it is one of another number of games.
+        ValueError: it is one of another number of games, or has fewer positions than it says.
     """
     if history is None:
         return no_history(games)
-    if len(history.counts) != games:
-        raise ValueError(f"the history is one of {len(history.counts)} games, not of {games}")
+    for rows in history:
+        if len(rows) != games:
+            raise ValueError(f"the history is one of {len(rows)} games, not of {games}")
+    if (longest := int(history.counts.max(initial=0))) > (room := history.positions.shape[1]):
+        raise ValueError(f"the history says that there are {longest} earlier positions, and has {room}")
     return history
 
 

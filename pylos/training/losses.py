@@ -59,8 +59,13 @@ def losses(outcomes: Tensor, log_policy: Tensor, batch: Batch, value_loss_weight
     outcomes = outcomes.to(batch.outcomes.dtype)  # a loss of bfloat16 would be too coarse
     values = expected_value(outcomes.detach())
     value_loss = nn.functional.cross_entropy(outcomes, outcome_targets(batch.outcomes))
+    illegal = 1 - batch.legal.float()
     # Not -inf, because 0 times -inf would not be a number. To add it takes a third of the time of masked_fill.
-    log_policy = torch.log_softmax(log_policy + _NEVER * (1 - batch.legal.float()), dim=-1)
+    scores = log_policy + _NEVER * illegal
+    # A network may say -inf itself. Behind autograd's back: the gradient of illegal actions is 0 as it is. Legal ones
+    # stay, because a number divided by 0 is infinite.
+    scores.detach().clamp_(min=2 * _NEVER / illegal)
+    log_policy = torch.log_softmax(scores, dim=-1)
     policy_loss = -(batch.policy * log_policy).sum(-1).mean()
     known = log_policy.detach()
     entropy = -(known.exp() * known).sum(-1).mean()

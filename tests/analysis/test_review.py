@@ -170,6 +170,17 @@ def opinions(turns, value_of, best_of):
     return {position: Opinion(value_of(board), best_of(board)) for position, board in boards.items()}
 
 
+def test_a_position_that_occurred_again_is_judged_as_it_was_the_first_time():
+    board = Board.from_text("ww..w.....bb..b./........./..../. w 0")
+    start = board.copy()
+    for turn in ["1B2-1B2", "1D4-1D4", "1B2-1A1", "1D4-1D4"]:
+        board.push(turn)
+    turns = played_turns(start, board.actions)
+    assert turns[2].before == start
+    found = positions_of(turns)
+    assert [len(board.turns) for board in found.values()] == [0, 1, 3, 4]
+
+
 def test_verdicts_of_a_search_follow_the_chance_to_win():
     turns = played_turns(Board(), [0, 1, 2, 3, 6])
     values = [0.0, 0.2, 0.2, 0.0, 0.9, 0.9]  # for white

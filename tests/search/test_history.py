@@ -36,6 +36,14 @@ def test_a_history_of_other_games_is_refused():
         checked_history(no_history(3), 2)
     with pytest.raises(ValueError, match="the history is one of 1 games, not of 2"):
         search([Board(), Board()], history=no_history(1))
+    with pytest.raises(ValueError, match="the history is one of 1 games, not of 2"):
+        checked_history(History(np.zeros((1, 3), np.int64), np.zeros(2, np.int64)), 2)
+
+
+def test_a_history_has_the_positions_that_it_counts():
+    history = History(np.zeros((2, 3), np.int64), np.array([3, 4]))
+    with pytest.raises(ValueError, match="says that there are 4 earlier positions, and has 3"):
+        search([Board(), Board()], history=history)
 
 
 @pytest.mark.parametrize("rules", ["standard", "mature", "mini-mature-optional"])

@@ -14,11 +14,12 @@ from pylos.training.losses import losses, outcome_targets
 from tests.support.training import random_batch, tiny_module
 
 
-def test_illegal_actions_do_not_count():
+@pytest.mark.parametrize("number", [50.0, -torch.inf])
+def test_illegal_actions_do_not_count(number: float):
     batch = random_batch(4, 0)
     outcomes, log_policy = torch.rand(4, OUTCOMES), torch.rand(4, NUM_ACTIONS)
     there = losses(outcomes, log_policy, batch, 1.0)
-    changed = torch.where(batch.legal, log_policy, torch.full_like(log_policy, 50.0))
+    changed = torch.where(batch.legal, log_policy, torch.full_like(log_policy, number))
     torch.testing.assert_close(losses(outcomes, changed, batch, 1.0), there)
     assert there.loss == there.policy_loss + there.value_loss
 
@@ -31,6 +32,18 @@ def test_illegal_actions_have_no_gradient_whatever_their_numbers():
     assert (log_policy.grad[~batch.legal] == 0).all()
     assert (log_policy.grad[batch.legal] != 0).any()
     assert all(part.isfinite() for part in found)
+
+
+def test_a_network_may_rule_out_illegal_actions_and_no_legal_ones():
+    batch = random_batch(4, 0)
+    log_policy = torch.where(batch.legal, 0.0, -torch.inf).requires_grad_()
+    found = losses(torch.zeros(4, OUTCOMES), log_policy, batch, 1.0)
+    found.loss.backward()
+    assert log_policy.grad.isfinite().all()
+    assert (log_policy.grad[~batch.legal] == 0).all()
+    assert log_policy.isneginf().any()  # what the network gave is as it was
+    ruled_out = torch.where(batch.policy > 0, -torch.inf, 0.0)
+    assert not losses(torch.zeros(4, OUTCOMES), ruled_out, batch, 1.0).policy_loss.isfinite()
 
 
 def test_the_loss_of_numbers_in_bfloat16_is_computed_in_float32():
