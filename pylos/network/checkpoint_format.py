@@ -23,7 +23,7 @@ from pylos.network.network import SQUARE
 from pylos.network.patterns import NUM_PATTERNS
 from pylos.system.files import StrPath
 from pylos.system.options import Range, shown
-from pylos.system.schema import Choice, Each, check_state
+from pylos.system.schema import Choice, Each, Row, check_state
 
 VERSION = 3
 """It grows with every change that an older program would misread.
@@ -50,7 +50,7 @@ _OPTIONAL = {
     "datamodule_hyper_parameters": dict,
     "callbacks": Each(dict),
     "loops": Each(dict),
-    "optimizer_states": Each({"state": Each(dict), "param_groups": Each(dict)}),
+    "optimizer_states": Row({"state": Each(dict), "param_groups": Each(dict)}),
     "lr_schedulers": Each(dict),
     "fingerprint": dict,
     "history": str,
@@ -94,6 +94,8 @@ def check(checkpoint: Any, path: StrPath) -> None:
         for key in _TEXT_KEYS:
             if odd := [name for name in checkpoint.get(key, {}) if type(name) is not str]:
                 raise CheckpointError(f"{shown(odd[0])} in checkpoint[{key!r}] is no name")
+        for optimizer in checkpoint.get("optimizer_states", ()):
+            check_state(optimizer["state"], {}, "the state of an optimizer")
         _check_hyperparameters(checkpoint)
         # Modules read it when they load their weights.
         notes = getattr(checkpoint["state_dict"], "_metadata", None)

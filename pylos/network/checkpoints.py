@@ -54,10 +54,12 @@ def load_network(path: StrPath) -> LoadedNetwork:
 
     checkpoint = read_torch_file(path)
     check(checkpoint, path)
-    digest = weights_digest(_network_weights(checkpoint))  # of the file: a newer program calls it the same
-    upgrade(checkpoint)
-    options, weights = checkpoint["hyper_parameters"], _network_weights(checkpoint)
     try:
+        digest = weights_digest(
+            _network_weights(checkpoint)
+        )  # of the file: a newer program calls it the same
+        upgrade(checkpoint)
+        options, weights = checkpoint["hyper_parameters"], _network_weights(checkpoint)
         rules = options["rules"]
         # The initial weights are replaced at once. The caller's random draws must not depend on them.
         with fork_rng(devices=()):

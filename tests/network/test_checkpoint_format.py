@@ -72,6 +72,14 @@ SENSELESS: dict[str, tuple[dict[str, Any], str]] = {
     "optimizers": ({"optimizer_states": 5}, "'optimizer_states'"),
     "an optimizer's state": ({"optimizer_states": [5]}, "'optimizer_states'"),
     "an optimizer's moments": ({"optimizer_states": [{"state": {0: 5}, "param_groups": []}]}, "'state'"),
+    "optimizers by name": (
+        {"optimizer_states": {"a": {"state": {}, "param_groups": []}}},
+        "'optimizer_states'",
+    ),
+    "moments without numbers": (
+        {"optimizer_states": [{"state": [{}], "param_groups": []}]},
+        "the state of an optimizer must be a dictionary",
+    ),
     "schedulers": ({"lr_schedulers": {"a": 5}}, "'lr_schedulers'"),
     "loops": ({"loops": {"fit_loop": 5}}, "'fit_loop'"),
 }

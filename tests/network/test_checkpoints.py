@@ -72,6 +72,7 @@ def test_what_is_no_network_of_ours_is_refused(tmp_path: Path) -> None:
         {"hyper_parameters": {**options, "width": "wide"}},
         {"state_dict": {}},
         {"state_dict": {**weights, "network.more": torch.ones(1)}},
+        {"state_dict": {name: (w * 1j).conj() for name, w in weights.items()}},
     ):
         path = save_player(tmp_path / "a.ckpt", **changes)
         assert error_of(lambda path=path: load_network(path)).endswith(
