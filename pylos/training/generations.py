@@ -70,9 +70,9 @@ class Generations:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = options
-        draw_value = options["repetition_draw_value"]
-        self.search_options = SearchOptions(**_named(SearchOptions, {**options, "draw_value": draw_value}))
         self._game_options = GameOptions(**_named(GameOptions, options))
+        draw_value = self._game_options.repetition_draw_value
+        self.search_options = SearchOptions(**_named(SearchOptions, {**options, "draw_value": draw_value}))
         self.precision: str = options["inference_precision"]
         """The precision in which the network judges; "auto" until it is measured."""
         if self.precision not in ("auto", *PRECISIONS):

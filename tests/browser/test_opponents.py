@@ -145,23 +145,25 @@ def test_resigning_ends_a_hint(play):
 
 
 def test_a_game_against_an_agent_begins_without_analysis(play):
+    from playwright.sync_api import expect  # without it, the test is skipped
+
     switch = play.page.get_by_label("Analyse this position")
     play.open()
     play.page.get_by_role("tab", name="Analysis").click()
     switch.check()
     play.open(f"/#mini-standard/?black={LEVEL}&seed=5")
     play.page.get_by_role("tab", name="Analysis").click()
-    assert not switch.is_checked()
+    expect(switch).not_to_be_checked()
     switch.check()
     play.press("New game")
     play.press("Start")
     play.page.locator("dialog").wait_for(state="detached")
     play.page.get_by_role("tab", name="Analysis").click()
-    assert not switch.is_checked()
+    expect(switch).not_to_be_checked()
     play.page.get_by_role("tab", name="Set up").click()
     play.press("Analyse from here")
     play.page.locator(".analysis-table tbody").first.wait_for()
-    assert switch.is_checked()
+    expect(switch).to_be_checked()
 
 
 def test_a_checkpoint_that_training_has_removed_is_replaced_by_the_nearest(play, runs_folder):

@@ -130,7 +130,11 @@ def test_a_configuration_of_another_run_is_refused(trainer, last, tmp_path):
 
 def test_a_start_must_leave_an_epoch_to_train(trainer, last, monkeypatch):
     monkeypatch.setattr(preflight, "check_states", lambda *_: None)  # it has none
-    model = SimpleNamespace(state_dict=lambda: sample_checkpoint(step=50)["state_dict"], rules="standard")
+    model = SimpleNamespace(
+        state_dict=lambda: sample_checkpoint(step=50)["state_dict"],
+        rules="standard",
+        take_activation=lambda *_: None,
+    )
     for epochs, refused in ((4, True), (5, False), (-1, False), (0, True)):
         trainer.fit_loop.max_epochs = epochs
         check_start(trainer, "validate", model, None, last)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torchmetrics import Metric
 
+from pylos.network.network import expected_value
 from pylos.truth.batches import LabelledBatch, SuiteBatches, labelled_batch, share_of_suite
 from pylos.truth.metrics import BASELINE, TruthMetrics, TruthResult
 from pylos.truth.searcher import Searcher
@@ -120,7 +121,8 @@ def test_two_ranks_add_up_to_one():
         for batch in SuiteBatches(suite, share_of_suite(suite, 500, rank, ranks)):
             searched = torch.from_numpy(searcher.choose(batch.positions.numpy()))
             with torch.no_grad():
-                truth.update(batch, *module(batch.observations), searched)
+                outcomes, log_policy = module(batch.observations)
+            truth.update(batch, expected_value(outcomes), log_policy, searched)
         return truth
 
     alone, (first, second) = measured(0, 1), [measured(rank, 2) for rank in range(2)]
