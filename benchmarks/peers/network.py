@@ -32,7 +32,7 @@ def forward(xp: ModuleType, layers: list[Any], x: Any) -> tuple[Any, Any]:
 
     x = xp.maximum(linear(0, x), 0)
     for block in range(BLOCKS):
-        x = x + linear(2 + 2 * block, xp.maximum(linear(1 + 2 * block, norm(x)), 0))
+        x = x + linear(2 + 2 * block, xp.maximum(linear(1 + 2 * block, norm(x)), 0) ** 2)
     x = norm(x)
     outcomes = linear(-1, xp.maximum(linear(-2, x), 0))
     chances = xp.exp(outcomes - outcomes.max(-1, keepdims=True))
