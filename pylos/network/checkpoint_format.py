@@ -33,7 +33,7 @@ VERSION = 3
 2: `ModelCheckpoint` has names in the folder of the run, and no `dirpath`; `fingerprint` and `metrics` are there. The
 value is the tanh of one output.
 3: the value is that of win, draw and loss, of which each has an output; `hyper_parameters` name the activation; there
-are weights of patterns.
+is a table of patterns.
 """
 VERSION_KEY = "pylos_checkpoint_version"
 """Where a checkpoint says its version."""
@@ -127,7 +127,7 @@ def _bring_to_version_2(checkpoint: dict[str, Any]) -> None:
 
 
 def _bring_to_version_3(checkpoint: dict[str, Any]) -> None:
-    """Names the activation that there was, makes three outputs of one, and gives patterns the weight zero."""
+    """Names the activation that there was, makes three outputs of one, and makes a table of patterns of zeros."""
     options = checkpoint["hyper_parameters"]
     if {"width", "blocks"} <= options.keys():  # else it is somebody's own network
         options.setdefault("activation", "relu")
@@ -189,7 +189,7 @@ def _forget_moments(states: dict[Any, dict[str, Any]], shape: torch.Size) -> Non
 
 
 def _add_patterns(weights: dict[str, Any], width: Any) -> bool:
-    """Adds weights of zeros for the patterns.
+    """Adds a table of zeros for the patterns.
 
     Args:
         weights: of our network for Pylos, or of another one, which stays as it is.
@@ -201,12 +201,12 @@ def _add_patterns(weights: dict[str, Any], width: Any) -> bool:
     plain = {plain_name(str(name)).removeprefix("network."): name for name in weights}
     name = plain.get("stem.weight", "")
     stem = weights.get(name)
-    if "patterns.weight" in plain or not isinstance(stem, Tensor) or stem.ndim != 2:
+    if "patterns.table" in plain or not isinstance(stem, Tensor) or stem.ndim != 2:
         return False
     part, inputs = stem.shape
     if (len(SQUARE.inputs) * part, inputs) != (width, OBSERVATION_SIZE):
         return False
-    weights[name.replace("stem.", "patterns.")] = stem.new_zeros(NUM_PATTERNS, part)
+    weights[f"{name.removesuffix('stem.weight')}patterns.table"] = stem.new_zeros(NUM_PATTERNS, part)
     return all(name.startswith("network.") for name in weights)
 
 

@@ -34,8 +34,10 @@ PATTERNS = _formations()
 """The cells that make the formations of the rules: 14 squares, each with the cell that rests on it, and the 14 rows and
 columns of the two lower levels. An observation begins with the cells."""
 NUM_PATTERNS = sum(3 ** len(group) for group in PATTERNS)
-_SPREAD = 0.05
-"""Standard deviation of the first weights."""
+_RATE = 1 / 16
+"""By how much the table is multiplied, so by how much more slowly than a layer it learns. Most patterns are rare, and Adam
+moves what seldom has a gradient as far as what always has one: at full speed the table learns the outcomes of single
+games by heart, in place of what they have in common."""
 
 
 class Numbering(NamedTuple):
@@ -87,29 +89,29 @@ class TiedPatterns(nn.Module):
         elements, patterns = moves.shape
         back = elements * np.argsort(moves, axis=1).T + np.arange(elements)
         self._moves, self._back = torch.from_numpy(moves.T.flatten()).int(), torch.from_numpy(back).int()
-        self.weight = nn.Parameter(_SPREAD * torch.randn(patterns, width // elements))
+        self.table = nn.Parameter(torch.zeros(patterns, width // elements))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TiedPatterns:
         """Takes the tables along to another device; see `nn.Module._apply`, which `to` and the like call."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's
-        self.numbers = self.numbers.to(self.weight.device)
-        self._moves, self._back = self._moves.to(self.weight.device), self._back.to(self.weight.device)
+        self.numbers = self.numbers.to(self.table.device)
+        self._moves, self._back = self._moves.to(self.table.device), self._back.to(self.table.device)
         return self
 
     def extra_repr(self) -> str:
         """The sizes."""
-        return f"groups={len(self.numbers.first)}, patterns={len(self.weight)}"
+        return f"groups={len(self.numbers.first)}, patterns={len(self.table)}"
 
     def dense(self) -> Tensor:
         """The weights of all patterns, [P, width]."""
-        return _dense(self.weight, self._moves)
+        return _dense(_RATE * self.table, self._moves)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Maps [B, N] to [B, width]."""
         rows = self.numbers(inputs)
         if torch.compiler.is_exporting():  # other programs know no bags
             return functional.embedding(rows, self.dense()).sum(1)
-        total: Tensor = _SumOfRows.apply(rows, self.weight, self._moves, self._back)  # type: ignore[no-untyped-call]
+        total: Tensor = _SumOfRows.apply(rows, _RATE * self.table, self._moves, self._back)  # type: ignore[no-untyped-call]
         return total
 
 

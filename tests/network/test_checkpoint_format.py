@@ -190,7 +190,7 @@ def test_the_value_of_one_output_stays_what_it_was(width: int) -> None:
     checkpoint, _ = trained(width)
     weights = {name.removeprefix("network."): w for name, w in checkpoint["state_dict"].items()}
     expected, log_policy = answers(
-        weights | {"patterns.weight": torch.zeros_like(weights["patterns.weight"])}, width
+        weights | {"patterns.table": torch.zeros_like(weights["patterns.table"])}, width
     )
     older = of_version_2(checkpoint)
     assert [len(older["state_dict"][name]) for name in HEAD] == [1, 1]
@@ -245,8 +245,8 @@ def test_averages_of_weights_and_compiled_networks_get_patterns_too() -> None:
     current = {name.replace("network.", "network._orig_mod."): w for name, w in older["state_dict"].items()}
     older["current_model_state"] = current
     check_and_upgrade(older, "it")
-    found = older["current_model_state"]["network._orig_mod.patterns.weight"]
-    assert found.shape == checkpoint["state_dict"]["network.patterns.weight"].shape
+    found = older["current_model_state"]["network._orig_mod.patterns.table"]
+    assert found.shape == checkpoint["state_dict"]["network.patterns.table"].shape
     assert not found.any()
     assert len(current["network._orig_mod.value_head.bias"]) == 3
 

@@ -49,7 +49,7 @@ def test_an_agent_of_an_older_version_judges_as_before_and_keeps_its_name(
     with torch.no_grad():
         values, log_policy = ValueNetwork(loaded.network)(observations)
         network = drawn_network()
-        network.patterns.weight.zero_()
+        network.patterns.table.zero_()
         outcomes, same_policy = network(observations)
     torch.testing.assert_close(values, outcomes[:, :1].tanh(), atol=1e-6, rtol=0)
     assert torch.equal(log_policy, same_policy)
