@@ -60,6 +60,34 @@ def expected_value(outcomes: Tensor) -> Tensor:
     return chances[:, :1] - chances[:, 2:]
 
 
+def answers_of(network: nn.Module, observations: Tensor) -> tuple[Tensor, Tensor]:
+    """What a network for Pylos, which may be somebody's own, says of positions.
+
+    Args:
+        network: maps observations to outcomes and log policies, see `PylosNetwork`.
+        observations: [B, 184].
+
+    Returns:
+        Its two answers; `expected_value` checks the first.
+
+    Raises:
+        ConfigurationError: it says anything else.
+    """
+    found = network(observations)
+    if not isinstance(found, tuple) or [isinstance(part, Tensor) for part in found] != [True, True]:
+        raise ConfigurationError(
+            "a network must give two tensors, the logits of win, draw and loss and the log policy, not "
+            + ("one" if isinstance(found, Tensor) else f"a {type(found).__name__} of something else")
+        )
+    outcomes, log_policy = found
+    if log_policy.ndim != 2 or log_policy.shape[1] != NUM_ACTIONS:
+        raise ConfigurationError(
+            f"a network must give the log policy second, of the shape [{len(observations)}, {NUM_ACTIONS}], not "
+            f"{list(log_policy.shape)}"
+        )
+    return outcomes, log_policy
+
+
 class ValueNetwork(nn.Module):
     """A network that says what a position is worth, in place of how the game may end.
 
@@ -73,7 +101,7 @@ class ValueNetwork(nn.Module):
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Maps observations [B, 184] to values [B, 1] and log policies [B, 303]."""
-        outcomes, log_policy = self.network(observations)
+        outcomes, log_policy = answers_of(self.network, observations)
         return expected_value(outcomes), log_policy
 
 

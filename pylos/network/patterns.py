@@ -35,9 +35,9 @@ PATTERNS = _formations()
 columns of the two lower levels. An observation begins with the cells."""
 NUM_PATTERNS = sum(3 ** len(group) for group in PATTERNS)
 _RATE = 1 / 16
-"""By how much the table is multiplied, so by how much more slowly than a layer it learns. Most patterns are rare, and Adam
-moves what seldom has a gradient as far as what always has one: at full speed the table learns the outcomes of single
-games by heart, in place of what they have in common."""
+"""By how much the table is multiplied, so by how much more slowly than a layer it learns. Most patterns are rare, and
+Adam moves what seldom has a gradient as far as what always has one: at full speed the table learns the outcomes of
+single games by heart, in place of what they have in common."""
 
 
 class Numbering(NamedTuple):

@@ -17,7 +17,7 @@ from pylos.game.rules import rules_code
 from pylos.network.checkpoint_format import VERSION, VERSION_KEY, check_and_upgrade
 from pylos.network.checkpoints import check_activation, check_rules, load_checkpoint
 from pylos.network.compiled import keep_plain_names, uncompiled
-from pylos.network.network import ACTIVATIONS, PylosNetwork, pylos_network
+from pylos.network.network import ACTIVATIONS, PylosNetwork, answers_of, pylos_network
 from pylos.network.weights import check_finite
 from pylos.runs.lightning_internals import datamodule_of, forget_validation, trainer_of
 from pylos.runs.logger import RunLogger
@@ -144,9 +144,12 @@ class PylosModule(SteppingModule, MeasuredModule):
             self._epoch = EpochMetrics()
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """See `PylosNetwork.forward`."""
-        result: tuple[Tensor, Tensor] = self.network(observations)
-        return result
+        """See `PylosNetwork.forward`.
+
+        Raises:
+            ConfigurationError: the network is somebody's own and gives something else.
+        """
+        return answers_of(self.network, observations)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the run, its metrics so far, and what its bits depend on.
