@@ -43,6 +43,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "width-256": {"model.width": 256},
     "half-games": {"data.games_per_epoch": 750},
     "more-games": {"data.games_per_epoch": 2500},
+    "no-forks": {"data.forked_games": 0.0},
     "width-64": {"model.width": 64},
     "mix": {"data.value_mix": 0.7},
     "rate-2": {"model.learning_rate": 2e-3},

@@ -10,15 +10,17 @@ from pylos.game.playouts import random_action
 from pylos.game.position import START, mover
 from pylos.game.rules import is_over, occurrences, step
 from pylos.kernels.jit import jit
-from pylos.kernels.randomness import draw, draw_below
+from pylos.kernels.randomness import draw, draw_below, draw_uniform
 from pylos.search.root import pick_action
 from pylos.selfplay.replay_buffer import Samples
 
 WHITE_SCORE, DRAWS, PLIES, GAMES = 0, 1, 2, 3
 UNFINISHED, WON, REPETITION, MOVE_LIMIT = 0, 1, 2, 3
 """How a game ends: the player to move has lost, or it is a draw by one of the two limits."""
-OPENING = -1
-"""Takes the place of the ply in the key of an opening's random draws."""
+OPENING, FORK = -1, -2
+"""They take the place of the ply in the keys of random draws at the beginning of a game."""
+MOST_PLIES = 10_000
+"""The most plies of an opening, and of a game after it: samples keep the sum of both in 16 bits."""
 
 
 class GamesInFlight(NamedTuple):
@@ -27,7 +29,7 @@ class GamesInFlight(NamedTuple):
     number: np.ndarray
     """int64 [G] the number of the game in the stream of games; it names the game's random draws."""
     opening: np.ndarray
-    """int64 [G] the number of random actions with which the game began."""
+    """int64 [G] the number of actions before the first one that a search has chosen."""
     ply: np.ndarray
     """int64 [G] the number of actions played after the opening."""
     positions: np.ndarray
@@ -56,6 +58,28 @@ def begin_game(games: GamesInFlight, g: int, number: int, key: int, opening_plie
     games.opening[g] = played
     games.ply[g] = 0
     games.positions[g, 0] = position
+
+
+@jit
+def _is_fork(number: int, key: int, forked_games: float) -> bool:
+    """Whether game `number` is to begin from a sample of another one."""
+    return draw_uniform(draw(draw(key, number), FORK), 0) < forked_games
+
+
+@jit
+def _fork_game(games: GamesInFlight, g: int, key: int, samples: Samples, added: int, code: int) -> None:
+    """Lets the game in row `g`, which has begun, begin from a sample after a random action, unless that ends it.
+
+    KataGo forks games, too (Wu, 2020, "Accelerating self-play learning in Go", appendix D). Where to begin, see Trudeau
+    and Bowling (2023, "Targeted search control in AlphaZero for effective policy improvement").
+    """
+    fork_key = draw(draw(key, games.number[g]), FORK)
+    row = draw_below(fork_key, 1, min(added, samples.positions.shape[0]))
+    position = samples.positions[row]
+    after = step(position, random_action(position, code, draw(fork_key, 2)), code)
+    if not is_over(after, code):
+        games.opening[g] = min(samples.plies[row] + 1, MOST_PLIES)
+        games.positions[g, 0] = after
 
 
 @jit
@@ -108,6 +132,7 @@ def play_ply(
     surprise: float,
     code: int,
     temperature_moves: int,
+    forked_games: float,
     repetition_limit: int,
     key: int,
     endings: np.ndarray,
@@ -123,6 +148,7 @@ def play_ply(
         surprise: a number of 32 bits, by which they are divided.
         code: the rule set's number.
         temperature_moves: see `GameOptions`.
+        forked_games: see `GameOptions`.
         repetition_limit: see `GameOptions`.
         key: names the random draws of all games.
         endings: int8 [G] receives how each game has ended: UNFINISHED, WON, REPETITION or MOVE_LIMIT.
@@ -131,10 +157,8 @@ def play_ply(
     size = endings.shape[0]
     chosen = np.empty(size, np.int64)
     for g in range(size):
-        ply = games.ply[g]
-        chosen[g] = pick_action(
-            actions[g], weights[g], draw(_ply_key(games, g, key), 1), ply >= temperature_moves
-        )
+        greedy = games.ply[g] >= temperature_moves or _is_fork(games.number[g], key, forked_games)
+        chosen[g] = pick_action(actions[g], weights[g], draw(_ply_key(games, g, key), 1), greedy)
     for g in range(size):
         ply = games.ply[g]
         _copy_row(actions[g], weights[g], games.actions[g, ply], games.weights[g, ply])
@@ -163,6 +187,7 @@ def end_games(
     repetition_draw_value: float,
     move_limit_draw_value: float,
     opening_plies: int,
+    forked_games: float,
     key: int,
     next_number: int,
     samples: Samples,
@@ -178,6 +203,7 @@ def end_games(
         repetition_draw_value: see `GameOptions`.
         move_limit_draw_value: see `GameOptions`.
         opening_plies: see `GameOptions`.
+        forked_games: see `GameOptions`.
         key: names the random draws of all games.
         next_number: the number of the next game to start.
         samples: the replay buffer's arrays.
@@ -201,6 +227,8 @@ def end_games(
         totals[GAMES] += 1
         added = _add_samples(games, g, white, black, samples, added)
         begin_game(games, g, next_number, key, opening_plies, code)
+        if _is_fork(next_number, key, forked_games):
+            _fork_game(games, g, key, samples, added, code)
         endings[g] = UNFINISHED
         next_number += 1
     return next_number, added

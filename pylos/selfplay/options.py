@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pylos.search.options import SearchOptions
-from pylos.system.options import COUNT_OR_ZERO, MOST_COUNT, Range, checked_options
+from pylos.selfplay.games import MOST_PLIES
+from pylos.system.options import COUNT_OR_ZERO, MOST_COUNT, SHARE, Range, checked_options
 
 SELFPLAY_SEARCH = SearchOptions(gumbel_scale=1.0, dirichlet_fraction=0.25)
 """The default search of self-play: as any search, but with noise at the root."""
-_MOST_PLIES = 10_000
-"""The most plies of an opening, and of a game after it: samples keep the sum of both in 16 bits."""
 _RANGES = {
-    "opening_plies": Range(int, 0, _MOST_PLIES),
+    "opening_plies": Range(int, 0, MOST_PLIES),
+    "forked_games": SHARE,
     "temperature_moves": COUNT_OR_ZERO,
-    "max_moves": Range(int, 1, _MOST_PLIES),
+    "max_moves": Range(int, 1, MOST_PLIES),
     "repetition_limit": Range(int, 2, MOST_COUNT),
     "move_limit_draw_value": Range(float, -1, 1),
     "repetition_draw_value": Range(float, -1, 1),
@@ -29,6 +29,7 @@ class GameOptions:
     """
 
     opening_plies: int = 0
+    forked_games: float = 0.0
     temperature_moves: int = 15
     max_moves: int = 200
     repetition_limit: int = 5

@@ -69,6 +69,25 @@ def test_games_begin_with_random_actions_that_do_not_end_them(rules, plies):
     assert max(lengths) <= plies
 
 
+@pytest.mark.parametrize("rules", ["mini-mature", "standard"])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_forked_games_begin_from_samples_after_a_random_action(rules, share):
+    options = GameOptions(opening_plies=5, forked_games=share, temperature_moves=3)
+    expected = _assert_equals_twin(rules, options, hashed, 20)
+    firsts = {number: (position, ply) for position, _, _, number, ply, _, _ in reversed(expected.samples)}
+    after = {
+        (moved(board, int(action)).position, ply + 1)
+        for position, *_, ply, _, _ in expected.samples
+        for board in [Board.from_position(position, rules)]
+        for action in board.legal_actions
+    }
+    forks = [number for number in firsts if number >= 3 and expected.forks(number)]
+    others = [number for number in forks if firsts[number] not in after]  # the action would have ended them
+    assert len(forks) > 3 * (1 + len(others))
+    assert all(firsts[number][1] <= 5 for number in others)
+    assert (len(forks) == len(firsts) - 3) == (share == 1)
+
+
 def test_openings_are_of_every_length():
     play, buffer = self_play(games=40, options=GameOptions(opening_plies=4)), new_buffer(capacity=20_000)
     play.play(200, hashed, buffer)

@@ -21,6 +21,7 @@ def test_self_play_searches_as_any_search_but_with_noise():
         {"repetition_limit": 1},
         {"temperature_moves": -1},
         {"opening_plies": -1},
+        {"forked_games": 1.5},
         {"move_limit_draw_value": 1.1},
         {"repetition_draw_value": -1.1},
     ],

@@ -9,7 +9,7 @@ from statistics import fmean
 from pylos.game.board import Board
 from pylos.game.playouts import random_action
 from pylos.game.rules import RULES
-from pylos.selfplay.games import OPENING
+from pylos.selfplay.games import FORK, OPENING
 from pylos.selfplay.options import GameOptions
 from tests.twins.randomness import draw
 from tests.twins.search import Search, pick_action, root_value, root_visits
@@ -64,7 +64,18 @@ class SelfPlay:
             if after.is_over:
                 break
             board, opening = after, opening + 1
+        if self.samples and self.forks(number):
+            key = draw(draw(self.key, number), FORK)
+            position, *_, plies, _, _ = self.samples[(draw(key, 1) >> 31) * len(self.samples) >> 32]
+            after = Board.from_position(position, self.rules)
+            after.push(random_action(position, RULES[self.rules], draw(key, 2)))
+            if not after.is_over:
+                board, opening = after, plies + 1
         return Slot(number, board, opening)
+
+    def forks(self, number: int) -> bool:
+        uniform = ((draw(draw(draw(self.key, number), FORK), 0) >> 10) + 0.5) * 2.0**-53
+        return uniform < self.options.forked_games
 
     def act(self, slot: Slot) -> float:
         """Searches and plays; returns how far the search is from its prior, in nats."""
@@ -73,7 +84,7 @@ class SelfPlay:
         earlier = [board.position for board, *_ in slot.decisions]
         root = self.search.run(slot.board, draw(key, 0), earlier)
         visits = dict(sorted(root_visits(root).items())[: self.search.simulations])
-        greedy = ply >= self.options.temperature_moves
+        greedy = ply >= self.options.temperature_moves or self.forks(slot.number)
         slot.decisions.append((slot.board.copy(), visits, root_value(root), 0.0))
         slot.board.push(pick_action(visits, draw(key, 1), greedy))
         priors, total = {edge.action: float(edge.prior) for edge in root.edges}, sum(visits.values())

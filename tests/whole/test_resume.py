@@ -46,7 +46,14 @@ PARTS = (
 )
 
 
-GUMBEL = {"root": "gumbel", "opening_plies": 9, "simulations": 6, "search_threads": 2, "value_mix": 0.5}
+GUMBEL = {
+    "root": "gumbel",
+    "opening_plies": 9,
+    "forked_games": 0.5,
+    "simulations": 6,
+    "search_threads": 2,
+    "value_mix": 0.5,
+}
 
 
 @pytest.mark.parametrize("options", [{}, GUMBEL], ids=["puct", "gumbel"])
