@@ -27,7 +27,7 @@ def test_cosine_ends_with_the_training(preset: str):
     data = SelfPlayDataModule(batches_per_epoch=config["data"]["batches_per_epoch"])
     trainer = pl.Trainer(max_epochs=config["trainer"]["max_epochs"], accelerator="cpu", logger=False)
     trainer.datamodule = data
-    assert planned_steps(trainer) == {"quick": 2400, "laptop": 36_000, "gpu": 480_000}[preset]
+    assert planned_steps(trainer) == {"quick": 4320, "laptop": 80_000, "gpu": 480_000}[preset]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
