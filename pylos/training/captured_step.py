@@ -90,7 +90,7 @@ class CapturedStep:
         """Enqueues a step, kernel by kernel. On a CPU it is done then.
 
         Returns:
-            float32 [6]: the losses and the norm of the gradient.
+            float32 [7]: the losses and the norm of the gradient.
         """
         outcomes, log_policy = self._network(batch.observations)
         found = losses(outcomes, log_policy, batch, self._weight)

@@ -55,7 +55,8 @@ class PylosModule(SteppingModule, MeasuredModule):
     """An agent in training: loss = policy cross-entropy + `value_loss_weight` x cross-entropy of the outcome.
 
     This is the loss of AlphaZero (Silver et al., 2018), with win, draw and loss in place of one number, the policy's
-    softmax taken over the legal actions, and the weight decay moved to the optimizer: AdamW, see `AnnealedModule`.
+    softmax taken over the legal actions, a small part for what the policy leaves to illegal ones (`LEGALITY`), and the
+    weight decay moved to the optimizer: AdamW, see `AnnealedModule`.
 
     Args:
         rules: the rule set that the agent learns: children, standard, mature, standard-optional or mature-optional; on

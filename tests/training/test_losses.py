@@ -10,28 +10,53 @@ from pylos.game.actions import parse_action
 from pylos.game.rules import NUM_ACTIONS
 from pylos.network.network import OUTCOMES, expected_value
 from pylos.selfplay.replay_buffer import Batch, ReplayBuffer
-from pylos.training.losses import losses, outcome_targets
+from pylos.training.losses import LEGALITY, losses, outcome_targets
 from tests.support.training import random_batch, tiny_module
 
 
 @pytest.mark.parametrize("number", [50.0, -torch.inf])
-def test_illegal_actions_do_not_count(number: float):
+def test_illegal_actions_do_not_count_but_for_their_share(number: float):
     batch = random_batch(4, 0)
     outcomes, log_policy = torch.rand(4, OUTCOMES), torch.rand(4, NUM_ACTIONS)
     there = losses(outcomes, log_policy, batch, 1.0)
     changed = torch.where(batch.legal, log_policy, torch.full_like(log_policy, number))
-    torch.testing.assert_close(losses(outcomes, changed, batch, 1.0), there)
-    assert there.loss == there.policy_loss + there.value_loss
+    found = losses(outcomes, changed, batch, 1.0)
+    torch.testing.assert_close(found[1:3] + found[4:], there[1:3] + there[4:])
+    for losses_of, policy in ((there, log_policy), (found, changed)):
+        shares = policy.exp().where(batch.legal, 0).sum(1) / policy.exp().sum(1)
+        torch.testing.assert_close(losses_of.illegal_loss, -shares.log().mean())
+        total = losses_of.policy_loss + losses_of.value_loss + LEGALITY * losses_of.illegal_loss
+        torch.testing.assert_close(losses_of.loss, total)
 
 
-def test_illegal_actions_have_no_gradient_whatever_their_numbers():
+def test_illegal_actions_are_pushed_down_whatever_their_numbers():
     batch = random_batch(4, 0)
     log_policy = torch.where(batch.legal, 0.0, 1e4 * torch.randn(4, NUM_ACTIONS)).requires_grad_()
     found = losses(torch.zeros(4, OUTCOMES), log_policy, batch, 1.0)
     found.loss.backward()
-    assert (log_policy.grad[~batch.legal] == 0).all()
+    assert (log_policy.grad[~batch.legal] >= 0).all()
+    pushed = log_policy.grad.where(~batch.legal, 0).sum(1)
+    torch.testing.assert_close(pushed, torch.full((4,), LEGALITY / 4))
     assert (log_policy.grad[batch.legal] != 0).any()
     assert all(part.isfinite() for part in found)
+
+
+def test_a_policy_that_has_drifted_to_illegal_actions_comes_back():
+    """In bfloat16 it drifts without a loss of its own, until the logarithms of legal ones are nothing but rounding."""
+    module, batch = tiny_module(learning_rate=1e-2), batch_of()
+    with torch.no_grad():
+        module.network.policy_head.bias += 20.0 * ~batch.legal[0]
+    optimizer = module.configure_optimizers()["optimizer"]
+    found = []
+    for _ in range(300):
+        with torch.autocast("cpu", torch.bfloat16):
+            outcomes, log_policy = module(batch.observations)
+        found.append(losses(outcomes, log_policy, batch, 1.0))
+        optimizer.zero_grad()
+        found[-1].loss.backward()
+        optimizer.step()
+    assert found[0].illegal_loss > 15
+    assert found[-1].illegal_loss < 0.1
 
 
 def test_a_network_may_rule_out_illegal_actions_and_no_legal_ones():
@@ -102,7 +127,7 @@ def batch_of(size: int = 64, outcome: float = 1.0) -> Batch:
     return buffer.batch(size, code=1, key=1)
 
 
-def test_loss_is_cross_entropy_over_legal_actions_plus_that_of_the_outcomes():
+def test_loss_is_cross_entropy_over_legal_actions_plus_that_of_the_outcomes_and_the_share_of_illegal_ones():
     module = tiny_module(value_loss_weight=3.0)
     batch = batch_of(4, outcome=0.25)
     outcomes, log_policy = module(batch.observations)
@@ -113,7 +138,9 @@ def test_loss_is_cross_entropy_over_legal_actions_plus_that_of_the_outcomes():
         normaliser = torch.logsumexp(log_policy[i, legal], 0)
         cross_entropy = -(batch.policy[i, legal] * (log_policy[i, legal] - normaliser)).sum()
         win, draw, _ = torch.log(outcomes[i].exp() / outcomes[i].exp().sum())
-        expected += float((cross_entropy - 3.0 * (0.25 * win + 0.75 * draw)).detach()) / 4
+        illegal = torch.logsumexp(log_policy[i], 0) - normaliser
+        total = cross_entropy - 3.0 * (0.25 * win + 0.75 * draw) + LEGALITY * illegal
+        expected += float(total.detach()) / 4
     assert float(losses(outcomes, log_policy, batch, 3.0).loss) == pytest.approx(expected, rel=1e-5)
 
 

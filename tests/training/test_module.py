@@ -195,6 +195,7 @@ def test_everything_promised_is_logged(tmp_path: Path):
         "loss",
         "value_loss",
         "policy_loss",
+        "illegal_loss",
         "policy_entropy",
         "value_std",
         "learning_rate",
