@@ -13,9 +13,9 @@ from pylos.selfplay.replay_buffer import Batch
 _NEVER = -1e30
 """The log probability of an illegal action."""
 LEGALITY = 0.01
-"""Weight of the loss of illegal actions. Without it nothing holds their probabilities: rounding alone has a gradient there,
-which Adam enlarges to full steps. Within 20,000 steps in bfloat16 they had all of the policy but e^-3000, and what was left
-for legal ones was rounded away."""
+"""Weight of the loss of illegal actions. Without it nothing holds their probabilities. Rounding alone has a gradient
+there, which Adam enlarges to full steps. Within 20,000 steps in bfloat16 they had all of the policy but e^-3000, and
+what was left for legal ones was rounded away."""
 
 
 class Losses(NamedTuple):
@@ -28,7 +28,7 @@ class Losses(NamedTuple):
     policy_loss: Tensor
     """Cross-entropy of the policies over the legal actions, in nats."""
     illegal_loss: Tensor
-    """Minus the logarithm of the part of the policy that legal actions have, in nats; 0 if illegal ones have nothing."""
+    """Minus the logarithm of the part of the policy that legal actions have, in nats; 0 if that is all of it."""
     policy_entropy: Tensor
     """Mean entropy of the policies over the legal actions, in nats."""
     value_std: Tensor

@@ -127,7 +127,7 @@ def batch_of(size: int = 64, outcome: float = 1.0) -> Batch:
     return buffer.batch(size, code=1, key=1)
 
 
-def test_loss_is_cross_entropy_over_legal_actions_plus_that_of_the_outcomes_and_the_share_of_illegal_ones():
+def test_loss_is_cross_entropy_over_legal_actions_plus_that_of_outcomes_and_illegal_ones():
     module = tiny_module(value_loss_weight=3.0)
     batch = batch_of(4, outcome=0.25)
     outcomes, log_policy = module(batch.observations)
