@@ -96,7 +96,7 @@ def test_the_parts_of_an_epoch_are_all_measured(capsys):
         "data.validation_positions": 32,
     }
     module = load("epoch")
-    module.main("quick", "3", *(f"--{name}={value}" for name, value in small.items()))
+    module.main("quick", "5", *(f"--{name}={value}" for name, value in small.items()))
     out = capsys.readouterr().out
     shown = {line[:12].strip(): float(line[12:].split()[0]) for line in out.splitlines() if " s   " in line}
     assert set(shown) == {
