@@ -74,10 +74,10 @@ def answers_of(network: nn.Module, observations: Tensor) -> tuple[Tensor, Tensor
         ConfigurationError: it says anything else.
     """
     found = network(observations)
-    if not isinstance(found, tuple) or [isinstance(part, Tensor) for part in found] != [True, True]:
+    if not isinstance(found, tuple | list) or [isinstance(part, Tensor) for part in found] != [True, True]:
         raise ConfigurationError(
             "a network must give two tensors, the logits of win, draw and loss and the log policy, not "
-            + ("one" if isinstance(found, Tensor) else f"a {type(found).__name__} of something else")
+            + ("one" if isinstance(found, Tensor) else "something else")
         )
     outcomes, log_policy = found
     if log_policy.ndim != 2 or log_policy.shape[1] != NUM_ACTIONS:

@@ -29,7 +29,8 @@ class GamesInFlight(NamedTuple):
     number: np.ndarray
     """int64 [G] the number of the game in the stream of games; it names the game's random draws."""
     opening: np.ndarray
-    """int64 [G] the number of actions before the first one that a search has chosen."""
+    """int64 [G] the number of actions before the game's first search, at most MOST_PLIES; those of the game from which
+    it was forked count, too."""
     ply: np.ndarray
     """int64 [G] the number of actions played after the opening."""
     positions: np.ndarray

@@ -35,7 +35,8 @@ class Samples(NamedTuple):
     games: np.ndarray
     """int64 [C] the number of the game; the samples of a game follow each other."""
     plies: np.ndarray
-    """int16 [C] the number of actions played in the game before, its random opening included."""
+    """int16 [C] the number of actions played in the game before; its random opening, or the game from which it was
+    forked, included."""
     values: np.ndarray
     """float32 [C] the value that the search found, for the player to move."""
     surprises: np.ndarray

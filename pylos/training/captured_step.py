@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from pylos.kernels.launch import Launch
+from pylos.network.network import answers_of
 from pylos.selfplay.replay_buffer import Batch, BatchInPlace
 from pylos.training.losses import Losses, losses
 
@@ -92,7 +93,7 @@ class CapturedStep:
         Returns:
             float32 [7]: the losses and the norm of the gradient.
         """
-        outcomes, log_policy = self._network(batch.observations)
+        outcomes, log_policy = answers_of(self._network, batch.observations)
         found = losses(outcomes, log_policy, batch, self._weight)
         self._optimizer.zero_grad()
         found.loss.backward()  # type: ignore[no-untyped-call]  # torch's

@@ -74,9 +74,10 @@ class SelfPlayDataModule(MeasuredData):
         opening_plies: the most uniformly random actions with which a game begins; their number is drawn, too. They lead
             to positions that neither player would choose. They are not searched and not trained on.
         forked_games: share of the games that begin from a sample of the replay buffer instead, after one random action.
-            They say what becomes of mistakes, as searches look at them all the time, but games hardly ever.
+            They say what becomes of mistakes, as searches look at them all the time, but games hardly ever. A game that
+            finds no sample, or whose random action would end it, begins as others do.
         temperature_moves: plies after the opening whose action is drawn in proportion to the search's weights; later
-            plies, and all of a forked game, take the action of the greatest weight.
+            plies, and all of a game that was to be forked, take the action of the greatest weight.
         max_moves: plies after the opening after which a game is a draw.
         repetition_limit: how often a position must occur for a draw.
         move_limit_draw_value: what a draw by `max_moves` is worth to both players, in [-1, 1].

@@ -85,13 +85,14 @@ class Generations:
         self._on_device = False
         """Whether a device searches the newest games."""
 
-    def begin(self, trainer: pl.Trainer, purpose: str, parallel_games: int) -> Games:
+    def begin(self, trainer: pl.Trainer, purpose: str, parallel_games: int, *, forks: bool = True) -> Games:
         """Begins games. A CUDA device searches them itself, or one line says why not.
 
         Args:
             trainer: the trainer whose module will play.
             purpose: a text that names their random draws.
             parallel_games: how many are in flight at the same time.
+            forks: whether some are forked, as the options say.
         """
         module = agent(trainer)
         code, threads = rules_code(module.rules), self._threads(module, parallel_games)
@@ -103,7 +104,7 @@ class Generations:
             make_searches(parallel_games, code, *how),
             code,
             self.search_options,
-            self._game_options,
+            self._game_options if forks else dataclasses.replace(self._game_options, forked_games=0.0),
             key=derive_key(self._options["seed"], purpose),
             rank=trainer.global_rank,
             threads=threads,

@@ -47,7 +47,8 @@ class MeasuredData(pl.LightningDataModule):
         # Every game's samples fit, so each batch is drawn from whole games.
         capacity, width = 2 * games * self.hparams["max_moves"], self._generations.search_options.width
         buffer = ReplayBuffer(capacity, width, f"lower test_games ({games:,}) or max_moves")
-        selfplay = self._generations.begin(self._attached_trainer, "test", games)
+        # Without forks, which are short: these would be finished first, and count in place of whole games.
+        selfplay = self._generations.begin(self._attached_trainer, "test", games, forks=False)
         self._generations.play(self._attached_trainer, selfplay, games, buffer, "test games")
         return self._batches(buffer, -(-len(buffer) // self.hparams["batch_size"]), "test", 0)
 

@@ -81,8 +81,9 @@ def _saved(state: dict) -> dict:
 
 def test_groups_change_only_what_surprises_are_divided_by():
     one, two = new_buffer(), new_buffer()
-    self_play(games=12).play(30, hashed, one)
-    self_play(games=6, groups=2).play(30, hashed, two)
+    options = GameOptions(forked_games=0.5)
+    self_play(games=12, options=options).play(30, hashed, one)
+    self_play(games=6, options=options, groups=2).play(30, hashed, two)
     assert one.added == two.added
     for name in one.samples._fields:
         ours, theirs = getattr(one.samples, name), getattr(two.samples, name)

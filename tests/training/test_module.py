@@ -248,8 +248,8 @@ class _Changed(nn.Module):
 
 ODD_ANSWERS: dict[str, Callable[[Any, Any], Any]] = {
     "two tensors, .* and the log policy, not one": lambda outcomes, policy: outcomes,
-    "two tensors, .*, not a dict of something else": lambda outcomes, policy: {"policy": policy},
-    "two tensors, .*, not a tuple of something else": lambda outcomes, policy: (outcomes, policy, policy),
+    "two tensors, .*, not something else": lambda outcomes, policy: {"policy": policy},
+    "two tensors, .* policy, not something else": lambda outcomes, policy: (outcomes, policy, policy),
     rf"log policy second, of the shape \[\d+, {NUM_ACTIONS}\], not \[\d+, 5\]": lambda o, policy: (
         o,
         policy[:, :5],

@@ -6,6 +6,7 @@ because the tests need no network; `python -m sphinx -b linkcheck docs docs/_bui
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ HOSTS = {"arxiv.org", "doi.org", "keepachangelog.com", "openreview.net"}
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path):
     for link in links(page):
+        assert not re.search(r"\s", link), f"a link must not be broken: {link}"
         address = urlsplit(link)
         if address.scheme:
             assert address.scheme == "https", link

@@ -124,6 +124,7 @@ const MORE = [
       ["train/value_std", "spread of the value"],
     ],
   },
+  { id: "illegal", title: "Illegal actions", curves: [["train/illegal_loss", "loss"]] },
   { id: "gradient", title: "Norm of the gradient", curves: [["train/gradient_norm", "norm"]] },
   { id: "rate", title: "Learning rate", curves: [["train/learning_rate", "rate"]] },
 ];
