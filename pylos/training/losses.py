@@ -69,7 +69,7 @@ def losses(outcomes: Tensor, log_policy: Tensor, batch: Batch, value_loss_weight
     illegal = 1 - batch.legal.float()
     # Not -inf, because 0 times -inf would not be a number. To add it takes a third of the time of masked_fill.
     scores = log_policy + _NEVER * illegal
-    # A network may say -inf itself. Behind autograd's back: the gradient of illegal actions is 0 as it is. Legal ones
+    # A network may say -inf itself. Behind autograd's back: no gradient of illegal actions comes by here. Legal ones
     # stay, because a number divided by 0 is infinite.
     scores.detach().clamp_(min=2 * _NEVER / illegal)
     illegal_loss = (torch.logsumexp(log_policy, -1) - torch.logsumexp(scores, -1)).mean()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from pylos import Board
 from pylos.errors import (
@@ -21,11 +19,9 @@ from pylos.errors import (
     NonFiniteNetworkError,
     RulesError,
 )
-from pylos.game.rules import NUM_ACTIONS
 from pylos.network.checkpoint_format import VERSION_KEY
 from pylos.network.checkpoints import load_checkpoint, load_network
 from pylos.network.compiled import uncompiled
-from pylos.network.network import ValueNetwork
 from pylos.network.weights import check_finite
 from pylos.players.naming import make_player
 from pylos.training.datamodule import SelfPlayDataModule
@@ -217,55 +213,6 @@ def test_an_epoch_that_max_steps_cuts_short_is_logged_too(tmp_path: Path):
     trainer = tiny_trainer(tmp_path, max_epochs=-1, max_steps=STEPS_PER_EPOCH - 1)
     trainer.fit(tiny_module(schedule_steps=STEPS_PER_EPOCH), datamodule=tiny_data())
     assert 0 < float(trainer.callback_metrics["train/loss"]) < 10
-
-
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_network_that_says_values_in_place_of_outcomes_is_refused_before_the_first_step(
-    tmp_path: Path, compiled: bool
-):
-    torch.compiler.reset()
-    module = tiny_module(rules="mini-standard")
-    network = ValueNetwork(module.network)
-    module.network = torch.compile(network, backend="eager") if compiled else network
-    trainer = tiny_trainer(tmp_path)
-    for act in (trainer.fit, trainer.validate, trainer.test):
-        with pytest.raises(
-            ConfigurationError, match=r"logits of win, draw and loss first, .* not \[\d+, 1\]$"
-        ):
-            act(module, datamodule=tiny_data())
-    assert trainer.global_step == 0
-    assert not (tmp_path / "last.ckpt").exists()
-
-
-class _Changed(nn.Module):
-    def __init__(self, network: nn.Module, change: Callable[[Any, Any], Any]) -> None:
-        super().__init__()
-        self.network, self.change = network, change
-
-    def forward(self, observations: torch.Tensor) -> Any:
-        return self.change(*self.network(observations))
-
-
-ODD_ANSWERS: dict[str, Callable[[Any, Any], Any]] = {
-    "two tensors, .* and the log policy, not one": lambda outcomes, policy: outcomes,
-    "two tensors, .*, not something else": lambda outcomes, policy: {"policy": policy},
-    "two tensors, .* policy, not something else": lambda outcomes, policy: (outcomes, policy, policy),
-    rf"log policy second, of the shape \[\d+, {NUM_ACTIONS}\], not \[\d+, 5\]": lambda o, policy: (
-        o,
-        policy[:, :5],
-    ),
-}
-
-
-@pytest.mark.parametrize("message", ODD_ANSWERS)
-def test_a_network_that_gives_something_else_is_refused_in_one_sentence(tmp_path: Path, message: str):
-    module = tiny_module(rules="mini-standard")
-    module.network = _Changed(module.network, ODD_ANSWERS[message])
-    trainer = tiny_trainer(tmp_path)
-    for act in (trainer.fit, trainer.validate):
-        with pytest.raises(ConfigurationError, match=message):
-            act(module, datamodule=tiny_data())
-    assert trainer.global_step == 0
 
 
 @pytest.mark.parametrize(("what", "precision"), [("module", "bfloat16"), ("network", "float32")])
