@@ -237,9 +237,9 @@ def test_every_epoch_and_purpose_has_draws_of_its_own(tmp_path: Path, monkeypatc
     monkeypatch.setattr("pylos.training.measured_data.EpochBatches", Spy)
     begin, games = Generations.begin, []
 
-    def spy(self, trainer, purpose, parallel_games):
+    def spy(self, trainer, purpose, *arguments, **options):
         games.append(purpose)
-        return begin(self, trainer, purpose, parallel_games)
+        return begin(self, trainer, purpose, *arguments, **options)
 
     monkeypatch.setattr(Generations, "begin", spy)
     data, module = tiny_data(seed=7), tiny_module()
