@@ -43,6 +43,7 @@ ANCHOR_WEIGHT = 100
 RUNS = ROOT / "lightning_logs" / "reference"
 """The runs of the agents that ship. In them the anchors met."""
 NETWORK = (
+    *((0, t) for t in (12, 6, 4)),
     *((1, t) for t in (30, 16, 12, 8, 6, 4)),
     *((2, t) for t in (4, 3, 2.5, 2, 1.5)),
     *((4, t) for t in (2.5, 2, 1.5, 1)),
@@ -189,9 +190,10 @@ def _rating(ratings: Ratings, name: str) -> dict[str, float]:
 
 def main(*names: str) -> None:
     """Measures the levels of the named rule sets."""
-    table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else {}
     for rules in names:
-        table[rules] = measure(rules)
+        entry = measure(rules)
+        table = json.loads(TABLE.read_text(encoding="utf-8")) if TABLE.is_file() else {}
+        table[rules] = entry
         ordered = {name: table[name] for name in RULES if name in table}
         atomic_write(TABLE, json.dumps(ordered, indent=1) + "\n")
     if not names:

@@ -9,9 +9,11 @@ Afterwards `python benchmarks/levels.py RULES` measures the levels anew: a test 
 
 from __future__ import annotations
 
+import csv
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,46 +47,35 @@ def ship(run: Path) -> Path:
 
 
 def plot(run: Path, path: Path) -> None:
-    """Draws the accuracy against the truth, and Elo, over the minutes since the run began."""
+    """Draws the accuracy against the truth, and Elo, over the epochs of the run, which may have been interrupted."""
     import matplotlib
 
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    # A run that was interrupted has several of them, and no common clock.
-    [events] = run.glob("events.out.tfevents.*")
-    scalars = EventAccumulator(str(events)).Reload()
-    start = scalars.FirstEventTimestamp()
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
 
-    def series(tag: str) -> tuple[list[float], list[float]]:
-        found = scalars.Scalars(tag)
-        return [(event.wall_time - start) / 60 for event in found], [event.value for event in found]
+    def series(tag: str) -> dict[int, float]:
+        return {int(row["epoch"]) + 1: float(row[tag]) for row in rows if row.get(tag)}
 
-    def by_step(tag: str) -> dict[int, float]:
-        known = tag in scalars.Tags()["scalars"]
-        return {event.step: event.value for event in scalars.Scalars(tag)} if known else {}
+    def draw(axes: Any, values: dict[int, float], **options: Any) -> None:
+        axes.plot(list(values), list(values.values()), **options)
+        axes.grid(axis="y", color="#e4e4e4")
 
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pylos", "font.size": 9})
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
     for (tag, name), colour in zip(TRUTH.items(), COLOURS, strict=True):
-        left.plot(*series(tag), color=colour, label=name)
-    left.set(
-        title="how often a choice keeps the exact value", xlabel="minutes", ylim=(0.4, 1), xlim=(0, None)
-    )
-    left.grid(axis="y", color="#e4e4e4")
+        draw(left, series(tag), color=colour, label=name)
+    left.set(title="how often a choice keeps the exact value", xlabel="epochs", ylim=(0.4, 1), xlim=(0, None))
     left.legend(loc="center right")
-    minutes, elo = series("eval/elo")
-    steps = [event.step for event in scalars.Scalars("eval/elo")]
-    low, high = by_step("eval/elo_low"), by_step("eval/elo_high")
+    elo, low, high = series("eval/elo"), series("eval/elo_low"), series("eval/elo_high")
     # An open end of an interval was not logged. There the band reaches the edge of the picture.
-    bottom, top = min([*low.values(), *elo]) - 100, max([*high.values(), *elo]) + 100
-    ends = [low.get(step, bottom) for step in steps], [high.get(step, top) for step in steps]
-    right.fill_between(minutes, *ends, color="#4c9f7040", linewidth=0)
-    right.plot(minutes, elo, color="#4c9f70")
-    right.set_ylim(bottom, top)
-    right.set(title="Elo, with its 95 % interval", xlabel="minutes", xlim=(0, None))
-    right.grid(axis="y", color="#e4e4e4")
+    bottom, top = min([*low.values(), *elo.values()]) - 100, max([*high.values(), *elo.values()]) + 100
+    ends = [low.get(epoch, bottom) for epoch in elo], [high.get(epoch, top) for epoch in elo]
+    right.fill_between(list(elo), *ends, color="#4c9f7040", linewidth=0)
+    draw(right, elo, color="#4c9f70")
+    right.set(title="Elo, with its 95 % interval", xlabel="epochs", xlim=(0, None), ylim=(bottom, top))
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 

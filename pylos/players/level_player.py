@@ -13,7 +13,7 @@ from pylos.search.history import History
 
 
 class LevelPlayer(KeyedPlayer):
-    """Searches and draws an action at the temperature of its level.
+    """Searches, if its level has simulations, and draws an action at the temperature of the level.
 
     Args:
         level: the level.

@@ -2,7 +2,8 @@
 
 A level is the agent that ships for its rules, with a number of simulations and a temperature. A weak level errs as
 people do: it looks at few replies, and takes now and then what only looks good. It has no blunders by dice: what it
-knows to win it plays, and what it knows to lose it avoids. `benchmarks/levels.py` chooses and measures them.
+knows to win it plays, and what it knows to lose it avoids. One without simulations knows neither, and draws from the
+policy of its network. `benchmarks/levels.py` chooses and measures them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Level(NamedTuple):
     agent: str
     """Who plays: "reference", the agent that ships, or "rollouts", the tree search with random playouts."""
     simulations: int
-    """Simulations per decision."""
+    """Simulations per decision; 0 for the bare policy."""
     temperature: float
     """See `draw_action`."""
     elo: float

@@ -15,6 +15,7 @@ from pylos.players.search_player import ROWS, SearchPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.history import History
 from pylos.search.options import MOST_SIMULATIONS, network_options
+from pylos.search.softmax import legal_policy
 from pylos.system.machine import usable_threads
 from pylos.system.options import Range, checked_options
 
@@ -80,9 +81,23 @@ class NetworkPlayer(SearchPlayer):
         return self.evaluator
 
     def search(self, positions: np.ndarray, history: History, key: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `SearchPlayer.search`; a player of the bare policy searches with one simulation here."""
+        """See `SearchPlayer.search`; a player of the bare policy gives its probabilities, float32 [B, K]."""
         with single_threaded_torch():
-            return super().search(positions, history, key)
+            if self.simulations:
+                return super().search(positions, history, key)
+            return self._policies(positions)
+
+    def _policies(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The legal actions of positions [B], int16 [B, K], and their probabilities by the bare policy, float32.
+
+        Here a weight in the middle may be 0, so far behind are some actions.
+        """
+        actions = np.zeros((len(positions), MAX_LEGAL_ACTIONS), np.int16)
+        weights, legal = np.zeros(actions.shape, np.float32), np.empty(MAX_LEGAL_ACTIONS, np.int64)
+        for i, log_policy in enumerate(self.network(positions)[1]):
+            n = legal_actions(positions[i], self._code, legal)
+            actions[i, :n], weights[i, :n] = legal[:n], legal_policy(log_policy, legal[:n])
+        return actions, weights
 
     def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
         if self.simulations:

@@ -52,7 +52,8 @@ class SearchPlayer(KeyedPlayer):
             key: of all that is random in it.
 
         Returns:
-            The actions with a weight and their weights, int16 [B, K] each, as in `SearchResult`.
+            The actions with a weight and their weights, int16 [B, K] each, as in `SearchResult`. A player that does
+            not search gives probabilities, float32.
         """
         evaluate, keys = self._evaluator(draw(key, 0)), _keys(key, len(positions))
         actions = np.empty((len(positions), self._options.width), np.int16)

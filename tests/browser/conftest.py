@@ -65,7 +65,7 @@ def runs(runs_folder) -> Path:
     copy_run(REFERENCE, runs_folder / "first")
     copy_run(REFERENCE / "mature", runs_folder / "second")
     copy_run(REFERENCE / "children", runs_folder / HOSTILE)
-    for name in ("best-036000.ckpt", "best-033600.ckpt"):
+    for name in ("best-052000.ckpt", "best-048000.ckpt"):
         (runs_folder / "first" / name).write_bytes(b"not opened by the page of the runs")
     return runs_folder
 

@@ -38,7 +38,7 @@ def test_the_list_shows_runs_by_rules_and_the_address_keeps_the_choice(page, run
     cards = page.locator(".run")
     cards.filter(has_text="first").wait_for()
     text = cards.filter(has_text="first").inner_text()
-    assert all(part in text for part in ("finished", "90 of 90 epochs", "Elo 3,236 (3,039 to 3,433)"))
+    assert all(part in text for part in ("finished", "200 of 200 epochs", "Elo 3,310 (3,114 to 3,538)"))
     assert cards.filter(has_text=HOSTILE).count() == 1
     page.get_by_role("radio", name=re.compile("^Mature")).first.check()
     assert cards.get_by_role("link").all_inner_texts() == ["second"]
@@ -74,26 +74,27 @@ def test_without_runs_the_page_says_how_to_start_one(page):
 def test_a_run_has_curves_and_checkpoints(page, runs):
     page.goto("/runs?run=first")
     page.get_by_role("region", name="Elo", exact=True).locator(".plot-band").wait_for()
-    assert [len(points) for points in curves(page, "Elo")] == [15]
-    assert [len(points) for points in curves(page, "Losses")] == [90, 90, 90]
+    assert [len(points) for points in curves(page, "Elo")] == [20]
+    assert [len(points) for points in curves(page, "Losses")] == [200, 200, 200]
     assert len(curves(page, "Decisions that keep the exact value")) == 3
     assert page.get_by_text("random play").first.is_visible()
     rows = page.locator(".checkpoints tbody tr")
-    assert rows.count() == 15
-    first = rows.first.inner_text()
-    assert all(part in first for part in ("best-036000.ckpt", "Expert", "36,000", "3,236"))
+    assert rows.count() == 20
+    best = rows.filter(has_text="best-052000.ckpt")
+    assert all(part in best.inner_text() for part in ("Expert", "52,000", "3,287"))
+    assert all(part in rows.first.inner_text() for part in ("80,000", "3,310", "file gone"))
     assert "file gone" in rows.last.inner_text()
-    assert rows.first.get_by_role("link", name="Play").get_attribute("href") == (
-        "/?opponent=run%3Afirst%2Fbest-036000.ckpt&rules=standard"
+    assert best.get_by_role("link", name="Play").get_attribute("href") == (
+        "/?opponent=run%3Afirst%2Fbest-052000.ckpt&rules=standard"
     )
-    page.get_by_label("Compare best-036000.ckpt").check()
-    page.get_by_label("Compare best-033600.ckpt").check()
+    page.get_by_label("Compare best-052000.ckpt").check()
+    page.get_by_label("Compare best-048000.ckpt").check()
     page.reload()
-    assert page.get_by_label("Compare best-036000.ckpt").is_checked()
+    assert page.get_by_label("Compare best-052000.ckpt").is_checked()
     assert page.get_by_role("link", name="Let these two").get_attribute("href") == (
-        "/?white=run%3Afirst%2Fbest-036000.ckpt&black=run%3Afirst%2Fbest-033600.ckpt&rules=standard"
+        "/?white=run%3Afirst%2Fbest-052000.ckpt&black=run%3Afirst%2Fbest-048000.ckpt&rules=standard"
     )
-    page.get_by_label("Find").fill("33,600".replace(",", ""))
+    page.get_by_label("Find").fill("48,000".replace(",", ""))
     assert rows.count() == 1
     page.get_by_label("Find").fill("nothing like it")
     assert page.get_by_text("No checkpoint fits").is_visible()
@@ -120,7 +121,7 @@ def test_zoom_hidden_curves_and_charts_on_demand_survive_a_reload(page, runs):
 def test_two_runs_lie_over_each_other(page, runs):
     page.goto("/runs?run=first&with=second")
     page.get_by_role("region", name="Elo", exact=True).get_by_role("button", name="second: Elo").wait_for()
-    assert [len(points) for points in curves(page, "Elo")] == [15, 7]
+    assert [len(points) for points in curves(page, "Elo")] == [20, 14]
     page.get_by_label("Lay another run over it").select_option("")
     assert len(curves(page, "Elo")) == 1
     page.get_by_label("Lay another run over it").select_option(HOSTILE)

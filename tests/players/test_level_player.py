@@ -45,7 +45,17 @@ def test_more_heat_is_weaker():
     assert play_match(player_of(4, 1), player_of(4, 20), games=60).score > 0.7
 
 
-@pytest.mark.parametrize("name", ["child", "casual", "expert", "master"])
+def test_without_simulations_it_draws_from_the_policy_of_its_network():
+    board = Board()
+    cold, hot = ([player_of(0, heat).choose([board] * 200).tolist()] for heat in (0.1, 100.0))
+    assert len(set(cold[0])) <= 4  # the images of the likeliest
+    assert len(set(hot[0])) == len(board.legal_actions) == 16
+    assert play_match(player_of(0, 100), make_player("random"), games=200).score == pytest.approx(
+        0.5, abs=0.15
+    )
+
+
+@pytest.mark.parametrize("name", ["beginner", "casual", "expert", "master"])
 def test_proven_wins_are_played_and_proven_losses_avoided(name):
     level = find_level("standard", name)
     agent = level_agent(level.agent, "standard", level.simulations)

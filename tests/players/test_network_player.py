@@ -13,6 +13,7 @@ from pylos.network.evaluator import NetworkEvaluator
 from pylos.network.network import ValueNetwork
 from pylos.players.baselines import RolloutPlayer
 from pylos.players.network_player import NetworkPlayer
+from pylos.search.history import no_history
 from tests.support.evaluators import let_overflow, single, small_network
 from tests.support.players import drawn_network, some_boards
 from tests.twins import gumbel as twin_gumbel
@@ -85,6 +86,20 @@ def test_the_bare_policy_looks_at_all_legal_actions():
     lowest = NetworkPlayer("lowest", _Prefers(-1), "standard", 0).choose(boards)
     assert highest.tolist() == [max(board.legal_actions) for board in boards]
     assert lowest.tolist() == [min(board.legal_actions) for board in boards]
+
+
+def test_the_bare_policy_gives_every_legal_action_its_probability():
+    boards = some_boards()
+    player = NetworkPlayer("bare", drawn_network(), "standard", 0)
+    positions = np.array([board.position for board in boards])
+    found = player.search(positions, no_history(len(boards)), key=0)
+    log_policy = player.network(positions)[1]
+    for board, actions, shares, judged in zip(boards, *found, log_policy, strict=True):
+        n = len(board.legal_actions)
+        assert actions[:n].tolist() == board.legal_actions.tolist()
+        assert not shares[n:].any()
+        assert shares.sum() == pytest.approx(1)
+        np.testing.assert_allclose(np.diff(np.log(shares[:n])), np.diff(judged[actions[:n]]), atol=1e-4)
 
 
 @pytest.mark.parametrize("simulations", [0, 4])

@@ -35,13 +35,13 @@ def test_the_runs_that_are_kept():
     report = report_of(runs["reference"], KEPT)
     assert (report.rules, report.epochs, report.max_epochs, report.state(False)) == (
         "standard",
-        90,
-        90,
+        200,
+        200,
         "finished",
     )
     assert report.rating()["elo"] == report.checkpoints[-1]["elo"] > 3000
     assert "eval/score_vs_perfect_as_first" in report.columns
-    assert len(report.rows) == len(report.minutes) == 90
+    assert len(report.rows) == len(report.minutes) == 200
     assert report.error is None
 
 

@@ -54,19 +54,24 @@ def error_of(answer, status=400):
     return answer.json()["error"]
 
 
-def test_a_level_plays_what_its_search_finds(client):
-    level = next(x for x in levels("standard")[3:] if x.agent == REFERENCE)
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_level_plays_what_its_search_finds_or_its_network_alone(client, place):
+    level = levels("standard")[place]
     player = load_player(REFERENCE, "standard", level.simulations, "cpu")
-    search = Search(1, rules_code("standard"), network_options(level.simulations))
+    search = Search(1, rules_code("standard"), network_options(level.simulations)) if place else None
+    assert (level.agent, bool(level.simulations)) == (REFERENCE, place > 0)
     for seed in range(4):
         board = random_game("standard", 9, seed)
         actions = []
         after, side = board.copy(), board.turn
         while after.turn == side:
             position, history = np.array([after.position]), history_of([after.positions[:-1]])
-            result = search.run(position, player.evaluator, np.zeros(1, np.int64), history)
+            if search:
+                found = search.run(position, player.evaluator, np.zeros(1, np.int64), history)[:2]
+            else:
+                found = player.search(position, history, 0)
             key = draw(derive_key(seed, "move"), len(after.actions))
-            actions.append(draw_action(result.actions[0], result.weights[0], level.temperature, key))
+            actions.append(draw_action(found[0][0], found[1][0], level.temperature, key))
             after.push(actions[-1])
         turn = turn_of(client, board, f"level:{level.name}", seed)
         assert turn["actions"] == actions

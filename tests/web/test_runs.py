@@ -31,7 +31,7 @@ def test_the_list_of_runs():
     first = answer["runs"][0]
     assert (first["name"], first["state"], first["rules"]) == ("reference", "finished", "standard")
     assert first["elo_low"] < first["elo"] < first["elo_high"]
-    assert (first["epochs"], first["max_epochs"], first["checkpoints"], first["error"]) == (90, 90, 0, None)
+    assert (first["epochs"], first["max_epochs"], first["checkpoints"], first["error"]) == (200, 200, 0, None)
     assert first["updated"] is None, "the age of a copy is not that of the run"
 
 

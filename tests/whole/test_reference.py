@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -48,11 +49,40 @@ def test_it_holds_no_more_than_a_player_needs(rules):
     assert all(torch.isfinite(weight).all() for weight in checkpoint["state_dict"].values())
 
 
-def test_what_ships_of_a_run_is_what_a_player_needs(tmp_path: Path, monkeypatch):
+def load_script() -> ModuleType:
     path = Path(__file__).parents[2] / "docs" / "make_reference.py"
     spec = importlib.util.spec_from_file_location("make_reference", path)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
+    return script
+
+
+def test_the_picture_of_a_run_is_drawn_from_its_metrics(tmp_path: Path):
+    """No event files, of which an interrupted run has several without a common clock. Every column is in it."""
+    names = ["epoch", *(f"truth/{name}_accuracy" for name in ("search", "policy", "uniform"))]
+    names += ["eval/elo", "eval/elo_low", "eval/elo_high"]
+    rows = [[n, 0.9 + n / 100, 0.8, 0.5, *([2000 + n, 1900, 2100] if n % 2 else [""] * 3)] for n in range(4)]
+
+    def drawn() -> str:
+        (tmp_path / "metrics.csv").write_text(
+            "".join(",".join(map(str, row)) + "\n" for row in [names, *rows])
+        )
+        load_script().plot(tmp_path, tmp_path / "progress.svg")
+        return (tmp_path / "progress.svg").read_text()
+
+    pictures = [drawn()]
+    assert all(
+        f">{text}</text>" in pictures[0] for text in ("search", "policy", "uniformly random", "epochs")
+    )
+    for place in range(len(names)):
+        rows[3][place] = rows[3][place] * 0.75 if place else 4
+        pictures.append(drawn())
+    rows[1][5] = ""  # an open end of an interval
+    assert len({*pictures, drawn()}) == len(names) + 2
+
+
+def test_what_ships_of_a_run_is_what_a_player_needs(tmp_path: Path, monkeypatch):
+    script = load_script()
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     last.parent.mkdir(parents=True)
     save_player(
@@ -71,13 +101,13 @@ def test_what_ships_of_a_run_is_what_a_player_needs(tmp_path: Path, monkeypatch)
 
 def test_it_plays_nearly_perfectly():
     # An untrained network is at 0.5.
-    assert kept_share("reference:0", 16) > 0.92
-    assert kept_share("reference:64", 16) > 0.97
+    assert kept_share("reference:0", 16) > 0.94
+    assert kept_share("reference:64", 16) > 0.98
 
 
 LEAST = {
     "children": (0.95, 0.98),
-    "standard": (0.92, 0.95),
+    "standard": (0.93, 0.96),
     "standard-optional": (0.92, 0.95),
     "mature-optional": (0.87, 0.91),
     "mature": (0.82, 0.86),
