@@ -248,7 +248,7 @@ def _look_ahead(games: GamesInFlight, g: int, white: float, black: float, value_
     and nothing that comes after it has a part. `white` and `black` are what the outcome is worth to either player.
     """
     for i in range(games.ply[g] - 1, -1, -1):
-        value, turn = np.float64(games.values[g, i]), mover(games.positions[g, i])
+        value, turn = float(games.values[g, i]), mover(games.positions[g, i])
         if abs(value) == 1.0:
             own, other = value, -value
         else:
