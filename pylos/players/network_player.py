@@ -15,7 +15,7 @@ from pylos.players.search_player import ROWS, SearchPlayer
 from pylos.search.evaluator import Evaluator
 from pylos.search.history import History
 from pylos.search.options import MOST_SIMULATIONS, network_options
-from pylos.search.softmax import legal_policy
+from pylos.search.softmax import exponentials
 from pylos.system.machine import usable_threads
 from pylos.system.options import Range, checked_options
 
@@ -85,19 +85,10 @@ class NetworkPlayer(SearchPlayer):
         with single_threaded_torch():
             if self.simulations:
                 return super().search(positions, history, key)
-            return self._policies(positions)
-
-    def _policies(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The legal actions of positions [B], int16 [B, K], and their probabilities by the bare policy, float32.
-
-        Here a weight in the middle may be 0, so far behind are some actions.
-        """
-        actions = np.zeros((len(positions), MAX_LEGAL_ACTIONS), np.int16)
-        weights, legal = np.zeros(actions.shape, np.float32), np.empty(MAX_LEGAL_ACTIONS, np.int64)
-        for i, log_policy in enumerate(self.network(positions)[1]):
-            n = legal_actions(positions[i], self._code, legal)
-            actions[i, :n], weights[i, :n] = legal[:n], legal_policy(log_policy, legal[:n])
-        return actions, weights
+            actions = np.zeros((len(positions), MAX_LEGAL_ACTIONS), np.int16)
+            weights = np.zeros(actions.shape, np.float32)
+            _policies(positions, self._code, self.network(positions)[1], actions, weights)
+            return actions, weights
 
     def _choose(self, positions: np.ndarray, history: History, key: int) -> np.ndarray:
         if self.simulations:
@@ -105,6 +96,21 @@ class NetworkPlayer(SearchPlayer):
         actions = np.empty(len(positions), np.int64)
         _likeliest_actions(positions, self._code, self.network(positions)[1], actions)
         return actions
+
+
+@jit
+def _policies(
+    positions: np.ndarray, code: int, log_policy: np.ndarray, actions: np.ndarray, weights: np.ndarray
+) -> None:
+    """Writes the legal actions of each position to a row of zeros, and their probabilities by the policy."""
+    legal, scores = np.zeros(MAX_LEGAL_ACTIONS, np.int64), np.zeros(MAX_LEGAL_ACTIONS)
+    for i in range(positions.shape[0]):
+        n = legal_actions(positions[i], code, legal)
+        for k in range(n):
+            actions[i, k], scores[k] = legal[k], log_policy[i, legal[k]]
+        total = exponentials(scores, n)
+        for k in range(n):
+            weights[i, k] = scores[k] / total
 
 
 @jit

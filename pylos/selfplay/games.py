@@ -11,7 +11,6 @@ from pylos.game.position import START, mover
 from pylos.game.rules import is_over, occurrences, step
 from pylos.kernels.jit import jit
 from pylos.kernels.randomness import draw, draw_below, draw_uniform
-from pylos.kernels.rounding import product
 from pylos.search.root import pick_action
 from pylos.selfplay.replay_buffer import Samples
 
@@ -188,7 +187,6 @@ def end_games(
     code: int,
     repetition_draw_value: float,
     move_limit_draw_value: float,
-    value_lambda: float,
     opening_plies: int,
     forked_games: float,
     key: int,
@@ -205,7 +203,6 @@ def end_games(
         code: the rule set's number.
         repetition_draw_value: see `GameOptions`.
         move_limit_draw_value: see `GameOptions`.
-        value_lambda: see `GameOptions`.
         opening_plies: see `GameOptions`.
         forked_games: see `GameOptions`.
         key: names the random draws of all games.
@@ -229,8 +226,6 @@ def end_games(
         totals[WHITE_SCORE] += 0.5 if white == black else 0.5 * (white + 1.0)
         totals[PLIES] += games.ply[g]
         totals[GAMES] += 1
-        if value_lambda > 0.0:
-            _look_ahead(games, g, white, black, value_lambda)
         added = _add_samples(games, g, white, black, samples, added)
         begin_game(games, g, next_number, key, opening_plies, code)
         if _is_fork(next_number, key, forked_games):
@@ -238,27 +233,6 @@ def end_games(
         endings[g] = UNFINISHED
         next_number += 1
     return next_number, added
-
-
-@jit
-def _look_ahead(games: GamesInFlight, g: int, white: float, black: float, value_lambda: float) -> None:
-    """Lets later searches of a finished game have a part in the values of its positions: lambda returns.
-
-    After Sutton (1988), "Learning to predict by the methods of temporal differences". What is proven stays as it is,
-    and nothing that comes after it has a part. `white` and `black` are what the outcome is worth to either player.
-    """
-    for i in range(games.ply[g] - 1, -1, -1):
-        value, turn = float(games.values[g, i]), mover(games.positions[g, i])
-        if abs(value) == 1.0:
-            own, other = value, -value
-        else:
-            own, other = (black, white) if turn else (white, black)
-            own, other = (
-                value + product(value_lambda, own - value),
-                -value + product(value_lambda, other + value),
-            )
-        games.values[g, i] = own
-        white, black = (other, own) if turn else (own, other)
 
 
 @jit

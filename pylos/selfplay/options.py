@@ -18,7 +18,6 @@ _RANGES = {
     "repetition_limit": Range(int, 2, MOST_COUNT),
     "move_limit_draw_value": Range(float, -1, 1),
     "repetition_draw_value": Range(float, -1, 1),
-    "value_lambda": SHARE,
 }
 
 
@@ -36,7 +35,6 @@ class GameOptions:
     repetition_limit: int = 5
     move_limit_draw_value: float = 0.0
     repetition_draw_value: float = 0.0
-    value_lambda: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in checked_options(vars(self), _RANGES).items():

@@ -243,7 +243,6 @@ class SelfPlay:
             self._code,
             options.repetition_draw_value,
             options.move_limit_draw_value,
-            options.value_lambda,
             options.opening_plies,
             options.forked_games,
             self._key,

@@ -38,7 +38,7 @@ class Samples(NamedTuple):
     """int16 [C] the number of actions played in the game before; its random opening, or the game from which it was
     forked, included."""
     values: np.ndarray
-    """float32 [C] the value that the search found, and with `value_lambda` later searches, for the player to move."""
+    """float32 [C] the value that the search found, for the player to move."""
     surprises: np.ndarray
     """float32 [C] how far the search's result is from its prior, divided by the mean over all games that were searched
     at the same time (so it is always 1 if there is only one game)."""

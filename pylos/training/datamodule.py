@@ -90,10 +90,7 @@ class SelfPlayDataModule(MeasuredData):
             games in flight: from 0 (not at all) to 1 (in proportion).
         value_mix: weight of the search's value against the game's outcome in the value's target at the end of the
             learning rate's schedule. It grows from 0 with the epochs, because the searches of a young network know
-            little; with `value_lambda`, in which outcomes have a part, it is the same from the start.
-        value_lambda: how much the later searches of a game, and its outcome, count in what is stored as the search's
-            value: from 0 (not at all) to 1 (only what is proven first, or the outcome). More of it takes the noise of
-            single searches away, and less the noise of outcomes.
+            little.
         validation_positions: positions of the suite on which every epoch of a fit measures, on all ranks together;
             `validate` takes all of them.
         test_games: games of the checkpoint against itself on which `test` measures.
@@ -135,7 +132,6 @@ class SelfPlayDataModule(MeasuredData):
         batches_per_epoch: int = 100,
         surprise_weight: float = 0.5,
         value_mix: float = 0.0,
-        value_lambda: float = GameOptions.value_lambda,
         # What is measured.
         validation_positions: int = 2000,
         test_games: int = 64,
@@ -242,8 +238,7 @@ class SelfPlayDataModule(MeasuredData):
         trainer = self._attached_trainer
         # Overfitting keeps the targets of the first epoch, too.
         progress = 0.0 if epoch < trainer.current_epoch else agent(trainer).schedule_progress
-        grown = 1.0 if self.hparams["value_lambda"] else progress
-        weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * grown
+        weights = self.hparams["surprise_weight"], self.hparams["value_mix"] * progress
         return self._batches(self._buffer, self.hparams["batches_per_epoch"], "train", epoch, *weights)
 
     def _refill(self, epoch: int) -> None:

@@ -88,28 +88,6 @@ def test_forked_games_begin_from_samples_after_a_random_action(rules, share):
     assert (len(forks) == len(firsts) - 3) == (share == 1)
 
 
-@pytest.mark.parametrize("rules", ["mini-mature", "standard"])
-@pytest.mark.parametrize("share", [0.25, 0.9, 1.0])
-def test_later_searches_count_in_the_values_of_samples(rules, share):
-    plain, mixed = (
-        _assert_equals_twin(rules, GameOptions(value_lambda=part, temperature_moves=3), hashed, 6)
-        for part in (0.0, share)
-    )
-    values = [[sample[-2] for sample in twin.samples] for twin in (plain, mixed)]
-    assert [sample[:-2] for sample in plain.samples] == [sample[:-2] for sample in mixed.samples]
-    proven = [i for i, value in enumerate(values[0]) if abs(value) == 1]
-    assert proven
-    assert all(values[0][i] == values[1][i] for i in proven)
-    assert values[0] != values[1]
-    assert {abs(value) for value in values[1]} == {1.0} or share < 1
-
-
-def test_a_draw_that_is_no_zero_sum_counts_for_both_players_in_their_values():
-    options = GameOptions(max_moves=7, move_limit_draw_value=-0.25, value_lambda=1.0)
-    expected = _assert_equals_twin("standard", options, hashed, 8)
-    assert {sample[-2] for sample in expected.samples} == {-0.25}
-
-
 def test_openings_are_of_every_length():
     play, buffer = self_play(games=40, options=GameOptions(opening_plies=4)), new_buffer(capacity=20_000)
     play.play(200, hashed, buffer)

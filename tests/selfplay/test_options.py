@@ -24,7 +24,6 @@ def test_self_play_searches_as_any_search_but_with_noise():
         {"forked_games": 1.5},
         {"move_limit_draw_value": 1.1},
         {"repetition_draw_value": -1.1},
-        {"value_lambda": 1.01},
     ],
 )
 def test_impossible_options_are_refused(bad):

@@ -104,23 +104,11 @@ class SelfPlay:
             "repetition": self.options.repetition_draw_value,
             "moves": self.options.move_limit_draw_value,
         }
-        for ply, (board, visits, _, surprise) in enumerate(slot.decisions):
+        for ply, (board, visits, value, surprise) in enumerate(slot.decisions):
             outcome = draws.get(ending, 1.0 if board.turn == ending else -1.0)
-            value = self.value_with_later_ones(slot, ply, outcome)
             number = slot.opening + ply
             self.samples.append((board.position, visits, outcome, slot.number, number, value, surprise))
         self.results.append((ending, len(slot.decisions)))
-
-    def value_with_later_ones(self, slot: Slot, ply: int, outcome: float) -> float:
-        """The sum of what each search from `ply` on found, for the player to move there; each counts less."""
-        turn, weight, total = slot.decisions[ply][0].turn, 1.0, 0.0
-        for board, _, value, _ in slot.decisions[ply:]:
-            seen = value if board.turn == turn else -value
-            if abs(value) == 1:
-                return total + weight * seen
-            total += weight * (1 - self.options.value_lambda) * seen
-            weight *= self.options.value_lambda
-        return total + weight * outcome
 
     def first_player_score(self) -> float:
         points = {"white": 1.0, "black": 0.0}

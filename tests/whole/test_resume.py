@@ -53,7 +53,6 @@ GUMBEL = {
     "simulations": 6,
     "search_threads": 2,
     "value_mix": 0.5,
-    "value_lambda": 0.75,
 }
 
 
